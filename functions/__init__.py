@@ -1,0 +1,1 @@
+"""The edge: one file per step, each a docstring and a call."""

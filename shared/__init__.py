@@ -1,0 +1,1 @@
+"""What the migration app is made of; start at domain/lifecycle.py."""
