@@ -1,0 +1,20 @@
+"""Starts Azurite, Microsoft's storage emulator, as a child process, and stops it again.
+
+`dev.py setup` has put Azurite into `.tools/azurite`, and Node into the virtual environment. Nothing is looked
+for elsewhere, so that everybody tests against the same version.
+
+    with azurite.running() as emulator:
+        BlobServiceClient.from_connection_string(emulator.connection_string)
+"""
+
+from local.azurite.runner import (
+    DEFAULT_PORTS,
+    Azurite,
+    AzuriteError,
+    Ports,
+    running,
+    running_async,
+    start,
+)
+
+__all__ = ["DEFAULT_PORTS", "Azurite", "AzuriteError", "Ports", "running", "running_async", "start"]

@@ -1,0 +1,32 @@
+"""What tests of any kind may ask for: an emulated storage account, one per test process."""
+
+from collections.abc import Iterator
+
+import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from local.azurite import Azurite, running
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """An Azurite of this test process alone, on free ports, in memory. What other tests left is in it."""
+    with running() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def clean_azurite(azurite: Azurite) -> Azurite:
+    """The same Azurite, with no container, queue or table in it."""
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as blobs:
+        for container in blobs.list_containers():
+            blobs.delete_container(container.name)
+    with QueueServiceClient.from_connection_string(azurite.connection_string) as queues:
+        for queue in queues.list_queues():
+            queues.delete_queue(queue.name)
+    with TableServiceClient.from_connection_string(azurite.connection_string) as tables:
+        for table in tables.list_tables():
+            tables.delete_table(table.name)
+    return azurite

@@ -1,0 +1,114 @@
+"""dev.py: what it promises without installing anything."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dev
+from local.notify import services
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_it_is_written_in_the_language_of_python_3_9() -> None:
+    ast.parse((REPOSITORY / "dev.py").read_text(), feature_version=(3, 9))
+
+
+def test_alone_it_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dev.main([]) == 0
+    said = capsys.readouterr().out
+    assert "python3 dev.py demo" in said
+    for command in ("setup", "test", *dev.MODULES):
+        assert f"\n    {command}" in said
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        dev.main(["dance"])
+    assert ended.value.code == 2
+    assert "dance" in capsys.readouterr().err
+
+
+def test_without_a_python_it_says_where_it_looked_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "OLDEST_PYTHON", (9, 99))
+    with pytest.raises(dev.CannotGoOnError) as refusal:
+        dev.find_python()
+    said = str(refusal.value)
+    assert f"the Python that runs this: is {sys.version_info[0]}.{sys.version_info[1]}" in said
+    for place in ("python9.99 on the path", "pyenv", "py -9.99", "uv python find 9.99"):
+        assert f"  {place}: not there" in said
+    assert "uv python install 9.99" in said
+
+
+def test_it_finds_the_python_that_is_new_enough() -> None:
+    assert Path(dev.find_python()).exists()
+
+
+def test_a_failed_step_shows_its_command_and_what_it_said() -> None:
+    script = "import sys; print('getaddrinfo ENOTFOUND somewhere'); sys.exit(7)"
+    with pytest.raises(dev.CannotGoOnError) as refusal:
+        dev._step("trying", [sys.executable, "-c", script])  # noqa: SLF001 - the one place that starts installers
+    said = str(refusal.value)
+    assert "failed with status 7" in said
+    assert "ENOTFOUND somewhere" in said
+    assert "network could not be used" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "version"),
+    [("version = 3.13.0\n", (3, 13)), ("home = x\nversion_info = 3.14.1.final.0\n", (3, 14)), ("home = x\n", None)],
+)
+def test_the_version_of_the_environment_is_read_from_its_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, version: tuple[int, int] | None
+) -> None:
+    (tmp_path / "pyvenv.cfg").write_text(content)
+    monkeypatch.setattr(dev, "VENV", tmp_path)
+    monkeypatch.setattr(dev, "VENV_PYTHON", Path(sys.executable))
+    assert dev._environment_version() == version  # noqa: SLF001 - a rule of its own
+
+
+def test_the_exit_status_of_a_module_is_that_of_dev_py() -> None:
+    ended = subprocess.run(
+        [sys.executable, "dev.py", "azurite", "--no-such-option"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "--no-such-option" in ended.stderr
+
+
+def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    statuses = {"ruff check": 0, "ruff format --check": 3, "mypy": 4}
+
+    def run(arguments: list[str]) -> int:
+        ran.append(" ".join(arguments[1:]))
+        return statuses.get(ran[-1], 1)
+
+    monkeypatch.setattr(dev, "_run", run)
+    assert dev.run_checks_and_tests(["-x"], fast=False, checks=True) == 3
+    assert ran == [*statuses, "pytest -n 2 -x"]
+    assert dev.run_checks_and_tests([], fast=True, checks=False) == 1
+    assert ran[-1] == "pytest -n 2 tests/unit"
+
+
+def test_the_sample_settings_fit_the_stand_ins() -> None:
+    content = json.loads((REPOSITORY / "local.settings.sample.json").read_text())
+    values = content["Values"]
+    assert content["IsEncrypted"] is False
+    assert values["NOTIFY_API_KEY_SOUTH_NORFOLK"] == services.SOUTH_NORFOLK_LIVE_KEY
+    assert values["NOTIFY_API_KEY_GREAT_YARMOUTH"] == services.GREAT_YARMOUTH_LIVE_KEY
+    assert len(bytes.fromhex(values["PSEUDONYM_KEY"])) == 32
+
+
+def test_the_pins_of_azurite_name_no_registry() -> None:
+    lock = (REPOSITORY / "local/azurite/package-lock.json").read_text()
+    assert '"resolved"' not in lock
+    pin = json.loads((REPOSITORY / "local/azurite/package.json").read_text())["dependencies"]["azurite"]
+    assert json.loads(lock)["packages"]["node_modules/azurite"]["version"] == pin
