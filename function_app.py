@@ -1,0 +1,33 @@
+"""The table of contents: every function of the app, in the order in which work flows.
+
+Each line registers one file of `functions/`; the rules are in `shared/domain/`, the steps in `shared/steps/`.
+"""
+
+import azure.functions as func
+
+from functions import (
+    classify_account,
+    notify_customer,
+    operations,
+    provision_account,
+    receive_export,
+    reconcile,
+    release_accounts,
+    stage_rows,
+    sweep_exports,
+)
+from shared import wiring
+
+wiring.check()
+
+app = func.FunctionApp()
+
+app.register_functions(receive_export.blueprint)  # an upload is taken, or refused with the reason
+app.register_functions(sweep_exports.blueprint)  # finds the uploads of which no event told
+app.register_functions(stage_rows.blueprint)  # its rows become accounts, piece by piece
+app.register_functions(release_accounts.blueprint)  # the gate's feeder: gives accounts their moment
+app.register_functions(classify_account.blueprint)  # create, link or review
+app.register_functions(provision_account.blueprint)  # the one change in the directory
+app.register_functions(notify_customer.blueprint)  # the one message to the customer
+app.register_functions(reconcile.blueprint)  # the walk: what is lost, what is done, the reports
+app.register_functions(operations.blueprint)  # status, poison, resume: for people

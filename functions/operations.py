@@ -1,0 +1,52 @@
+"""For people: status, poison, resume. The command line `ops` calls these; it holds no key of its own."""
+
+import azure.functions as func
+
+from shared import operations, wiring
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route(route="status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
+async def status(request: func.HttpRequest) -> func.HttpResponse:
+    """Where everything stands, and what to do next."""
+    return await operations.answer(wiring.ports, operations.show_status, request)
+
+
+@blueprint.route(route="poison", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
+async def poison_list(request: func.HttpRequest) -> func.HttpResponse:
+    """What is stuck, and why."""
+    return await operations.answer(wiring.ports, operations.list_poison, request)
+
+
+@blueprint.route(
+    route="poison/replay", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request"
+)
+async def poison_replay(request: func.HttpRequest) -> func.HttpResponse:
+    """Bring stuck accounts back."""
+    return await operations.answer(wiring.ports, operations.replay_poison, request)
+
+
+@blueprint.route(
+    route="poison/discard", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request"
+)
+async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
+    """Leave stuck accounts as they are."""
+    return await operations.answer(wiring.ports, operations.discard_poison, request)
+
+
+@blueprint.route(
+    route="migrations/{migration}/resume",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def resume(request: func.HttpRequest) -> func.HttpResponse:
+    """Let a paused migration go on."""
+    return await operations.answer(wiring.ports, operations.resume_migration, request)
+
+
+@blueprint.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
+async def health(request: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding wants it
+    """The app is indexed and its settings are read."""
+    return func.HttpResponse("ok", mimetype="text/plain")

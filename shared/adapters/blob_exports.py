@@ -1,0 +1,48 @@
+"""The uploads in a blob container."""
+
+from collections.abc import AsyncIterator
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import BlobProperties
+from azure.storage.blob.aio import BlobServiceClient
+
+from shared import names
+from shared.errors import Superseded
+from shared.ports import Blob
+
+
+class BlobExports:
+    """The `Exports` port on Blob Storage."""
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        self._container = service.get_container_client(names.EXPORTS)
+
+    async def all(self) -> AsyncIterator[Blob]:
+        """Every blob of the container."""
+        async for properties in self._container.list_blobs():
+            yield _blob(properties)
+
+    async def find(self, name: str) -> Blob | None:
+        """One blob as it is now."""
+        try:
+            return _blob(await self._container.get_blob_client(name).get_blob_properties())
+        except ResourceNotFoundError:
+            return None
+
+    async def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from `start`; every request carries the ETag."""
+        try:
+            stream = await self._container.get_blob_client(name).download_blob(
+                offset=start, etag=etag, match_condition=MatchConditions.IfNotModified
+            )
+            async for chunk in stream.chunks():
+                yield chunk
+        except (ResourceModifiedError, ResourceNotFoundError):
+            raise Superseded from None
+
+
+def _blob(properties: BlobProperties) -> Blob:
+    # A listing gives the ETag without quotes, a request for one blob with them.
+    etag = f'"{str(properties.etag).strip(chr(34))}"'
+    return Blob(str(properties.name), etag, int(properties.size), properties.last_modified)

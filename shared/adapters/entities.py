@@ -1,0 +1,104 @@
+"""Records as entities and back: columns named as the fields, so that people read the tables in the portal.
+
+Moments are fixed-width UTC text, so that they sort and compare as they stand; what has parts is JSON.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from shared.adapters.store import Value, Values
+from shared.domain.account import Account, Change
+from shared.domain.migration import Migration
+from shared.domain.pace import Pace
+from shared.domain.rows import Row
+from shared.domain.summary import ShardSummary, Tally
+
+MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def moment(at: datetime) -> str:
+    """A moment as it stands in the tables."""
+    return at.astimezone(UTC).strftime(MOMENT)
+
+
+class Mapper[T]:
+    """Between one kind of record and its entity."""
+
+    def __init__(self, kind: type[T], **parts: object) -> None:
+        self._adapter = TypeAdapter(kind)
+        self._parts = frozenset(parts)
+
+    def values(self, record: T) -> dict[str, Value]:
+        """The columns of a record; what is None, or an empty mapping, takes none."""
+        columns: dict[str, Value] = {}
+        for name, value in self._adapter.dump_python(record).items():
+            if value is None or value == {}:
+                continue
+            columns[name] = _column(value)
+        return columns
+
+    def record(self, values: Values) -> T:
+        """The record of an entity's columns."""
+        raw: dict[str, Any] = dict(values)
+        for name in self._parts & raw.keys():
+            raw[name] = json.loads(raw[name])
+        return self._adapter.validate_python(raw)
+
+
+def _column(value: object) -> Value:
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+ACCOUNT: Final = Mapper(Account, evidence=dict, before=dict)
+CHANGE: Final = Mapper(Change)
+MIGRATION: Final = Mapper(Migration, layout=dict)
+ROW: Final = Mapper(Row, person=dict)
+PACE: Final = Mapper(Pace)
+
+
+def summary_values(summary: ShardSummary) -> Values:
+    """The columns of a shard's summary."""
+    return {
+        "shard": summary.shard,
+        "visited_at": moment(summary.visited_at),
+        "counted": summary.counted,
+        "settled": _tally(summary.settled),
+        "accounts": _tally(summary.accounts),
+        "due": summary.due,
+        "oldest": moment(summary.oldest) if summary.oldest else "",
+        "fingerprint": summary.fingerprint,
+        "plan": summary.plan,
+    }
+
+
+def summary_record(values: Values) -> ShardSummary:
+    """The summary of an entity's columns."""
+    oldest = str(values["oldest"])
+    return ShardSummary(
+        shard=str(values["shard"]),
+        visited_at=datetime.fromisoformat(str(values["visited_at"])),
+        counted=bool(values["counted"]),
+        settled=_untally(str(values["settled"])),
+        accounts=_untally(str(values["accounts"])),
+        due=int(values["due"]),
+        oldest=datetime.fromisoformat(oldest) if oldest else None,
+        fingerprint=str(values["fingerprint"]),
+        plan=str(values["plan"]),
+    )
+
+
+def _tally(tally: Tally) -> str:
+    return json.dumps([[*key, number] for key, number in sorted(tally.items())], separators=(",", ":"))
+
+
+def _untally(text: str) -> Tally:
+    return {(outcome, state, reason): number for outcome, state, reason, number in json.loads(text)}

@@ -1,0 +1,127 @@
+"""The message service GOV.UK Notify, by its official client.
+
+The client is synchronous and not thread-safe: it is kept off the event loop, in a small pool with one for each thread.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from notifications_python_client.errors import APIError
+from notifications_python_client.notifications import NotificationsAPIClient
+
+from shared.domain.account import Authority
+from shared.domain.profile import Profile
+from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
+from shared.ports import Clock, Letter
+
+THREADS: Final = 8
+TIMEOUT: Final = 20
+RATE_PAUSE: Final = timedelta(seconds=10)
+BAD_REQUEST: Final = 400
+TOO_MANY: Final = 429
+SERVER_ERROR: Final = 500
+UNREACHABLE: Final = "message_service_unreachable"
+PLACEHOLDERS: Final = ("first_name", "last_name")
+
+
+class GovukNotifyNotifier:
+    """The `Notifier` port on GOV.UK Notify; each council has its own service, so its own key."""
+
+    def __init__(self, url: str, key_of: Callable[[Authority], str | None], clock: Clock) -> None:
+        # It logs whole error texts at WARNING.
+        logging.getLogger("notifications_python_client").setLevel(logging.CRITICAL)
+        self._url = url
+        self._key_of = key_of
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
+        self._local = threading.local()
+        self._blocked_until: dict[Authority, datetime] = {}
+
+    async def send(self, profile: Profile, letter: Letter) -> str:
+        """Send one e-mail; the names are sanitised by the service, so that nobody's name becomes a link."""
+        values = {"first_name": letter.given_name or "customer", "last_name": letter.surname}
+        sent = await self._ask(
+            profile,
+            lambda client: client.send_email_notification(
+                email_address=letter.address,
+                template_id=letter.template,
+                personalisation=values,
+                reference=letter.reference,
+                email_reply_to_id=profile.messages.reply_to,
+                sanitise_content_for=list(PLACEHOLDERS),
+            ),
+            lost=AnswerLost(),
+        )
+        return str(sent["id"])
+
+    async def find(self, profile: Profile, reference: str) -> str | None:
+        """The id of a message that the service took with this reference."""
+        answer = await self._ask(
+            profile, lambda client: client.get_all_notifications(reference=reference), lost=TryLater(UNREACHABLE)
+        )
+        found = answer["notifications"]
+        return str(found[0]["id"]) if found else None
+
+    async def _ask(
+        self, profile: Profile, request: Callable[[NotificationsAPIClient], Any], lost: MigrationError
+    ) -> Any:  # noqa: ANN401 - JSON
+        blocked = self._blocked_until.get(profile.authority)
+        if blocked and self._clock.now() < blocked:
+            raise Throttled("message_service_throttled", blocked - self._clock.now())
+        trouble: MigrationError
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, lambda: request(self._client(profile.authority))
+            )
+        except APIError as error:
+            trouble = self._meaning(profile.authority, error, lost)
+        raise trouble
+
+    def _client(self, authority: Authority) -> NotificationsAPIClient:
+        """This thread's client of this council's service."""
+        key = self._key_of(authority)
+        if not key:
+            raise Stop("message_service_refused", f"no NOTIFY_API_KEY for {authority}")
+        clients: dict[Authority, NotificationsAPIClient] = self._local.__dict__.setdefault("clients", {})
+        if authority not in clients:
+            clients[authority] = NotificationsAPIClient(key, base_url=self._url, timeout=TIMEOUT)
+        return clients[authority]
+
+    def _meaning(self, authority: Authority, error: APIError, lost: MigrationError) -> MigrationError:
+        """What an error comes to, by status and type; of its text only whether it names a field."""
+        if error.response is None:
+            return lost
+        status = error.status_code
+        kinds, told = _told(error)
+        if status == TOO_MANY:
+            wait = _until_midnight(self._clock.now()) if "TooManyRequestsError" in kinds else RATE_PAUSE
+            self._blocked_until[authority] = self._clock.now() + wait
+            return Throttled("message_service_throttled", wait)
+        if status >= SERVER_ERROR or status < BAD_REQUEST:
+            return lost
+        if status == BAD_REQUEST and "ValidationError" in kinds and "email_address" in told:
+            return Hold("address_refused")
+        about_template = status == BAD_REQUEST and ("ersonalisation" in told or "emplate" in told)
+        reason = "message_template_refused" if about_template else "message_service_refused"
+        return Stop(reason, f"HTTP {status} {' '.join(sorted(kinds))}")
+
+
+def _told(error: APIError) -> tuple[set[str], str]:
+    if error.response is None:
+        return set(), ""
+    try:
+        errors = error.response.json().get("errors") or []
+    except (ValueError, AttributeError):
+        return set(), ""
+    return {str(e.get("error")) for e in errors}, " ".join(str(e.get("message")) for e in errors)
+
+
+def _until_midnight(now: datetime) -> timedelta:
+    """The daily limit is reset at midnight UTC."""
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return tomorrow - now

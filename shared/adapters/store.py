@@ -1,0 +1,88 @@
+"""Tables as the ledger needs them: point reads, range queries, small atomic writes with ETags.
+
+Two stores keep these promises and pass the same contract suite: `azure_tables.AzureTables` and `memory.MemoryTables`.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Protocol
+
+from shared.errors import StaleWrite
+
+TRANSACTION_LIMIT: Final = 100
+"""Entities of one transaction (Table Storage)."""
+
+type Value = str | int | bool
+type Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity as it was read."""
+
+    row_key: str
+    values: Values
+    etag: str
+
+
+class Verb(StrEnum):
+    """What a write does."""
+
+    INSERT = "insert"
+    """Fails when the entity is there."""
+    REPLACE = "replace"
+    """Fails when the entity changed since it was read."""
+    PUT = "put"
+    """Writes whatever is there; only for records that are a function of their key."""
+    DELETE = "delete"
+    """Removes whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One entity of a transaction."""
+
+    verb: Verb
+    row_key: str
+    values: Values = field(default_factory=dict)
+    etag: str = ""
+
+
+class Conflict(StaleWrite):
+    """A transaction met another's change: nothing of it was written. `index` is the write that failed."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"write {index} of the transaction met another's change")
+        self.index = index
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Entities of one partition whose row key starts with `prefix`."""
+
+    prefix: str = ""
+    equal: Values = field(default_factory=dict)
+    at_most: Mapping[str, str] = field(default_factory=dict)
+    select: Sequence[str] = ()
+    """Columns to fetch, all when empty."""
+    limit: int = 0
+    """At most so many, 0 for all."""
+
+
+class Store(Protocol):
+    """Table Storage, or what behaves like it."""
+
+    async def get(self, table: str, partition: str, row_key: str) -> Entity | None: ...
+
+    def query(self, table: str, partition: str, query: Query) -> AsyncIterator[Entity]:
+        """In the order of their row keys."""
+        ...
+
+    async def write(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
+        """Write at most `TRANSACTION_LIMIT` entities of one partition, all or none; returns their new ETags.
+
+        Raises:
+            Conflict: an insert found the entity there, or a replace found it changed.
+        """
+        ...

@@ -1,0 +1,313 @@
+r"""The ledger on tables: one partition family, `authority|shard`.
+
+| table | partition | row key | what |
+|---|---|---|---|
+| Migrations | `authority\\|m` | migration id | an upload and where it stands |
+| Migrations | `authority\\|s` | `migration\\|shard` | summary of a shard |
+| Migrations | `authority\\|first` | `message` | when this authority's first message went out |
+| Migrations | `directory\\|pace` | `write` | how much of the write quota is given away |
+| Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
+| Accounts | `authority\\|shard` | `account\\|id` | an account |
+| Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
+| Accounts | `authority\\|a\\|shard` | `address\\|id` | which accounts have an address |
+| Accounts | `authority\\|i\\|shard` | `user\\|id` | which accounts match a directory user |
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import batched
+from typing import Final
+
+from shared import names
+from shared.adapters.entities import (
+    ACCOUNT,
+    CHANGE,
+    MIGRATION,
+    PACE,
+    ROW,
+    moment,
+    summary_record,
+    summary_values,
+)
+from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Values, Verb, Write
+from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.domain.lifecycle import State
+from shared.domain.migration import Migration
+from shared.domain.pace import Pace
+from shared.domain.rows import Row
+from shared.domain.summary import ShardSummary
+from shared.errors import StaleWrite
+from shared.ports import Stored
+
+REFUSED: Final = Authority("_refused")
+"""Stands for the authority of uploads of councils that have no profile."""
+PERSONAL_FREE: Final = (
+    "authority",
+    "migration",
+    "number",
+    "source_id",
+    "account",
+    "outcome",
+    "reason",
+    "duplicate_of",
+)
+
+
+class TableLedger:
+    """The `Ledger` over any `Store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # migrations
+
+    async def migration(self, authority: Authority, migration: MigrationId) -> Migration | None:
+        """One migration."""
+        entity = await self._store.get(names.MIGRATIONS, f"{authority}|m", migration)
+        return MIGRATION.record(entity.values) if entity else None
+
+    async def migrations(self, authority: Authority) -> AsyncIterator[Migration]:
+        """All migrations of an authority, oldest first."""
+        async for entity in self._store.query(names.MIGRATIONS, f"{authority}|m", Query()):
+            yield MIGRATION.record(entity.values)
+
+    async def refusals(self) -> list[Migration]:
+        """Uploads of councils that have no profile."""
+        return [migration async for migration in self.migrations(REFUSED)]
+
+    async def open_migration(self, migration: Migration) -> bool:
+        """Insert; False when it is there already."""
+        write = Write(Verb.INSERT, migration.id, MIGRATION.values(migration))
+        try:
+            await self._store.write(names.MIGRATIONS, f"{migration.authority}|m", [write])
+        except Conflict:
+            return False
+        return True
+
+    async def change_migration(
+        self, authority: Authority, migration: MigrationId, change: Callable[[Migration], Migration]
+    ) -> Migration:
+        """Read, change, save, until nobody else was faster."""
+        while True:
+            entity = await self._store.get(names.MIGRATIONS, f"{authority}|m", migration)
+            if entity is None:
+                raise KeyError(migration)
+            before = MIGRATION.record(entity.values)
+            after = change(before)
+            if after == before:
+                return before
+            write = Write(Verb.REPLACE, migration, MIGRATION.values(after), entity.etag)
+            try:
+                await self._store.write(names.MIGRATIONS, f"{authority}|m", [write])
+            except Conflict:
+                continue
+            return after
+
+    # accounts
+
+    async def account(self, authority: Authority, account: AccountId) -> Stored[Account] | None:
+        """One account."""
+        entity = await self._store.get(names.ACCOUNTS, f"{authority}|{account[1]}", f"account|{account}")
+        return _stored_account(entity) if entity else None
+
+    async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
+        """Save an account with its history."""
+        etags = await self._store.write(
+            names.ACCOUNTS, f"{account.authority}|{account.shard}", _saving(before, account, change)
+        )
+        return Stored(account, etags[0])
+
+    async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
+        """Save accounts shard by shard; one that met another's change is left out, the others are saved."""
+        by_shard: dict[str, list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
+        for item in changes:
+            by_shard[item[1].shard].append(item)
+        saved: list[Account] = []
+        for items in by_shard.values():
+            for batch in batched(items, TRANSACTION_LIMIT // 2, strict=False):
+                saved += await self._save_batch(list(batch))
+        return saved
+
+    async def _save_batch(self, items: list[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
+        first = items[0][1]
+        writes = [write for before, account, change in items for write in _saving(before, account, change)]
+        try:
+            await self._store.write(names.ACCOUNTS, f"{first.authority}|{first.shard}", writes)
+        except Conflict:
+            if len(items) == 1:
+                return []
+            middle = len(items) // 2
+            return await self._save_batch(items[:middle]) + await self._save_batch(items[middle:])
+        return [account for _, account, _ in items]
+
+    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+        """Insert accounts of one shard; returns those that exist already."""
+        existing: list[AccountId] = []
+        for batch in batched(accounts, TRANSACTION_LIMIT // 2, strict=False):
+            existing += await self._insert_batch(list(batch))
+        return existing
+
+    async def _insert_batch(self, batch: list[tuple[Account, Change]]) -> list[AccountId]:
+        first = batch[0][0]
+        writes = [
+            write
+            for account, change in batch
+            for write in (
+                Write(Verb.INSERT, f"account|{account.id}", _account_values(account)),
+                Write(Verb.PUT, _history_key(account), CHANGE.values(change)),
+            )
+        ]
+        try:
+            await self._store.write(names.ACCOUNTS, f"{first.authority}|{first.shard}", writes)
+        except Conflict:
+            if len(batch) == 1:
+                return [first.id]
+            middle = len(batch) // 2
+            return await self._insert_batch(batch[:middle]) + await self._insert_batch(batch[middle:])
+        return []
+
+    async def accounts(self, authority: Authority, shard: str) -> AsyncIterator[Stored[Account]]:
+        """All accounts of a shard, in the order of their ids."""
+        async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", Query(prefix="account|")):
+            yield _stored_account(entity)
+
+    async def waiting(
+        self, authority: Authority, shard: str, state: State | None, before: datetime, limit: int
+    ) -> AsyncIterator[Stored[Account]]:
+        """Accounts of a shard that wait for a moment."""
+        equal: Values = {"waiting": True, "state": state.value} if state else {"waiting": True}
+        query = Query("account|", equal=equal, at_most={"not_before": moment(before)}, limit=limit)
+        async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query):
+            yield _stored_account(entity)
+
+    async def history(self, authority: Authority, account: AccountId) -> list[Change]:
+        """An account's history, oldest first."""
+        query = Query(prefix=f"history|{account}|")
+        found = self._store.query(names.ACCOUNTS, f"{authority}|{account[1]}", query)
+        return [CHANGE.record(entity.values) async for entity in found]
+
+    # rows
+
+    async def put_rows(self, rows: Sequence[Row]) -> None:
+        """Write rows; a row written before is written again, the same."""
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for row in rows:
+            by_partition[f"{row.authority}|{row.shard}"].append(
+                Write(Verb.PUT, _row_key(row.migration, row.number), ROW.values(row))
+            )
+        await self._put(names.ROWS, by_partition)
+
+    async def row(self, account: Account) -> Row | None:
+        """The row which staged an account, with what is personal."""
+        key = _row_key(account.migration, account.row)
+        entity = await self._store.get(names.ROWS, f"{account.authority}|{account.shard}", key)
+        return ROW.record(entity.values) if entity else None
+
+    async def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+        """The rows of one shard of one export without what is personal, in the order of their numbers."""
+        query = Query(prefix=f"{migration}|", select=PERSONAL_FREE)
+        async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", query):
+            yield ROW.record(entity.values)
+
+    # who else has this address, who else matches this user
+
+    async def put_addresses(self, authority: Authority, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
+        """Note which account has which address."""
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for address, account in dict.fromkeys(pairs):
+            write = Write(Verb.PUT, f"{address}|{account}", {"account": account})
+            by_partition[f"{authority}|a|{address[0]}"].append(write)
+        await self._put(names.ACCOUNTS, by_partition)
+
+    async def drop_address(self, authority: Authority, address: AddressKey, account: AccountId) -> None:
+        """The account has this address no more."""
+        write = Write(Verb.DELETE, f"{address}|{account}")
+        await self._store.write(names.ACCOUNTS, f"{authority}|a|{address[0]}", [write])
+
+    async def accounts_at(self, authority: Authority, address: AddressKey) -> list[AccountId]:
+        """The accounts of an authority with this address."""
+        query = Query(prefix=f"{address}|")
+        found = self._store.query(names.ACCOUNTS, f"{authority}|a|{address[0]}", query)
+        return [AccountId(str(entity.values["account"])) async for entity in found]
+
+    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> list[AccountId]:
+        """Note a match, then see who else has it: of two at the same moment, at least one sees both."""
+        partition = f"{authority}|i|{user[0]}"
+        write = Write(Verb.PUT, f"{user}|{account}", {"account": account})
+        await self._store.write(names.ACCOUNTS, partition, [write])
+        found = self._store.query(names.ACCOUNTS, partition, Query(prefix=f"{user}|"))
+        return [AccountId(str(entity.values["account"])) async for entity in found]
+
+    # summaries, pace, first message
+
+    async def summary(self, authority: Authority, migration: MigrationId, shard: str) -> ShardSummary | None:
+        """What the last visit learned of a shard."""
+        entity = await self._store.get(names.MIGRATIONS, f"{authority}|s", f"{migration}|{shard}")
+        return summary_record(entity.values) if entity else None
+
+    async def put_summary(self, authority: Authority, migration: MigrationId, summary: ShardSummary) -> None:
+        """Keep what a visit learned. The latest visit is right, whoever made it."""
+        write = Write(Verb.PUT, f"{migration}|{summary.shard}", summary_values(summary))
+        await self._store.write(names.MIGRATIONS, f"{authority}|s", [write])
+
+    async def summaries(self, authority: Authority, migration: MigrationId) -> list[ShardSummary]:
+        """What is known of all shards of a migration."""
+        found = self._store.query(names.MIGRATIONS, f"{authority}|s", Query(prefix=f"{migration}|"))
+        return [summary_record(entity.values) async for entity in found]
+
+    async def pace(self) -> Stored[Pace] | None:
+        """The shared pace."""
+        entity = await self._store.get(names.MIGRATIONS, "directory|pace", "write")
+        return Stored(PACE.record(entity.values), entity.etag) if entity else None
+
+    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace unless somebody else was faster."""
+        verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
+        try:
+            await self._store.write(names.MIGRATIONS, "directory|pace", [Write(verb, "write", PACE.values(pace), etag)])
+        except Conflict:
+            return False
+        return True
+
+    async def first_message_at(self, authority: Authority) -> datetime | None:
+        """When this authority's first message went out."""
+        entity = await self._store.get(names.MIGRATIONS, f"{authority}|first", "message")
+        return datetime.fromisoformat(str(entity.values["at"])) if entity else None
+
+    async def note_first_message(self, authority: Authority, at: datetime) -> None:
+        """Only the first note counts."""
+        write = Write(Verb.INSERT, "message", {"at": moment(at)})
+        try:
+            await self._store.write(names.MIGRATIONS, f"{authority}|first", [write])
+        except StaleWrite:
+            return
+
+    async def _put(self, table: str, by_partition: dict[str, list[Write]]) -> None:
+        for partition, writes in by_partition.items():
+            for batch in batched(writes, TRANSACTION_LIMIT, strict=False):
+                await self._store.write(table, partition, batch)
+
+
+def _row_key(migration: MigrationId, number: int) -> str:
+    return f"{migration}|{number:09d}"
+
+
+def _history_key(account: Account) -> str:
+    return f"history|{account.id}|{account.changes:06d}"
+
+
+def _account_values(account: Account) -> Values:
+    return {**ACCOUNT.values(account), "waiting": account.waiting}
+
+
+def _stored_account(entity: Entity) -> Stored[Account]:
+    values = {name: value for name, value in entity.values.items() if name != "waiting"}
+    return Stored(ACCOUNT.record(values), entity.etag)
+
+
+def _saving(before: Stored[Account], account: Account, change: Change | None) -> list[Write]:
+    writes = [Write(Verb.REPLACE, f"account|{account.id}", _account_values(account), before.etag)]
+    if change is not None:
+        writes.append(Write(Verb.PUT, _history_key(account), CHANGE.values(change)))
+    return writes

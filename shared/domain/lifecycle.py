@@ -1,0 +1,149 @@
+"""The whole life of an account: states, events, transitions.
+
+Every change of state goes through `TRANSITIONS`; what is not in the table is refused. Read it from top to bottom: it
+is the flow of the app.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from shared.errors import MigrationError
+
+
+class Outcome(StrEnum):
+    """What a row of an export comes to."""
+
+    CREATE = "create"
+    """On the source only (scenario 2): a new account, whose owner sets a password."""
+    LINK = "link"
+    """On both sides (scenario 1): joined to the identity that exists, no reset."""
+    REVIEW = "review"
+    """Identity is in doubt: a person decides."""
+    REJECT = "reject"
+    """The row cannot be moved as it stands."""
+    DUPLICATE = "duplicate"
+    """The source id of an earlier accepted row of the same file, again."""
+    UNCHANGED = "unchanged"
+    """The account was created or linked by an earlier export and nothing of it changed since."""
+
+
+class State(StrEnum):
+    """Where an account stands."""
+
+    STAGED = "staged"
+    """Read from an export; not yet compared with the directory."""
+    CLASSIFIED = "classified"
+    """Compared; its outcome and the evidence are known. Nothing is changed yet."""
+    RELEASED = "released"
+    """Given its moment to be created or linked."""
+    PROVISIONED = "provisioned"
+    """Created or linked, and read back from the directory."""
+    TOLD = "told"
+    """The message service took the customer's message."""
+    COMPLETED = "completed"
+    """Nothing more is awaited of the customer."""
+    REVIEW = "review"
+    """A person must decide; nothing was changed in the directory."""
+    HELD = "held"
+    """Set aside on purpose: the message cannot reach the customer, a newer export left the account out, or a person
+    discarded it."""
+    FAILED = "failed"
+    """Stuck, with a reason; can be replayed."""
+    UNDONE = "undone"
+    """Taken back by a person."""
+
+
+class RowState(StrEnum):
+    """Where a row stands that has no account."""
+
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+
+
+MOVING: Final = frozenset({State.STAGED, State.CLASSIFIED, State.RELEASED})
+"""Not at rest: something is still due to happen to the account."""
+
+
+class Event(StrEnum):
+    """What may happen to an account."""
+
+    STAGE = "stage"
+    """An export brings the account (again)."""
+    CLASSIFY = "classify"
+    """The directory was asked and the evidence suffices."""
+    RELEASE = "release"
+    """The gate gave it a slot."""
+    PROVISION = "provision"
+    """The directory effect was read back."""
+    TELL = "tell"
+    """The message service took the message."""
+    POSTPONE = "postpone"
+    """The other side asked to wait, or did not answer."""
+    SET_ASIDE = "set_aside"
+    """The evidence does not suffice."""
+    HOLD = "hold"
+    """The customer cannot be reached, or a newer export left the account out."""
+    FAIL = "fail"
+    """It cannot go on."""
+    REPLAY = "replay"
+    """A person sends a stuck account back to the beginning: nothing is recorded as done for it."""
+    REPLAY_MESSAGE = "replay_message"
+    """A person sends a stuck account back to its message: the directory effect is recorded."""
+    DISCARD = "discard"
+    """A person leaves a stuck account as it is."""
+
+
+TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
+    # on its way
+    (State.STAGED, Event.CLASSIFY): State.CLASSIFIED,
+    (State.CLASSIFIED, Event.RELEASE): State.RELEASED,
+    (State.RELEASED, Event.PROVISION): State.PROVISIONED,
+    (State.PROVISIONED, Event.TELL): State.TOLD,
+    # not now
+    (State.STAGED, Event.POSTPONE): State.STAGED,
+    (State.RELEASED, Event.POSTPONE): State.CLASSIFIED,
+    (State.PROVISIONED, Event.POSTPONE): State.PROVISIONED,
+    # a person must look
+    (State.STAGED, Event.SET_ASIDE): State.REVIEW,
+    (State.CLASSIFIED, Event.SET_ASIDE): State.REVIEW,
+    (State.RELEASED, Event.SET_ASIDE): State.REVIEW,
+    (State.PROVISIONED, Event.HOLD): State.HELD,
+    # stuck
+    (State.STAGED, Event.FAIL): State.FAILED,
+    (State.RELEASED, Event.FAIL): State.FAILED,
+    (State.PROVISIONED, Event.FAIL): State.FAILED,
+    (State.FAILED, Event.REPLAY): State.STAGED,
+    (State.FAILED, Event.REPLAY_MESSAGE): State.PROVISIONED,
+    (State.FAILED, Event.DISCARD): State.HELD,
+    # a newer export brings the account again before anything was done for it
+    (State.STAGED, Event.STAGE): State.STAGED,
+    (State.CLASSIFIED, Event.STAGE): State.STAGED,
+    (State.RELEASED, Event.STAGE): State.STAGED,
+    (State.REVIEW, Event.STAGE): State.STAGED,
+    (State.FAILED, Event.STAGE): State.STAGED,
+    (State.HELD, Event.STAGE): State.STAGED,
+    # a newer export leaves the account out before anything was done for it
+    (State.STAGED, Event.HOLD): State.HELD,
+    (State.CLASSIFIED, Event.HOLD): State.HELD,
+    (State.RELEASED, Event.HOLD): State.HELD,
+}
+
+
+class NotAllowed(MigrationError):
+    """This event cannot happen to an account in this state."""
+
+    def __init__(self, state: State, event: Event) -> None:
+        super().__init__(f"{event} cannot happen to an account that is {state}")
+
+
+def after(state: State, event: Event) -> State:
+    """The state that follows.
+
+    Raises:
+        NotAllowed: the pair is not in `TRANSITIONS`.
+    """
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise NotAllowed(state, event) from None

@@ -1,0 +1,142 @@
+"""A council's profile: everything that differs between authorities. A new council is a file, not code."""
+
+import re
+import tomllib
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from shared.domain.account import Authority
+from shared.errors import BadSetting
+
+Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+REQUIRED_COLUMNS: Final = ("source_id", "email")
+SET_YOUR_PASSWORD: Final = "set-your-password"  # noqa: S105 - the name of a message
+NOW_ONE_ACCOUNT: Final = "now-one-account"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(_Part):
+    """Our name of each column = theirs. What is not named is never stored."""
+
+    source_id: Word
+    email: Word
+    given_name: Word | None = None
+    surname: Word | None = None
+    email_verified: Word | None = None
+    status: Word | None = None
+    created: Word | None = None
+    last_sign_in: Word | None = None
+    postcode: Word | None = None
+
+    def named(self) -> dict[str, str]:
+        """Our names -> theirs, of the columns that this council has."""
+        return {ours: theirs for ours, theirs in self.model_dump().items() if theirs is not None}
+
+
+class Export(_Part):
+    """How to read the council's file."""
+
+    columns: Columns
+    migrate_status: tuple[Word, ...] = ("active",)
+    verified_values: tuple[Word, ...] = ("true", "yes", "1")
+
+
+class Matching(_Part):
+    """What counts as evidence when an account may be joined to an identity."""
+
+    announced_on: date | None = None
+    sign_up_verifies_mailbox: bool = False
+    """True where sign-up in the directory is known to verify the mailbox: then identities made after the
+    announcement may be linked too."""
+    verifying_issuers: tuple[Word, ...] = ("google.com",)
+    """Identity providers that verify e-mail addresses. Facebook does not."""
+
+
+class DirectoryPart(_Part):
+    """How the council's accounts look in the directory."""
+
+    password_reset: Literal["force-change", "flag"] = "force-change"  # noqa: S105 - the name of a choice
+    attributes: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,39}$")] | None = None
+    """Prefix of the council's extension attributes; by default its name without hyphens: `SouthNorfolk`."""
+
+
+class Plan(_Part):
+    """Who says go."""
+
+    approval: Literal["automatic", "required"] = "automatic"
+
+
+class Messages(_Part):
+    """GOV.UK Notify template ids by message name. A message without one is not sent."""
+
+    templates: dict[Literal["set-your-password", "now-one-account"], Word] = Field(default_factory=dict)
+    reply_to: Word | None = None
+
+
+class Profile(_Part):
+    """One council, as its file in `authorities/` says."""
+
+    authority: Authority
+    name: Word
+    export: Export
+    matching: Matching = Matching()
+    directory: DirectoryPart = DirectoryPart()
+    plan: Plan = Plan()
+    messages: Messages = Messages()
+
+    @property
+    def attribute_prefix(self) -> str:
+        """`SouthNorfolk` of `south-norfolk`, or what the profile says."""
+        return self.directory.attributes or "".join(part.capitalize() for part in self.authority.split("-"))
+
+
+def read_profile(path: Path) -> Profile:
+    """Read one profile.
+
+    Raises:
+        BadSetting: the file is not TOML, or a key is wrong or missing; the message names file and key.
+    """
+    authority = path.stem
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", authority):
+        raise BadSetting(f"{path.name}: an authority is spelt in lower case with hyphens, like south-norfolk")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path.name} is not a TOML file: {error}") from None
+    try:
+        return Profile.model_validate({**raw, "authority": authority})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        what = "no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise BadSetting(f"{path.name}: {f'{place}: ' if place else ''}{what}") from None
+
+
+def read_profiles(folder: Path) -> dict[Authority, Profile]:
+    """All profiles of a folder, by authority.
+
+    Raises:
+        BadSetting: there is none, or one of them is wrong.
+    """
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise BadSetting(f"AUTHORITIES_FOLDER: no profile (*.toml) in {folder}")
+    profiles = {profile.authority: profile for profile in map(read_profile, files)}
+    prefixes = [profile.attribute_prefix for profile in profiles.values()]
+    if len(set(prefixes)) != len(prefixes):
+        raise BadSetting("two authorities have the same directory.attributes: each needs attributes of its own")
+    return profiles
+
+
+def suggestion(authority: str, known: list[str]) -> str:
+    """`did you mean ...?` for a misspelt authority, or the list of known ones."""
+    slug = re.sub(r"[^a-z0-9]+", "-", authority.lower()).strip("-")
+    close = get_close_matches(slug, known, n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(f'`{name}`' for name in known)}"

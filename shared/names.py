@@ -1,0 +1,33 @@
+"""Names that people and tools outside the code rely on: containers, queues, tables.
+
+Infrastructure, portal filters and the runbook use the same words; change none of them here alone.
+"""
+
+from typing import Final
+
+EXPORTS: Final = "exports"
+REPORTS: Final = "reports"
+CONTAINERS: Final = (EXPORTS, REPORTS)
+
+RECEIVE_EXPORT: Final = "receive-export"
+STAGE_ROWS: Final = "stage-rows"
+CLASSIFY_ACCOUNT: Final = "classify-account"
+PROVISION_ACCOUNT: Final = "provision-account"
+NOTIFY_CUSTOMER: Final = "notify-customer"
+QUEUES: Final = (RECEIVE_EXPORT, STAGE_ROWS, CLASSIFY_ACCOUNT, PROVISION_ACCOUNT, NOTIFY_CUSTOMER)
+
+MIGRATIONS: Final = "Migrations"
+ROWS: Final = "Rows"
+ACCOUNTS: Final = "Accounts"
+TABLES: Final = (MIGRATIONS, ROWS, ACCOUNTS)
+
+STORAGE_CONNECTION: Final = "MigrationStorage"
+"""The setting (or prefix of settings) by which every binding and client finds the data storage account."""
+
+MAX_DEQUEUE_COUNT: Final = 5
+"""host.json `maxDequeueCount`: the attempt at which a step records why it fails. A test keeps both equal."""
+
+
+def poison_of(queue: str) -> str:
+    """The queue to which the host moves what failed `MAX_DEQUEUE_COUNT` times."""
+    return f"{queue}-poison"

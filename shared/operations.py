@@ -1,0 +1,130 @@
+"""What the HTTP functions answer: JSON in, JSON out, a sentence for every error."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Final
+
+import azure.functions as func
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+
+from shared.ports import Ports
+from shared.steps import poison
+from shared.steps.status import status
+from shared.worker import unexpected
+
+LIMIT: Final = 1000
+
+
+class Chosen(BaseModel):
+    """Which stuck accounts are meant: exactly one of `account`, `cause` and `all`."""
+
+    model_config = ConfigDict(extra="forbid")
+    account: Annotated[str, StringConstraints(pattern=r"^(a[0-9a-f]{40})?$")] = ""
+    cause: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,80}$")] = ""
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> "Chosen":
+        if not self.choice.valid:
+            raise ValueError("choose exactly one of account, cause and all")
+        return self
+
+    @property
+    def choice(self) -> poison.Choice:
+        """As the step takes it."""
+        return poison.Choice(self.account, self.cause, self.all)
+
+
+class Refused(Exception):
+    """The request cannot be answered; the sentence says why and what to do."""
+
+    def __init__(self, status_code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status_code = status_code
+
+
+type Handler = Callable[[Ports, func.HttpRequest], Awaitable[BaseModel | dict[str, object]]]
+
+
+async def answer(ports: Callable[[], Ports], handler: Handler, request: func.HttpRequest) -> func.HttpResponse:
+    """Run a handler; every error becomes a sentence."""
+    try:
+        _signed_in(request)
+        result = await handler(ports(), request)
+    except Refused as refused:
+        return _json({"error": str(refused)}, refused.status_code)
+    except Exception as error:  # noqa: BLE001 - its message may be personal, so only type and place are told
+        return _json({"error": f"The app failed: {unexpected(error)}. See docs/runbook.md."}, 500)
+    return _json(result.model_dump(mode="json") if isinstance(result, BaseModel) else result, 200)
+
+
+def _json(body: dict[str, object], status_code: int) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(body, ensure_ascii=False), status_code=status_code, mimetype="application/json")
+
+
+def _signed_in(request: func.HttpRequest) -> None:
+    """On Azure the platform's sign-in (Easy Auth) must be on and have let the caller in; on a laptop nobody asks."""
+    if "WEBSITE_SITE_NAME" not in os.environ:
+        return
+    protected = os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
+    if not protected or not request.headers.get("x-ms-client-principal-id"):
+        raise Refused(401, "Sign in first: this app answers only to people whom Easy Auth let in.")
+
+
+def who(request: func.HttpRequest) -> str:
+    """The signed-in person's id, or `local`."""
+    return request.headers.get("x-ms-client-principal-id") or "local"
+
+
+async def show_status(ports: Ports, request: func.HttpRequest) -> BaseModel:
+    """GET /api/status[?authority=]."""
+    found = await status(ports)
+    authority = request.params.get("authority")
+    if authority:
+        if authority not in ports.profiles:
+            known = ", ".join(sorted(ports.profiles))
+            raise Refused(404, f"No council `{authority}` has a profile. Known are: {known}.")
+        found.migrations = [m for m in found.migrations if m.authority == authority]
+    return found
+
+
+async def list_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """GET /api/poison: stuck accounts, and what else lies in the poison queues."""
+    limit = request.params.get("limit", "100")
+    if not limit.isdigit() or not 0 < int(limit) <= LIMIT:
+        raise Refused(400, f"limit should be a number from 1 to {LIMIT}.")
+    stuck = await poison.stuck(ports, int(limit))
+    now = await status(ports)
+    return {
+        "stuck": [asdict(item) for item in stuck],
+        "queues": [queue.model_dump() for queue in now.queues if queue.poison],
+    }
+
+
+def _chosen(request: func.HttpRequest) -> poison.Choice:
+    try:
+        return Chosen.model_validate_json(request.get_body() or b"{}").choice
+    except ValidationError as error:
+        what = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise Refused(400, f'{what}. Send {{"account": id}}, {{"cause": reason code}} or {{"all": true}}.') from None
+
+
+async def replay_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/poison/replay."""
+    return asdict(await poison.replay(ports, _chosen(request), who(request)))
+
+
+async def discard_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/poison/discard."""
+    return asdict(await poison.discard(ports, _chosen(request), who(request)))
+
+
+async def resume_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/migrations/{migration}/resume."""
+    wanted = request.route_params.get("migration", "")
+    migration = await poison.resume(ports, request.params.get("authority") or "", wanted)
+    if migration is None:
+        raise Refused(404, f"There is no migration `{wanted}`; `ops status` lists them.")
+    return {"migration": migration.id, "phase": migration.phase.value, "paused": migration.paused}

@@ -1,0 +1,265 @@
+"""What the steps need of the world: protocols of a few methods, with the promises that every adapter keeps."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.domain.lifecycle import State
+from shared.domain.matching import DirectoryUser
+from shared.domain.migration import Migration
+from shared.domain.pace import Pace, Quota
+from shared.domain.profile import Profile
+from shared.domain.pseudonyms import Pseudonyms
+from shared.domain.rows import Row
+from shared.domain.summary import ShardSummary
+from shared.messages import Message
+
+
+class Clock(Protocol):
+    """The time, always UTC and aware."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One blob of `exports`, as it was when it was looked at."""
+
+    name: str
+    etag: str
+    size: int
+    uploaded: datetime
+
+
+class Exports(Protocol):
+    """The container into which councils upload."""
+
+    def all(self) -> AsyncIterator[Blob]: ...
+
+    async def find(self, name: str) -> Blob | None: ...
+
+    def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from `start` in chunks of some MiB.
+
+        Raises:
+            Superseded: the blob is gone or is not the one with this ETag any more.
+        """
+        ...
+
+
+class Reports(Protocol):
+    """The container in which people read what happened."""
+
+    async def put(self, path: str, body: bytes, content_type: str) -> None: ...
+
+    async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:
+        """Write a large report block by block and publish it at once: readers see the old or the new one, whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored[T]:
+    """A record and the ETag it had when it was read."""
+
+    record: T
+    etag: str
+
+
+class Ledger(Protocol):
+    """Durable state. Every change of an existing record is conditional on its ETag."""
+
+    async def migration(self, authority: Authority, migration: MigrationId) -> Migration | None: ...
+
+    def migrations(self, authority: Authority) -> AsyncIterator[Migration]: ...
+
+    async def open_migration(self, migration: Migration) -> bool:
+        """Insert; False (and nothing written) when it is there already."""
+        ...
+
+    async def change_migration(
+        self, authority: Authority, migration: MigrationId, change: Callable[[Migration], Migration]
+    ) -> Migration:
+        """Read, change, save; again when somebody else was faster. `change` may run several times.
+
+        Raises:
+            KeyError: there is no such migration.
+        """
+        ...
+
+    async def account(self, authority: Authority, account: AccountId) -> Stored[Account] | None: ...
+
+    async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
+        """Save an account and, in the same transaction, an entry of its history.
+
+        Raises:
+            StaleWrite: somebody else changed it first; nothing was written.
+        """
+        ...
+
+    async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
+        """Save accounts of one authority, those of one shard together; returns those that were saved."""
+        ...
+
+    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+        """Insert accounts of one shard; returns those that exist already, which are left as they are."""
+        ...
+
+    def accounts(self, authority: Authority, shard: str) -> AsyncIterator[Stored[Account]]: ...
+
+    def waiting(
+        self, authority: Authority, shard: str, state: State | None, before: datetime, limit: int
+    ) -> AsyncIterator[Stored[Account]]:
+        """At most `limit` accounts (of this state) that wait for a moment and may have one before `before`."""
+        ...
+
+    async def history(self, authority: Authority, account: AccountId) -> list[Change]: ...
+
+    async def put_rows(self, rows: Sequence[Row]) -> None: ...
+
+    async def row(self, account: Account) -> Row | None: ...
+
+    def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]: ...
+
+    async def put_addresses(self, authority: Authority, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
+
+    async def drop_address(self, authority: Authority, address: AddressKey, account: AccountId) -> None: ...
+
+    async def accounts_at(self, authority: Authority, address: AddressKey) -> list[AccountId]: ...
+
+    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> list[AccountId]:
+        """Note that this account matches this user; returns every account that ever did, itself included."""
+        ...
+
+    async def summary(self, authority: Authority, migration: MigrationId, shard: str) -> ShardSummary | None: ...
+
+    async def put_summary(self, authority: Authority, migration: MigrationId, summary: ShardSummary) -> None: ...
+
+    async def summaries(self, authority: Authority, migration: MigrationId) -> list[ShardSummary]: ...
+
+    async def pace(self) -> Stored[Pace] | None: ...
+
+    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace; False when somebody else was faster."""
+        ...
+
+    async def first_message_at(self, authority: Authority) -> datetime | None: ...
+
+    async def note_first_message(self, authority: Authority, at: datetime) -> None:
+        """Note when this authority's first message went out; only the first note counts."""
+        ...
+
+    async def refusals(self) -> list[Migration]:
+        """Uploads of councils that have no profile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonMessage:
+    """A message in a poison queue. `message` is None for a text that this app did not write."""
+
+    queue: str
+    id: str
+    message: Message | None
+
+
+class Outbox(Protocol):
+    """The queues."""
+
+    async def send(self, message: Message, delay: timedelta = timedelta(0)) -> None: ...
+
+    async def depth(self, queue: str) -> int:
+        """About how many messages are in a queue, invisible ones included."""
+        ...
+
+    async def poisoned(self, queue: str) -> list[PoisonMessage]:
+        """What is in the queue's poison queue; it stays there."""
+        ...
+
+    async def take_poison(self, queue: str, ids: frozenset[str]) -> int:
+        """Remove these messages from the queue's poison queue; returns how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be created. The password is made inside the call and exists nowhere else."""
+
+    address: str
+    given_name: str
+    surname: str
+    account: AccountId
+    customer_ref: str
+
+
+class Directory(Protocol):
+    """The shared directory. Reads may lag behind writes.
+
+    Every method may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
+    """
+
+    async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
+        """Users that sign in with this address or have it as a contact address (2 requests)."""
+        ...
+
+    async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]: ...
+
+    async def get(self, user: DirectoryId) -> DirectoryUser | None: ...
+
+    async def create(self, profile: Profile, user: NewUser) -> DirectoryId: ...
+
+    async def link(self, profile: Profile, user: DirectoryId, account: AccountId, customer_ref: str) -> bool:
+        """Write this authority's attributes, nothing else; False when there is no such user."""
+        ...
+
+    async def count_without_mark(self, authority: Authority) -> tuple[int, int]:
+        """Users without any mark of this authority, and all users."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to one customer."""
+
+    template: str
+    address: str
+    given_name: str
+    surname: str
+    reference: str
+
+
+class Notifier(Protocol):
+    """The message service. It does not deduplicate: whoever sends twice tells twice.
+
+    Both may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; `send` also `Hold` and `AnswerLost`.
+    """
+
+    async def send(self, profile: Profile, letter: Letter) -> str:
+        """Send; returns the service's id of the message."""
+        ...
+
+    async def find(self, profile: Profile, reference: str) -> str | None:
+        """The id of a message that was taken with this reference."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that a step may touch, and what the settings say. Made by `wiring`, or by a test."""
+
+    clock: Clock
+    exports: Exports
+    reports: Reports
+    ledger: Ledger
+    outbox: Outbox
+    directory: Directory
+    notifier: Notifier | None
+    """None: the message service is off and nobody is told anything."""
+    profiles: Mapping[Authority, Profile]
+    pseudonyms: Pseudonyms
+    quota: Quota
+    tenant: str
+    """Issuer of the directory's local identities."""
+    jitter: Callable[[], float]
+    """Between 0 and 1; spreads what would otherwise come back at once."""

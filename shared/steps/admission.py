@@ -1,0 +1,64 @@
+"""The guard of every per-account step: load the account, ask the gate, drop what is not its current release."""
+
+from dataclasses import dataclass
+
+from shared.domain.account import Account
+from shared.domain.gate import Step, due, open_for
+from shared.domain.lifecycle import State
+from shared.domain.migration import Migration
+from shared.domain.profile import Profile
+from shared.domain.rows import Person, Row
+from shared.errors import Cannot
+from shared.messages import AccountMessage, for_step
+from shared.ports import Ports, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An account whose moment for this step has come."""
+
+    stored: Stored[Account]
+    migration: Migration
+    profile: Profile
+
+    @property
+    def account(self) -> Account:
+        """The account itself."""
+        return self.stored.record
+
+
+async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
+    """The account of a message, if the gate lets this step act on it now."""
+    stored = await ports.ledger.account(message.authority, message.account)
+    profile = ports.profiles.get(message.authority)
+    if stored is None or profile is None:
+        return None
+    account = stored.record
+    migration = await ports.ledger.migration(account.authority, account.migration)
+    if migration is None:
+        return None
+    now = ports.clock.now()
+    answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+    if open_for(step, message.release, account, answer, now):
+        return Admitted(stored, migration, profile)
+    if _done_before(step, message, account) and answer.step is Step.NOTIFY:
+        # The step was done and saved, and its next message may have been lost: send it again.
+        await ports.outbox.send(for_step(Step.NOTIFY, account))
+    return None
+
+
+def _done_before(step: Step, message: AccountMessage, account: Account) -> bool:
+    just_after = account.release == message.release + 1
+    return step is Step.PROVISION and account.state is State.PROVISIONED and just_after and account.moment is not None
+
+
+async def person_of(ports: Ports, account: Account) -> tuple[Row, Person]:
+    """What is personal of an account, from the row that staged it.
+
+    Raises:
+        Cannot: the row is not there any more.
+    """
+    row = await ports.ledger.row(account)
+    if row is None or row.person is None:
+        raise Cannot("row_missing")
+    return row, row.person

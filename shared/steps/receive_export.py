@@ -1,0 +1,135 @@
+"""receive-export: look at a whole upload once, and take it or refuse it with the reason (the first answer)."""
+
+import json
+from dataclasses import replace
+from typing import Final
+
+from shared.adapters.table_ledger import REFUSED
+from shared.domain.account import Authority
+from shared.domain.export_file import FirstPass, RefusedFile
+from shared.domain.migration import Layout, Migration, Phase, migration_id
+from shared.domain.profile import Profile, suggestion
+from shared.domain.reasons import explain
+from shared.errors import Superseded
+from shared.messages import ReceiveExport, StageRows
+from shared.ports import Blob, Ports
+from shared.steps.supersede import taken_after
+
+SIZE_LIMIT: Final = 1024 * 1024 * 1024
+FOLDERS_TO_COME: Final = ("assess", "exclude")
+
+
+async def receive_export(ports: Ports, message: ReceiveExport) -> None:
+    """Open a migration for an upload; the same upload is always the same migration."""
+    blob = await ports.exports.find(message.blob)
+    if blob is None:
+        return
+    migration = _new(ports, blob)
+    known = await ports.ledger.migration(migration.authority, migration.id)
+    if known is not None and not _to_be_received_again(known):
+        await _go_on(ports, known)
+        return
+    migration = await _first_pass(ports, migration)
+    await _report(ports, migration)
+    if known is not None:
+        await ports.ledger.change_migration(migration.authority, migration.id, lambda _: migration)
+    else:
+        await ports.ledger.open_migration(migration)
+    await _go_on(ports, migration)
+
+
+async def record_failure(ports: Ports, message: ReceiveExport) -> None:
+    """The app failed five times over this upload: kept with the reason, to be replayed."""
+    blob = await ports.exports.find(message.blob)
+    if blob is not None:
+        await ports.ledger.open_migration(replace(_new(ports, blob), phase=Phase.FAILED, reason="receiving_failed"))
+
+
+def _new(ports: Ports, blob: Blob) -> Migration:
+    folder = blob.name.split("/", 1)[0] if "/" in blob.name else ""
+    authority = Authority(folder) if folder in ports.profiles else REFUSED
+    now = ports.clock.now()
+    return Migration(
+        id=migration_id(blob.name, blob.etag, blob.uploaded),
+        authority=authority,
+        blob=blob.name,
+        blob_etag=blob.etag,
+        blob_size=blob.size,
+        uploaded_at=blob.uploaded,
+        received_at=now,
+        moved_at=now,
+        phase=Phase.STAGING,
+    )
+
+
+def _to_be_received_again(known: Migration) -> bool:
+    return known.phase is Phase.FAILED and known.layout is None
+
+
+async def _go_on(ports: Ports, migration: Migration) -> None:
+    if migration.phase is Phase.STAGING:
+        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+
+
+async def _first_pass(ports: Ports, migration: Migration) -> Migration:
+    try:
+        layout = await _layout(ports, migration)
+    except RefusedFile as refused:
+        return replace(migration, phase=Phase.REFUSED, reason=refused.reason, detail=refused.detail)
+    except Superseded:
+        return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
+    newer = await taken_after(ports, migration)
+    if newer is not None:
+        return replace(migration, phase=Phase.SUPERSEDED, reason="older_upload", superseded_by=newer.id)
+    return replace(migration, layout=layout, offset=layout.start)
+
+
+async def _layout(ports: Ports, migration: Migration) -> Layout:
+    profile = _profile(ports, migration)
+    if migration.blob_size == 0:
+        raise RefusedFile("empty")
+    if migration.blob_size > SIZE_LIMIT:
+        raise RefusedFile("too_large", f"{migration.blob_size} bytes; at most {SIZE_LIMIT}")
+    first_pass = FirstPass(profile.export.columns)
+    async for chunk in ports.exports.read(migration.blob, migration.blob_etag):
+        first_pass.feed(chunk)
+    return first_pass.close()
+
+
+def _profile(ports: Ports, migration: Migration) -> Profile:
+    folder, _, name = migration.blob.rpartition("/")
+    if migration.authority == REFUSED:
+        raise RefusedFile("unknown_authority", suggestion(migration.blob.split("/", 1)[0], sorted(ports.profiles)))
+    if folder.split("/", 1)[-1].split("/", 1)[0] in FOLDERS_TO_COME:
+        raise RefusedFile("folder_not_built")
+    if folder != migration.authority:
+        raise RefusedFile("wrong_folder")
+    if not name.lower().endswith(".csv"):
+        raise RefusedFile("not_csv", "its name does not end in .csv")
+    return ports.profiles[migration.authority]
+
+
+async def _report(ports: Ports, migration: Migration) -> None:
+    """The first answer, for people: `received.json` or `refused.json`."""
+    refused = migration.phase is not Phase.STAGING
+    says: dict[str, object] = {
+        "migration": migration.id,
+        "file": migration.blob,
+        "size": migration.blob_size,
+        "uploaded_at": migration.uploaded_at.isoformat(),
+        "taken": not refused,
+    }
+    if migration.layout is not None:
+        says |= {
+            "rows": migration.layout.rows,
+            "encoding": migration.layout.encoding,
+            "separator": {",": "comma", ";": "semicolon", "\t": "tab"}[migration.layout.separator],
+            "columns_used": [name for name, _ in migration.layout.columns],
+            "columns_in_file": migration.layout.width,
+        }
+    if refused:
+        reason = explain(migration.reason)
+        says |= {"reason": migration.reason, "detail": migration.detail}
+        says |= {"sentence": reason.sentence, "next": reason.remedy}
+    body = json.dumps(says, indent=2, ensure_ascii=False).encode()
+    await ports.reports.put(f"{migration.folder}/{'refused' if refused else 'received'}.json", body, "application/json")

@@ -1,0 +1,254 @@
+"""reconcile (timer): the walk. Visits shard by shard, brings back what was lost, counts, publishes.
+
+Tables are the truth, so everything that a queue may lose is found here: an account that is due and long past its moment
+goes back to waiting, and the feeder sends it again.
+"""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared import names
+from shared.domain.account import SHARDS, Account, Authority, Change, apply
+from shared.domain.gate import OVERDUE, Due, due, overdue
+from shared.domain.lifecycle import MOVING, Event, Outcome, State
+from shared.domain.migration import Migration, Phase
+from shared.domain.profile import Profile
+from shared.domain.result_file import outcome_of
+from shared.domain.summary import ShardSummary, Totals, total
+from shared.errors import StaleWrite, Stop, TryLater
+from shared.messages import AccountMessage, StageRows
+from shared.ports import Ports, Stored
+from shared.steps.assess import assess
+from shared.steps.publish_result import publish_result
+from shared.steps.release_accounts import back_to_waiting
+
+log: Final = logging.getLogger(__name__)
+
+QUIET: Final = timedelta(minutes=10)
+"""So often an authority is visited for which nothing is open."""
+LOSSES: Final = 3
+"""So often the host may die over an account before it is taken for the account's fault."""
+
+type Migrations = Mapping[str, Migration]
+
+
+async def reconcile(ports: Ports) -> None:
+    """One round of the walk over every authority that has anything open."""
+    await _poisoned(ports)
+    for profile in ports.profiles.values():
+        migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
+        taken = [m for m in migrations.values() if m.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}]
+        for migration in migrations.values():
+            await _keep_staging(ports, migration)
+        if taken and await _time_for_a_visit(ports, taken):
+            for shard in SHARDS:
+                await _visit(ports, profile, migrations, shard)
+            for migration in taken:
+                await _advance(ports, profile, migration, migrations)
+
+
+async def _time_for_a_visit(ports: Ports, taken: list[Migration]) -> bool:
+    if any(migration.open for migration in taken):
+        return True
+    last = await ports.ledger.summary(taken[-1].authority, taken[-1].id, SHARDS[-1])
+    return last is None or last.visited_at + QUIET < ports.clock.now()
+
+
+async def _keep_staging(ports: Ports, migration: Migration) -> None:
+    """The message of a piece may be lost: send it again when nothing has moved for long."""
+    quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
+    if migration.phase is Phase.STAGING and quiet and not migration.paused:
+        await ports.ledger.change_migration(
+            migration.authority, migration.id, lambda m: replace(m, moved_at=ports.clock.now())
+        )
+        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+
+
+@dataclass
+class _Visit:
+    """What is counted of one migration in one shard."""
+
+    tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    due: int = 0
+    oldest: datetime | None = None
+    fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    plan: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def count(self, account: Account, answer: Due) -> None:
+        """Take one account into the counts."""
+        outcome = outcome_of(account)
+        self.tally[outcome, account.state, "" if account.state in MOVING else account.reason] += 1
+        if answer.step is not None and answer.at is not None:
+            self.due += 1
+            self.oldest = min(self.oldest or answer.at, answer.at)
+        self.plan.update(f"{account.id} {outcome} {account.directory_id}\n".encode())
+        says = (account.id, account.row, outcome, account.state, account.reason, account.directory_id)
+        self.fingerprint.update(repr((*says, account.notify_id)).encode())
+
+
+async def _visit(ports: Ports, profile: Profile, migrations: Migrations, shard: str) -> None:
+    """Count one shard of an authority, and bring back what was lost in it."""
+    now = ports.clock.now()
+    visits = {key: _Visit() for key, m in migrations.items() if m.phase is not Phase.STAGING}
+    mended: list[tuple[Stored[Account], Account, Change | None]] = []
+    async for stored in ports.ledger.accounts(profile.authority, shard):
+        account = stored.record
+        migration = migrations.get(account.migration)
+        if migration is None or account.migration not in visits:
+            continue
+        answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+        if _left_out(account, migration, migrations):
+            mended.append((stored, *apply(account, Event.HOLD, now, "superseded")))
+        elif overdue(account, answer, now):
+            mended.append((stored, *back_to_waiting(account, now)))
+        visits[account.migration].count(account, answer)
+    for account in await ports.ledger.save_all(mended):
+        if account.state is State.HELD and account.address_key:
+            await ports.ledger.drop_address(account.authority, account.address_key, account.id)
+    for key, visit in visits.items():
+        if migrations[key].phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
+            await _summarise(ports, migrations[key], shard, visit, now)
+
+
+def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
+    """Not begun, and not in the newer export that has been staged whole."""
+    if account.state not in MOVING or not migration.superseded_by:
+        return False
+    newer = migrations.get(migration.superseded_by)
+    while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
+        newer = migrations.get(newer.superseded_by)
+    return newer is not None and newer.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}
+
+
+async def _summarise(ports: Ports, migration: Migration, shard: str, visit: _Visit, now: datetime) -> None:
+    before = await ports.ledger.summary(migration.authority, migration.id, shard)
+    settled = before.settled if before and before.counted else await _count_rows(ports, migration, shard)
+    summary = ShardSummary(
+        shard=shard,
+        visited_at=now,
+        counted=True,
+        settled=settled,
+        accounts=dict(visit.tally),
+        due=visit.due,
+        oldest=visit.oldest,
+        fingerprint=visit.fingerprint.hexdigest(),
+        plan=visit.plan.hexdigest(),
+    )
+    await ports.ledger.put_summary(migration.authority, migration.id, summary)
+
+
+async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tuple[str, str, str], int]:
+    """Rows that settle themselves; every row is staged by now, so once is enough."""
+    tally: Counter[tuple[str, str, str]] = Counter()
+    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
+        match row.outcome:
+            case Outcome.REJECT:
+                tally[row.outcome, "rejected", row.reason] += 1
+            case Outcome.DUPLICATE:
+                tally[row.outcome, "duplicate", ""] += 1
+            case Outcome.REVIEW:
+                tally[row.outcome, State.REVIEW, row.reason] += 1
+            case Outcome.UNCHANGED:
+                tally[row.outcome, await _state_of(ports, row.authority, row), ""] += 1
+            case _:
+                pass
+    return dict(tally)
+
+
+async def _state_of(ports: Ports, authority: Authority, row: object) -> str:
+    account = getattr(row, "account", None)
+    stored = await ports.ledger.account(authority, account) if account else None
+    return stored.record.state if stored else State.COMPLETED
+
+
+async def _advance(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> None:
+    """Take a migration on when all its shards say so: assess it, or publish how it ended."""
+    totals = total(await ports.ledger.summaries(migration.authority, migration.id))
+    if not totals.complete:
+        return
+    if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
+        await _try_to_assess(ports, profile, migration, totals)
+    elif migration.phase in {Phase.RUNNING, Phase.DONE}:
+        await _rest(ports, migration, migrations, totals)
+
+
+def _all_classified(migration: Migration, totals: Totals) -> bool:
+    if totals.in_state(State.STAGED):
+        return False
+    if totals.rows != migration.rows:
+        log.error("rows and counts differ", extra={"migration": migration.id, "rows": migration.rows})
+        return False
+    return True
+
+
+async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
+    try:
+        await assess(ports, profile, migration, totals)
+    except TryLater as later:
+        log.info("assessment postponed", extra={"migration": migration.id, "cause": later.cause})
+    except Stop as stop:
+        reason, detail = stop.reason, stop.detail[:200]
+        await ports.ledger.change_migration(
+            migration.authority,
+            migration.id,
+            lambda m: replace(m, paused_at=ports.clock.now(), pause_reason=reason, pause_detail=detail),
+        )
+
+
+async def _rest(ports: Ports, migration: Migration, migrations: Migrations, totals: Totals) -> None:
+    says = totals.fingerprint + _published_since(migration, migrations, totals)
+    fingerprint = hashlib.sha256(says.encode()).hexdigest()
+    if not totals.resting or migration.paused:
+        return
+    if migration.published != fingerprint:
+        await publish_result(ports, migration)
+    await ports.ledger.change_migration(
+        migration.authority, migration.id, lambda m: replace(m, published=fingerprint, phase=Phase.DONE)
+    )
+
+
+def _published_since(migration: Migration, migrations: Migrations, totals: Totals) -> str:
+    """What newer exports published, where they took over rows of this one: its result.csv tells how these ended."""
+    if totals.rows == migration.rows:
+        return ""
+    return "".join(m.published for m in migrations.values() if m.uploaded_at > migration.uploaded_at)
+
+
+async def _poisoned(ports: Ports) -> None:
+    """Messages in poison without a recorded failure: the host died over them, not the content."""
+    for queue in (names.CLASSIFY_ACCOUNT, names.PROVISION_ACCOUNT, names.NOTIFY_CUSTOMER):
+        if await ports.outbox.depth(names.poison_of(queue)):
+            for poison in await ports.outbox.poisoned(queue):
+                if isinstance(poison.message, AccountMessage):
+                    await _lost(ports, poison.message)
+
+
+async def _lost(ports: Ports, message: AccountMessage) -> None:
+    stored = await ports.ledger.account(message.authority, message.account)
+    if stored is None or message.release <= stored.record.lost_release:
+        return
+    account = stored.record
+    if account.state not in MOVING | {State.PROVISIONED} or account.moment is None:
+        return
+    now = ports.clock.now()
+    account = replace(account, lost=account.lost + 1, lost_release=message.release)
+    if account.lost >= LOSSES:
+        changed: tuple[Account, Change | None] = apply(_failable(account), Event.FAIL, now, "host_lost")
+    elif account.release == message.release:
+        changed = back_to_waiting(account, now)
+    else:
+        changed = (account, None)
+    try:
+        await ports.ledger.save(stored, *changed)
+    except StaleWrite:
+        return
+
+
+def _failable(account: Account) -> Account:
+    """What waits for its release again was released when the host died over it."""
+    return replace(account, state=State.RELEASED) if account.state is State.CLASSIFIED else account

@@ -1,0 +1,134 @@
+"""release-accounts (timer): feed the per-account queues from the gate, a little ahead.
+
+Queues stay shallow, so that a pause bites at once: what is not released yet waits in the table. Provisioning gets its
+moments from the directory's write quota, which all instances share through one row.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from shared.domain.account import SHARDS, Account, Authority, Change, apply, released
+from shared.domain.gate import Step, due
+from shared.domain.lifecycle import Event, State
+from shared.domain.migration import Migration, Phase
+from shared.domain.pace import Pace, blocked, take
+from shared.domain.profile import Profile
+from shared.messages import for_step
+from shared.ports import Ports, Stored
+
+HORIZON: Final = timedelta(seconds=30)
+AHEAD: Final = 1000
+"""Messages that a per-account queue holds at most."""
+AT_ONCE: Final = 16
+
+type Waiting = tuple[Stored[Account], Step, datetime]
+
+
+async def release_accounts(ports: Ports) -> int:
+    """Give accounts their moments; returns how many."""
+    feeding = [
+        (profile, migrations)
+        for profile in ports.profiles.values()
+        if (migrations := await _moving(ports, profile.authority))
+    ]
+    if not feeding:
+        return 0
+    room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(feeding) for step in Step}
+    count = 0
+    for profile, migrations in feeding:
+        waiting = await _waiting(ports, profile, migrations, max(room.values()))
+        for step in Step:
+            count += await _release(ports, step, [item for item in waiting if item[1] is step][: room[step]])
+    return count
+
+
+async def _moving(ports: Ports, authority: Authority) -> dict[str, Migration]:
+    """All migrations of an authority, if one of them may release anything."""
+    known: dict[str, Migration] = {m.id: m async for m in ports.ledger.migrations(authority)}
+    able = any(m.phase in {Phase.CLASSIFYING, Phase.RUNNING} and not m.paused for m in known.values())
+    return known if able else {}
+
+
+async def _waiting(ports: Ports, profile: Profile, migrations: dict[str, Migration], room: int) -> list[Waiting]:
+    """Accounts for which the gate has something, spread over the shards."""
+    running = all(m.phase is not Phase.CLASSIFYING for m in migrations.values())
+    # Before the assessment what is classified only waits for it, and would stand in the way of what is staged.
+    state = None if running else State.STAGED
+    before = ports.clock.now() + HORIZON
+    each = room // len(SHARDS) + 1
+    found: list[Waiting] = []
+    for shard in SHARDS:
+        async for stored in ports.ledger.waiting(profile.authority, shard, state, before, each):
+            account = stored.record
+            migration = migrations.get(account.migration)
+            if migration is None:
+                continue
+            answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+            if answer.step is not None and answer.at is not None:
+                found.append((stored, answer.step, answer.at))
+    return found
+
+
+async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting]) -> int:
+    now = ports.clock.now()
+    if not waiting:
+        return 0
+    slots = await _slots(ports, len(waiting)) if step is Step.PROVISION else [now] * len(waiting)
+    changes: list[tuple[Stored[Account], Account, Change | None]] = []
+    for (stored, _, not_before), slot in zip(waiting, slots, strict=False):
+        account, change = stored.record, None
+        if account.state is State.CLASSIFIED:
+            account, change = apply(account, Event.RELEASE, now)
+        changes.append((stored, released(account, max(slot, not_before)), change))
+    saved = await ports.ledger.save_all(changes)
+    await _send(ports, step, saved, now)
+    return len(saved)
+
+
+async def _send(ports: Ports, step: Step, accounts: Sequence[Account], now: datetime) -> None:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def send(account: Account) -> None:
+        async with gate:
+            delay = max((account.moment or now) - now, timedelta(0))
+            await ports.outbox.send(for_step(step, account), delay)
+
+    await asyncio.gather(*(send(account) for account in accounts))
+
+
+async def _slots(ports: Ports, count: int) -> list[datetime]:
+    """Places in the write quota; saved before they are used, so that two feeders never give away the same one."""
+    while True:
+        stored = await ports.ledger.pace()
+        now = ports.clock.now()
+        pace, slots = take(stored.record if stored else _idle(), ports.quota, count, now, HORIZON)
+        if not slots or await ports.ledger.save_pace(stored, pace):
+            return slots
+
+
+async def throttle(ports: Ports, wait: timedelta) -> None:
+    """The directory throttled us: nobody gets a slot before `wait` is over."""
+    while True:
+        stored = await ports.ledger.pace()
+        until = ports.clock.now() + wait
+        before = stored.record if stored else _idle()
+        if before.blocked_until >= until:
+            return
+        if await ports.ledger.save_pace(stored, blocked(before, ports.quota, until)):
+            return
+
+
+def _idle() -> Pace:
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    return Pace(long_ago, long_ago)
+
+
+def back_to_waiting(account: Account, now: datetime) -> tuple[Account, Change | None]:
+    """An account whose message was lost, as it was before its release: the feeder gives it a new moment."""
+    if account.state is State.RELEASED:
+        back, change = apply(account, Event.POSTPONE, now, account.reason)
+        return replace(back, not_before=now), change
+    return replace(account, moment=None, not_before=now), None

@@ -1,0 +1,194 @@
+"""stage-rows: one piece of an export into Rows and Accounts. A piece may be staged any number of times.
+
+An account remembers which row staged it, so a replay finds its own work; the checkpoint (piece, offset, row) is part
+of the migration's record and moves on last.
+"""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shared.domain.account import Account, AccountId, Change, MigrationId, apply
+from shared.domain.addresses import email_key
+from shared.domain.export_file import Record, RecordReader
+from shared.domain.lifecycle import Event, Outcome, State
+from shared.domain.migration import PIECE_ROWS, Layout, Migration, Phase
+from shared.domain.profile import Profile
+from shared.domain.rows import Person, Rejected, Row, judge
+from shared.errors import StaleWrite, Superseded
+from shared.messages import StageRows
+from shared.ports import Ports, Stored
+from shared.steps.supersede import supersede_older
+
+AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The records of one piece, and where the next one starts."""
+
+    records: list[Record]
+    end: int
+    last: bool
+
+
+async def stage_rows(ports: Ports, message: StageRows) -> None:
+    """Stage one piece and send the message of the next."""
+    migration = await ports.ledger.migration(message.authority, message.migration)
+    profile = ports.profiles.get(message.authority)
+    if migration is None or profile is None or migration.phase is not Phase.STAGING or migration.layout is None:
+        return
+    if message.piece == migration.piece:
+        if message.piece == 0:
+            await supersede_older(ports, migration)
+        try:
+            piece = await _read(ports, migration, migration.layout)
+        except Superseded:
+            await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
+            return
+        await _stage(ports, profile, migration, migration.layout, piece)
+        migration = await _check_point(ports, migration, piece)
+    if migration.phase is Phase.STAGING:
+        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+
+
+async def _read(ports: Ports, migration: Migration, layout: Layout) -> Piece:
+    reader = RecordReader(layout.separator, layout.encoding, migration.offset)
+    records: list[Record] = []
+    async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
+        for record in reader.feed(chunk):
+            records.append(record)
+            if len(records) == PIECE_ROWS:
+                return Piece(records, record.end, last=migration.row + len(records) == layout.rows)
+    records += reader.close()
+    return Piece(records, migration.blob_size, last=True)
+
+
+def _overwritten(migration: Migration) -> Migration:
+    return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
+
+
+async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migration:
+    staged = migration.piece
+
+    def move_on(current: Migration) -> Migration:
+        if current.piece != staged or current.phase is not Phase.STAGING:
+            return current
+        return replace(
+            current,
+            piece=staged + 1,
+            offset=piece.end,
+            row=migration.row + len(piece.records),
+            moved_at=ports.clock.now(),
+            phase=Phase.CLASSIFYING if piece.last else Phase.STAGING,
+        )
+
+    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+
+
+async def _stage(ports: Ports, profile: Profile, migration: Migration, layout: Layout, piece: Piece) -> None:
+    rows: list[Row] = []
+    first: dict[AccountId, Row] = {}
+    for number, record in enumerate(piece.records, migration.row + 1):
+        verdict = judge(record, layout, profile)
+        row = _row(ports, migration, number, verdict)
+        if row.account is not None:
+            earlier = first.setdefault(row.account, row)
+            if earlier is not row:
+                row = _duplicate(row, earlier.number)
+        rows.append(row)
+    accounts = {row.account: _account(ports, row, row.person) for row in first.values() if row.account and row.person}
+    await ports.ledger.put_addresses(
+        migration.authority, [(a.address_key, a.id) for a in accounts.values() if a.address_key]
+    )
+    met = await _stage_accounts(ports, list(accounts.values()), first)
+    rows = [met.get(row.account, row) if row.account and first.get(row.account) is row else row for row in rows]
+    await ports.ledger.put_rows(rows)
+
+
+def _row(ports: Ports, migration: Migration, number: int, verdict: Person | Rejected) -> Row:
+    row = Row(migration.authority, migration.id, number, verdict.source_id)
+    if isinstance(verdict, Rejected):
+        return replace(row, outcome=Outcome.REJECT, reason=verdict.reason)
+    return replace(row, account=ports.pseudonyms.account(row.authority, verdict.source_id), person=verdict)
+
+
+def _duplicate(row: Row, of: int) -> Row:
+    return replace(row, outcome=Outcome.DUPLICATE, reason="", duplicate_of=of, person=None)
+
+
+def _account(ports: Ports, row: Row, person: Person) -> Account:
+    now = ports.clock.now()
+    key = email_key(person.email)
+    return Account(
+        id=row.account or ports.pseudonyms.account(row.authority, person.source_id),
+        authority=row.authority,
+        migration=row.migration,
+        row=row.number,
+        state=State.STAGED,
+        staged_at=now,
+        not_before=now,
+        digest=ports.pseudonyms.facts(key or person.email, person.given_name, person.surname),
+        address_key=ports.pseudonyms.address(row.authority, key),
+    )
+
+
+async def _stage_accounts(ports: Ports, accounts: list[Account], first: dict[AccountId, Row]) -> dict[AccountId, Row]:
+    """Insert what is new; returns the rows of accounts that were there before, as these settle them."""
+    by_shard: dict[str, list[tuple[Account, Change]]] = defaultdict(list)
+    for account in accounts:
+        change = Change(account.staged_at, Event.STAGE, State.STAGED, migration=account.migration)
+        by_shard[account.shard].append((account, change))
+    new = {account.id: account for account in accounts}
+    existing = [found for batch in by_shard.values() for found in await ports.ledger.insert_accounts(batch)]
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def meet(account: AccountId) -> tuple[AccountId, Row]:
+        async with gate:
+            return account, await _meet(ports, new[account], first[account])
+
+    return dict(await asyncio.gather(*(meet(account) for account in existing)))
+
+
+async def _meet(ports: Ports, new: Account, row: Row) -> Row:
+    """An account that an earlier row staged meets this row."""
+    while True:
+        stored = await ports.ledger.account(new.authority, new.id)
+        if stored is None:
+            raise StaleWrite
+        known = stored.record
+        if known.migration == new.migration:
+            return row if known.row == row.number else _duplicate(row, known.row)
+        if known.done or known.state is State.UNDONE:
+            return _settled_before(row, changed=known.digest != new.digest)
+        try:
+            await _take_over(ports, stored, new)
+        except StaleWrite:
+            continue
+        return row
+
+
+def _settled_before(row: Row, *, changed: bool) -> Row:
+    if changed:
+        return replace(row, outcome=Outcome.REVIEW, reason="changed_since_migrated")
+    return replace(row, outcome=Outcome.UNCHANGED)
+
+
+async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> None:
+    """The newer export's row takes the account's place; what may have been done stays known until it is told apart."""
+    known = stored.record
+    staged, change = apply(known, Event.STAGE, ports.clock.now())
+    taken = replace(
+        staged,
+        migration=MigrationId(new.migration),
+        row=new.row,
+        staged_at=new.staged_at,
+        not_before=new.not_before,
+        digest=new.digest,
+        address_key=new.address_key,
+        release=known.release + 1,
+    )
+    await ports.ledger.save(stored, taken, replace(change, migration=new.migration))
+    if known.address_key and known.address_key != new.address_key:
+        await ports.ledger.drop_address(known.authority, known.address_key, known.id)

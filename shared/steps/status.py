@@ -1,0 +1,158 @@
+"""status: where everything stands, from the summaries, with what to do next. Reads no account."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from shared import names
+from shared.domain.migration import Migration, Phase
+from shared.domain.profile import Profile
+from shared.domain.reasons import explain
+from shared.domain.summary import Totals, total
+from shared.ports import Ports
+
+
+class Cause(BaseModel):
+    """Stuck accounts of one cause."""
+
+    reason: str
+    count: int
+    sentence: str
+    remedy: str
+
+
+class Pause(BaseModel):
+    """Why a migration is paused."""
+
+    reason: str
+    detail: str
+    sentence: str
+    remedy: str
+    since: datetime
+
+
+class MigrationStatus(BaseModel):
+    """One migration."""
+
+    migration: str
+    authority: str
+    council: str
+    file: str
+    phase: Phase
+    uploaded_at: datetime
+    paused: Pause | None
+    refused: Cause | None
+    superseded_by: str
+    rows: int
+    staged: int
+    outcomes: dict[str, int]
+    states: dict[str, int]
+    reasons: dict[str, int]
+    failures: list[Cause]
+    oldest_waiting_seconds: int | None
+    counted_at: datetime | None
+    """When the oldest of the counts was made."""
+    reports: str
+    next: str
+
+
+class QueueStatus(BaseModel):
+    """One queue."""
+
+    queue: str
+    messages: int
+    poison: int
+
+
+class Status(BaseModel):
+    """Everything at one moment."""
+
+    at: datetime
+    migrations: list[MigrationStatus]
+    queues: list[QueueStatus]
+
+
+async def status(ports: Ports) -> Status:
+    """Where everything stands; migrations newest first."""
+    found = [
+        await _migration(ports, profile, migration)
+        for profile in ports.profiles.values()
+        async for migration in ports.ledger.migrations(profile.authority)
+    ]
+    found += [await _migration(ports, None, migration) for migration in await ports.ledger.refusals()]
+    queues = [
+        QueueStatus(
+            queue=queue,
+            messages=await ports.outbox.depth(queue),
+            poison=await ports.outbox.depth(names.poison_of(queue)),
+        )
+        for queue in names.QUEUES
+    ]
+    return Status(
+        at=ports.clock.now(), migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True), queues=queues
+    )
+
+
+async def _migration(ports: Ports, profile: Profile | None, migration: Migration) -> MigrationStatus:
+    summaries = await ports.ledger.summaries(migration.authority, migration.id)
+    totals = total(summaries)
+    oldest = totals.oldest
+    waiting = max(int((ports.clock.now() - oldest).total_seconds()), 0) if oldest else None
+    return MigrationStatus(
+        migration=migration.id,
+        authority=migration.authority,
+        council=profile.name if profile else "",
+        file=migration.blob,
+        phase=migration.phase,
+        uploaded_at=migration.uploaded_at,
+        paused=_pause(migration),
+        refused=_cause(migration.reason, migration.detail) if migration.reason else None,
+        superseded_by=migration.superseded_by,
+        rows=migration.rows,
+        staged=migration.row,
+        outcomes={outcome.value: count for outcome, count in totals.outcomes().items()},
+        states=totals.states(),
+        reasons=totals.reasons(),
+        failures=[_cause(reason, "", count) for reason, count in totals.failures().items()],
+        oldest_waiting_seconds=waiting,
+        counted_at=min((summary.visited_at for summary in summaries), default=None),
+        reports=f"{names.REPORTS}/{migration.folder}/",
+        next=_next(migration, totals),
+    )
+
+
+def _pause(migration: Migration) -> Pause | None:
+    if migration.paused_at is None:
+        return None
+    why = explain(migration.pause_reason)
+    return Pause(
+        reason=migration.pause_reason,
+        detail=migration.pause_detail,
+        sentence=why.sentence,
+        remedy=why.remedy,
+        since=migration.paused_at,
+    )
+
+
+def _cause(reason: str, detail: str, count: int = 1) -> Cause:
+    why = explain(reason)
+    sentence = f"{why.sentence} ({detail})" if detail else why.sentence
+    return Cause(reason=reason, count=count, sentence=sentence, remedy=why.remedy)
+
+
+def _next(migration: Migration, totals: Totals) -> str:
+    """One sentence: what happens, or what a person should do."""
+    if migration.paused:
+        return f"Paused. {explain(migration.pause_reason).remedy}"
+    if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED}:
+        return explain(migration.reason).remedy
+    stuck = sum(totals.failures().values())
+    if stuck:
+        return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."
+    review = totals.states().get("review", 0)
+    if migration.phase is Phase.DONE:
+        return f"Done. {review} need a person: see result.csv." if review else "Done. Nothing to do."
+    return {
+        Phase.STAGING: "Rows are being read. Nothing to do.",
+        Phase.CLASSIFYING: "Accounts are being compared with the directory; nothing is changed there. Nothing to do.",
+    }.get(migration.phase, "Accounts are being moved. Nothing to do.")

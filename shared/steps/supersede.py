@@ -1,0 +1,40 @@
+"""One export of a council at work: the newest. What older ones have not begun, they will not begin any more."""
+
+from dataclasses import replace
+from typing import Final
+
+from shared.domain.migration import Migration, Phase
+from shared.ports import Ports
+
+TAKEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.FAILED})
+
+
+async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
+    """The newest export of this council that was taken and is newer than this one."""
+    newer = [
+        other
+        async for other in ports.ledger.migrations(migration.authority)
+        if _newer(other, migration) and other.phase in TAKEN and other.layout is not None
+    ]
+    return max(newer, key=lambda other: (other.uploaded_at, other.id), default=None)
+
+
+async def supersede_older(ports: Ports, migration: Migration) -> None:
+    """Leave to this export what older ones have not begun. May be done any number of times.
+
+    Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts.
+    """
+    async for other in ports.ledger.migrations(migration.authority):
+        if _newer(migration, other) and (other.open or other.phase is Phase.SUPERSEDED):
+            await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
+
+
+def _newer(other: Migration, than: Migration) -> bool:
+    return other.id != than.id and (other.uploaded_at, other.id) > (than.uploaded_at, than.id)
+
+
+def _left_to(older: Migration, newer: Migration) -> Migration:
+    older = replace(older, superseded_by=newer.id)
+    if older.phase in {Phase.RUNNING, Phase.SUPERSEDED}:
+        return older
+    return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")

@@ -1,0 +1,140 @@
+"""The only file that knows concrete classes: settings in, ports out."""
+
+import asyncio
+import base64
+import logging
+import os
+import random
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from shared.adapters.storage import check_storage
+from shared.domain.account import Authority
+from shared.domain.profile import Profile, read_profiles
+from shared.domain.pseudonyms import Pseudonyms
+from shared.errors import BadSetting
+from shared.ports import Clock, Directory, Notifier, Ports
+from shared.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+_ports: WeakKeyDictionary[asyncio.AbstractEventLoop, Ports] = WeakKeyDictionary()
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return read_settings()
+
+
+@cache
+def profiles() -> dict[Authority, Profile]:
+    """The councils' profiles."""
+    return read_profiles(settings().profiles_folder)
+
+
+def check() -> None:
+    """Read everything that can be wrong before anything starts.
+
+    Raises:
+        BadSetting: one line that names the setting or the profile's key.
+    """
+    try:
+        check_storage(os.environ)
+        settings()
+        profiles()
+    except BadSetting as bad:
+        print(f"Cannot start: {bad}", file=sys.stderr)  # noqa: T201 - the line a person looks for
+        raise
+    quieten()
+
+
+def quieten() -> None:
+    """Client libraries log whole URLs, and URLs of look-ups hold addresses."""
+    for name in ("httpx", "httpcore", "azure", "urllib3", "kiota_http"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def ports() -> Ports:
+    """The ports of this event loop; made once, because asynchronous clients belong to one loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _ports:
+        _ports[loop] = _connect(settings(), profiles())
+    return _ports[loop]
+
+
+def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
+    # Imported here, so that the app is indexed without waiting for any client library.
+    from shared.adapters.azure_tables import AzureTables  # noqa: PLC0415
+    from shared.adapters.blob_exports import BlobExports  # noqa: PLC0415
+    from shared.adapters.blob_reports import BlobReports  # noqa: PLC0415
+    from shared.adapters.queue_outbox import QueueOutbox  # noqa: PLC0415
+    from shared.adapters.storage import connect  # noqa: PLC0415
+    from shared.adapters.table_ledger import TableLedger  # noqa: PLC0415
+
+    clock = SystemClock()
+    storage = connect()
+    return Ports(
+        clock=clock,
+        exports=BlobExports(storage.blobs),
+        reports=BlobReports(storage.blobs),
+        ledger=TableLedger(AzureTables(storage.tables)),
+        outbox=QueueOutbox(storage.queues),
+        directory=directory(chosen, known, clock),
+        notifier=notifier(chosen, clock),
+        profiles=known,
+        pseudonyms=Pseudonyms(bytes.fromhex(chosen.pseudonym_key.get_secret_value())),
+        quota=chosen.quota,
+        tenant=chosen.directory_tenant,
+        jitter=random.random,
+    )
+
+
+def directory(chosen: Settings, known: dict[Authority, Profile], clock: Clock) -> Directory:
+    """The directory that the settings name."""
+    from shared.adapters.graph_directory import Attributes, GraphDirectory  # noqa: PLC0415
+
+    app = chosen.directory_extensions_app_id.replace("-", "").lower()
+    attributes = Attributes(app, {authority: profile.attribute_prefix for authority, profile in known.items()})
+    credential = None if chosen.on_loopback else _directory_credential(chosen)
+    return GraphDirectory(chosen.directory_graph_url, chosen.directory_tenant, attributes, credential, clock)
+
+
+def _directory_credential(chosen: Settings) -> "AsyncTokenCredential":
+    from azure.identity.aio import CertificateCredential, ClientSecretCredential  # noqa: PLC0415
+
+    if chosen.directory_client_certificate is not None:
+        # Key Vault gives a certificate as base64 PKCS#12 or as PEM text.
+        text = chosen.directory_client_certificate.get_secret_value()
+        return CertificateCredential(
+            chosen.directory_tenant_id, chosen.directory_client_id, certificate_data=_certificate(text)
+        )
+    secret = chosen.directory_client_secret
+    return ClientSecretCredential(
+        chosen.directory_tenant_id, chosen.directory_client_id, secret.get_secret_value() if secret else ""
+    )
+
+
+def _certificate(text: str) -> bytes:
+    return text.encode() if "-----BEGIN" in text else base64.b64decode(text)
+
+
+def notifier(chosen: Settings, clock: Clock) -> Notifier | None:
+    """The message service that the settings name, None for none."""
+    if chosen.notify_provider == "none":
+        return None
+    from shared.adapters.govuk_notify_notifier import GovukNotifyNotifier  # noqa: PLC0415
+
+    return GovukNotifyNotifier(chosen.notify_url, chosen.notify_key, clock)

@@ -1,0 +1,206 @@
+"""Decode, step, settle: the one place that turns what a step raises into done, later, or a person.
+
+| a step | the account | the message |
+|---|---|---|
+| returns | as the step saved it | done |
+| raises `TryLater` | waits for a new moment; after 24 hours `failed` | done |
+| raises `SetAside`, `Hold`, `Cannot` | `review`, `held`, `failed` with the reason | done |
+| raises `Stop` | as it was; its migration pauses | done |
+| raises `StaleWrite` | as somebody else saved it | done |
+| raises anything else | at the last attempt `failed` | raised: tried again, then poison |
+"""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from shared import names
+from shared.domain.account import Account, Change, apply
+from shared.domain.lifecycle import Event, State
+from shared.domain.migration import Migration, Phase
+from shared.domain.pace import GIVE_UP, UNCLEAR_LIMIT, delay
+from shared.errors import (
+    BadMessage,
+    Cannot,
+    Hold,
+    MigrationError,
+    SetAside,
+    StaleWrite,
+    Stop,
+    Throttled,
+    TryLater,
+    Unclear,
+    Unexpected,
+)
+from shared.messages import AccountMessage, StageRows, decode, decode_upload
+from shared.ports import Ports, Stored
+from shared.steps.receive_export import receive_export, record_failure
+from shared.steps.release_accounts import back_to_waiting, throttle
+from shared.steps.stage_rows import stage_rows
+
+log: Final = logging.getLogger(__name__)
+
+type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
+
+MANY_TRIES: Final = 100
+"""Beside its age: a migration that was paused for a day has not been trying."""
+
+CAUSES: Final = {
+    "directory_unreachable": "directory_unreachable",
+    "directory_throttled": "directory_unreachable",
+    "message_service_unreachable": "message_service_unreachable",
+    "message_in_doubt": "message_service_unreachable",
+}
+"""What it is called when the cause of a postponement lasted 24 hours."""
+
+
+async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt: int) -> None:
+    """Run a per-account step on a queue message; `attempt` is its dequeue count.
+
+    Raises:
+        BadMessage: the text is not a message of this app.
+        Unexpected: a bug; says type and place, never the message of the error.
+    """
+    message = decode(body)
+    if not isinstance(message, AccountMessage):
+        raise BadMessage("a message of another queue")
+    try:
+        await step(ports, message)
+    except MigrationError as error:
+        await _settle(ports, message, error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+        if attempt >= names.MAX_DEQUEUE_COUNT:
+            await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, "unexpected_error"))
+        raise unexpected(error) from None
+
+
+async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
+    """Receive an upload."""
+    message = decode_upload(body)
+    try:
+        await receive_export(ports, message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+        if attempt >= names.MAX_DEQUEUE_COUNT:
+            await record_failure(ports, message)
+        raise unexpected(error) from None
+
+
+async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
+    """Stage a piece of an export."""
+    message = decode(body)
+    if not isinstance(message, StageRows):
+        raise BadMessage("a message of another queue")
+    try:
+        await stage_rows(ports, message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+        if attempt >= names.MAX_DEQUEUE_COUNT:
+            await _staging_failed(ports, message)
+        raise unexpected(error) from None
+
+
+async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) -> None:
+    """Run a timer's step; what fails is told without its message, and the next occurrence tries again."""
+    try:
+        await step(ports)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+        raise unexpected(error) from None
+
+
+def unexpected(error: BaseException) -> Unexpected:
+    """An error told by its type and the places in our code it came through; its message may be personal."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename]
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in [*frames[-1:], *reversed(ours[-4:])])
+    return Unexpected(f"{type(error).__name__} at {place}")
+
+
+async def _staging_failed(ports: Ports, message: StageRows) -> None:
+    def fail(migration: Migration) -> Migration:
+        if migration.phase is not Phase.STAGING:
+            return migration
+        return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=ports.clock.now())
+
+    await ports.ledger.change_migration(message.authority, message.migration, fail)
+
+
+async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) -> None:
+    note = {"account": message.account, "step": message.kind, "cause": str(error)}
+    match error:
+        case StaleWrite():
+            log.info("somebody else was faster", extra=note)
+        case TryLater():
+            log.info("postponed", extra=note)
+            if isinstance(error, Throttled) and message.kind == names.PROVISION_ACCOUNT:
+                await throttle(ports, error.after or delay(0, 1))
+            await _change(ports, message, lambda account: _postponed(ports, account, error))
+        case SetAside():
+            log.info("set aside for a person", extra=note)
+            await _change(ports, message, lambda account: _ended(ports, account, Event.SET_ASIDE, error.reason))
+        case Hold():
+            log.info("held", extra=note)
+            await _change(ports, message, lambda account: _ended(ports, account, Event.HOLD, error.reason))
+        case Cannot():
+            log.warning("stuck", extra=note)
+            await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, error.reason))
+        case Stop():
+            await pause(ports, message, error)
+            await _change(ports, message, lambda account: back_to_waiting(account, ports.clock.now()))
+        case _:
+            raise error
+
+
+async def pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+    """Pause the account's migration with the one reason; a migration that is paused keeps its first."""
+    stored = await ports.ledger.account(message.authority, message.account)
+    if stored is None:
+        return
+
+    def paused(migration: Migration) -> Migration:
+        if migration.paused:
+            return migration
+        return replace(migration, paused_at=ports.clock.now(), pause_reason=stop.reason, pause_detail=stop.detail[:200])
+
+    migration = await ports.ledger.change_migration(message.authority, stored.record.migration, paused)
+    log.error("migration paused", extra={"migration": migration.id, "reason": migration.pause_reason})
+
+
+async def _change(
+    ports: Ports, message: AccountMessage, change: Callable[[Account], tuple[Account, Change | None] | None]
+) -> None:
+    """Change the account as it is now, as long as the message's release is its current one."""
+    while True:
+        stored: Stored[Account] | None = await ports.ledger.account(message.authority, message.account)
+        if stored is None or stored.record.release != message.release or stored.record.moment is None:
+            return
+        changed = change(stored.record)
+        if changed is None:
+            return
+        try:
+            await ports.ledger.save(stored, *changed)
+        except StaleWrite:
+            continue
+        return
+
+
+def _ended(ports: Ports, account: Account, event: Event, reason: str) -> tuple[Account, Change]:
+    return apply(account, event, ports.clock.now(), reason)
+
+
+def _postponed(ports: Ports, account: Account, later: TryLater) -> tuple[Account, Change | None]:
+    now = ports.clock.now()
+    since = account.trying_since or now
+    if isinstance(later, Unclear):
+        unclear = account.unclear_since or now
+        if now - unclear >= UNCLEAR_LIMIT and account.state is State.RELEASED:
+            return _ended(ports, account, Event.SET_ASIDE, later.cause)
+        account = replace(account, unclear_since=unclear)
+    if now - since >= GIVE_UP and account.tries >= MANY_TRIES:
+        return _ended(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
+    wait = later.after if later.after is not None else delay(account.tries, ports.jitter())
+    waiting, change = apply(account, Event.POSTPONE, now, later.cause)
+    waiting = replace(waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since)
+    # One entry tells that it was postponed; hundreds would tell no more.
+    return waiting, change if account.tries == 0 else None
