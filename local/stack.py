@@ -1,0 +1,216 @@
+"""Everything the app needs on one laptop, as child processes: Azurite, the stand-in directory and Notify, hosts.
+
+Used by the demo and by the end-to-end tests. Each process writes its log into the stack's folder; each is stopped by
+its own process id.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from local import azurite
+from local.notify import services
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PATIENCE: Final = 30.0
+TENANT: Final = "norfolkidentity.onmicrosoft.com"
+EXTENSIONS_APP: Final = "0123456789abcdef0123456789abcdef"
+PSEUDONYM_KEY: Final = "deadbeef" * 8
+"""For development only: whoever knows it can turn account ids back into customer references by guessing."""
+
+
+class StackError(Exception):
+    """A process did not start; the message says which, and where its log is."""
+
+
+@dataclass
+class Process:
+    """One child process, its log and where it answers."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    url: str
+    health: str
+    child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            StackError: it ended, or does not answer in time.
+        """
+        with self.log.open("ab") as log:
+            self.child = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not answers(self.health):
+            if self.child.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                said = self.log.read_text(errors="replace").strip().splitlines()[-5:]
+                raise StackError(f"The {self.name} did not start. Its log, {self.log}, ends: " + " / ".join(said))
+            time.sleep(0.05)
+
+    @property
+    def running(self) -> bool:
+        """Whether it is alive."""
+        return self.child is not None and self.child.poll() is None
+
+    def stop(self, patience: float = 40.0) -> int | None:
+        """Ask it to end (SIGTERM) and wait; returns its exit status, None when it was not running."""
+        if self.child is None:
+            return None
+        if self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(patience)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self.child.returncode
+
+    def kill(self) -> None:
+        """Kill it with -9: nothing after that runs."""
+        if self.child is not None and self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+
+
+@dataclass
+class Stack:
+    """The running pieces."""
+
+    folder: Path
+    storage: azurite.Azurite
+    directory: Process
+    notify: Process
+    hosts: list[Process] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """What the app's settings are here."""
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DIRECTORY_", "NOTIFY_"))
+        }
+        return {
+            **inherited,
+            "PYTHONUNBUFFERED": "1",
+            "AzureWebJobsStorage": self.storage.connection_string,
+            "MigrationStorage": self.storage.connection_string,
+            "DIRECTORY_KIND": "b2c",
+            "DIRECTORY_TENANT": TENANT,
+            "DIRECTORY_GRAPH_URL": f"{self.directory.url}/v1.0",
+            "DIRECTORY_EXTENSIONS_APP_ID": EXTENSIONS_APP,
+            "NOTIFY_PROVIDER": "govuk-notify",
+            "NOTIFY_URL": self.notify.url,
+            "NOTIFY_API_KEY_SOUTH_NORFOLK": services.SOUTH_NORFOLK_LIVE_KEY,
+            "NOTIFY_API_KEY_GREAT_YARMOUTH": services.GREAT_YARMOUTH_LIVE_KEY,
+            "PSEUDONYM_KEY": PSEUDONYM_KEY,
+            "AUTHORITIES_FOLDER": str(ROOT / "authorities"),
+            **self.settings,
+        }
+
+    def add_host(self, *options: str) -> Process:
+        """Start one more host on the same storage."""
+        port = free_port()
+        name = f"host-{len(self.hosts) + 1}"
+        command = [sys.executable, "-m", "local.host", "--port", str(port), *options]
+        url = f"http://127.0.0.1:{port}"
+        host = Process(name, command, self.environment(), self.folder / f"{name}.log", url, f"{url}/api/health")
+        host.start()
+        self.hosts.append(host)
+        return host
+
+    def stop(self) -> None:
+        """Stop everything, the hosts first."""
+        for host in self.hosts:
+            if host.child is not None and host.running:
+                host.child.send_signal(signal.SIGTERM)
+        for process in [*self.hosts, self.directory, self.notify]:
+            process.stop()
+        self.storage.stop()
+
+
+@contextmanager
+def stack(
+    folder: Path,
+    *,
+    seed: Path | None = None,
+    directory_options: Sequence[str] = (),
+    notify_options: Sequence[str] = (),
+    ports: Sequence[int] = (0, 0),
+    storage_ports: azurite.Ports | None = None,
+) -> Iterator[Stack]:
+    """Azurite, a directory and a Notify; hosts are added by the caller. Everything is stopped at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = azurite.start(storage_ports)
+    directory = _stand_in(
+        folder,
+        "directory",
+        ports[0],
+        ["--data", str(folder / "directory"), *(["--seed", str(seed)] if seed else []), *directory_options],
+    )
+    notify = _stand_in(folder, "notify", ports[1], ["--data", str(folder / "notify"), *notify_options])
+    running = Stack(folder, storage, directory, notify)
+    try:
+        directory.start()
+        notify.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def _stand_in(folder: Path, name: str, port: int, options: list[str]) -> Process:
+    port = port or free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", f"local.{name}", "--port", str(port), *options]
+    return Process(name, command, dict(os.environ), folder / f"{name}.log", url, f"{url}/_standin/health")
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers 200 there."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - a loopback address of ours
+            return bool(answer.status == 200)  # noqa: PLR2004 - OK
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def get_json(url: str) -> Any:  # noqa: ANN401 - JSON
+    """What a page of the stack says."""
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a loopback address of ours
+        return json.load(answer)
+
+
+def send_json(url: str, body: object, method: str = "POST") -> Any:  # noqa: ANN401 - JSON
+    """Send JSON and return what comes back, None for an empty answer."""
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+        text = answer.read()
+        return json.loads(text) if text else None
