@@ -1,0 +1,208 @@
+"""`python -m local.docs`: print docs/flow.md and docs/reasons.md from the code, so that they cannot lie.
+
+Their prose is the code's own: the doc comments of states, events and phases, and the comments that part the tables.
+"""
+
+import ast
+import inspect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from shared.domain import lifecycle, migration, reasons
+from shared.domain.lifecycle import MOVING, TRANSITIONS, Event, Outcome, State
+from shared.domain.migration import Phase
+from shared.domain.reasons import REASONS, explain
+
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
+
+_PRINTED: Final = "<!-- Printed from {source} by `python -m local.docs`. Change the code, not this page. -->"
+
+_FLOW: Final = """{printed}
+# The flow of an account
+
+An account is one customer of one council, over all exports. What may happen to it is the table `TRANSITIONS` in
+`shared/domain/lifecycle.py`; what is not in it is refused. *When* it happens is the answer of the one gate, `due` in
+`shared/domain/gate.py`.
+
+```mermaid
+{diagram}
+```
+
+## States
+
+An account that is *moving* is on its way to the directory; every other state is at rest for now (a `provisioned`
+account may still wait for its message). No event leads to {unreached} yet.
+
+{states}
+
+## Events
+
+{events}
+
+## Transitions
+
+{transitions}
+
+## Outcomes
+
+What a row of an export comes to. `link` and `create` are scenarios 1 and 2 of the README; scenario 3, customers who are
+in the directory only, has no rows and is counted as `directory_only`.
+
+{outcomes}
+
+## Phases of a migration
+
+A migration is one upload, from file to proof (`shared/domain/migration.py`).
+
+{phases}
+"""
+
+_REASONS: Final = """{printed}
+# Reasons
+
+Every reason code, as it stands in `result.csv`, in the reports, in the log and in `ops status`, with what it means and
+what to do next. By symptom instead: [runbook.md](runbook.md).
+
+{sections}
+
+## Codes that are made of something
+
+{made}
+"""
+
+
+def flow() -> str:
+    """docs/flow.md."""
+    return _FLOW.format(
+        printed=_PRINTED.format(source="shared/domain/lifecycle.py"),
+        diagram="\n".join(_diagram()),
+        states=_states(),
+        unreached=_unreached(),
+        events=_described(lifecycle, Event, "event"),
+        transitions="\n\n".join(_transitions()),
+        outcomes=_described(lifecycle, Outcome, "outcome"),
+        phases=_described(migration, Phase, "phase"),
+    )
+
+
+def reason_codes() -> str:
+    """docs/reasons.md."""
+    closed = explain("source_closed")
+    made = [
+        ("`source_<status>`", f"{closed.sentence} (here: `source_closed`)", closed.remedy),
+        ("`same_as_row_<number>`", "The row is a duplicate of this earlier row of the file.", "Nothing."),
+    ]
+    return _REASONS.format(
+        printed=_PRINTED.format(source="shared/domain/reasons.py"),
+        sections="\n\n".join(_reasons()),
+        made=_table(("code", "means", "what to do"), made),
+    )
+
+
+PAGES: Final = {"flow.md": flow, "reasons.md": reason_codes}
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8", newline="\n")
+        print(f"docs/{name} is printed")
+
+
+def _diagram() -> Iterator[str]:
+    events: dict[tuple[State, State], list[Event]] = defaultdict(list)
+    for (state, event), following in TRANSITIONS.items():
+        events[state, following].append(event)
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {State.STAGED}: {Event.STAGE}"
+    for (state, following), happened in events.items():
+        yield f"    {state} --> {following}: {', '.join(happened)}"
+
+
+def _states() -> str:
+    said = _doc_comments(lifecycle, State)
+    rows = [(f"`{state}`", "moving" if state in MOVING else "at rest", said[state]) for state in State]
+    return _table(("state", "", "means"), rows)
+
+
+def _unreached() -> str:
+    """States that are named and not built yet; `staged` is where an account begins."""
+    return " and ".join(f"`{state}`" for state in State if state not in {State.STAGED, *TRANSITIONS.values()})
+
+
+def _transitions() -> Iterator[str]:
+    keys = {f"State.{state.name}, Event.{event.name}": (state, event) for state, event in TRANSITIONS}
+    for title, found in sections(lifecycle, "TRANSITIONS"):
+        rows = [(f"`{keys[key][0]}`", f"`{keys[key][1]}`", f"`{TRANSITIONS[keys[key]]}`") for key in found]
+        yield f"**{title.capitalize()}**\n\n" + _table(("an account that is", "and then", "is afterwards"), rows)
+
+
+def _reasons() -> Iterator[str]:
+    for title, codes in sections(reasons, "REASONS"):
+        known = [(code, REASONS[code]) for code in codes]
+        rows = [(f"`{code}`", reason.sentence, reason.remedy) for code, reason in known]
+        yield f"## {title.capitalize()}\n\n" + _table(("code", "means", "what to do"), rows)
+
+
+def _described(module: ModuleType, words: type[StrEnum], title: str) -> str:
+    said = _doc_comments(module, words)
+    return _table((title, "means"), [(f"`{word}`", said[word]) for word in words])
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '\\|') for cell in line)} |" for line in lines)
+
+
+def _doc_comments(module: ModuleType, words: type[StrEnum]) -> dict[str, str]:
+    """The string below each member of an enumeration: Python itself forgets it, its source does not."""
+    found: dict[str, str] = {}
+    body = next(node.body for node in _tree(module) if isinstance(node, ast.ClassDef) and node.name == words.__name__)
+    for member, comment in pairwise(body):
+        match member, comment:
+            case ast.Assign(targets=[ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                found[words[name]] = " ".join(text.split())
+            case _:
+                pass
+    return found
+
+
+def sections(module: ModuleType, table: str) -> Iterator[tuple[str, list[str]]]:
+    """The comments that part a dictionary, each with the keys below it (as text for a pair, as itself for a string)."""
+    source = inspect.getsource(module).splitlines()
+    title, keys = "", list[str]()
+    for key in _keys(module, table):
+        comment = source[key.lineno - 2].strip()
+        if comment.startswith("# "):
+            if keys:
+                yield title, keys
+            title, keys = comment.removeprefix("# "), []
+        keys.append(key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else _pair(key))
+    yield title, keys
+
+
+def _pair(key: ast.expr) -> str:
+    return ast.unparse(key).strip("()")
+
+
+def _keys(module: ModuleType, table: str) -> list[ast.expr]:
+    for node in _tree(module):
+        match node:
+            case ast.AnnAssign(target=ast.Name(name), value=ast.Dict(keys)) if name == table:
+                return [key for key in keys if key is not None]
+            case _:
+                pass
+    raise LookupError(f"{module.__name__} has no dictionary {table}")
+
+
+def _tree(module: ModuleType) -> list[ast.stmt]:
+    return ast.parse(inspect.getsource(module)).body
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What the app answers, as far as this command line reads it. Fields that it does not know are passed over."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+
+class Cause(BaseModel):
+    """One reason, and how many it concerns."""
+
+    reason: str
+    count: int
+    sentence: str
+    remedy: str
+
+
+class Pause(BaseModel):
+    """Why a migration is paused."""
+
+    reason: str
+    detail: str
+    sentence: str
+    remedy: str
+    since: datetime
+
+
+class Migration(BaseModel):
+    """One upload, and where it stands."""
+
+    migration: str
+    authority: str
+    council: str
+    file: str
+    phase: str
+    uploaded_at: datetime
+    paused: Pause | None
+    refused: Cause | None
+    """Why the upload was refused, replaced or got stuck, as its phase says."""
+    superseded_by: str
+    rows: int
+    staged: int
+    outcomes: dict[str, int]
+    states: dict[str, int]
+    reasons: dict[str, int]
+    failures: list[Cause]
+    oldest_waiting_seconds: int | None
+    counted_at: datetime | None
+    reports: str
+    next: str
+
+    @property
+    def name(self) -> str:
+        """The council as people call it; its folder where no council of that name is known."""
+        return self.council or self.file.split("/", 1)[0]
+
+    @property
+    def stuck(self) -> int:
+        """Accounts that cannot go on."""
+        return sum(cause.count for cause in self.failures)
+
+
+class Queue(BaseModel):
+    """One queue and its poison queue."""
+
+    queue: str
+    messages: int
+    poison: int
+
+
+class Status(BaseModel):
+    """Everything at one moment; migrations newest first."""
+
+    at: datetime
+    migrations: list[Migration]
+    queues: list[Queue]
+
+
+class Stuck(BaseModel):
+    """One account that cannot go on."""
+
+    account: str
+    authority: str
+    migration: str
+    row: int
+    reason: str
+    sentence: str
+    remedy: str
+
+
+class Poison(BaseModel):
+    """What is stuck, and what lies in the poison queues."""
+
+    stuck: list[Stuck]
+    queues: list[Queue]
+
+
+class Settled(BaseModel):
+    """What a replay or discard did."""
+
+    accounts: int
+    migrations: int
+    messages: int
+
+
+class Resumed(BaseModel):
+    """A migration after `resume`."""
+
+    migration: str
+    phase: str
+    paused: bool

@@ -1,0 +1,61 @@
+"""What a person should look at, one sentence each. Pure; the exit status of `ops status` is made of it."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from ops.answers import Migration, Status
+from ops.words import number
+
+FORGOTTEN: Final = timedelta(days=7)
+"""An upload to a folder of no council is news for so long; no later upload can be told to make up for it."""
+
+
+def findings(status: Status) -> list[str]:
+    """Everything that is stuck, paused or refused and not made up for since."""
+    found = [sentence for migration in status.migrations for sentence in _of(migration, status)]
+    poison = sum(queue.poison for queue in status.queues)
+    if poison:
+        found.append(f"{number(poison, 'message')} in the poison queues: `ops poison list`.")
+    return found
+
+
+def _of(migration: Migration, status: Status) -> list[str]:
+    found = []
+    if migration.paused:
+        found.append(f"{migration.name} is paused: {migration.paused.reason}.")
+    if migration.stuck:
+        found.append(f"{migration.name}: {number(migration.stuck, 'account is', 'accounts are')} stuck.")
+    if migration.phase == "failed" and migration.refused:
+        found.append(f"{migration.name}: the file {migration.file} is stuck: {migration.refused.reason}.")
+    if refused_for_now(migration, status) and migration.refused:
+        found.append(f"{migration.name}: the file {migration.file} was not taken: {migration.refused.reason}.")
+    return found
+
+
+def refused_for_now(migration: Migration, status: Status) -> bool:
+    """Whether an upload was refused and nobody has made up for it by a newer one of the same council."""
+    if migration.phase != "refused":
+        return False
+    if not migration.council:
+        return _age(migration, status.at) < FORGOTTEN
+    return not any(
+        other.authority == migration.authority
+        and other.uploaded_at > migration.uploaded_at
+        and other.phase != "refused"
+        for other in status.migrations
+    )
+
+
+def needs_a_look(migration: Migration, status: Status) -> bool:
+    """Whether this migration is behind any finding."""
+    return bool(_of(migration, status))
+
+
+def moves(status: Status) -> bool:
+    """Whether anything happens by itself: a message lies in a queue, or a migration goes on."""
+    going = any(m.phase in {"staging", "classifying", "running"} and not m.paused for m in status.migrations)
+    return going or any(queue.messages for queue in status.queues)
+
+
+def _age(migration: Migration, now: datetime) -> timedelta:
+    return now - migration.uploaded_at

@@ -1,0 +1,262 @@
+"""The answers as a person reads them in a terminal. Pure: answers in, things that rich can print out.
+
+What comes from the app goes into `Text`, never into markup: a file may be called `[red].csv`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ops.answers import Cause, Migration, Poison, Queue, Resumed, Settled, Status, Stuck
+from ops.findings import findings, needs_a_look
+from ops.words import OUTCOMES, PHASES, QUEUES, STATES, duration, moment, number
+
+
+def overview(status: Status) -> RenderableType:
+    """Everything: the verdict, each council's newest upload and what needs a look in full, the others in a line."""
+    if not status.migrations:
+        parts: list[RenderableType] = [Text("Nothing was uploaded yet: put a file into exports/<council>/.")]
+        return Group(*parts, *_queues(status.queues), _verdict(findings(status)))
+    full, earlier = _split(status)
+    parts = [Padding(migration(each, status.at), (0, 0, 1, 0)) for each in full]
+    if earlier:
+        parts.append(Padding(_earlier(earlier), (0, 0, 1, 0)))
+    return Group(*parts, *_queues(status.queues), _verdict(findings(status)))
+
+
+def _split(status: Status) -> tuple[list[Migration], list[Migration]]:
+    """Migrations to be shown in full, and those of which a line is enough."""
+    seen: set[str] = set()
+    full: list[Migration] = []
+    earlier: list[Migration] = []
+    for each in status.migrations:
+        newest = each.phase not in {"refused", "superseded"} and each.authority not in seen
+        if newest:
+            seen.add(each.authority)
+        (full if newest or needs_a_look(each, status) else earlier).append(each)
+    return full, earlier
+
+
+def _verdict(found: list[str]) -> RenderableType:
+    if not found:
+        return Text("Nothing is stuck, paused or refused.", style="green")
+    lines = Text(f"{number(len(found), 'finding')}:", style="bold yellow")
+    for sentence in found:
+        lines.append(f"\n  - {sentence}", style="not bold default")
+    return lines
+
+
+def migration(found: Migration, now: datetime) -> RenderableType:
+    """One migration in full."""
+    parts: list[RenderableType] = [_title(found)]
+    if found.paused:
+        parts.append(_paused(found))
+    if found.refused:
+        parts.append(_refused(found, found.refused))
+    if found.states:
+        parts.append(Columns([_counts("outcome", found.outcomes, OUTCOMES), _counts("state", found.states, STATES)]))
+    if found.failures:
+        parts.append(_failures(found.failures))
+    if found.reasons:
+        parts.append(_reasons(found.reasons))
+    parts.append(_foot(found, now))
+    return Group(*parts)
+
+
+def _title(found: Migration) -> Text:
+    title = Text(found.name, style="bold")
+    title.append(f" · {found.migration}", style="not bold cyan")
+    about = [found.file, f"uploaded {moment(found.uploaded_at)}"]
+    if found.rows:
+        about.append(number(found.rows, "row"))
+    if found.phase == "staging":
+        about.append(f"{found.staged:,} read so far")
+    about.append(PHASES.get(found.phase, found.phase))
+    return title.append("\n" + " · ".join(about), style="not bold default")
+
+
+def _paused(found: Migration) -> RenderableType:
+    pause = found.paused
+    if pause is None:
+        return Text()
+    detail = f" ({pause.detail})" if pause.detail else ""
+    body = Text(f"{pause.sentence}{detail}\n", style="bold")
+    body.append(f"What to do: {pause.remedy}\n", style="not bold")
+    body.append(f"Then: ops resume {found.migration}", style="not bold cyan")
+    title = Text(f"PAUSED since {moment(pause.since)}: {pause.reason}")
+    return Panel(body, title=title, title_align="left", border_style="bold yellow", box=box.HEAVY)
+
+
+def _refused(found: Migration, why: Cause) -> RenderableType:
+    body = Text(why.sentence, style="bold")
+    if found.superseded_by:
+        body.append(f"\nThe other file: {found.superseded_by}", style="not bold")
+    body.append(f"\nWhat to do: {why.remedy}", style="not bold")
+    if found.phase == "failed":
+        body.append(f"\nThen: ops poison replay --cause {why.reason}", style="not bold cyan")
+    words = PHASES.get(found.phase, found.phase).upper()
+    style = "dim" if found.phase == "superseded" else "bold red"
+    return Panel(body, title=Text(f"{words}: {why.reason}"), title_align="left", border_style=style)
+
+
+def _table(*columns: str, title: str = "") -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in {"rows", "accounts", "waiting"} else "left")
+    return table
+
+
+def _counts(title: str, counts: dict[str, int], words: dict[str, str]) -> Table:
+    table = _table("rows", title, "which is")
+    for name in [*(name for name in words if name in counts), *(name for name in counts if name not in words)]:
+        if counts[name]:
+            table.add_row(f"{counts[name]:,}", Text(name), Text(words.get(name, "")))
+    return table
+
+
+def _failures(failures: Iterable[Cause]) -> Table:
+    table = _table("accounts", "stuck because of", "what it means, and what to do")
+    for cause in failures:
+        means = Text(f"{cause.sentence} {cause.remedy}")
+        means.append(f"\nops poison replay --cause {cause.reason}", style="cyan")
+        table.add_row(f"{cause.count:,}", Text(cause.reason, style="bold red"), means)
+    return table
+
+
+def _reasons(reasons: dict[str, int]) -> Text:
+    line = Text("Reasons (docs/reasons.md): ", style="dim")
+    return line.append(", ".join(f"{reason} {count:,}" for reason, count in reasons.items()), style="not dim")
+
+
+def _foot(found: Migration, now: datetime) -> Text:
+    facts = []
+    if found.oldest_waiting_seconds is not None:
+        facts.append(f"The oldest account has waited for {duration(found.oldest_waiting_seconds)}.")
+    if found.counted_at is not None:
+        facts.append(f"Counted {duration(max(int((now - found.counted_at).total_seconds()), 0))} ago.")
+    facts.append(f"Reports: {found.reports}")
+    return Text(" ".join(facts), style="dim").append(f"\nNext: {found.next}", style="not dim")
+
+
+def _earlier(migrations: Iterable[Migration]) -> Table:
+    table = _table("rows", "council", "migration", "uploaded", "came to", title="Earlier and other uploads")
+    for each in migrations:
+        came_to = PHASES.get(each.phase, each.phase)
+        if each.refused:
+            came_to = f"{came_to}: {each.refused.reason}"
+        cells = (each.name, each.migration, moment(each.uploaded_at), came_to)
+        table.add_row(f"{each.rows:,}" if each.rows else "", *map(Text, cells))
+    return table
+
+
+def _queues(queues: Iterable[Queue]) -> list[RenderableType]:
+    """The queues that hold anything."""
+    busy = [queue for queue in queues if queue.messages or queue.poison]
+    if not busy:
+        return []
+    table = _table("waiting", "stuck", "queue", "which holds")
+    for queue in busy:
+        stuck = Text(f"{queue.poison:,}" if queue.poison else "", style="bold red")
+        table.add_row(f"{queue.messages:,}", stuck, queue.queue, Text(QUEUES.get(queue.queue, "")))
+    return [table]
+
+
+def progress(status: Status) -> Table:
+    """One line for each migration that goes on or needs a look: for watching."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for each in watched(status):
+        table.add_row(*map(Text, progress_cells(each)))
+    return table
+
+
+def watched(status: Status) -> list[Migration]:
+    """Migrations that go on or need a look; when there is none, the newest."""
+    going = [m for m in status.migrations if m.phase in {"staging", "classifying", "running"}]
+    looked_at = [m for m in status.migrations if m not in going and needs_a_look(m, status)]
+    return going + looked_at or status.migrations[:1]
+
+
+def progress_cells(found: Migration) -> tuple[str, str, str, str]:
+    """Council, what is going on, how far, and what hinders it."""
+    done, of = _done(found), found.rows
+    share = f"{done:,} of {of:,} ({done * 100 // of} %)" if of else ""
+    notes = []
+    if found.paused:
+        notes.append(f"PAUSED: {found.paused.reason}")
+    if found.stuck:
+        notes.append(f"{found.stuck:,} stuck")
+    if found.oldest_waiting_seconds:
+        notes.append(f"oldest has waited for {duration(found.oldest_waiting_seconds)}")
+    return found.name, PHASES.get(found.phase, found.phase), share, ", ".join(notes)
+
+
+def _done(found: Migration) -> int:
+    """Rows behind which lies what the phase is about."""
+    if found.phase == "staging":
+        return found.staged
+    ahead = {"classifying": ("staged",), "running": ("staged", "classified", "released")}.get(found.phase, ())
+    return sum(count for state, count in found.states.items() if state not in ahead)
+
+
+def poison(found: Poison, limit: int) -> RenderableType:
+    """What is stuck, by cause, with what to do."""
+    parts: list[RenderableType] = []
+    if found.stuck:
+        parts += [_failures(_causes(found.stuck)), _accounts(found.stuck)]
+        if len(found.stuck) == limit:
+            parts.append(Text(f"These are the first {limit:,}; there may be more (--limit, at most 1000)."))
+    else:
+        parts.append(Text("No account is stuck.", style="green"))
+    for queue in found.queues:
+        parts.append(Text(f"{queue.queue}-poison holds {number(queue.poison, 'message')}."))
+    if found.queues:
+        parts.append(
+            Text("A message in poison that belongs to no stuck account: see docs/runbook.md, 'A poison queue'.")
+        )
+    return Group(*parts)
+
+
+def _causes(stuck: Iterable[Stuck]) -> list[Cause]:
+    first = {each.reason: each for each in stuck}
+    counts = Counter(each.reason for each in stuck)
+    return [
+        Cause(reason=reason, count=count, sentence=first[reason].sentence, remedy=first[reason].remedy)
+        for reason, count in counts.most_common()
+    ]
+
+
+def _accounts(stuck: Iterable[Stuck]) -> Table:
+    table = _table("account", "cause", "migration", "row")
+    table.columns[0].no_wrap = True
+    for each in stuck:
+        table.add_row(each.account, Text(each.reason), Text(each.migration), f"{each.row:,}")
+    return table
+
+
+def settled(done: Settled, verb: str) -> str:
+    """What a replay or discard came to, in a sentence."""
+    what = number(done.accounts, "account")
+    if done.migrations:
+        what += f" and {number(done.migrations, 'upload')}"
+    if not done.accounts and not done.migrations:
+        what = "Nothing is stuck that this means, so nothing was"
+    taken = f" {number(done.messages, 'message')} taken out of the poison queues." if done.messages else ""
+    return f"{what} {verb}.{taken}"
+
+
+def resumed(now: Resumed) -> str:
+    """What a resume came to, in a sentence."""
+    words = PHASES.get(now.phase, now.phase)
+    if now.paused:
+        return f"{now.migration} was paused again at once: `ops status` says why."
+    if now.phase in {"done", "refused", "superseded", "failed"}:
+        return f"{now.migration} is not paused: it is {words}."
+    return f"{now.migration} goes on: {words}. `ops status --watch` shows how."

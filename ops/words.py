@@ -1,0 +1,72 @@
+"""The words for people: of outcomes, states, phases and queues. A test compares them with the app's own lists."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+OUTCOMES: Final = {
+    "link": "joined to an existing account",
+    "create": "new account, sets a password",
+    "review": "needs a person",
+    "reject": "cannot be moved as it stands",
+    "duplicate": "the same customer again in the file",
+    "unchanged": "moved before, and nothing of it changed",
+}
+
+STATES: Final = {
+    "staged": "read from the file, not compared yet",
+    "classified": "compared, waits for its turn",
+    "released": "about to be created or joined",
+    "provisioned": "created or joined; no message sent yet",
+    "told": "moved, and the customer is told",
+    "completed": "nothing more is awaited",
+    "review": "needs a person",
+    "held": "set aside on purpose",
+    "failed": "stuck",
+    "undone": "taken back by a person",
+    "rejected": "cannot be moved as it stands",
+    "duplicate": "the same customer again in the file",
+}
+
+PHASES: Final = {
+    "staging": "reading rows",
+    "classifying": "comparing with the directory",
+    "running": "moving accounts",
+    "done": "done",
+    "refused": "not taken",
+    "superseded": "replaced by another upload",
+    "failed": "stuck while reading the file",
+}
+
+QUEUES: Final = {
+    "receive-export": "uploads to look at",
+    "stage-rows": "pieces of files to read",
+    "classify-account": "accounts to compare",
+    "provision-account": "accounts to create or join",
+    "notify-customer": "customers to tell",
+}
+
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+
+def duration(seconds: int) -> str:
+    """`40 s`, `3 min`, `2 h 5 min`, `3 days`: as exactly as a person needs it."""
+    if seconds < MINUTE:
+        return f"{seconds} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min"
+    if seconds < 2 * DAY:
+        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min"
+    return f"{seconds // DAY} days"
+
+
+def moment(at: datetime) -> str:
+    """`2 March 2026 09:00 UTC`, as the app's logs and reports say it."""
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%B %Y %H:%M} UTC"
+
+
+def number(count: int, one: str, several: str = "") -> str:
+    """`1 account`, `1,200 accounts`."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
