@@ -106,9 +106,9 @@ async def list_poison(ports: Ports, request: func.HttpRequest) -> dict[str, obje
 def _chosen(request: func.HttpRequest) -> poison.Choice:
     try:
         return Chosen.model_validate_json(request.get_body() or b"{}").choice
-    except ValidationError as error:
-        what = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise Refused(400, f'{what}. Send {{"account": id}}, {{"cause": reason code}} or {{"all": true}}.') from None
+    except ValidationError:
+        says = 'Choose exactly one: send {"account": id}, {"cause": reason code} or {"all": true}.'
+        raise Refused(400, says) from None
 
 
 async def replay_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
@@ -124,7 +124,7 @@ async def discard_poison(ports: Ports, request: func.HttpRequest) -> dict[str, o
 async def resume_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/resume."""
     wanted = request.route_params.get("migration", "")
-    migration = await poison.resume(ports, request.params.get("authority") or "", wanted)
+    migration = await poison.resume(ports, request.params.get("authority") or "", wanted, who(request))
     if migration is None:
         raise Refused(404, f"There is no migration `{wanted}`; `ops status` lists them.")
     return {"migration": migration.id, "phase": migration.phase.value, "paused": migration.paused}

@@ -5,7 +5,6 @@ import base64
 import logging
 import os
 import random
-import sys
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from shared.adapters.storage import check_storage
 from shared.domain.account import Authority
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.pseudonyms import Pseudonyms
-from shared.errors import BadSetting
 from shared.ports import Clock, Directory, Notifier, Ports
 from shared.settings import Settings, read_settings
 
@@ -51,13 +49,9 @@ def check() -> None:
     Raises:
         BadSetting: one line that names the setting or the profile's key.
     """
-    try:
-        check_storage(os.environ)
-        settings()
-        profiles()
-    except BadSetting as bad:
-        print(f"Cannot start: {bad}", file=sys.stderr)  # noqa: T201 - the line a person looks for
-        raise
+    check_storage(os.environ)
+    settings()
+    profiles()
     quieten()
 
 

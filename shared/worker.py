@@ -12,10 +12,13 @@
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from opentelemetry import trace
 
 from shared import names
 from shared.domain.account import Account, Change, apply
@@ -42,6 +45,7 @@ from shared.steps.release_accounts import back_to_waiting, throttle
 from shared.steps.stage_rows import stage_rows
 
 log: Final = logging.getLogger(__name__)
+tracer: Final = trace.get_tracer("migration")
 
 type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
 
@@ -68,7 +72,8 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
     if not isinstance(message, AccountMessage):
         raise BadMessage("a message of another queue")
     try:
-        await step(ports, message)
+        with _span(message.kind, account=message.account, release=message.release, attempt=attempt):
+            await step(ports, message)
     except MigrationError as error:
         await _settle(ports, message, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
@@ -81,7 +86,8 @@ async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
     """Receive an upload."""
     message = decode_upload(body)
     try:
-        await receive_export(ports, message)
+        with _span(message.kind, attempt=attempt):
+            await receive_export(ports, message)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         if attempt >= names.MAX_DEQUEUE_COUNT:
             await record_failure(ports, message)
@@ -94,11 +100,19 @@ async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
     if not isinstance(message, StageRows):
         raise BadMessage("a message of another queue")
     try:
-        await stage_rows(ports, message)
+        with _span(message.kind, migration=message.migration, piece=message.piece, attempt=attempt):
+            await stage_rows(ports, message)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         if attempt >= names.MAX_DEQUEUE_COUNT:
             await _staging_failed(ports, message)
         raise unexpected(error) from None
+
+
+@contextmanager
+def _span(name: str, **ids: str | int) -> Iterator[None]:
+    """A trace span with ids only; an exception is not recorded in it, because its message may be personal."""
+    with tracer.start_as_current_span(name, attributes=ids, record_exception=False, set_status_on_exception=False):
+        yield
 
 
 async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) -> None:

@@ -10,12 +10,13 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import TableTransactionError, UpdateMode
+from azure.data.tables import EdmType, EntityProperty, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Value, Values, Verb, Write
 
 _PAGE = 1000
+_INT32 = range(-(2**31), 2**31)
 _CONFLICTS = {"EntityAlreadyExists", "UpdateConditionNotSatisfied", "ConditionNotMet", "ResourceNotFound"}
 
 
@@ -115,12 +116,23 @@ def _operation(partition: str, write: Write) -> Any:  # noqa: ANN401 - the SDK's
             return ("delete", entity)
 
 
-def _raw(partition: str, write: Write) -> dict[str, Value]:
-    return {**write.values, "PartitionKey": partition, "RowKey": write.row_key}
+def _raw(partition: str, write: Write) -> dict[str, Value | EntityProperty]:
+    values = {column: _sized(value) for column, value in write.values.items()}
+    return {**values, "PartitionKey": partition, "RowKey": write.row_key}
+
+
+def _sized(value: Value) -> Value | EntityProperty:
+    """The SDK takes a number for 32 bits unless it is told; bytes of a file may be more."""
+    return value if isinstance(value, str) or value in _INT32 else EntityProperty(value, EdmType.INT64)
 
 
 def _entity(raw: Any) -> Entity:  # noqa: ANN401 - TableEntity is a dict of anything
-    values: Values = {key: value for key, value in raw.items() if key not in {"PartitionKey", "RowKey"}}
+    # A column that was asked for and is not there comes as None.
+    values: Values = {
+        column: value.value if isinstance(value, EntityProperty) else value
+        for column, value in raw.items()
+        if column not in {"PartitionKey", "RowKey"} and value is not None
+    }
     return Entity(raw["RowKey"], values, str(raw.metadata["etag"]))
 
 

@@ -68,7 +68,8 @@ class MemoryTables:
         for index, write in enumerate(writes):
             there = rows.get(write.row_key)
             stale = write.verb is Verb.REPLACE and (there is None or there[1] != write.etag)
-            if stale or (write.verb is Verb.INSERT and there is not None):
+            gone = write.verb is Verb.DELETE and there is None and len(writes) > 1
+            if stale or gone or (write.verb is Verb.INSERT and there is not None):
                 raise Conflict(index)
         etags = [f'W/"{next(self._etags)}"' for _ in writes]
         for write, etag in zip(writes, etags, strict=True):

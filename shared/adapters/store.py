@@ -36,7 +36,7 @@ class Verb(StrEnum):
     PUT = "put"
     """Writes whatever is there; only for records that are a function of their key."""
     DELETE = "delete"
-    """Removes whatever is there."""
+    """Removes whatever is there. Among other writes it fails when nothing is: Table Storage wants it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Store(Protocol):
         """Write at most `TRANSACTION_LIMIT` entities of one partition, all or none; returns their new ETags.
 
         Raises:
-            Conflict: an insert found the entity there, or a replace found it changed.
+            Conflict: an insert found the entity there, a replace found it changed, or a delete that is not
+                alone found nothing.
         """
         ...

@@ -64,6 +64,8 @@ class Account:
     """Postponements since the last progress."""
     trying_since: datetime | None = None
     unclear_since: datetime | None = None
+    met: str = ""
+    """`migration|row` of the newest export that brought the account after it was created or linked."""
     lost: int = 0
     """Times the host died over this account's message."""
     lost_release: int = 0

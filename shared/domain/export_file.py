@@ -23,6 +23,9 @@ UNDEFINED_IN_CP1252: Final = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 ANY_BYTES: Final = "latin-1"
 """Separators, quotes and line ends are ASCII, so a pass that only counts may read any of our encodings with this."""
 
+END_IN_QUOTES: Final = "unexpected end of data"
+"""What the csv module says of a file that ends within a quoted cell; a test holds it to that."""
+
 csv.field_size_limit(2 * RECORD_LIMIT)
 
 
@@ -101,8 +104,8 @@ class RecordReader:
                 break
             except _NeedMore:
                 break
-            except csv.Error:
-                raise self._broken(used - start, at_end=last and used == len(data)) from None
+            except csv.Error as error:
+                raise self._broken(used - start, cut_off=str(error) == END_IN_QUOTES) from None
             done = used
             if done - start > RECORD_LIMIT:
                 raise RefusedFile("record_too_long")
@@ -112,10 +115,10 @@ class RecordReader:
         self._keep(data[done:] + tail)
 
     @staticmethod
-    def _broken(size: int, *, at_end: bool) -> RefusedFile:
+    def _broken(size: int, *, cut_off: bool) -> RefusedFile:
         if size > RECORD_LIMIT:
             return RefusedFile("record_too_long")
-        return RefusedFile("cut_off" if at_end else "quoting")
+        return RefusedFile("cut_off" if cut_off else "quoting")
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -143,9 +146,13 @@ class FirstPass:
         Raises:
             RefusedFile: it can be told already.
         """
+        if self._records is None:
+            self._head += chunk
+            # Before the encoding: a spreadsheet is no text in any.
+            _refuse_other_kinds(self._head)
         self._check_encoding(chunk)
         if self._records is None:
-            chunk = self._find_header(chunk, last=False)
+            chunk = self._find_header(last=False)
         if self._records is not None:
             self._count(self._records.feed(chunk))
 
@@ -157,7 +164,7 @@ class FirstPass:
         """
         self._check_encoding(b"", last=True)
         if self._records is None:
-            chunk = self._find_header(b"", last=True)
+            chunk = self._find_header(last=True)
             self._count(self._begun().feed(chunk))
         self._count(self._begun().close())
         if not self._rows:
@@ -180,7 +187,7 @@ class FirstPass:
         try:
             for record in records:
                 self._rows += 1
-                if record.cells == self._header:
+                if _unmarked(record.cells) == self._header:
                     raise RefusedFile("duplicate_header")  # noqa: TRY301 - the place is added below
         except RefusedFile as refused:
             place = self._rows + (refused.reason != "duplicate_header")
@@ -197,12 +204,13 @@ class FirstPass:
         if not any(self._codecs.values()):
             raise RefusedFile("encoding")
 
-    def _find_header(self, chunk: bytes, *, last: bool) -> bytes:
-        """Keep bytes until the header is whole, then begin to count. Returns what follows the header."""
-        self._head += chunk
+    def _find_header(self, *, last: bool) -> bytes:
+        """Begin to count as soon as the header is whole. Returns what follows the header."""
         head = self._head
-        _refuse_other_kinds(head)
         bom = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+        if bom and not self._codecs["utf-8"]:
+            raise RefusedFile("encoding", "it says that it is UTF-8")
+        self._codecs["cp1252"] = self._codecs["cp1252"] and not bom
         found = _header(head[bom:], self._columns, last=last)
         if found is None:
             if len(head) > RECORD_LIMIT:
@@ -260,6 +268,12 @@ def _text(cell: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("cp1252", errors="replace")
+
+
+def _unmarked(cells: list[str]) -> list[str]:
+    """The cells without the mark of UTF-8 that joined files have in their middle."""
+    mark = codecs.BOM_UTF8.decode(ANY_BYTES)
+    return [cells[0].removeprefix(mark), *cells[1:]]
 
 
 def _fold(name: str) -> str:

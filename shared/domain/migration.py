@@ -29,7 +29,7 @@ class Phase(StrEnum):
     REFUSED = "refused"
     """The file was not taken; the report says why."""
     SUPERSEDED = "superseded"
-    """The file was overwritten or removed before it was read whole."""
+    """The file was overwritten or removed before it was read whole, or a newer upload took its place."""
     FAILED = "failed"
     """Staging is stuck; can be replayed."""
 
@@ -82,6 +82,8 @@ class Migration:
     paused_at: datetime | None = None
     pause_reason: str = ""
     pause_detail: str = ""
+    resumed_at: datetime | None = None
+    resumed_by: str = ""
     superseded_by: str = ""
     assessed_at: datetime | None = None
     plan_hash: str = ""

@@ -11,6 +11,7 @@ from shared.domain.rows import Person, Row
 from shared.errors import Cannot
 from shared.messages import AccountMessage, for_step
 from shared.ports import Ports, Stored
+from shared.steps.release_accounts import back_to_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
     answer = due(account, migration, profile, messages_on=ports.notifier is not None)
     if open_for(step, message.release, account, answer, now):
         return Admitted(stored, migration, profile)
+    if migration.paused and account.release == message.release and account.moment is not None:
+        # Back to waiting, so that it goes on as soon as somebody resumes, without this message.
+        await ports.ledger.save(stored, *back_to_waiting(account, now))
     if _done_before(step, message, account) and answer.step is Step.NOTIFY:
         # The step was done and saved, and its next message may have been lost: send it again.
         await ports.outbox.send(for_step(Step.NOTIFY, account))

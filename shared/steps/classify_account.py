@@ -36,7 +36,7 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
 
 
 async def judge(ports: Ports, profile: Profile, account: Account, person: Person) -> Decision:
-    """The decision on an account as the directory stands now (2 requests)."""
+    """The decision on an account as the directory stands now (2 requests; 3 for one that was judged before)."""
     address = email_key(person.email)
     if not address:
         return Decision(Outcome.REVIEW, "email_look_alike")
@@ -46,6 +46,11 @@ async def judge(ports: Ports, profile: Profile, account: Account, person: Person
     ours = next((user for user in found if user.marks.get(account.authority) == account.id), None)
     if ours is not None:
         return _made_before(account, ours)
+    if account.state is State.STAGED and account.classified_at is not None:
+        # Brought again: what an earlier attempt made and could not record may have the address that was mended since.
+        marked = await ports.directory.with_mark(account.authority, account.id)
+        if marked:
+            return Decision(Outcome.REVIEW, "changed_since_migrated", marked[0], {"found": "one with our mark"})
     source = Source(account.id, account.authority, address, person.given_name, person.surname, person.verified)
     unclaimed = frozenset([other for user in found for other in await _unclaimed(ports, account.authority, user)])
     return decide(source, found, unclaimed, await _rules(ports, profile))

@@ -20,7 +20,7 @@ from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.result_file import outcome_of
 from shared.domain.summary import ShardSummary, Totals, total
-from shared.errors import StaleWrite, Stop, TryLater
+from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.messages import AccountMessage, StageRows
 from shared.ports import Ports, Stored
 from shared.steps.assess import assess
@@ -38,18 +38,30 @@ type Migrations = Mapping[str, Migration]
 
 
 async def reconcile(ports: Ports) -> None:
-    """One round of the walk over every authority that has anything open."""
-    await _poisoned(ports)
-    for profile in ports.profiles.values():
-        migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
-        taken = [m for m in migrations.values() if m.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}]
-        for migration in migrations.values():
-            await _keep_staging(ports, migration)
-        if taken and await _time_for_a_visit(ports, taken):
-            for shard in SHARDS:
-                await _visit(ports, profile, migrations, shard)
-            for migration in taken:
-                await _advance(ports, profile, migration, migrations)
+    """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
+    troubles: list[Exception] = []
+    for work in (_poisoned(ports), *(_walk(ports, profile) for profile in ports.profiles.values())):
+        try:
+            await work
+        except Exception as trouble:  # noqa: BLE001 - raised below, when the others have had their turn
+            troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
+
+
+async def _walk(ports: Ports, profile: Profile) -> None:
+    migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
+    taken = [m for m in migrations.values() if m.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}]
+    for migration in migrations.values():
+        await _keep_staging(ports, migration)
+    if taken and await _time_for_a_visit(ports, taken):
+        for shard in SHARDS:
+            await _visit(ports, profile, migrations, shard)
+        sums: dict[str, Totals] = {}
+        for migration in taken:
+            sums[migration.id] = total(await ports.ledger.summaries(migration.authority, migration.id))
+        for migration in taken:
+            await _advance(ports, profile, migration, sums, migrations)
 
 
 async def _time_for_a_visit(ports: Ports, taken: list[Migration]) -> bool:
@@ -166,15 +178,17 @@ async def _state_of(ports: Ports, authority: Authority, row: object) -> str:
     return stored.record.state if stored else State.COMPLETED
 
 
-async def _advance(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> None:
+async def _advance(
+    ports: Ports, profile: Profile, migration: Migration, sums: Mapping[str, Totals], migrations: Migrations
+) -> None:
     """Take a migration on when all its shards say so: assess it, or publish how it ended."""
-    totals = total(await ports.ledger.summaries(migration.authority, migration.id))
+    totals = sums[migration.id]
     if not totals.complete:
         return
     if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
         await _try_to_assess(ports, profile, migration, totals)
     elif migration.phase in {Phase.RUNNING, Phase.DONE}:
-        await _rest(ports, migration, migrations, totals)
+        await _rest(ports, migration, totals, _told_elsewhere(migration, sums, migrations))
 
 
 def _all_classified(migration: Migration, totals: Totals) -> bool:
@@ -191,7 +205,8 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         await assess(ports, profile, migration, totals)
     except TryLater as later:
         log.info("assessment postponed", extra={"migration": migration.id, "cause": later.cause})
-    except Stop as stop:
+    except (Stop, Cannot) as stop:
+        # What the directory refuses here, it refuses for the whole migration.
         reason, detail = stop.reason, stop.detail[:200]
         await ports.ledger.change_migration(
             migration.authority,
@@ -200,9 +215,8 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         )
 
 
-async def _rest(ports: Ports, migration: Migration, migrations: Migrations, totals: Totals) -> None:
-    says = totals.fingerprint + _published_since(migration, migrations, totals)
-    fingerprint = hashlib.sha256(says.encode()).hexdigest()
+async def _rest(ports: Ports, migration: Migration, totals: Totals, elsewhere: str) -> None:
+    fingerprint = hashlib.sha256(f"{totals.fingerprint}{elsewhere}".encode()).hexdigest()
     if not totals.resting or migration.paused:
         return
     if migration.published != fingerprint:
@@ -212,11 +226,23 @@ async def _rest(ports: Ports, migration: Migration, migrations: Migrations, tota
     )
 
 
-def _published_since(migration: Migration, migrations: Migrations, totals: Totals) -> str:
-    """What newer exports published, where they took over rows of this one: its result.csv tells how these ended."""
-    if totals.rows == migration.rows:
-        return ""
-    return "".join(m.published for m in migrations.values() if m.uploaded_at > migration.uploaded_at)
+def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> str:
+    """What is at rest of other exports, where rows of this one depend on it: its result.csv tells of these too.
+
+    A newer export may have taken rows over; an unchanged row tells how the account of an older one stands.
+    """
+    own = sums[migration.id]
+    taken_over = own.rows != migration.rows
+    unchanged = any(outcome == Outcome.UNCHANGED for outcome, _, _ in own.settled)
+    return "".join(
+        totals.fingerprint
+        for key, totals in sums.items()
+        if totals.resting
+        and (
+            (taken_over and migrations[key].uploaded_at > migration.uploaded_at)
+            or (unchanged and migrations[key].uploaded_at < migration.uploaded_at)
+        )
+    )
 
 
 async def _poisoned(ports: Ports) -> None:

@@ -6,6 +6,7 @@ of the migration's record and moves on last.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -91,20 +92,26 @@ async def _stage(ports: Ports, profile: Profile, migration: Migration, layout: L
     rows: list[Row] = []
     first: dict[AccountId, Row] = {}
     for number, record in enumerate(piece.records, migration.row + 1):
-        verdict = judge(record, layout, profile)
-        row = _row(ports, migration, number, verdict)
+        row = _row(ports, migration, number, judge(record, layout, profile))
         if row.account is not None:
-            earlier = first.setdefault(row.account, row)
-            if earlier is not row:
-                row = _duplicate(row, earlier.number)
+            first.setdefault(row.account, row)
         rows.append(row)
     accounts = {row.account: _account(ports, row, row.person) for row in first.values() if row.account and row.person}
     await ports.ledger.put_addresses(
         migration.authority, [(a.address_key, a.id) for a in accounts.values() if a.address_key]
     )
     met = await _stage_accounts(ports, list(accounts.values()), first)
-    rows = [met.get(row.account, row) if row.account and first.get(row.account) is row else row for row in rows]
-    await ports.ledger.put_rows(rows)
+    await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
+
+
+def _settled(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
+    """The row as it stands beside the first one of its account in this piece, and what that one met."""
+    if row.account is None:
+        return row
+    earlier = met.get(row.account, first[row.account])
+    if earlier.number == row.number:
+        return earlier
+    return _duplicate(row, earlier.duplicate_of or earlier.number)
 
 
 def _row(ports: Ports, migration: Migration, number: int, verdict: Person | Rejected) -> Row:
@@ -160,16 +167,23 @@ async def _meet(ports: Ports, new: Account, row: Row) -> Row:
         known = stored.record
         if known.migration == new.migration:
             return row if known.row == row.number else _duplicate(row, known.row)
-        if known.done or known.state is State.UNDONE:
-            return _settled_before(row, changed=known.digest != new.digest)
         try:
+            if known.done or known.state is State.UNDONE:
+                return await _met_again(ports, stored, row, changed=known.digest != new.digest)
             await _take_over(ports, stored, new)
         except StaleWrite:
             continue
         return row
 
 
-def _settled_before(row: Row, *, changed: bool) -> Row:
+async def _met_again(ports: Ports, stored: Stored[Account], row: Row, *, changed: bool) -> Row:
+    """An account that was moved before; it remembers which row brought it, so that a second one is a duplicate."""
+    export, _, number = stored.record.met.rpartition("|")
+    if export == row.migration and number != str(row.number):
+        return _duplicate(row, int(number))
+    if export != row.migration:
+        met = replace(stored.record, met=f"{row.migration}|{row.number}")
+        await ports.ledger.save(stored, met, None)
     if changed:
         return replace(row, outcome=Outcome.REVIEW, reason="changed_since_migrated")
     return replace(row, outcome=Outcome.UNCHANGED)
