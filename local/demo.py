@@ -27,10 +27,12 @@ from rich.table import Table
 
 from local import azurite
 from local.samples.generate import Order, generate
-from local.stack import ROOT, Stack, StackError, get_json, stack
+from local.stack import ROOT, Stack, StackError, get_json, stack, unless_used
 
 FOLDER: Final = ROOT / ".local" / "demo"
 PATIENCE: Final = 15 * 60
+STAND_IN_PORTS: Final = (7081, 7082)
+HOST_PORT: Final = 7071
 EXPORT: Final = "south-norfolk/portal-export.csv"
 WORDS: Final = {
     "link": ("1", "on both sides", "joined to the identity that exists; no reset; told"),
@@ -81,8 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(console: Console, places: Places, options: argparse.Namespace) -> int:
     console.print("[bold]2[/] Azurite, the stand-in directory and Notify, the functions host")
-    with stack(places.folder / "run", seed=places.samples / "directory.json") as running:
-        host = running.add_host()
+    # What stays is best found at the ports of local.settings.sample.json; what ends by itself disturbs nobody there.
+    keep = options.keep
+    ports = [unless_used(port) for port in STAND_IN_PORTS] if keep else [0, 0]
+    storage = azurite.DEFAULT_PORTS if keep and all(map(_free, azurite.DEFAULT_PORTS)) else None
+    seed = places.samples / "directory.json"
+    with stack(places.folder / "run", seed=seed, ports=ports, storage_ports=storage) as running:
+        host = running.add_host(port=unless_used(HOST_PORT) if keep else 0)
         _show_addresses(console, running)
         console.print(f"[bold]3[/] Upload to exports/{EXPORT}: from here on, what happens is what Azure would do")
         began = time.monotonic()
@@ -106,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, default=1200, metavar="N", help="rows of the export (default: 1200)")
     parser.add_argument("--seed", type=int, default=2019, metavar="N", help="another number, other people")
     return parser
+
+
+def _free(port: int) -> bool:
+    return unless_used(port) == port
 
 
 def _show_addresses(console: Console, running: Stack) -> None:
@@ -191,8 +202,11 @@ def _copy_reports(running: Stack, places: Places, migration: dict[str, Any]) -> 
 
 def _copy_pages(running: Stack, places: Places) -> None:
     """What the stand-ins show, kept for when they are gone."""
-    for name, process in (("messages", running.notify), ("users", running.directory)):
-        with urllib.request.urlopen(f"{process.url}/", timeout=30) as page:  # noqa: S310 - a loopback address of ours
+    pages = {"messages": f"{running.notify.url}/", "users": f"{running.directory.url}/"}
+    for message in _messages(running):
+        pages.setdefault(f"message-{message['template']}", f"{running.notify.url}/messages/{message['id']}")
+    for name, url in pages.items():
+        with urllib.request.urlopen(url, timeout=30) as page:  # noqa: S310 - a loopback address of ours
             (places.reports / f"{name}.html").write_bytes(page.read())
 
 
@@ -220,6 +234,7 @@ def _tell(console: Console, running: Stack, places: Places, migration: dict[str,
         ("the picture of it", places.reports / "assessment.html"),
         ("every row", places.reports / "result.csv"),
         ("the messages", places.reports / "messages.html"),
+        ("as customers read", places.reports / "message-*.html"),
         ("the users", places.reports / "users.html"),
         ("the host's log", running.hosts[0].log),
     ):

