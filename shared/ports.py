@@ -192,6 +192,11 @@ class NewUser:
     account: AccountId
     customer_ref: str
 
+    @property
+    def display_name(self) -> str:
+        """Never empty, and without the brackets that the directory refuses there."""
+        return f"{self.given_name} {self.surname}".translate({ord("<"): None, ord(">"): None}).strip() or "Customer"
+
 
 class Directory(Protocol):
     """The shared directory. Reads may lag behind writes.

@@ -49,6 +49,9 @@ tracer: Final = trace.get_tracer("migration")
 
 type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
 
+SETTLED: Final = (StaleWrite, TryLater, SetAside, Hold, Cannot, Stop)
+"""What the table above turns into an answer; whatever else a step raises is a bug."""
+
 MANY_TRIES: Final = 100
 """Beside its age: a migration that was paused for a day has not been trying."""
 
@@ -74,12 +77,19 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
     try:
         with _span(message.kind, account=message.account, release=message.release, attempt=attempt):
             await step(ports, message)
-    except MigrationError as error:
+    except SETTLED as error:
         await _settle(ports, message, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-        if attempt >= names.MAX_DEQUEUE_COUNT:
-            await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, "unexpected_error"))
+        last = attempt >= names.MAX_DEQUEUE_COUNT
+        await _change(ports, message, lambda account: _failed_attempt(ports, account, last=last))
         raise unexpected(error) from None
+
+
+def _failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Account, Change | None]:
+    """The last attempt records the failure; the others that somebody still tries, so that the walk does not step in."""
+    if last:
+        return _ended(ports, account, Event.FAIL, "unexpected_error")
+    return replace(account, moment=ports.clock.now()), None
 
 
 async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
@@ -162,8 +172,6 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
         case Stop():
             await pause(ports, message, error)
             await _change(ports, message, lambda account: back_to_waiting(account, ports.clock.now()))
-        case _:
-            raise error
 
 
 async def pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:

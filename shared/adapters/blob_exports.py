@@ -1,15 +1,19 @@
 """The uploads in a blob container."""
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient
 
 from shared import names
 from shared.errors import Superseded
 from shared.ports import Blob
+
+NOTHING_THERE: Final = 416
+"""The blob ends where the reading should begin."""
 
 
 class BlobExports:
@@ -40,6 +44,9 @@ class BlobExports:
                 yield chunk
         except (ResourceModifiedError, ResourceNotFoundError):
             raise Superseded from None
+        except HttpResponseError as error:
+            if error.status_code != NOTHING_THERE:
+                raise
 
 
 def _blob(properties: BlobProperties) -> Blob:

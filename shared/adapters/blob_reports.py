@@ -1,6 +1,7 @@
 """The reports in a blob container."""
 
 from collections.abc import AsyncIterator, Sequence
+from io import BytesIO
 from typing import Final
 
 from azure.storage.blob import BlobBlock, ContentSettings
@@ -37,7 +38,7 @@ async def _stage(blob: BlobClient, number: int, parts: AsyncIterator[bytes]) -> 
 
     async def flush() -> None:
         block = f"{number:04d}-{len(staged):06d}"
-        await blob.stage_block(block, waiting)
+        await blob.stage_block(block, BytesIO(waiting), len(waiting))
         staged.append(BlobBlock(block))
 
     async for part in parts:

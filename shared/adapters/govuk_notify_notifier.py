@@ -26,6 +26,8 @@ BAD_REQUEST: Final = 400
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 UNREACHABLE: Final = "message_service_unreachable"
+KEY_LENGTH: Final = 73
+"""Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
 PLACEHOLDERS: Final = ("first_name", "last_name")
 
 
@@ -87,6 +89,8 @@ class GovukNotifyNotifier:
         key = self._key_of(authority)
         if not key:
             raise Stop("message_service_refused", f"no NOTIFY_API_KEY for {authority}")
+        if len(key) < KEY_LENGTH:
+            raise Stop("message_service_refused", f"the NOTIFY_API_KEY for {authority} is not whole")
         clients: dict[Authority, NotificationsAPIClient] = self._local.__dict__.setdefault("clients", {})
         if authority not in clients:
             clients[authority] = NotificationsAPIClient(key, base_url=self._url, timeout=TIMEOUT)

@@ -5,6 +5,7 @@ own retries, log lines and spans are off: retries would hide throttling, and spa
 """
 
 import asyncio
+import json
 import secrets
 import string
 from collections.abc import Awaitable, Mapping
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from kiota_abstractions.api_error import APIError
 from opentelemetry.trace import NoOpTracer
 
@@ -24,6 +26,7 @@ from shared.ports import Clock, NewUser
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+    from kiota_abstractions.serialization import ParseNode, ParseNodeFactory
     from msgraph.generated.models.user import User
     from msgraph.graph_service_client import GraphServiceClient
 
@@ -174,7 +177,6 @@ class GraphDirectory:
             created=_utc(user.created_date_time),
             password_changed=_utc(user.last_password_change_date_time),
             must_reset=must_reset if isinstance(must_reset, bool) else None,
-            # str: the SDK turns text that looks like a GUID or a date into one.
             marks={a: AccountId(str(extra[names.mark(a)])) for a in names.prefixes if extra.get(names.mark(a))},
             customer_refs={
                 a: str(extra[names.customer_ref(a)]) for a in names.prefixes if extra.get(names.customer_ref(a))
@@ -194,7 +196,7 @@ class GraphDirectory:
         if by_flag:
             extra[self._attributes.must_reset] = True
         return User(
-            display_name=_display_name(user),
+            display_name=user.display_name[:DISPLAY_NAME_LIMIT],
             given_name=user.given_name or None,
             surname=user.surname or None,
             identities=[
@@ -234,10 +236,11 @@ class GraphDirectory:
             trouble = TryLater("directory_unreachable")
         except (httpx.HTTPError, TimeoutError, ValueError):
             trouble = _Lost()
-        except Exception as error:
-            if type(error).__name__ not in {"ClientAuthenticationError", "CredentialUnavailableError"}:
-                raise
+        except ClientAuthenticationError:
             trouble = Stop("directory_sign_in_refused")
+        except AzureError:
+            # Nothing but the token is fetched by Azure's libraries: the directory was not asked.
+            trouble = TryLater("directory_unreachable")
         raise trouble
 
     def _wait_while_throttled(self, request: Awaitable[object]) -> None:
@@ -302,9 +305,8 @@ def _client(url: str, credential: "AsyncTokenCredential | None") -> "GraphServic
         AzureIdentityAuthenticationProvider,
     )
     from kiota_http.middleware import ParametersNameDecodingHandler  # noqa: PLC0415
-    from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415
     from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415
-    from msgraph_core import GraphClientFactory  # noqa: PLC0415
+    from msgraph_core import BaseGraphRequestAdapter, GraphClientFactory  # noqa: PLC0415
 
     for module in (
         kiota_abstractions.request_information,
@@ -320,9 +322,31 @@ def _client(url: str, credential: "AsyncTokenCredential | None") -> "GraphServic
         if credential
         else AnonymousAuthenticationProvider()
     )
-    adapter = GraphRequestAdapter(authentication, client=http)
+    adapter = BaseGraphRequestAdapter(authentication, parse_node_factory=_texts_as_they_are(), http_client=http)
     adapter.base_url = url
     return GraphServiceClient(request_adapter=adapter)
+
+
+def _texts_as_they_are() -> "ParseNodeFactory":
+    """The SDK's JSON, but a customer reference that looks like a GUID or a date stays what it is.
+
+    An undo puts back what an attribute held, so it is never written another way.
+    """
+    from kiota_serialization_json.json_parse_node import JsonParseNode  # noqa: PLC0415
+    from kiota_serialization_json.json_parse_node_factory import JsonParseNodeFactory  # noqa: PLC0415
+
+    class Node(JsonParseNode):
+        def try_get_anything(self, value: Any) -> Any:  # noqa: ANN401 - JSON
+            return value if isinstance(value, str) else super().try_get_anything(value)
+
+        def _create_new_node(self, node: Any) -> "Node":  # noqa: ANN401 - JSON
+            return Node(node)
+
+    class Factory(JsonParseNodeFactory):
+        def get_root_parse_node(self, content_type: str, content: bytes) -> "ParseNode":  # noqa: ARG002 - or it fails
+            return Node(json.loads(content))
+
+    return Factory()
 
 
 def _configured(query: object) -> Any:  # noqa: ANN401 - the SDK's generic configuration
@@ -334,11 +358,6 @@ def _configured(query: object) -> Any:  # noqa: ANN401 - the SDK's generic confi
 def _quoted(value: str) -> str:
     """A literal of a filter; the SDK encodes it for the URL."""
     return "'" + value.replace("'", "''") + "'"
-
-
-def _display_name(user: NewUser) -> str:
-    name = f"{user.given_name} {user.surname}".translate({ord("<"): None, ord(">"): None}).strip()
-    return name[:DISPLAY_NAME_LIMIT] or "Customer"
 
 
 def _new_password() -> str:

@@ -279,6 +279,7 @@ class MemoryDirectory:
             (),
             user.given_name,
             user.surname,
+            user.display_name,
             created=self.clock.now(),
             password_changed=self.clock.now(),
             must_reset=True if profile.directory.password_reset == "flag" else None,  # noqa: S105 - a choice

@@ -2,11 +2,11 @@
 
 import base64
 import math
-from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
@@ -16,8 +16,8 @@ from shared.messages import Message, decode, decode_upload
 from shared.ports import PoisonMessage
 
 PEEK_LIMIT: Final = 32
-GLANCE: Final = 10
-"""Seconds for which messages beyond the first 32 are hidden while they are read: there is no other way to see them."""
+GLANCE: Final = 30
+"""Seconds for which messages are hidden while more than 32 are read: there is no other way to see them."""
 MOST: Final = 20_000
 
 
@@ -57,28 +57,36 @@ class QueueOutbox:
         if depth <= PEEK_LIMIT:
             found = await poison.peek_messages(max_messages=PEEK_LIMIT)
         else:
-            found = [message async for message in _all(poison)]
+            found = await _all(poison)
+            await _show_again(poison, found)
         return [PoisonMessage(queue, str(message.id), _decoded(queue, str(message.content))) for message in found]
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:
         """Remove messages from poison."""
+        if await self.depth(names.poison_of(queue)) == 0:
+            return 0
         poison = self._queue(names.poison_of(queue))
-        taken = 0
-        async for message in _all(poison):
-            if message.id in ids:
-                await poison.delete_message(message)
-                taken += 1
-        return taken
+        found = await _all(poison)
+        taken = [message for message in found if message.id in ids]
+        for message in taken:
+            await poison.delete_message(message)
+        await _show_again(poison, [message for message in found if message.id not in ids])
+        return len(taken)
 
 
-async def _all(queue: QueueClient) -> AsyncIterator[QueueMessage]:
-    seen = 0
+async def _all(queue: QueueClient) -> list[QueueMessage]:
+    """All messages, which are hidden from now on."""
     received = queue.receive_messages(messages_per_page=PEEK_LIMIT, visibility_timeout=GLANCE, max_messages=MOST)
-    async for message in received:
-        yield message
-        seen += 1
-        if seen == MOST:
-            return
+    # By id: where reading takes longer than a glance, the first come again.
+    return list({str(message.id): message async for message in received}.values())
+
+
+async def _show_again(queue: QueueClient, messages: list[QueueMessage]) -> None:
+    """Messages that stay are there for the next who looks, at once."""
+    for message in messages:
+        # Somebody else may have taken it, or looks at it now.
+        with suppress(HttpResponseError):
+            await queue.update_message(message, visibility_timeout=0)
 
 
 def _decoded(queue: str, text: str) -> Message | None:

@@ -31,7 +31,7 @@ from shared.adapters.entities import (
     summary_values,
 )
 from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Values, Verb, Write
-from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.domain.account import REFUSED, Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace
@@ -40,8 +40,6 @@ from shared.domain.summary import ShardSummary
 from shared.errors import StaleWrite
 from shared.ports import Stored
 
-REFUSED: Final = Authority("_refused")
-"""Stands for the authority of uploads of councils that have no profile."""
 PERSONAL_FREE: Final = (
     "authority",
     "migration",

@@ -18,6 +18,8 @@ AddressKey = NewType("AddressKey", str)
 DirectoryId = NewType("DirectoryId", str)
 """The object id of a user in the shared directory."""
 
+REFUSED: Final = Authority("_refused")
+"""Stands for the authority of uploads of councils that have no profile."""
 SHARDS: Final = "0123456789abcdef"
 """Every table is cut in sixteen by one digit of the account id."""
 

@@ -134,6 +134,7 @@ class FirstPass:
         self._columns = columns
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
         self._codecs = {"utf-8": True, "cp1252": True}
+        self._beyond_ascii = False
         self._head = b""
         self._header: list[str] = []
         self._layout: Layout | None = None
@@ -196,8 +197,10 @@ class FirstPass:
     def _check_encoding(self, chunk: bytes, *, last: bool = False) -> None:
         if self._codecs["utf-8"]:
             try:
-                self._utf8.decode(chunk, final=last)
+                self._beyond_ascii |= not self._utf8.decode(chunk, final=last).isascii()
             except UnicodeDecodeError:
+                if last and self._beyond_ascii:
+                    raise RefusedFile("cut_off", "within its last character") from None
                 self._codecs["utf-8"] = False
         if self._codecs["cp1252"] and len(chunk) != len(chunk.translate(None, UNDEFINED_IN_CP1252)):
             self._codecs["cp1252"] = False

@@ -79,6 +79,8 @@ class Migration:
     """Rows staged so far."""
     moved_at: datetime | None = None
     """When staging last went on, or the phase changed."""
+    stalled: int = 0
+    """Times the current piece was sent again because nothing moved."""
     paused_at: datetime | None = None
     pause_reason: str = ""
     pause_detail: str = ""

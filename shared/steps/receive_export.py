@@ -4,8 +4,7 @@ import json
 from dataclasses import replace
 from typing import Final
 
-from shared.adapters.table_ledger import REFUSED
-from shared.domain.account import Authority
+from shared.domain.account import REFUSED, Authority
 from shared.domain.export_file import FirstPass, RefusedFile
 from shared.domain.migration import Layout, Migration, Phase, migration_id
 from shared.domain.profile import Profile, suggestion

@@ -33,6 +33,8 @@ QUIET: Final = timedelta(minutes=10)
 """So often an authority is visited for which nothing is open."""
 LOSSES: Final = 3
 """So often the host may die over an account before it is taken for the account's fault."""
+STALLS: Final = 10
+"""So often a piece is sent again without any progress before people are asked to look."""
 
 type Migrations = Mapping[str, Migration]
 
@@ -75,10 +77,17 @@ async def _keep_staging(ports: Ports, migration: Migration) -> None:
     """The message of a piece may be lost: send it again when nothing has moved for long."""
     quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
     if migration.phase is Phase.STAGING and quiet and not migration.paused:
-        await ports.ledger.change_migration(
-            migration.authority, migration.id, lambda m: replace(m, moved_at=ports.clock.now())
+        stalled = await ports.ledger.change_migration(
+            migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
         )
-        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+        if stalled.phase is Phase.STAGING:
+            await ports.outbox.send(StageRows(authority=stalled.authority, migration=stalled.id, piece=stalled.piece))
+
+
+def _stalled(migration: Migration, now: datetime) -> Migration:
+    if migration.stalled >= STALLS:
+        return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=now, stalled=0)
+    return replace(migration, moved_at=now, stalled=migration.stalled + 1)
 
 
 @dataclass
@@ -115,13 +124,14 @@ async def _visit(ports: Ports, profile: Profile, migrations: Migrations, shard: 
             continue
         answer = due(account, migration, profile, messages_on=ports.notifier is not None)
         if _left_out(account, migration, migrations):
+            # First the address, which holds up nobody any more: a crash in between is made up at the next visit.
+            if account.address_key:
+                await ports.ledger.drop_address(account.authority, account.address_key, account.id)
             mended.append((stored, *apply(account, Event.HOLD, now, "superseded")))
         elif overdue(account, answer, now):
             mended.append((stored, *back_to_waiting(account, now)))
         visits[account.migration].count(account, answer)
-    for account in await ports.ledger.save_all(mended):
-        if account.state is State.HELD and account.address_key:
-            await ports.ledger.drop_address(account.authority, account.address_key, account.id)
+    await ports.ledger.save_all(mended)
     for key, visit in visits.items():
         if migrations[key].phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
             await _summarise(ports, migrations[key], shard, visit, now)

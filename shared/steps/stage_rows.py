@@ -82,6 +82,7 @@ async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migr
             offset=piece.end,
             row=migration.row + len(piece.records),
             moved_at=ports.clock.now(),
+            stalled=0,
             phase=Phase.CLASSIFYING if piece.last else Phase.STAGING,
         )
 
@@ -203,6 +204,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
         address_key=new.address_key,
         release=known.release + 1,
     )
-    await ports.ledger.save(stored, taken, replace(change, migration=new.migration))
+    # First the address: a crash in between is made up when this piece is staged again.
     if known.address_key and known.address_key != new.address_key:
         await ports.ledger.drop_address(known.authority, known.address_key, known.id)
+    await ports.ledger.save(stored, taken, replace(change, migration=new.migration))

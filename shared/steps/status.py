@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from shared import names
+from shared.domain.lifecycle import MOVING
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
@@ -146,6 +147,8 @@ def _next(migration: Migration, totals: Totals) -> str:
         return f"Paused. {explain(migration.pause_reason).remedy}"
     if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED}:
         return explain(migration.reason).remedy
+    if migration.superseded_by and totals.in_state(*MOVING):
+        return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
     stuck = sum(totals.failures().values())
     if stuck:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."

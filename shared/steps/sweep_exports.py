@@ -3,8 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from shared.adapters.table_ledger import REFUSED
-from shared.domain.account import Authority
+from shared.domain.account import REFUSED, Authority
 from shared.domain.migration import migration_id
 from shared.messages import ReceiveExport
 from shared.ports import Blob, Ports

@@ -63,7 +63,7 @@ async def settle(world: World, rounds: int = 200, step: timedelta = timedelta(se
         await world.timers(number)
         await world.deliver()
         found = await world.migrations()
-        quiet = number > 1 and found and not any([m.open for m in found])
+        quiet = number > 1 and found and not any(m.open for m in found)
         world.clock.tick(timedelta(minutes=11) if quiet else step)
         if quiet and not any(world.outbox.queues.values()):
             break
@@ -75,7 +75,7 @@ async def settle(world: World, rounds: int = 200, step: timedelta = timedelta(se
 
 async def outcome_by_row(world: World) -> dict[str, tuple[str, str, str, str]]:
     """result.csv by row number."""
-    lines = (await world.result_lines())
+    lines = await world.result_lines()
     return {row["row"]: (row["source_id"], row["outcome"], row["state"], row["reason"]) for row in lines}
 
 

@@ -26,6 +26,7 @@ from shared.domain.migration import Migration
 from shared.domain.pace import Quota
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.pseudonyms import Pseudonyms
+from shared.messages import ReceiveExport
 from shared.ports import Ports
 from shared.steps.classify_account import classify_account
 from shared.steps.notify_customer import notify_customer
@@ -33,7 +34,6 @@ from shared.steps.provision_account import provision_account
 from shared.steps.reconcile import reconcile
 from shared.steps.release_accounts import release_accounts
 from shared.steps.sweep_exports import sweep_exports
-from shared.messages import ReceiveExport
 from shared.worker import run_account_step, run_stage_step, run_timer, run_upload_step
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,7 +47,12 @@ type Run = Callable[[Ports, bytes, int], Awaitable[None]]
 
 
 def line(
-    ref: str, email: str = "", given: str = "Ada", surname: str = "Example", verified: str = "true", status: str = "active"
+    ref: str,
+    email: str = "",
+    given: str = "Ada",
+    surname: str = "Example",
+    verified: str = "true",
+    status: str = "active",
 ) -> str:
     """One data row of a South Norfolk export."""
     address = email or f"{ref.lower()}@example.org"
@@ -120,7 +125,7 @@ class World:
         """Whether no migration is open and no message is left."""
         if any(self.outbox.queues.values()):
             return False
-        return not any([m.open and not m.paused for m in await self.migrations()])
+        return not any(m.open and not m.paused for m in await self.migrations())
 
     async def timers(self, number: int = 0) -> None:
         """One round of the timers."""
@@ -132,7 +137,7 @@ class World:
             await work
         except HostDiedError:
             return False
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the host catches whatever a function raises
             self.errors.append(error)
         return True
 
@@ -159,7 +164,7 @@ class World:
             await RUNS[queue](self.ports, item.body, item.dequeued)
         except HostDiedError:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the host catches whatever a function raises
             self.errors.append(error)
             item.visible_at = self.clock.now() + RETRY
             if item.dequeued >= names.MAX_DEQUEUE_COUNT:
