@@ -109,9 +109,9 @@ class Ledger(Protocol):
     def accounts(self, authority: Authority, shard: str) -> AsyncIterator[Stored[Account]]: ...
 
     def waiting(
-        self, authority: Authority, shard: str, state: State | None, before: datetime, limit: int
+        self, authority: Authority, shard: str, of: tuple[MigrationId, State], before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
-        """At most `limit` accounts (of this state) that wait for a moment and may have one before `before`."""
+        """At most `limit` accounts of this migration and state that wait for a moment, and may have one by `before`."""
         ...
 
     async def history(self, authority: Authority, account: AccountId) -> list[Change]: ...
@@ -128,8 +128,12 @@ class Ledger(Protocol):
 
     async def accounts_at(self, authority: Authority, address: AddressKey) -> list[AccountId]: ...
 
-    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> list[AccountId]:
-        """Note that this account matches this user; returns every account that ever did, itself included."""
+    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> None:
+        """Note that this account matches this user."""
+        ...
+
+    async def claims_on(self, authority: Authority, user: DirectoryId) -> list[AccountId]:
+        """Every account that ever matched this user."""
         ...
 
     async def summary(self, authority: Authority, migration: MigrationId, shard: str) -> ShardSummary | None: ...
@@ -173,8 +177,8 @@ class Outbox(Protocol):
         """About how many messages are in a queue, invisible ones included."""
         ...
 
-    async def poisoned(self, queue: str) -> list[PoisonMessage]:
-        """What is in the queue's poison queue; it stays there."""
+    async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
+        """What is in the queue's poison queue; it stays there. A glance shows the first 32 and disturbs nobody."""
         ...
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:

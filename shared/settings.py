@@ -1,6 +1,8 @@
 """The app's settings: environment variables, read once at the start, refused in one line."""
 
+import base64
 import os
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,9 @@ from shared.domain.account import Authority
 from shared.domain.pace import Quota
 from shared.errors import BadSetting
 
+APP_ID: Final = r"^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}$"
+NOTIFY_KEY_LENGTH: Final = 73
+"""The service id and the secret at the end of a GOV.UK Notify key, with the hyphen between."""
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 ROOT: Final = Path(__file__).resolve().parent.parent
 _SAYS: Final = {
@@ -32,11 +37,16 @@ _SAYS: Final = {
     "DIRECTORY_WRITE_LIMIT": "a whole number above 0, like 3000",
     "DIRECTORY_WRITE_WINDOW_SECONDS": "a number above 0, like 150",
     "DIRECTORY_WRITE_SHARE": "a number above 0 and at most 1, like 0.98",
+    "DIRECTORY_CLIENT_CERTIFICATE": "a certificate with its key: PEM text, or base64 PKCS#12 as Key Vault gives it",
+    "AUTHORITIES_FOLDER": "the folder of the councils' profiles, like authorities",
     "NOTIFY_PROVIDER": "govuk-notify or none",
     "NOTIFY_URL": "an https address (plain http only to loopback)",
     "PSEUDONYM_KEY": "a secret of at least 64 hex digits (openssl rand -hex 32); losing it orphans every account",
 }
 """What a setting should be, for the one line of a refusal."""
+_KEY: Final = (
+    "a key of GOV.UK Notify as it shows it: name, service id, secret (or one for each council, NOTIFY_API_KEY_…)"
+)
 
 
 class Settings(BaseSettings):
@@ -53,11 +63,13 @@ class Settings(BaseSettings):
     directory_client_certificate: SecretStr | None = Field(None, validation_alias="DIRECTORY_CLIENT_CERTIFICATE")
     directory_client_secret: SecretStr | None = Field(None, validation_alias="DIRECTORY_CLIENT_SECRET")
     directory_graph_url: str = Field("https://graph.microsoft.com/v1.0", validation_alias="DIRECTORY_GRAPH_URL")
-    directory_extensions_app_id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f-]{32,36}$")] = Field(
+    directory_extensions_app_id: Annotated[str, StringConstraints(pattern=APP_ID)] = Field(
         validation_alias="DIRECTORY_EXTENSIONS_APP_ID"
     )
     directory_write_limit: int = Field(3000, gt=0, validation_alias="DIRECTORY_WRITE_LIMIT")
-    directory_write_window_seconds: float = Field(150, gt=0, validation_alias="DIRECTORY_WRITE_WINDOW_SECONDS")
+    directory_write_window_seconds: float = Field(
+        150, gt=0, le=86400, allow_inf_nan=False, validation_alias="DIRECTORY_WRITE_WINDOW_SECONDS"
+    )
     directory_write_share: float = Field(0.98, gt=0, le=1, validation_alias="DIRECTORY_WRITE_SHARE")
     notify_provider: Literal["govuk-notify", "none"] = Field(validation_alias="NOTIFY_PROVIDER")
     notify_api_key: SecretStr | None = Field(None, validation_alias="NOTIFY_API_KEY")
@@ -100,6 +112,20 @@ class Settings(BaseSettings):
             raise ValueError("DIRECTORY_CLIENT_CERTIFICATE is missing (or DIRECTORY_CLIENT_SECRET)")
         return self
 
+    @field_validator("directory_client_certificate")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            certificate_bytes(value)
+        return value
+
+    @field_validator("authorities_folder", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if not str(value).strip():
+            raise ValueError("empty")
+        return value
+
     @property
     def on_loopback(self) -> bool:
         """Whether the directory is a stand-in on this machine; then no token is fetched."""
@@ -121,6 +147,32 @@ class Settings(BaseSettings):
         own = os.environ.get(f"NOTIFY_API_KEY_{authority.upper().replace('-', '_')}")
         common = self.notify_api_key.get_secret_value() if self.notify_api_key else None
         return own or common
+
+
+def certificate_bytes(secret: SecretStr) -> bytes:
+    """The certificate as the credential takes it.
+
+    Raises:
+        ValueError: neither PEM text nor base64.
+    """
+    text = secret.get_secret_value()
+    return text.encode() if "-----BEGIN" in text else base64.b64decode(text, validate=True)
+
+
+def check_notify_keys(settings: Settings, authorities: Iterable[Authority]) -> None:
+    """Refuse a start in which nobody could be told, or with a key that is none.
+
+    Raises:
+        BadSetting: no council that sends messages has a key, or one is malformed.
+    """
+    keys = {authority: settings.notify_key(authority) for authority in authorities}
+    if settings.notify_provider == "none" or not keys:
+        return
+    if not any(keys.values()):
+        raise BadSetting(f"NOTIFY_API_KEY is missing: it should be {_KEY}, or NOTIFY_PROVIDER should be none")
+    for authority, key in keys.items():
+        if key and len(key) < NOTIFY_KEY_LENGTH:
+            raise BadSetting(f"NOTIFY_API_KEY for {authority} is malformed: it should be {_KEY}")
 
 
 def read_settings() -> Settings:

@@ -1,7 +1,6 @@
 """The only file that knows concrete classes: settings in, ports out."""
 
 import asyncio
-import base64
 import logging
 import os
 import random
@@ -15,7 +14,7 @@ from shared.domain.account import Authority
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.pseudonyms import Pseudonyms
 from shared.ports import Clock, Directory, Notifier, Ports
-from shared.settings import Settings, read_settings
+from shared.settings import Settings, certificate_bytes, check_notify_keys, read_settings
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -50,8 +49,8 @@ def check() -> None:
         BadSetting: one line that names the setting or the profile's key.
     """
     check_storage(os.environ)
-    settings()
-    profiles()
+    telling = [authority for authority, profile in profiles().items() if profile.messages.templates]
+    check_notify_keys(settings(), telling)
     quieten()
 
 
@@ -110,19 +109,14 @@ def _directory_credential(chosen: Settings) -> "AsyncTokenCredential":
     from azure.identity.aio import CertificateCredential, ClientSecretCredential  # noqa: PLC0415
 
     if chosen.directory_client_certificate is not None:
-        # Key Vault gives a certificate as base64 PKCS#12 or as PEM text.
-        text = chosen.directory_client_certificate.get_secret_value()
+        certificate = certificate_bytes(chosen.directory_client_certificate)
         return CertificateCredential(
-            chosen.directory_tenant_id, chosen.directory_client_id, certificate_data=_certificate(text)
+            chosen.directory_tenant_id, chosen.directory_client_id, certificate_data=certificate
         )
     secret = chosen.directory_client_secret
     return ClientSecretCredential(
         chosen.directory_tenant_id, chosen.directory_client_id, secret.get_secret_value() if secret else ""
     )
-
-
-def _certificate(text: str) -> bytes:
-    return text.encode() if "-----BEGIN" in text else base64.b64decode(text)
 
 
 def notifier(chosen: Settings, clock: Clock) -> Notifier | None:

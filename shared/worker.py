@@ -81,7 +81,15 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
         await _settle(ports, message, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         last = attempt >= names.MAX_DEQUEUE_COUNT
-        await _change(ports, message, lambda account: _failed_attempt(ports, account, last=last))
+        await _noted(_change(ports, message, lambda account: _failed_attempt(ports, account, last=last)))
+        raise unexpected(error) from None
+
+
+async def _noted(noting: Awaitable[None]) -> None:
+    """Note a failure; where that fails too, nothing of either message gets out."""
+    try:
+        await noting
+    except Exception as error:  # noqa: BLE001 - the same
         raise unexpected(error) from None
 
 
@@ -89,7 +97,7 @@ def _failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Acco
     """The last attempt records the failure; the others that somebody still tries, so that the walk does not step in."""
     if last:
         return _ended(ports, account, Event.FAIL, "unexpected_error")
-    return replace(account, moment=ports.clock.now()), None
+    return replace(account, moment=ports.clock.now(), vain=0), None
 
 
 async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
@@ -100,7 +108,7 @@ async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
             await receive_export(ports, message)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         if attempt >= names.MAX_DEQUEUE_COUNT:
-            await record_failure(ports, message)
+            await _noted(record_failure(ports, message))
         raise unexpected(error) from None
 
 
@@ -114,7 +122,7 @@ async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
             await stage_rows(ports, message)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         if attempt >= names.MAX_DEQUEUE_COUNT:
-            await _staging_failed(ports, message)
+            await _noted(_staging_failed(ports, message))
         raise unexpected(error) from None
 
 
@@ -223,6 +231,6 @@ def _postponed(ports: Ports, account: Account, later: TryLater) -> tuple[Account
         return _ended(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
     wait = later.after if later.after is not None else delay(account.tries, ports.jitter())
     waiting, change = apply(account, Event.POSTPONE, now, later.cause)
-    waiting = replace(waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since)
+    waiting = replace(waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since, vain=0)
     # One entry tells that it was postponed; hundreds would tell no more.
     return waiting, change if account.tries == 0 else None

@@ -59,6 +59,8 @@ class GovukNotifyNotifier:
             ),
             lost=AnswerLost(),
         )
+        if not isinstance(sent, dict) or not sent.get("id"):
+            raise AnswerLost
         return str(sent["id"])
 
     async def find(self, profile: Profile, reference: str) -> str | None:
@@ -66,7 +68,9 @@ class GovukNotifyNotifier:
         answer = await self._ask(
             profile, lambda client: client.get_all_notifications(reference=reference), lost=TryLater(UNREACHABLE)
         )
-        found = answer["notifications"]
+        found = answer.get("notifications") if isinstance(answer, dict) else None
+        if found is None:
+            raise TryLater(UNREACHABLE)
         return str(found[0]["id"]) if found else None
 
     async def _ask(

@@ -8,7 +8,7 @@ import asyncio
 import json
 import secrets
 import string
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -110,7 +110,10 @@ class GraphDirectory:
 
     async def create(self, profile: Profile, user: NewUser) -> DirectoryId:
         """Create a local account whose owner must set a password. The password is made here and kept nowhere."""
-        created = await self._write(self._client.users.post(self._new(profile, user)))
+        try:
+            created = await self._write(self._client.users.post(self._new(profile, user)))
+        except _NoSuchUser:
+            raise Stop("setting_refused", "DIRECTORY_GRAPH_URL: HTTP 404") from None
         if created is None or not created.id:
             raise AnswerLost
         return DirectoryId(created.id)
@@ -133,14 +136,10 @@ class GraphDirectory:
 
         ours = [self._attributes.mark(authority), self._attributes.customer_ref(authority)]
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=["id", *ours], top=PAGE)
-        page = await self._read(self._client.users.get(_configured(query)))
         without = everybody = 0
-        while page is not None:
-            for user in page.value or []:
-                everybody += 1
-                without += not any(user.additional_data.get(name) for name in ours)
-            link = page.odata_next_link
-            page = await self._read(self._client.users.with_url(link).get()) if link else None
+        async for user in self._users(query):
+            everybody += 1
+            without += not any(user.additional_data.get(name) for name in ours)
         return without, everybody
 
     def _select(self) -> list[str]:
@@ -151,13 +150,23 @@ class GraphDirectory:
         from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
 
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(filter=condition, select=self._select())
-        found: list[DirectoryUser] = []
-        page = await self._read(self._client.users.get(_configured(query)))
-        while page is not None:
-            found += [self._user(user) for user in page.value or []]
+        return [self._user(user) async for user in self._users(query)]
+
+    async def _users(self, query: object) -> AsyncIterator["User"]:
+        """All pages of a list. An answer without a list is no answer: "nobody" must have been said."""
+        request: Awaitable[Any] | None = self._client.users.get(_configured(query))
+        while request is not None:
+            try:
+                page = await self._read(request)
+            except _NoSuchUser:
+                # There is always a collection of users; only the address of the service can be wrong.
+                raise Stop("setting_refused", "DIRECTORY_GRAPH_URL: HTTP 404") from None
+            if page is None or page.value is None:
+                raise TryLater("directory_unreachable")
+            for user in page.value:
+                yield user
             link = page.odata_next_link
-            page = await self._read(self._client.users.with_url(link).get()) if link else None
-        return found
+            request = self._client.users.with_url(link).get() if link else None
 
     def _user(self, user: "User") -> DirectoryUser:
         extra = user.additional_data
@@ -257,19 +266,21 @@ class GraphDirectory:
             after = _retry_after(error)
             self._blocked_until = self._clock.now() + (after or timedelta(seconds=5))
             return Throttled("directory_throttled", after)
+        if code == "Directory_QuotaExceeded":
+            return Stop("directory_full", code)
         if status == NOT_FOUND:
             return _NoSuchUser()
         if status == httpx.codes.UNAUTHORIZED:
             return Stop("directory_sign_in_refused", code)
         if status == httpx.codes.FORBIDDEN:
-            return Stop("directory_full" if code == "Directory_QuotaExceeded" else "permission_missing", code)
+            return Stop("permission_missing", code)
         if status >= SERVER_ERROR or status < httpx.codes.BAD_REQUEST or status == httpx.codes.REQUEST_TIMEOUT:
             return _Lost()
         return DirectoryRefused(
             code,
             conflict=status == CONFLICT or "ObjectConflict" in told or "already exists" in told,
             # Only whether it names what we named; its wording may change.
-            attribute=any(name in told for name in self._attributes.all),
+            attribute=any(name in told for name in self._attributes.all) and "InvalidValue" not in told,
             setting=any(word in told for word in ("passwordProfile", "forceChangePassword", "Issuer", "issuer")),
         )
 

@@ -188,7 +188,7 @@ class MemoryOutbox:
         name = queue.removesuffix("-poison")
         return len(self.poison[name] if queue != name else self.queues[name])
 
-    async def poisoned(self, queue: str) -> list[PoisonMessage]:
+    async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:  # noqa: ARG002 - all at once
         """What is in poison."""
         return [PoisonMessage(queue, item.id, _decoded(queue, item.body)) for item in self.poison[queue]]
 

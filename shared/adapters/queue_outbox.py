@@ -48,13 +48,13 @@ class QueueOutbox:
             return 0
         return int(properties.approximate_message_count or 0)
 
-    async def poisoned(self, queue: str) -> list[PoisonMessage]:
+    async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
         """What is in poison; it stays there."""
         poison = self._queue(names.poison_of(queue))
         depth = await self.depth(names.poison_of(queue))
         if depth == 0:
             return []
-        if depth <= PEEK_LIMIT:
+        if glance or depth <= PEEK_LIMIT:
             found = await poison.peek_messages(max_messages=PEEK_LIMIT)
         else:
             found = await _all(poison)
@@ -69,7 +69,9 @@ class QueueOutbox:
         found = await _all(poison)
         taken = [message for message in found if message.id in ids]
         for message in taken:
-            await poison.delete_message(message)
+            # Somebody else may have looked meanwhile, which voids our receipt: it is taken away next time.
+            with suppress(HttpResponseError):
+                await poison.delete_message(message)
         await _show_again(poison, [message for message in found if message.id not in ids])
         return len(taken)
 

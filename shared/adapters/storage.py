@@ -36,7 +36,11 @@ def check_storage(environment: "Mapping[str, str]") -> None:
     Raises:
         BadSetting: neither a connection string nor the addresses of all three services.
     """
-    if environment.get(STORAGE_CONNECTION):
+    text = environment.get(STORAGE_CONNECTION, "")
+    if text:
+        parts = {part.split("=", 1)[0].strip().lower() for part in text.split(";")}
+        if not parts & {"usedevelopmentstorage", "accountname", "tableendpoint"}:
+            raise BadSetting(f"{STORAGE_CONNECTION} is malformed: it should be a storage account's connection string")
         return
     missing = [f"{STORAGE_CONNECTION}__{uri}" for uri in _URIS if not environment.get(f"{STORAGE_CONNECTION}__{uri}")]
     if len(missing) == len(_URIS):

@@ -13,6 +13,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | Accounts | `authority\\|i\\|shard` | `user\\|id` | which accounts match a directory user |
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
@@ -57,6 +58,8 @@ class TableLedger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._first_messages: dict[Authority, datetime] = {}
+        """Written once and never changed, so what was seen need not be asked again."""
 
     # migrations
 
@@ -148,22 +151,29 @@ class TableLedger:
 
     async def _insert_batch(self, batch: list[tuple[Account, Change]]) -> list[AccountId]:
         first = batch[0][0]
-        writes = [
-            write
-            for account, change in batch
-            for write in (
-                Write(Verb.INSERT, f"account|{account.id}", _account_values(account)),
-                Write(Verb.PUT, _history_key(account), CHANGE.values(change)),
-            )
-        ]
-        try:
-            await self._store.write(names.ACCOUNTS, f"{first.authority}|{first.shard}", writes)
-        except Conflict:
-            if len(batch) == 1:
-                return [first.id]
-            middle = len(batch) // 2
-            return await self._insert_batch(batch[:middle]) + await self._insert_batch(batch[middle:])
-        return []
+        partition = f"{first.authority}|{first.shard}"
+        existing: list[AccountId] = []
+        while batch:
+            writes = [
+                write
+                for account, change in batch
+                for write in (
+                    Write(Verb.INSERT, f"account|{account.id}", _account_values(account)),
+                    Write(Verb.PUT, _history_key(account), CHANGE.values(change)),
+                )
+            ]
+            try:
+                await self._store.write(names.ACCOUNTS, partition, writes)
+            except Conflict:
+                there = await asyncio.gather(
+                    *(self._store.get(names.ACCOUNTS, partition, f"account|{account.id}") for account, _ in batch)
+                )
+                known = {account.id for (account, _), found in zip(batch, there, strict=True) if found}
+                existing += known
+                batch = [item for item in batch if item[0].id not in known]
+            else:
+                break
+        return existing
 
     async def accounts(self, authority: Authority, shard: str) -> AsyncIterator[Stored[Account]]:
         """All accounts of a shard, in the order of their ids."""
@@ -171,10 +181,10 @@ class TableLedger:
             yield _stored_account(entity)
 
     async def waiting(
-        self, authority: Authority, shard: str, state: State | None, before: datetime, limit: int
+        self, authority: Authority, shard: str, of: tuple[MigrationId, State], before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
         """Accounts of a shard that wait for a moment."""
-        equal: Values = {"waiting": True, "state": state.value} if state else {"waiting": True}
+        equal: Values = {"waiting": True, "migration": of[0], "state": of[1].value}
         query = Query("account|", equal=equal, at_most={"not_before": moment(before)}, limit=limit)
         async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query):
             yield _stored_account(entity)
@@ -229,12 +239,14 @@ class TableLedger:
         found = self._store.query(names.ACCOUNTS, f"{authority}|a|{address[0]}", query)
         return [AccountId(str(entity.values["account"])) async for entity in found]
 
-    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> list[AccountId]:
-        """Note a match, then see who else has it: of two at the same moment, at least one sees both."""
-        partition = f"{authority}|i|{user[0]}"
+    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> None:
+        """Note a match."""
         write = Write(Verb.PUT, f"{user}|{account}", {"account": account})
-        await self._store.write(names.ACCOUNTS, partition, [write])
-        found = self._store.query(names.ACCOUNTS, partition, Query(prefix=f"{user}|"))
+        await self._store.write(names.ACCOUNTS, f"{authority}|i|{user[0]}", [write])
+
+    async def claims_on(self, authority: Authority, user: DirectoryId) -> list[AccountId]:
+        """Every account that ever matched this user."""
+        found = self._store.query(names.ACCOUNTS, f"{authority}|i|{user[0]}", Query(prefix=f"{user}|"))
         return [AccountId(str(entity.values["account"])) async for entity in found]
 
     # summaries, pace, first message
@@ -270,11 +282,17 @@ class TableLedger:
 
     async def first_message_at(self, authority: Authority) -> datetime | None:
         """When this authority's first message went out."""
-        entity = await self._store.get(names.MIGRATIONS, f"{authority}|first", "message")
-        return datetime.fromisoformat(str(entity.values["at"])) if entity else None
+        if authority not in self._first_messages:
+            entity = await self._store.get(names.MIGRATIONS, f"{authority}|first", "message")
+            if entity is None:
+                return None
+            self._first_messages[authority] = datetime.fromisoformat(str(entity.values["at"]))
+        return self._first_messages[authority]
 
     async def note_first_message(self, authority: Authority, at: datetime) -> None:
         """Only the first note counts."""
+        if await self.first_message_at(authority) is not None:
+            return
         write = Write(Verb.INSERT, "message", {"at": moment(at)})
         try:
             await self._store.write(names.MIGRATIONS, f"{authority}|first", [write])

@@ -68,6 +68,8 @@ class Account:
     unclear_since: datetime | None = None
     met: str = ""
     """`migration|row` of the newest export that brought the account after it was created or linked."""
+    vain: int = 0
+    """Times it was sent without anybody reporting back."""
     lost: int = 0
     """Times the host died over this account's message."""
     lost_release: int = 0
@@ -130,6 +132,7 @@ def apply(account: Account, event: Event, at: datetime, reason: str = "", by: st
         trying_since=None if fresh else account.trying_since,
         unclear_since=None if fresh else account.unclear_since,
         lost=0 if fresh else account.lost,
+        vain=0 if fresh else account.vain,
     )
     change = Change(at=at, event=event, state=state, reason=reason, by=by, migration=account.migration)
     return changed, change

@@ -8,7 +8,7 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.domain.migration import Layout
@@ -182,13 +182,13 @@ class FirstPass:
         if layout is None:
             raise RefusedFile("empty")
         encoding = next(name for name, possible in self._codecs.items() if possible)
-        return Layout(encoding, layout.separator, layout.columns, layout.width, layout.start, self._rows)
+        return replace(layout, encoding=encoding, rows=self._rows)
 
     def _count(self, records: Iterator[Record]) -> None:
         try:
             for record in records:
                 self._rows += 1
-                if _unmarked(record.cells) == self._header:
+                if len(record.cells) == len(self._header) and _folded(record.cells) == self._header:
                     raise RefusedFile("duplicate_header")  # noqa: TRY301 - the place is added below
         except RefusedFile as refused:
             place = self._rows + (refused.reason != "duplicate_header")
@@ -223,8 +223,9 @@ class FirstPass:
             return b""
         header, separator = found
         start = bom + header.end
-        self._header = header.cells
-        self._layout = Layout("", separator, _indexes(header.cells, self._columns), len(header.cells), start, 0)
+        self._header = _folded(header.cells)
+        columns = _indexes(header.cells, self._columns)
+        self._layout = Layout("", separator, columns, len(header.cells), start, 0, bom=bool(bom))
         self._records = RecordReader(separator, ANY_BYTES, start)
         self._head = b""
         return head[start:]
@@ -273,10 +274,10 @@ def _text(cell: str) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
-def _unmarked(cells: list[str]) -> list[str]:
-    """The cells without the mark of UTF-8 that joined files have in their middle."""
+def _folded(cells: list[str]) -> list[str]:
+    """The cells as a header is compared, without the mark of UTF-8 that joined files have in their middle."""
     mark = codecs.BOM_UTF8.decode(ANY_BYTES)
-    return [cells[0].removeprefix(mark), *cells[1:]]
+    return [_fold(_text(cell)) for cell in (cells[0].removeprefix(mark), *cells[1:])]
 
 
 def _fold(name: str) -> str:

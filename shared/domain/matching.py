@@ -91,10 +91,18 @@ class Decision:
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
-def decide(source: Source, found: tuple[DirectoryUser, ...], unclaimed: frozenset[Authority], rules: Rules) -> Decision:
+def decide(
+    source: Source,
+    found: tuple[DirectoryUser, ...],
+    unclaimed: frozenset[Authority],
+    rules: Rules,
+    *,
+    vouched: bool = False,
+) -> Decision:
     """Compare one account with the users that have its address.
 
-    `unclaimed` are the other authorities that created the found user for a customer who has not set a password.
+    `unclaimed` are the other authorities that created the found user for a customer who has not set a password;
+    `vouched` says that another authority created it and its owner has set one, which proves the mailbox.
     """
     if not found:
         return Decision(Outcome.CREATE, evidence={"found": "nobody"})
@@ -103,11 +111,19 @@ def decide(source: Source, found: tuple[DirectoryUser, ...], unclaimed: frozense
     user = found[0]
     kind = kind_of(user, source.address, rules)
     evidence = _evidence(source, user, kind, unclaimed)
-    reason = _doubt(source, user, kind, unclaimed, rules)
+    reason = _doubt(source, user, kind, unclaimed, rules, vouched=vouched)
     return Decision(Outcome.REVIEW if reason else Outcome.LINK, reason, user, evidence)
 
 
-def _doubt(source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset[Authority], rules: Rules) -> str:
+def _doubt(
+    source: Source,
+    user: DirectoryUser,
+    kind: Kind,
+    unclaimed: frozenset[Authority],
+    rules: Rules,
+    *,
+    vouched: bool,
+) -> str:
     """The first thing that does not hold, as a reason code; empty when everything does."""
     mark = user.marks.get(source.authority)
     checks = (
@@ -118,19 +134,15 @@ def _doubt(source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset
         ("address_not_sign_in", kind is Kind.CONTACT_ONLY),
         ("provider_unverified", kind is Kind.UNVERIFYING_PROVIDER),
         ("source_unverified", source.verified is False),
-        ("created_after_announcement", _too_new(source, user, rules)),
+        ("created_after_announcement", not vouched and _too_new(user, rules)),
         ("names_missing", names_agree(source, user) is None),
         ("names_differ", names_agree(source, user) is False),
     )
     return next((reason for reason, holds in checks if holds), "")
 
 
-def _too_new(source: Source, user: DirectoryUser, rules: Rules) -> bool:
+def _too_new(user: DirectoryUser, rules: Rules) -> bool:
     if rules.announced_at is None or rules.sign_up_verifies_mailbox:
-        return False
-    if any(authority != source.authority for authority in user.marks):
-        # Another of our authorities vouches: it created the user and the owner proved the mailbox by setting a
-        # password (else it were unclaimed), or it joined an older identity on evidence as good as ours.
         return False
     return user.created is None or user.created >= rules.announced_at
 

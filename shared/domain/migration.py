@@ -51,6 +51,13 @@ class Layout:
     start: int
     """Byte offset of the first data row."""
     rows: int
+    bom: bool = False
+    """Whether the file starts with the mark of UTF-8."""
+
+    @property
+    def encoding_name(self) -> str:
+        """The encoding as people call it."""
+        return "Windows-1252" if self.encoding == "cp1252" else "UTF-8 with BOM" if self.bom else "UTF-8"
 
     def column(self, name: str) -> int | None:
         """The index of one of our columns, None where the file has none."""

@@ -92,7 +92,7 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "setting_refused": Reason(
         "The directory refuses a setting that is the same for every account.",
-        "Check DIRECTORY_TENANT and the profile's password_reset, then `ops resume`.",
+        "Check DIRECTORY_GRAPH_URL, DIRECTORY_TENANT and the profile's password_reset, then `ops resume`.",
     ),
     "directory_full": Reason(
         "The directory has reached its limit of objects.",
@@ -128,13 +128,17 @@ REASONS: Final[dict[str, Reason]] = {
         "Files for assessment only, and lists of exclusions, are not taken yet.",
         "Upload to exports/<authority>/.",
     ),
-    "quoting": Reason("A quoted cell is broken.", "Quotes within a cell are doubled; export again."),
+    "quoting": Reason(
+        "A quoted cell is broken, or a line ends in the middle of a cell.",
+        "Quotes within a cell are doubled, and cells with line ends are quoted; export again.",
+    ),
     "cut_off": Reason("The file ends within a quoted cell: it is cut off.", "Upload the whole file again."),
     "record_too_long": Reason(
         "A row is longer than 1 MiB: perhaps a quote is never closed.", "Mend it and upload again."
     ),
     "overwritten": Reason(
-        "The file was overwritten or removed before it was read.", "Nothing: the newer file is taken."
+        "The file was overwritten or removed before it was read whole.",
+        "If it was overwritten, nothing: the newer file is taken. If it was removed, upload it again.",
     ),
     "older_upload": Reason("A newer file of this council was taken already.", "Upload it again if it is right."),
     "newer_upload": Reason("A newer file of this council came before this one was staged.", "Nothing."),

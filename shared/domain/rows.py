@@ -19,7 +19,8 @@ OTHER_CELL_LIMIT: Final = 10_000
 """Characters of a cell that we do not keep."""
 NAME_LIMIT: Final = 64
 SOURCE_ID_LIMIT: Final = 200
-STATUS_LIMIT: Final = 40
+STATUS: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,29}")
+OTHER_STATUS: Final = "source_other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,10 @@ def _verified(cell: str | None, profile: Profile) -> bool | None:
 
 
 def _slug(status: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", status.lower()).strip("_")[:STATUS_LIMIT] or "without_status"
+    if not STATUS.fullmatch(status):
+        # Not a status word: a row whose cells are shifted may have somebody's address here.
+        return OTHER_STATUS.removeprefix("source_") if status else "without_status"
+    return re.sub(r"[^a-z0-9]+", "_", status.lower()).strip("_")
 
 
 def _unprintable(text: str) -> bool:

@@ -1,10 +1,10 @@
 """classify-account: look a person up in the directory and decide create, link or review. Changes nothing there."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from shared.domain.account import Account, Authority, apply
+from shared.domain.account import Account, Authority, DirectoryId, apply
 from shared.domain.addresses import email_key
 from shared.domain.gate import Step
 from shared.domain.lifecycle import Event, Outcome, State
@@ -13,9 +13,10 @@ from shared.domain.profile import Profile
 from shared.domain.rows import Person
 from shared.errors import SetAside
 from shared.messages import AccountMessage
-from shared.ports import Ports
+from shared.ports import Ports, Stored
 from shared.steps.admission import admit, person_of
 
+TWO_ACCOUNTS: Final = "one_identity_two_accounts"
 CLAIMED_AFTER: Final = timedelta(minutes=1)
 """A password changed so long after we created the user was set by its owner."""
 
@@ -28,11 +29,15 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
     account = admitted.account
     _, person = await person_of(ports, account)
     decision = await judge(ports, admitted.profile, account, person)
-    if decision.outcome is Outcome.LINK and decision.user is not None:
-        decision = await _one_to_one(ports, account, decision, decision.user)
+    user = decision.user if decision.outcome is Outcome.LINK else None
+    if user is not None:
+        await ports.ledger.claim_identity(account.authority, user.id, account.id)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
     classified, change = apply(account, event, ports.clock.now(), decision.reason)
-    await ports.ledger.save(admitted.stored, _with(classified, decision, ports), change)
+    stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports), change)
+    # Claim, save, then look: of two accounts that match one user, the one that looks last sees both.
+    if user is not None and not await alone_at_identity(ports, stored.record, user.id):
+        await _set_aside(ports, stored)
 
 
 async def judge(ports: Ports, profile: Profile, account: Account, person: Person) -> Decision:
@@ -40,7 +45,7 @@ async def judge(ports: Ports, profile: Profile, account: Account, person: Person
     address = email_key(person.email)
     if not address:
         return Decision(Outcome.REVIEW, "email_look_alike")
-    if await ports.ledger.accounts_at(account.authority, account.address_key) != [account.id]:
+    if await _shares_address(ports, account):
         return Decision(Outcome.REVIEW, "shared_address")
     found = await ports.directory.with_address(address)
     ours = next((user for user in found if user.marks.get(account.authority) == account.id), None)
@@ -52,8 +57,17 @@ async def judge(ports: Ports, profile: Profile, account: Account, person: Person
         if marked:
             return Decision(Outcome.REVIEW, "changed_since_migrated", marked[0], {"found": "one with our mark"})
     source = Source(account.id, account.authority, address, person.given_name, person.surname, person.verified)
-    unclaimed = frozenset([other for user in found for other in await _unclaimed(ports, account.authority, user)])
-    return decide(source, found, unclaimed, await _rules(ports, profile))
+    marks = await _marks(ports, account.authority, found)
+    return decide(source, found, marks.unclaimed, await _rules(ports, profile), vouched=bool(marks.claimed))
+
+
+async def _shares_address(ports: Ports, account: Account) -> bool:
+    """Whether another account has this address: one that was moved, or one of the same export."""
+    for other in await ports.ledger.accounts_at(account.authority, account.address_key):
+        stored = await ports.ledger.account(account.authority, other) if other != account.id else None
+        if stored is not None and (stored.record.done or stored.record.migration == account.migration):
+            return True
+    return False
 
 
 def _made_before(account: Account, user: DirectoryUser) -> Decision:
@@ -74,47 +88,54 @@ async def _rules(ports: Ports, profile: Profile) -> Rules:
     )
 
 
-async def _unclaimed(ports: Ports, authority: Authority, user: DirectoryUser) -> list[Authority]:
-    """The other authorities that made this user for a customer who has not set a password."""
-    return [
-        other
-        for other, mark in user.marks.items()
-        if other != authority and not _claimed(user, await ports.ledger.account(other, mark))
-    ]
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the other authorities' marks of the users that were found say."""
+
+    unclaimed: frozenset[Authority]
+    """They made the user for a customer who has not set a password, or their record is gone: it proves nothing."""
+    claimed: frozenset[Authority]
+    """They made the user, and its owner has proved the mailbox by setting a password."""
 
 
-def _claimed(user: DirectoryUser, stored: object) -> bool:
-    record = getattr(stored, "record", None)
-    if not isinstance(record, Account):
-        return False
-    if record.outcome is Outcome.LINK:
-        return True
+async def _marks(ports: Ports, authority: Authority, found: tuple[DirectoryUser, ...]) -> Marks:
+    unclaimed: set[Authority] = set()
+    claimed: set[Authority] = set()
+    for user in found:
+        for other, mark in user.marks.items():
+            stored = await ports.ledger.account(other, mark) if other != authority else None
+            if other == authority or (stored is not None and stored.record.outcome is Outcome.LINK):
+                continue
+            (claimed if stored is not None and _claimed(user, stored.record) else unclaimed).add(other)
+    return Marks(frozenset(unclaimed), frozenset(claimed))
+
+
+def _claimed(user: DirectoryUser, record: Account) -> bool:
     if user.must_reset is not None:
         return not user.must_reset
     made = record.provisioned_at or user.created
     return made is not None and user.password_changed is not None and user.password_changed > made + CLAIMED_AFTER
 
 
-async def _one_to_one(ports: Ports, account: Account, decision: Decision, user: DirectoryUser) -> Decision:
-    """One identity, one account: where two match, both go to a person."""
-    matched = await ports.ledger.claim_identity(account.authority, user.id, account.id)
-    others = [other for other in matched if other != account.id]
-    competing = [other for other in others if await _competes(ports, account, other, user)]
-    if not competing:
-        return decision
-    return replace(decision, outcome=Outcome.REVIEW, reason="one_identity_two_accounts")
+async def alone_at_identity(ports: Ports, account: Account, user: DirectoryId) -> bool:
+    """Whether no other account of this authority matches this user. What does is set aside if nothing was done yet."""
+    alone = True
+    for other in await ports.ledger.claims_on(account.authority, user):
+        stored = await ports.ledger.account(account.authority, other) if other != account.id else None
+        rival = stored.record if stored else None
+        if stored is None or rival is None or rival.directory_id != user:
+            continue
+        if not rival.done and rival.migration != account.migration:
+            continue  # an older export's match, which nobody acted on
+        alone = False
+        if rival.state is State.CLASSIFIED:
+            await _set_aside(ports, stored)
+    return alone
 
 
-async def _competes(ports: Ports, account: Account, other: str, user: DirectoryUser) -> bool:
-    """Whether the other account (still) matches this user; if nothing was done for it yet, it is set aside too."""
-    stored = await ports.ledger.account(account.authority, type(account.id)(other))
-    if stored is None or stored.record.directory_id not in {None, user.id}:
-        return False
-    rival = stored.record
-    if rival.state is State.CLASSIFIED and rival.outcome is Outcome.LINK:
-        aside, change = apply(rival, Event.SET_ASIDE, ports.clock.now(), "one_identity_two_accounts")
-        await ports.ledger.save(stored, replace(aside, outcome=Outcome.REVIEW), change)
-    return True
+async def _set_aside(ports: Ports, stored: Stored[Account]) -> None:
+    aside, change = apply(stored.record, Event.SET_ASIDE, ports.clock.now(), TWO_ACCOUNTS)
+    await ports.ledger.save(stored, replace(aside, outcome=Outcome.REVIEW), change)
 
 
 def _with(account: Account, decision: Decision, ports: Ports) -> Account:

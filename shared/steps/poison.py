@@ -7,7 +7,7 @@ first and take the message away last, so that nothing is lost in between.
 from dataclasses import dataclass, replace
 
 from shared import names
-from shared.domain.account import SHARDS, Account, Change, apply
+from shared.domain.account import REFUSED, SHARDS, Account, Change, apply
 from shared.domain.lifecycle import Event, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.reasons import explain
@@ -126,8 +126,7 @@ def _reopened(migration: Migration) -> Migration:
 async def _stagings(ports: Ports, choice: Choice) -> int:
     """Exports whose receiving or staging is stuck."""
     count = 0
-    authorities = [*ports.profiles]
-    for authority in authorities:
+    for authority in (*ports.profiles, REFUSED):
         async for migration in ports.ledger.migrations(authority):
             if migration.phase is Phase.FAILED and (choice.everything or choice.cause == migration.reason):
                 await _again(ports, migration)
@@ -177,7 +176,7 @@ async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
 
 async def _received(ports: Ports, message: ReceiveExport) -> bool:
     """Whether the upload was taken or refused after all."""
-    for authority in ports.profiles:
+    for authority in (*ports.profiles, REFUSED):
         async for migration in ports.ledger.migrations(authority):
             if migration.blob == message.blob and migration.phase is not Phase.FAILED:
                 return True

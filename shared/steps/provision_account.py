@@ -20,7 +20,7 @@ from shared.errors import AnswerLost, Cannot, DirectoryRefused, SetAside, Stop, 
 from shared.messages import AccountMessage, for_step
 from shared.ports import NewUser, Ports
 from shared.steps.admission import Admitted, admit, person_of
-from shared.steps.classify_account import unchanged_since
+from shared.steps.classify_account import TWO_ACCOUNTS, alone_at_identity, unchanged_since
 
 
 async def provision_account(ports: Ports, message: AccountMessage) -> None:
@@ -96,6 +96,8 @@ async def _link(ports: Ports, profile: Profile, account: Account, row: Row) -> D
     user = account.directory_id
     if user is None:
         raise SetAside("changed_since_assessment")
+    if not await alone_at_identity(ports, account, user):
+        raise SetAside(TWO_ACCOUNTS)
     try:
         if not await ports.directory.link(profile, user, account.id, row.source_id):
             raise Unclear("directory_unclear")

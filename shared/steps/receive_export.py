@@ -31,7 +31,9 @@ async def receive_export(ports: Ports, message: ReceiveExport) -> None:
     migration = await _first_pass(ports, migration)
     await _report(ports, migration)
     if known is not None:
-        await ports.ledger.change_migration(migration.authority, migration.id, lambda _: migration)
+        await ports.ledger.change_migration(
+            migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
+        )
     else:
         await ports.ledger.open_migration(migration)
     await _go_on(ports, migration)
@@ -121,7 +123,7 @@ async def _report(ports: Ports, migration: Migration) -> None:
     if migration.layout is not None:
         says |= {
             "rows": migration.layout.rows,
-            "encoding": migration.layout.encoding,
+            "encoding": migration.layout.encoding_name,
             "separator": {",": "comma", ";": "semicolon", "\t": "tab"}[migration.layout.separator],
             "columns_used": [name for name, _ in migration.layout.columns],
             "columns_in_file": migration.layout.width,

@@ -15,10 +15,11 @@ from typing import Final
 from shared import names
 from shared.domain.account import SHARDS, Account, Authority, Change, apply
 from shared.domain.gate import OVERDUE, Due, due, overdue
-from shared.domain.lifecycle import MOVING, Event, Outcome, State
+from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.result_file import outcome_of
+from shared.domain.rows import OTHER_STATUS
 from shared.domain.summary import ShardSummary, Totals, total
 from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.messages import AccountMessage, StageRows
@@ -33,8 +34,13 @@ QUIET: Final = timedelta(minutes=10)
 """So often an authority is visited for which nothing is open."""
 LOSSES: Final = 3
 """So often the host may die over an account before it is taken for the account's fault."""
+IN_VAIN: Final = 12
+"""So often an account is sent without anybody reporting back before it is taken for what stops the host."""
 STALLS: Final = 10
 """So often a piece is sent again without any progress before people are asked to look."""
+MANY_REASONS: Final = 100
+"""Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
+COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
 
 type Migrations = Mapping[str, Migration]
 
@@ -53,23 +59,26 @@ async def reconcile(ports: Ports) -> None:
 
 async def _walk(ports: Ports, profile: Profile) -> None:
     migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
-    taken = [m for m in migrations.values() if m.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}]
     for migration in migrations.values():
         await _keep_staging(ports, migration)
-    if taken and await _time_for_a_visit(ports, taken):
-        for shard in SHARDS:
-            await _visit(ports, profile, migrations, shard)
-        sums: dict[str, Totals] = {}
-        for migration in taken:
+    counted = {key: m for key, m in migrations.items() if m.phase in COUNTED and await _time_for_a_visit(ports, m)}
+    if not counted:
+        return
+    for shard in SHARDS:
+        await _visit(ports, profile, migrations, counted, shard)
+    sums: dict[str, Totals] = {}
+    for migration in migrations.values():
+        if migration.phase in COUNTED:
             sums[migration.id] = total(await ports.ledger.summaries(migration.authority, migration.id))
-        for migration in taken:
-            await _advance(ports, profile, migration, sums, migrations)
+    for migration in counted.values():
+        await _advance(ports, profile, migration, sums, migrations)
 
 
-async def _time_for_a_visit(ports: Ports, taken: list[Migration]) -> bool:
-    if any(migration.open for migration in taken):
+async def _time_for_a_visit(ports: Ports, migration: Migration) -> bool:
+    """What is open at every round; what is done now and then, or when another export changed what it tells."""
+    if migration.open:
         return True
-    last = await ports.ledger.summary(taken[-1].authority, taken[-1].id, SHARDS[-1])
+    last = await ports.ledger.summary(migration.authority, migration.id, SHARDS[-1])
     return last is None or last.visited_at + QUIET < ports.clock.now()
 
 
@@ -112,15 +121,15 @@ class _Visit:
         self.fingerprint.update(repr((*says, account.notify_id)).encode())
 
 
-async def _visit(ports: Ports, profile: Profile, migrations: Migrations, shard: str) -> None:
+async def _visit(ports: Ports, profile: Profile, migrations: Migrations, counted: Migrations, shard: str) -> None:
     """Count one shard of an authority, and bring back what was lost in it."""
     now = ports.clock.now()
-    visits = {key: _Visit() for key, m in migrations.items() if m.phase is not Phase.STAGING}
+    visits = {key: _Visit() for key in counted}
     mended: list[tuple[Stored[Account], Account, Change | None]] = []
     async for stored in ports.ledger.accounts(profile.authority, shard):
         account = stored.record
         migration = migrations.get(account.migration)
-        if migration is None or account.migration not in visits:
+        if migration is None or migration.phase is Phase.STAGING:
             continue
         answer = due(account, migration, profile, messages_on=ports.notifier is not None)
         if _left_out(account, migration, migrations):
@@ -129,12 +138,20 @@ async def _visit(ports: Ports, profile: Profile, migrations: Migrations, shard: 
                 await ports.ledger.drop_address(account.authority, account.address_key, account.id)
             mended.append((stored, *apply(account, Event.HOLD, now, "superseded")))
         elif overdue(account, answer, now):
-            mended.append((stored, *back_to_waiting(account, now)))
-        visits[account.migration].count(account, answer)
+            mended.append((stored, *_sent_in_vain(account, now)))
+        if account.migration in visits:
+            visits[account.migration].count(account, answer)
     await ports.ledger.save_all(mended)
     for key, visit in visits.items():
-        if migrations[key].phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
-            await _summarise(ports, migrations[key], shard, visit, now)
+        await _summarise(ports, counted[key], shard, visit, now)
+
+
+def _sent_in_vain(account: Account, now: datetime) -> tuple[Account, Change | None]:
+    """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
+    if account.vain >= IN_VAIN:
+        return apply(account, Event.FAIL, now, "host_lost")
+    back, change = back_to_waiting(account, now)
+    return replace(back, vain=account.vain + 1), change
 
 
 def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
@@ -170,7 +187,9 @@ async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tu
     async for row in ports.ledger.rows(migration.authority, shard, migration.id):
         match row.outcome:
             case Outcome.REJECT:
-                tally[row.outcome, "rejected", row.reason] += 1
+                key = (row.outcome, RowState.REJECTED, row.reason)
+                known = key in tally or len(tally) < MANY_REASONS
+                tally[key if known else (row.outcome, RowState.REJECTED, OTHER_STATUS)] += 1
             case Outcome.DUPLICATE:
                 tally[row.outcome, "duplicate", ""] += 1
             case Outcome.REVIEW:
@@ -221,19 +240,32 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         await ports.ledger.change_migration(
             migration.authority,
             migration.id,
-            lambda m: replace(m, paused_at=ports.clock.now(), pause_reason=reason, pause_detail=detail),
+            lambda m: (
+                m if m.paused else replace(m, paused_at=ports.clock.now(), pause_reason=reason, pause_detail=detail)
+            ),
         )
 
 
 async def _rest(ports: Ports, migration: Migration, totals: Totals, elsewhere: str) -> None:
     fingerprint = hashlib.sha256(f"{totals.fingerprint}{elsewhere}".encode()).hexdigest()
-    if not totals.resting or migration.paused:
+    if migration.paused:
+        return
+    if not totals.resting:
+        # Somebody replayed an account of a migration that was done.
+        await ports.ledger.change_migration(migration.authority, migration.id, _reopened)
         return
     if migration.published != fingerprint:
         await publish_result(ports, migration)
-    await ports.ledger.change_migration(
-        migration.authority, migration.id, lambda m: replace(m, published=fingerprint, phase=Phase.DONE)
-    )
+
+    def rest(current: Migration) -> Migration:
+        # What changed since it was counted is counted again first: a replay may just have reopened it.
+        return replace(current, published=fingerprint, phase=Phase.DONE) if current == migration else current
+
+    await ports.ledger.change_migration(migration.authority, migration.id, rest)
+
+
+def _reopened(migration: Migration) -> Migration:
+    return replace(migration, phase=Phase.RUNNING) if migration.phase is Phase.DONE else migration
 
 
 def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> str:
@@ -259,7 +291,7 @@ async def _poisoned(ports: Ports) -> None:
     """Messages in poison without a recorded failure: the host died over them, not the content."""
     for queue in (names.CLASSIFY_ACCOUNT, names.PROVISION_ACCOUNT, names.NOTIFY_CUSTOMER):
         if await ports.outbox.depth(names.poison_of(queue)):
-            for poison in await ports.outbox.poisoned(queue):
+            for poison in await ports.outbox.poisoned(queue, glance=True):
                 if isinstance(poison.message, AccountMessage):
                     await _lost(ports, poison.message)
 

@@ -5,12 +5,12 @@ moments from the directory's write quota, which all instances share through one 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.domain.account import SHARDS, Account, Authority, Change, apply, released
+from shared.domain.account import SHARDS, Account, Change, apply, released
 from shared.domain.gate import Step, due
 from shared.domain.lifecycle import Event, State
 from shared.domain.migration import Migration, Phase
@@ -24,52 +24,55 @@ AHEAD: Final = 1000
 """Messages that a per-account queue holds at most."""
 AT_ONCE: Final = 16
 
-type Waiting = tuple[Stored[Account], Step, datetime]
+type Waiting = tuple[Stored[Account], datetime]
 
 
 async def release_accounts(ports: Ports) -> int:
     """Give accounts their moments; returns how many."""
-    feeding = [
-        (profile, migrations)
+    moving = [
+        (profile, migration)
         for profile in ports.profiles.values()
-        if (migrations := await _moving(ports, profile.authority))
+        async for migration in ports.ledger.migrations(profile.authority)
+        if migration.phase in {Phase.CLASSIFYING, Phase.RUNNING} and not migration.paused
     ]
-    if not feeding:
+    if not moving:
         return 0
-    room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(feeding) for step in Step}
+    room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(moving) for step in Step}
     count = 0
-    for profile, migrations in feeding:
-        waiting = await _waiting(ports, profile, migrations, max(room.values()))
-        for step in Step:
-            count += await _release(ports, step, [item for item in waiting if item[1] is step][: room[step]])
+    for profile, migration in moving:
+        for state in _states(ports, profile, migration):
+            step, waiting = await _waiting(ports, profile, migration, state, room)
+            count += await _release(ports, step, waiting) if step else 0
     return count
 
 
-async def _moving(ports: Ports, authority: Authority) -> dict[str, Migration]:
-    """All migrations of an authority, if one of them may release anything."""
-    known: dict[str, Migration] = {m.id: m async for m in ports.ledger.migrations(authority)}
-    able = any(m.phase in {Phase.CLASSIFYING, Phase.RUNNING} and not m.paused for m in known.values())
-    return known if able else {}
+def _states(ports: Ports, profile: Profile, migration: Migration) -> list[State]:
+    """The states in which the gate may have something for accounts of this migration."""
+    states = [State.PROVISIONED] if ports.notifier is not None else []
+    if migration.superseded_by:
+        return states
+    if migration.phase is Phase.RUNNING and profile.plan.approval == "automatic":
+        states.append(State.CLASSIFIED)
+    return [*states, State.STAGED]
 
 
-async def _waiting(ports: Ports, profile: Profile, migrations: dict[str, Migration], room: int) -> list[Waiting]:
-    """Accounts for which the gate has something, spread over the shards."""
-    running = all(m.phase is not Phase.CLASSIFYING for m in migrations.values())
-    # Before the assessment what is classified only waits for it, and would stand in the way of what is staged.
-    state = None if running else State.STAGED
+async def _waiting(
+    ports: Ports, profile: Profile, migration: Migration, state: State, room: Mapping[Step, int]
+) -> tuple[Step | None, list[Waiting]]:
+    """Accounts of one state that wait for their step, spread over the shards."""
+    step = {State.STAGED: Step.CLASSIFY, State.CLASSIFIED: Step.PROVISION, State.PROVISIONED: Step.NOTIFY}[state]
+    if not room[step]:
+        return None, []
     before = ports.clock.now() + HORIZON
-    each = room // len(SHARDS) + 1
+    each = room[step] // len(SHARDS) + 1
     found: list[Waiting] = []
     for shard in SHARDS:
-        async for stored in ports.ledger.waiting(profile.authority, shard, state, before, each):
-            account = stored.record
-            migration = migrations.get(account.migration)
-            if migration is None:
-                continue
-            answer = due(account, migration, profile, messages_on=ports.notifier is not None)
-            if answer.step is not None and answer.at is not None:
-                found.append((stored, answer.step, answer.at))
-    return found
+        of = (migration.id, state)
+        async for stored in ports.ledger.waiting(profile.authority, shard, of, before, each):
+            answer = due(stored.record, migration, profile, messages_on=ports.notifier is not None)
+            if answer.step is step and answer.at is not None:
+                found.append((stored, answer.at))
+    return step, found[: room[step]]
 
 
 async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting]) -> int:
@@ -78,7 +81,7 @@ async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting]) -> int:
         return 0
     slots = await _slots(ports, len(waiting)) if step is Step.PROVISION else [now] * len(waiting)
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    for (stored, _, not_before), slot in zip(waiting, slots, strict=False):
+    for (stored, not_before), slot in zip(waiting, slots, strict=False):
         account, change = stored.record, None
         if account.state is State.CLASSIFIED:
             account, change = apply(account, Event.RELEASE, now)

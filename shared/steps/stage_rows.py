@@ -20,9 +20,10 @@ from shared.domain.rows import Person, Rejected, Row, judge
 from shared.errors import StaleWrite, Superseded
 from shared.messages import StageRows
 from shared.ports import Ports, Stored
-from shared.steps.supersede import supersede_older
+from shared.steps.supersede import leave_to_nobody, supersede_older
 
 AT_ONCE: Final = 16
+DISCARDED: Final = "discarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
             piece = await _read(ports, migration, migration.layout)
         except Superseded:
             await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
+            await leave_to_nobody(ports, migration)
             return
         await _stage(ports, profile, migration, migration.layout, piece)
         migration = await _check_point(ports, migration, piece)
@@ -168,6 +170,9 @@ async def _meet(ports: Ports, new: Account, row: Row) -> Row:
         known = stored.record
         if known.migration == new.migration:
             return row if known.row == row.number else _duplicate(row, known.row)
+        if known.state is State.HELD and known.reason == DISCARDED:
+            # A person left it as it is; only a person takes that back.
+            return replace(row, outcome=Outcome.REVIEW, reason=DISCARDED)
         try:
             if known.done or known.state is State.UNDONE:
                 return await _met_again(ports, stored, row, changed=known.digest != new.digest)

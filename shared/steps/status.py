@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from shared import names
-from shared.domain.lifecycle import MOVING
+from shared.domain.lifecycle import MOVING, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
@@ -118,7 +118,7 @@ async def _migration(ports: Ports, profile: Profile | None, migration: Migration
         oldest_waiting_seconds=waiting,
         counted_at=min((summary.visited_at for summary in summaries), default=None),
         reports=f"{names.REPORTS}/{migration.folder}/",
-        next=_next(migration, totals),
+        next=_next(migration, profile, totals),
     )
 
 
@@ -141,7 +141,7 @@ def _cause(reason: str, detail: str, count: int = 1) -> Cause:
     return Cause(reason=reason, count=count, sentence=sentence, remedy=why.remedy)
 
 
-def _next(migration: Migration, totals: Totals) -> str:
+def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
     """One sentence: what happens, or what a person should do."""
     if migration.paused:
         return f"Paused. {explain(migration.pause_reason).remedy}"
@@ -149,6 +149,8 @@ def _next(migration: Migration, totals: Totals) -> str:
         return explain(migration.reason).remedy
     if migration.superseded_by and totals.in_state(*MOVING):
         return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
+    if profile is not None and profile.plan.approval != "automatic" and totals.in_state(State.CLASSIFIED):
+        return f"Waits for approval, which is not built yet: see plan.approval in {profile.authority}.toml."
     stuck = sum(totals.failures().values())
     if stuck:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."

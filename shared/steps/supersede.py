@@ -38,3 +38,10 @@ def _left_to(older: Migration, newer: Migration) -> Migration:
     if older.phase in {Phase.RUNNING, Phase.SUPERSEDED}:
         return older
     return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")
+
+
+async def leave_to_nobody(ports: Ports, migration: Migration) -> None:
+    """This export was never read whole: older ones that run go on with what it has not taken over."""
+    async for other in ports.ledger.migrations(migration.authority):
+        if other.superseded_by == migration.id and other.phase is Phase.RUNNING:
+            await ports.ledger.change_migration(other.authority, other.id, lambda m: replace(m, superseded_by=""))

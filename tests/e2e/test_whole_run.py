@@ -93,7 +93,7 @@ def _great_yarmouth(run: Run) -> None:
     assert any(row["reason"] == "unclaimed_other_authority" for row in run.result(migration))
     received = run.report(f"{migration['reports'].removeprefix('reports/')}received.json")
     assert received is not None
-    assert json.loads(received)["encoding"] == "cp1252"
+    assert json.loads(received)["encoding"] == "Windows-1252"
     assert json.loads(received)["separator"] == "semicolon"
 
 

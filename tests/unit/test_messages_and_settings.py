@@ -135,7 +135,7 @@ def test_the_real_directory_needs_a_credential(monkeypatch: pytest.MonkeyPatch, 
         "DIRECTORY_GRAPH_URL": None,
         "DIRECTORY_TENANT_ID": "t",
         "DIRECTORY_CLIENT_ID": "c",
-        "DIRECTORY_CLIENT_CERTIFICATE": "canary",
+        "DIRECTORY_CLIENT_CERTIFICATE": "Y2FuYXJ5",
         "DIRECTORY_CLIENT_SECRET": None,
     }
     _environment(monkeypatch, **real)

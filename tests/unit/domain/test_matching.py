@@ -184,7 +184,7 @@ def test_whether_names_agree(ours: tuple[str, str], theirs: tuple[str, str, str]
         (None, {}, True, ANNOUNCED, ""),
         (ANNOUNCED, {}, False, None, ""),
         (None, {}, False, None, ""),
-        (ANNOUNCED, {OTHER: ELSE}, False, ANNOUNCED, ""),
+        (ANNOUNCED, {OTHER: ELSE}, False, ANNOUNCED, "created_after_announcement"),
         (ANNOUNCED, {OURS: ACCOUNT}, False, ANNOUNCED, "created_after_announcement"),
     ],
 )
@@ -200,8 +200,9 @@ def test_who_signed_up_after_the_announcement_proves_nothing_unless_somebody_vou
     assert decide(SOURCE, (user,), frozenset(), rules).reason == reason
 
 
-def test_an_authority_that_cannot_vouch_does_not() -> None:
+def test_an_authority_that_made_the_user_vouches_once_its_owner_has_set_a_password() -> None:
     user = replace(USER, created=ANNOUNCED, marks={OTHER: ELSE})
+    assert decide(SOURCE, (user,), frozenset(), RULES, vouched=True).outcome is Outcome.LINK
     assert decide(SOURCE, (user,), frozenset({OTHER}), RULES).reason == "unclaimed_other_authority"
 
 

@@ -26,7 +26,7 @@ async def test_a_good_file_is_taken_and_answered(world: World) -> None:
     assert (migration.phase, migration.rows, migration.authority) == (Phase.STAGING, 2, SOUTH_NORFOLK)
     answer = await world.report("received.json")
     assert answer["taken"]
-    assert (answer["rows"], answer["encoding"], answer["separator"]) == (2, "utf-8", "comma")
+    assert (answer["rows"], answer["encoding"], answer["separator"]) == (2, "UTF-8", "comma")
 
 
 @pytest.mark.parametrize(

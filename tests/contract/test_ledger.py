@@ -1,0 +1,527 @@
+"""The ledger on both stores: every promise of the protocol."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import Phase as HypothesisPhase
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import names
+from shared.adapters.azure_tables import AzureTables
+from shared.adapters.memory import MemoryTables
+from shared.adapters.storage import Storage
+from shared.adapters.store import Entity, Query, Store, Write
+from shared.adapters.table_ledger import PERSONAL_FREE, TableLedger
+from shared.domain.account import (
+    REFUSED,
+    SHARDS,
+    Account,
+    AccountId,
+    Authority,
+    Change,
+    DirectoryId,
+    MigrationId,
+    apply,
+)
+from shared.domain.lifecycle import Event, State
+from shared.domain.migration import Migration, Phase
+from shared.domain.pace import Pace
+from shared.domain.rows import Row
+from shared.domain.summary import ShardSummary
+from shared.errors import StaleWrite
+from shared.ports import Ledger, Stored
+from tests.contract import records
+from tests.contract.records import (
+    MIGRATION,
+    NOW,
+    ODD,
+    SOUTH,
+    YARMOUTH,
+    a_change,
+    a_migration,
+    a_row,
+    account_id,
+    address_key,
+    an_account,
+)
+
+USER = DirectoryId("00000000-0000-4000-8000-000000000001")
+
+
+async def inserted(ledger: Ledger, *accounts: Account) -> list[Stored[Account]]:
+    """These accounts, staged."""
+    for account in accounts:
+        assert await ledger.insert_accounts([(account, a_change())]) == []
+    found = [await ledger.account(account.authority, account.id) for account in accounts]
+    return [stored for stored in found if stored]
+
+
+async def of_shard(ledger: Ledger, authority: Authority, shard: str = "0") -> list[AccountId]:
+    return [stored.record.id async for stored in ledger.accounts(authority, shard)]
+
+
+async def tries(ledger: Ledger) -> int:
+    found = await ledger.account(SOUTH, account_id(1))
+    assert found
+    return found.record.tries
+
+
+async def listed[T](found: AsyncIterator[T]) -> list[T]:
+    return [each async for each in found]
+
+
+# migrations
+
+
+async def test_a_migration_is_opened_once(ledger: Ledger) -> None:
+    assert await ledger.migration(SOUTH, MIGRATION) is None
+    assert await ledger.open_migration(a_migration())
+    assert not await ledger.open_migration(replace(a_migration(), phase=Phase.DONE))
+    assert await ledger.migration(SOUTH, MIGRATION) == a_migration()
+    assert await ledger.migration(YARMOUTH, MIGRATION) is None
+
+
+async def test_migrations_come_oldest_first_and_one_authority_at_a_time(ledger: Ledger) -> None:
+    for id_ in ("2026-03-02-b", "2026-03-02-a", "2025-12-31-c"):
+        await ledger.open_migration(a_migration(id_))
+    await ledger.open_migration(a_migration("2026-01-01-d", YARMOUTH))
+    assert [m.id async for m in ledger.migrations(SOUTH)] == ["2025-12-31-c", "2026-03-02-a", "2026-03-02-b"]
+    assert [m.id async for m in ledger.migrations(YARMOUTH)] == ["2026-01-01-d"]
+
+
+async def test_uploads_of_nobody_we_know_are_kept_apart(ledger: Ledger) -> None:
+    refused = replace(a_migration(authority=REFUSED), phase=Phase.REFUSED, reason="unknown_authority")
+    await ledger.open_migration(refused)
+    await ledger.open_migration(a_migration())
+    assert await ledger.refusals() == [refused]
+
+
+async def test_a_change_of_a_migration_is_saved_and_returned(ledger: Ledger) -> None:
+    await ledger.open_migration(a_migration())
+    changed = await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, phase=Phase.RUNNING, piece=3))
+    assert (changed.phase, changed.piece) == (Phase.RUNNING, 3)
+    assert await ledger.migration(SOUTH, MIGRATION) == changed
+
+
+async def test_what_is_set_to_nothing_again_is_nothing(ledger: Ledger) -> None:
+    await ledger.open_migration(replace(a_migration(), paused_at=NOW, pause_reason="permission_missing"))
+    await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, paused_at=None, pause_reason=""))
+    assert await ledger.migration(SOUTH, MIGRATION) == a_migration()
+
+
+async def test_a_migration_that_is_not_there_cannot_be_changed(ledger: Ledger) -> None:
+    with pytest.raises(KeyError):
+        await ledger.change_migration(SOUTH, MIGRATION, lambda m: m)
+
+
+async def test_no_change_of_a_migration_is_lost_to_another_at_the_same_time(ledger: Ledger) -> None:
+    await ledger.open_migration(a_migration())
+    one_more = [ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, row=m.row + 1)) for _ in range(6)]
+    results = await asyncio.gather(*one_more)
+    assert sorted(m.row for m in results) == [1, 2, 3, 4, 5, 6]
+    found = await ledger.migration(SOUTH, MIGRATION)
+    assert found
+    assert found.row == 6
+
+
+# accounts
+
+
+async def test_an_account_is_found_by_its_authority_and_id(ledger: Ledger) -> None:
+    await inserted(ledger, an_account(1, "f"))
+    found = await ledger.account(SOUTH, account_id(1, "f"))
+    assert found
+    assert found.record == an_account(1, "f")
+    assert await ledger.account(SOUTH, account_id(2, "f")) is None
+    assert await ledger.account(YARMOUTH, account_id(1, "f")) is None
+
+
+async def test_a_save_keeps_account_and_history_together(ledger: Ledger) -> None:
+    [before] = await inserted(ledger, an_account())
+    classified, change = apply(before.record, Event.CLASSIFY, NOW)
+    saved = await ledger.save(before, classified, change)
+    found = await ledger.account(SOUTH, classified.id)
+    assert saved == found
+    assert await ledger.history(SOUTH, classified.id) == [a_change(), change]
+
+
+async def test_the_etag_of_a_save_is_good_for_the_next(ledger: Ledger) -> None:
+    [stored] = await inserted(ledger, an_account())
+    for number in range(1, 4):
+        stored = await ledger.save(stored, replace(stored.record, tries=number), None)
+    assert await tries(ledger) == 3
+    assert await ledger.history(SOUTH, stored.record.id) == [a_change()]
+
+
+async def test_a_save_of_what_somebody_else_changed_writes_nothing(ledger: Ledger) -> None:
+    [before] = await inserted(ledger, an_account())
+    classified, change = apply(before.record, Event.CLASSIFY, NOW)
+    await ledger.save(before, classified, change)
+    aside, late = apply(before.record, Event.SET_ASIDE, NOW, "several_identities")
+    with pytest.raises(StaleWrite):
+        await ledger.save(before, aside, late)
+    with pytest.raises(StaleWrite):
+        await ledger.save(before, aside, None)
+    found = await ledger.account(SOUTH, classified.id)
+    assert found
+    assert found.record == classified
+    assert await ledger.history(SOUTH, classified.id) == [a_change(), change]
+
+
+async def test_of_two_saves_at_the_same_time_one_is_refused(ledger: Ledger) -> None:
+    [before] = await inserted(ledger, an_account())
+    saves = [ledger.save(before, replace(before.record, tries=number), None) for number in (1, 2, 3)]
+    results = await asyncio.gather(*saves, return_exceptions=True)
+    assert sum(isinstance(each, StaleWrite) for each in results) == 2
+    assert [each.record.tries for each in results if isinstance(each, Stored)] == [await tries(ledger)]
+
+
+async def test_saving_many_leaves_out_only_those_that_somebody_else_changed(ledger: Ledger) -> None:
+    found = await inserted(ledger, *(an_account(number, shard) for shard in "0f" for number in range(57)))
+    stale = {0, 1, 56, 57, 90}
+    for place in stale:
+        found[place] = replace(found[place], etag="W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")
+    wanted = [(stored, *apply(stored.record, Event.CLASSIFY, NOW)) for stored in found]
+    saved = await ledger.save_all(wanted)
+    expected = [after for place, (_, after, _) in enumerate(wanted) if place not in stale]
+    assert sorted(saved, key=lambda a: a.id) == sorted(expected, key=lambda a: a.id)
+    for place, (before, after, change) in enumerate(wanted):
+        now = await ledger.account(SOUTH, after.id)
+        assert now
+        assert now.record == (before.record if place in stale else after)
+        if place in stale or place % 20 == 0:
+            assert await ledger.history(SOUTH, after.id) == [a_change(), *([] if place in stale else [change])]
+
+
+async def test_saving_none_saves_none(ledger: Ledger) -> None:
+    assert await ledger.save_all([]) == []
+    assert await ledger.insert_accounts([]) == []
+
+
+async def test_inserting_returns_exactly_those_that_are_there_and_leaves_them(ledger: Ledger) -> None:
+    there = (0, 13, 49, 50, 119)
+    await inserted(ledger, *(replace(an_account(number), digest="first") for number in there))
+    late = Change(at=NOW + timedelta(days=1), event=Event.STAGE, state=State.STAGED, migration="later")
+    existing = await ledger.insert_accounts([(an_account(number), late) for number in range(120)])
+    assert sorted(existing) == [account_id(number) for number in there]
+    digests = {stored.record.id: stored.record.digest async for stored in ledger.accounts(SOUTH, "0")}
+    assert len(digests) == 120
+    assert sorted(id_ for id_, digest in digests.items() if digest == "first") == sorted(existing)
+    assert await ledger.history(SOUTH, account_id(13)) == [a_change()]
+    assert await ledger.history(SOUTH, account_id(14)) == [late]
+
+
+async def test_inserting_again_writes_nothing(ledger: Ledger) -> None:
+    batch = [(an_account(number), a_change()) for number in range(3)]
+    assert await ledger.insert_accounts(batch) == []
+    before = [stored async for stored in ledger.accounts(SOUTH, "0")]
+    assert sorted(await ledger.insert_accounts(batch)) == [account_id(number) for number in range(3)]
+    assert [stored async for stored in ledger.accounts(SOUTH, "0")] == before
+
+
+async def test_accounts_come_shard_by_shard_in_the_order_of_their_ids(ledger: Ledger) -> None:
+    await inserted(ledger, an_account(3), an_account(1), an_account(2), an_account(1, "f"))
+    await inserted(ledger, an_account(4, authority=YARMOUTH))
+    assert await of_shard(ledger, SOUTH) == [account_id(1), account_id(2), account_id(3)]
+    assert await of_shard(ledger, SOUTH, "f") == [account_id(1, "f")]
+    assert await of_shard(ledger, YARMOUTH) == [account_id(4)]
+    assert [await of_shard(ledger, SOUTH, shard) for shard in SHARDS[1:15]] == [[]] * 14
+
+
+async def waiting(
+    ledger: Ledger,
+    state: State = State.STAGED,
+    before: timedelta = timedelta(0),
+    limit: int = 100,
+    migration: MigrationId = MIGRATION,
+) -> list[AccountId]:
+    found = ledger.waiting(SOUTH, "0", (migration, state), NOW + before, limit)
+    return sorted([stored.record.id async for stored in found])
+
+
+async def test_only_those_wait_that_have_no_moment_and_are_on_their_way(ledger: Ledger) -> None:
+    states = [an_account(number, state=state) for number, state in enumerate(State)]
+    await inserted(ledger, *states, *(replace(a, id=account_id(100 + a.row), moment=NOW) for a in states))
+    await inserted(ledger, an_account(200, "1"), an_account(201, authority=YARMOUTH))
+    on_their_way = (State.STAGED, State.CLASSIFIED, State.PROVISIONED)
+    for state in State:
+        assert await waiting(ledger, state) == [a.id for a in states if a.state is state and state in on_their_way]
+
+
+async def test_those_wait_that_this_migration_brought(ledger: Ledger) -> None:
+    later = MigrationId(MIGRATION + "-2")
+    await inserted(ledger, an_account(1), replace(an_account(2), migration=later))
+    assert await waiting(ledger) == [account_id(1)]
+    assert await waiting(ledger, migration=later) == [account_id(2)]
+
+
+async def test_those_wait_whose_time_has_come(ledger: Ledger) -> None:
+    offsets = (timedelta(0), timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=-400))
+    await inserted(ledger, *(an_account(number, not_before=NOW + offset) for number, offset in enumerate(offsets)))
+    assert await waiting(ledger, before=timedelta(microseconds=-1)) == [account_id(3)]
+    assert await waiting(ledger) == [account_id(0), account_id(3)]
+    assert await waiting(ledger, before=timedelta(seconds=1)) == [account_id(0), account_id(1), account_id(3)]
+    assert len(await waiting(ledger, before=timedelta(minutes=1))) == 4
+
+
+async def test_no_more_wait_than_are_asked_for(ledger: Ledger) -> None:
+    await inserted(ledger, *(an_account(number, state=State.TOLD) for number in range(5)))
+    await inserted(ledger, *(an_account(number) for number in range(5, 12)))
+    assert [len(await waiting(ledger, limit=limit)) for limit in (1, 6, 7, 8)] == [1, 6, 7, 7]
+
+
+async def test_an_account_that_was_given_its_moment_waits_no_more(ledger: Ledger) -> None:
+    [stored] = await inserted(ledger, an_account())
+    stored = await ledger.save(stored, replace(stored.record, moment=NOW), None)
+    assert await waiting(ledger) == []
+    await ledger.save(stored, replace(stored.record, moment=None), None)
+    assert await waiting(ledger) == [stored.record.id]
+
+
+async def test_history_is_told_from_the_beginning(ledger: Ledger) -> None:
+    stored, _ = await inserted(ledger, an_account(1), an_account(2))
+    told = [a_change()]
+    for number in range(12):
+        account, change = apply(stored.record, Event.POSTPONE, NOW + timedelta(minutes=number), "directory_unreachable")
+        stored = await ledger.save(stored, account, change)
+        told.append(change)
+    assert await ledger.history(SOUTH, account_id(1)) == told
+    assert await ledger.history(SOUTH, account_id(2)) == [a_change()]
+    assert await ledger.history(SOUTH, account_id(3)) == []
+
+
+# rows
+
+
+async def test_rows_come_by_their_numbers_and_without_what_is_personal(ledger: Ledger) -> None:
+    rows = [a_row(number, account_id(number)) for number in (10, 9, 100, 2)]
+    other = a_row(1, account_id(1), MigrationId(MIGRATION + "-2"))
+    elsewhere = a_row(3, account_id(3, "1"))
+    await ledger.put_rows([*rows, other, elsewhere])
+    found = await listed(ledger.rows(SOUTH, "0", MIGRATION))
+    assert found == [replace(row, person=None) for row in sorted(rows, key=lambda row: row.number)]
+    assert await listed(ledger.rows(YARMOUTH, "0", MIGRATION)) == []
+
+
+async def test_all_that_is_personal_of_a_row_is_in_columns_that_other_readers_do_not_fetch(
+    store: Store, ledger: Ledger
+) -> None:
+    await ledger.put_rows([a_row(1, account_id(1))])
+    [entity] = await listed(store.query(names.ROWS, f"{SOUTH}|0", Query(select=PERSONAL_FREE)))
+    assert not [word for word in ("example.org", "Ada", "Larter") if word in repr(entity)]
+
+
+async def test_the_row_that_staged_an_account_is_found_with_its_person(ledger: Ledger) -> None:
+    row = a_row(12, account_id(1, "e"))
+    await ledger.put_rows([row, replace(row, number=13, person=None)])
+    account = replace(an_account(1, "e"), row=12)
+    assert await ledger.row(account) == row
+    assert await ledger.row(replace(account, row=14)) is None
+    assert await ledger.row(replace(account, migration=MigrationId("2026-03-03-portal"))) is None
+
+
+async def test_rows_without_an_account_are_spread_over_the_shards(ledger: Ledger) -> None:
+    rows = [replace(a_row(number), reason="missing_email") for number in range(1, 33)]
+    await ledger.put_rows(rows)
+    found = [row for shard in SHARDS for row in await listed(ledger.rows(SOUTH, shard, MIGRATION))]
+    assert sorted(found, key=lambda row: row.number) == rows
+
+
+async def test_rows_may_be_written_again_and_more_than_fit_a_transaction(ledger: Ledger) -> None:
+    rows = [a_row(number, account_id(number)) for number in range(1, 251)]
+    for _ in range(2):
+        await ledger.put_rows(rows)
+    assert [row.number async for row in ledger.rows(SOUTH, "0", MIGRATION)] == list(range(1, 251))
+
+
+# addresses and identities
+
+
+async def test_accounts_are_found_by_their_address(ledger: Ledger) -> None:
+    one, two = address_key(1), address_key(2)
+    await ledger.put_addresses(SOUTH, [(one, account_id(1)), (one, account_id(2)), (two, account_id(3, "f"))])
+    await ledger.put_addresses(SOUTH, iter([(one, account_id(1))]))
+    await ledger.put_addresses(YARMOUTH, [(one, account_id(4))])
+    assert sorted(await ledger.accounts_at(SOUTH, one)) == [account_id(1), account_id(2)]
+    assert await ledger.accounts_at(SOUTH, two) == [account_id(3, "f")]
+    assert await ledger.accounts_at(YARMOUTH, one) == [account_id(4)]
+    assert await ledger.accounts_at(SOUTH, address_key(3)) == []
+
+
+async def test_an_address_is_dropped_for_one_account_alone(ledger: Ledger) -> None:
+    await ledger.put_addresses(SOUTH, [(address_key(1), account_id(1)), (address_key(1), account_id(2))])
+    for _ in range(2):
+        await ledger.drop_address(SOUTH, address_key(1), account_id(1))
+    await ledger.drop_address(SOUTH, address_key(9), account_id(1))
+    assert await ledger.accounts_at(SOUTH, address_key(1)) == [account_id(2)]
+
+
+async def test_many_addresses_are_noted_at_once_also_when_some_come_twice(ledger: Ledger) -> None:
+    pairs = [(address_key(number % 130, "f"), account_id(number % 130)) for number in range(260)]
+    await ledger.put_addresses(SOUTH, pairs)
+    assert await ledger.accounts_at(SOUTH, address_key(129, "f")) == [account_id(129)]
+
+
+async def test_an_identity_tells_everyone_who_ever_matched_it(ledger: Ledger) -> None:
+    assert await ledger.claims_on(SOUTH, USER) == []
+    for number in (1, 1, 2):
+        await ledger.claim_identity(SOUTH, USER, account_id(number))
+    await ledger.claim_identity(YARMOUTH, USER, account_id(3))
+    await ledger.claim_identity(SOUTH, DirectoryId(USER[:-1] + "2"), account_id(4))
+    assert sorted(await ledger.claims_on(SOUTH, USER)) == [account_id(1), account_id(2)]
+    assert await ledger.claims_on(YARMOUTH, USER) == [account_id(3)]
+
+
+async def test_of_those_who_claim_an_identity_at_once_at_least_one_sees_all(ledger: Ledger) -> None:
+    async def claim(account: AccountId) -> list[AccountId]:
+        await ledger.claim_identity(SOUTH, USER, account)
+        return await ledger.claims_on(SOUTH, USER)
+
+    everybody = [account_id(number) for number in range(5)]
+    seen = await asyncio.gather(*map(claim, everybody))
+    assert max(len(each) for each in seen) == 5
+    assert all(account in each for account, each in zip(everybody, seen, strict=True))
+
+
+# summaries, pace, first message
+
+
+async def test_the_latest_summary_of_a_shard_is_kept(ledger: Ledger) -> None:
+    assert await ledger.summary(SOUTH, MIGRATION, "f") is None
+    assert await ledger.summaries(SOUTH, MIGRATION) == []
+    await ledger.put_summary(SOUTH, MIGRATION, replace(records.ODD_SUMMARY, due=1))
+    await ledger.put_summary(SOUTH, MIGRATION, records.ODD_SUMMARY)
+    first = ShardSummary(shard="0", visited_at=NOW)
+    await ledger.put_summary(SOUTH, MIGRATION, first)
+    await ledger.put_summary(SOUTH, MigrationId(MIGRATION + "-2"), first)
+    assert await ledger.summary(SOUTH, MIGRATION, "f") == records.ODD_SUMMARY
+    assert await ledger.summaries(SOUTH, MIGRATION) == [first, records.ODD_SUMMARY]
+    assert await ledger.summary(YARMOUTH, MIGRATION, "f") is None
+
+
+async def test_of_those_who_change_the_pace_at_once_one_is_faster(ledger: Ledger) -> None:
+    assert await ledger.pace() is None
+    paces = [Pace(NOW + timedelta(seconds=number), NOW) for number in range(4)]
+    assert sorted(await asyncio.gather(*(ledger.save_pace(None, pace) for pace in paces))) == [False] * 3 + [True]
+    before = await ledger.pace()
+    assert before
+    assert before.record in paces
+    later = [Pace(NOW + timedelta(hours=number), NOW) for number in range(4)]
+    assert sorted(await asyncio.gather(*(ledger.save_pace(before, pace) for pace in later))) == [False] * 3 + [True]
+    after = await ledger.pace()
+    assert after
+    assert after.record in later
+    assert not await ledger.save_pace(before, paces[0])
+    assert await ledger.pace() == after
+
+
+async def test_only_the_first_note_of_the_first_message_counts(ledger: Ledger) -> None:
+    assert await ledger.first_message_at(SOUTH) is None
+    await ledger.note_first_message(SOUTH, NOW)
+    await ledger.note_first_message(SOUTH, NOW - timedelta(days=1))
+    assert await ledger.first_message_at(SOUTH) == NOW
+    assert await ledger.first_message_at(YARMOUTH) is None
+
+
+# every field survives
+
+
+async def test_the_oddest_records_survive(ledger: Ledger) -> None:
+    account, change = records.ODD_ACCOUNT, Change(NOW, Event.HOLD, State.HELD, ODD, ODD, ODD)
+    await ledger.insert_accounts([(account, change)])
+    await ledger.open_migration(records.ODD_MIGRATION)
+    await ledger.put_rows([records.ODD_ROW])
+    await ledger.put_summary(SOUTH, MIGRATION, records.ODD_SUMMARY)
+    stored = await ledger.account(SOUTH, account.id)
+    assert stored
+    assert stored.record == account
+    assert await ledger.history(SOUTH, account.id) == [change]
+    assert await ledger.migration(SOUTH, MIGRATION) == records.ODD_MIGRATION
+    staged = replace(account, migration=MIGRATION, row=records.ODD_ROW.number)
+    assert await ledger.row(staged) == records.ODD_ROW
+    assert await ledger.summaries(SOUTH, MIGRATION) == [records.ODD_SUMMARY]
+
+
+type Drawn = tuple[Account, Change, Migration, Row, ShardSummary, Pace]
+
+
+@st.composite
+def everything(draw: st.DrawFn) -> Drawn:
+    return (
+        draw(records.accounts),
+        draw(records.changes),
+        draw(records.migrations),
+        draw(records.rows),
+        draw(records.summaries),
+        draw(records.paces),
+    )
+
+
+async def survives(
+    ledger: Ledger, account: Account, change: Change, migration: Migration, row: Row, summary: ShardSummary, pace: Pace
+) -> None:
+    await ledger.insert_accounts([(account, change)])
+    stored = await ledger.account(account.authority, account.id)
+    assert stored
+    assert stored.record == account
+    assert (await ledger.save(stored, account, None)).record == account
+    assert await ledger.history(account.authority, account.id) == [change]
+    await ledger.open_migration(migration)
+    assert await ledger.migration(migration.authority, migration.id) == migration
+    assert await listed(ledger.migrations(migration.authority)) == [migration]
+    await ledger.put_rows([row])
+    assert await listed(ledger.rows(row.authority, row.shard, row.migration)) == [replace(row, person=None)]
+    if row.account:
+        staged = replace(account, id=row.account, authority=row.authority, migration=row.migration, row=row.number)
+        assert await ledger.row(staged) == row
+    await ledger.put_summary(migration.authority, migration.id, summary)
+    assert await ledger.summary(migration.authority, migration.id, summary.shard) == summary
+    assert await ledger.save_pace(None, pace)
+    found = await ledger.pace()
+    assert found
+    assert found.record == pace
+
+
+@given(everything())
+@settings(deadline=None, max_examples=100)
+async def test_every_field_survives_in_memory(drawn: Drawn) -> None:
+    await survives(TableLedger(MemoryTables()), *drawn)
+
+
+@dataclass
+class Apart:
+    """A store with nothing in it inside another: each has partitions of its own."""
+
+    store: Store
+    number: int = 0
+
+    def _partition(self, partition: str) -> str:
+        return f"{self.number}|{partition}"
+
+    async def get(self, table: str, partition: str, row_key: str) -> Entity | None:
+        return await self.store.get(table, self._partition(partition), row_key)
+
+    def query(self, table: str, partition: str, query: Query) -> AsyncIterator[Entity]:
+        return self.store.query(table, self._partition(partition), query)
+
+    async def write(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
+        return await self.store.write(table, self._partition(partition), writes)
+
+
+@pytest.mark.azurite
+async def test_every_field_survives_on_azurite(storage: Storage) -> None:
+    tables = AzureTables(storage.tables)
+    examples: list[Drawn] = []
+
+    @given(everything())
+    @settings(deadline=None, max_examples=10, database=None, phases=[HypothesisPhase.generate])
+    def draw(drawn: Drawn) -> None:
+        examples.append(drawn)
+
+    draw()
+    for number, example in enumerate(examples):
+        await survives(TableLedger(Apart(tables, number)), *example)
