@@ -48,12 +48,21 @@ async def release_accounts(ports: Ports) -> int:
 
 def _states(ports: Ports, profile: Profile, migration: Migration) -> list[State]:
     """The states in which the gate may have something for accounts of this migration."""
+    if migration.phase is Phase.CLASSIFYING:
+        return [] if migration.superseded_by else [State.STAGED]
     states = [State.PROVISIONED] if ports.notifier is not None else []
     if migration.superseded_by:
         return states
-    if migration.phase is Phase.RUNNING and profile.plan.approval == "automatic":
-        states.append(State.CLASSIFIED)
-    return [*states, State.STAGED]
+    approved = profile.plan.approval == "automatic"
+    return [*states, *([State.CLASSIFIED] if approved else []), State.STAGED]
+
+
+async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]:
+    """The shards in which the last visit of the walk saw such accounts, or that it has not visited yet."""
+    # What is released may be postponed, and is classified again then.
+    such = {State.CLASSIFIED, State.RELEASED} if state is State.CLASSIFIED else {state}
+    seen = {summary.shard: summary for summary in await ports.ledger.summaries(migration.authority, migration.id)}
+    return [shard for shard in SHARDS if shard not in seen or any(was in such for _, was, _ in seen[shard].accounts)]
 
 
 async def _waiting(
@@ -66,7 +75,7 @@ async def _waiting(
     before = ports.clock.now() + HORIZON
     each = room[step] // len(SHARDS) + 1
     found: list[Waiting] = []
-    for shard in SHARDS:
+    for shard in await _shards(ports, migration, state):
         of = (migration.id, state)
         async for stored in ports.ledger.waiting(profile.authority, shard, of, before, each):
             answer = due(stored.record, migration, profile, messages_on=ports.notifier is not None)
