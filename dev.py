@@ -295,7 +295,7 @@ def run_checks_and_tests(pytest_arguments: Sequence[str], *, fast: bool, checks:
     """Run everything even after a failure, so that one run tells all; the status is that of the first failure."""
     failures = [(name, status) for name, status in _checks(fast=fast) if status != 0] if checks else []
     selection = ["tests/unit"] if fast else []
-    status = _run(["-m", "pytest", "-n", "2", *selection, *pytest_arguments])
+    status = _run(["-m", "pytest", "-n", "2", "--dist", "worksteal", *selection, *pytest_arguments])
     if failures:
         print("before the tests, these failed: " + ", ".join(name for name, _ in failures), file=sys.stderr)
         return failures[0][1]
