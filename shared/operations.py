@@ -93,7 +93,7 @@ async def show_status(ports: Ports, request: func.HttpRequest) -> BaseModel:
 async def list_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """GET /api/poison: stuck accounts, and what else lies in the poison queues."""
     limit = request.params.get("limit", "100")
-    if not limit.isdigit() or not 0 < int(limit) <= LIMIT:
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < len(str(LIMIT)) + 1 and 0 < int(limit) <= LIMIT):
         raise Refused(400, f"limit should be a number from 1 to {LIMIT}.")
     stuck = await poison.stuck(ports, int(limit))
     now = await status(ports)

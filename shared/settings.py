@@ -108,15 +108,17 @@ class Settings(BaseSettings):
         for name in ("directory_tenant_id", "directory_client_id"):
             if not getattr(self, name):
                 raise ValueError(f"{name.upper()} is missing: the app registration in the directory's tenant")
-        if self.directory_client_certificate is None and self.directory_client_secret is None:
+        secrets = (self.directory_client_certificate, self.directory_client_secret)
+        if not any(secret is not None and secret.get_secret_value() for secret in secrets):
             raise ValueError("DIRECTORY_CLIENT_CERTIFICATE is missing (or DIRECTORY_CLIENT_SECRET)")
         return self
 
     @field_validator("directory_client_certificate")
     @classmethod
     def _readable(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            certificate_bytes(value)
+        if value is None or not value.get_secret_value():
+            return None
+        certificate_bytes(value)
         return value
 
     @field_validator("authorities_folder", mode="before")

@@ -52,6 +52,8 @@ type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
 SETTLED: Final = (StaleWrite, TryLater, SetAside, Hold, Cannot, Stop)
 """What the table above turns into an answer; whatever else a step raises is a bug."""
 
+STOPS: Final = 5
+"""So often one account may stop its migration with nobody else in the way; then it fails alone."""
 MANY_TRIES: Final = 100
 """Beside its age: a migration that was paused for a day has not been trying."""
 
@@ -178,8 +180,24 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
             log.warning("stuck", extra=note)
             await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, error.reason))
         case Stop():
-            await pause(ports, message, error)
-            await _change(ports, message, lambda account: back_to_waiting(account, ports.clock.now()))
+            await _stopped(ports, message, error)
+
+
+async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+    """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
+    stored = await ports.ledger.account(message.authority, message.account)
+    if stored is not None and stored.record.stops >= STOPS:
+        await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, stop.reason))
+        return
+    await pause(ports, message, stop)
+
+    def wait(account: Account) -> tuple[Account, Change | None]:
+        now = ports.clock.now()
+        waiting, change = back_to_waiting(account, now)
+        later = now + delay(account.stops, ports.jitter()) if account.stops else now
+        return replace(waiting, stops=account.stops + 1, not_before=later), change
+
+    await _change(ports, message, wait)
 
 
 async def pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:

@@ -11,6 +11,7 @@ import string
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -37,6 +38,8 @@ TIMEOUT: Final = httpx.Timeout(15, connect=5)
 DEADLINE: Final = 25
 """Seconds for a whole request, whatever trickles in."""
 PAGE: Final = 999
+LONGEST_PAUSE: Final = 15 * 60
+"""Seconds; the directory's own windows are minutes."""
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 TOO_MANY: Final = 429
@@ -280,7 +283,7 @@ class GraphDirectory:
             code,
             conflict=status == CONFLICT or "ObjectConflict" in told or "already exists" in told,
             # Only whether it names what we named; its wording may change.
-            attribute=any(name in told for name in self._attributes.all) and "InvalidValue" not in told,
+            attribute=any(name.lower() in told.lower() for name in self._attributes.all) and "InvalidValue" not in told,
             setting=any(word in told for word in ("passwordProfile", "forceChangePassword", "Issuer", "issuer")),
         )
 
@@ -303,8 +306,17 @@ def _told(error: APIError) -> tuple[str, str]:
 
 
 def _retry_after(error: APIError) -> timedelta | None:
-    text = (error.response_headers or {}).get("retry-after", "")
-    return timedelta(seconds=int(text)) if text.isdigit() else None
+    """How long to wait, from seconds or a date; at least a second, and not so long that a slip stops everybody."""
+    text = (error.response_headers or {}).get("retry-after", "").strip()
+    try:
+        seconds = float(text) if text.isascii() and text.isdecimal() else _until(text)
+    except (ValueError, TypeError):
+        return None
+    return timedelta(seconds=min(max(seconds, 1), LONGEST_PAUSE)) if seconds > 0 else None
+
+
+def _until(text: str) -> float:
+    return (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
 
 
 def _client(url: str, credential: "AsyncTokenCredential | None") -> "GraphServiceClient":

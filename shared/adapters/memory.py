@@ -114,7 +114,8 @@ class MemoryExports:
 
     def upload(self, name: str, body: bytes) -> None:
         """Upload, or overwrite."""
-        self.blobs[name] = (f'"0x{self._etags():X}"', body, self.clock.now())
+        # Whole seconds, as storage tells them.
+        self.blobs[name] = (f'"0x{self._etags():X}"', body, self.clock.now().replace(microsecond=0))
 
     async def all(self) -> AsyncIterator[Blob]:
         """Every blob."""

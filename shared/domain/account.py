@@ -70,6 +70,8 @@ class Account:
     """`migration|row` of the newest export that brought the account after it was created or linked."""
     vain: int = 0
     """Times it was sent without anybody reporting back."""
+    stops: int = 0
+    """Times it paused its migration."""
     lost: int = 0
     """Times the host died over this account's message."""
     lost_release: int = 0
@@ -131,6 +133,7 @@ def apply(account: Account, event: Event, at: datetime, reason: str = "", by: st
         tries=0 if fresh else account.tries,
         trying_since=None if fresh else account.trying_since,
         unclear_since=None if fresh else account.unclear_since,
+        stops=0 if fresh else account.stops,
         lost=0 if fresh else account.lost,
         vain=0 if fresh else account.vain,
     )

@@ -6,6 +6,7 @@ arrived yet, so quoted line breaks need no rules of our own, and every record's 
 
 import codecs
 import csv
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ UNDEFINED_IN_CP1252: Final = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 ANY_BYTES: Final = "latin-1"
 """Separators, quotes and line ends are ASCII, so a pass that only counts may read any of our encodings with this."""
 
+FEWEST_CELLS: Final = 3
+"""In a narrower file a line of a cell may look like a row by chance."""
+NAMED_AT_MOST: Final = 20
 END_IN_QUOTES: Final = "unexpected end of data"
 """What the csv module says of a file that ends within a quoted cell; a test holds it to that."""
 
@@ -188,11 +192,22 @@ class FirstPass:
         try:
             for record in records:
                 self._rows += 1
+                self._refuse_swallowed(record)
                 if len(record.cells) == len(self._header) and _folded(record.cells) == self._header:
                     raise RefusedFile("duplicate_header")  # noqa: TRY301 - the place is added below
         except RefusedFile as refused:
             place = self._rows + (refused.reason != "duplicate_header")
             raise RefusedFile(refused.reason, f"data row {place}") from None
+
+    def _refuse_swallowed(self, record: Record) -> None:
+        """A stray quote swallows whole rows until the next one; such rows stand as lines within a cell."""
+        layout = self._layout
+        if layout is None or layout.width < FEWEST_CELLS:
+            return
+        for cell in record.cells:
+            inner = cell.split("\n")[1:-1] if "\n" in cell else ()
+            if any(line.count(layout.separator) >= layout.width - 1 for line in inner):
+                raise RefusedFile("quoting")
 
     def _check_encoding(self, chunk: bytes, *, last: bool = False) -> None:
         if self._codecs["utf-8"]:
@@ -282,7 +297,8 @@ def _folded(cells: list[str]) -> list[str]:
 
 def _fold(name: str) -> str:
     """Case and space forgiven: ` Customer  Ref ` is `customer ref`."""
-    return " ".join(name.split()).casefold()
+    visible = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    return " ".join(visible.split()).casefold()
 
 
 def _indexes(cells: list[str], columns: Columns) -> tuple[tuple[str, int], ...]:
@@ -296,5 +312,6 @@ def _indexes(cells: list[str], columns: Columns) -> tuple[tuple[str, int], ...]:
     # Only now: a file without a header has people's data in its first line, which no report may name.
     twice = sorted(name for name, count in Counter(names).items() if count > 1 and name)
     if twice:
-        raise RefusedFile("duplicate_column", ", ".join(twice))
+        more = f" and {len(twice) - NAMED_AT_MOST} more" if len(twice) > NAMED_AT_MOST else ""
+        raise RefusedFile("duplicate_column", ", ".join(name[:60] for name in twice[:NAMED_AT_MOST]) + more)
     return tuple((ours, names.index(_fold(theirs))) for ours, theirs in wanted.items())

@@ -161,7 +161,8 @@ def kind_of(user: DirectoryUser, address: str, rules: Rules) -> Kind:
         return Kind.LOCAL_USERNAME
     federated = [i for i in user.identities if i.sign_in_type.lower() == "federated"]
     signs_in_locally = any(i.sign_in_type.lower() != "userprincipalname" for i in local)
-    if not federated or signs_in_locally:
+    theirs = address in (mail.lower() for mail in user.other_mails)
+    if not federated or signs_in_locally or not theirs:
         # A mixed account's contact address may have come from either side: it proves nothing.
         return Kind.CONTACT_ONLY
     verifying = all(i.issuer.lower() in rules.verifying_issuers for i in federated)
@@ -169,21 +170,26 @@ def kind_of(user: DirectoryUser, address: str, rules: Rules) -> Kind:
 
 
 def names_agree(source: Source, user: DirectoryUser) -> bool | None:
-    """Whether given name and surname are the same on both sides; None where a side has none."""
+    """Whether given name and surname are the same on both sides; None where there is too little to tell."""
     ours = (_letters(source.given_name), _letters(source.surname))
     theirs = (_letters(user.given_name), _letters(user.surname))
-    if not any(ours):
+    display = _words(user.display_name)
+    if not any(ours) or (not any(theirs) and display in ([], ["unknown"])):
         return None
-    if any(theirs):
-        return ours == theirs
-    display = _letters(user.display_name)
-    return None if display in {"", "unknown"} else display == "".join(ours)
+    same = ours == theirs if any(theirs) else display == _words(f"{source.given_name} {source.surname}")
+    # Half a name that is the same on both sides is too little.
+    return None if same and not all(ours) else same
+
+
+def _words(name: str) -> list[str]:
+    return [letters for word in name.split() if (letters := _letters(word))]
 
 
 def _letters(name: str) -> str:
-    """A name without accents, case and everything but letters."""
+    """A name without the accents of Latin letters, case and everything that is no letter or part of one."""
     plain = unicodedata.normalize("NFKD", name)
-    return "".join(c for c in plain if unicodedata.category(c).startswith("L")).casefold()
+    kept = (c for c in plain if unicodedata.category(c)[0] in "LM" and not "\u0300" <= c <= "\u036f")
+    return "".join(kept).casefold()
 
 
 def _evidence(source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset[Authority]) -> dict[str, str]:

@@ -123,10 +123,10 @@ class Migration:
 def migration_id(blob: str, etag: str, uploaded: datetime) -> MigrationId:
     """Date, file name and four characters: the same upload is always the same migration.
 
-    The file name is cut down to letters, digits and hyphens; an `@` and what follows is left out, because somebody's
+    The file name is cut down to letters, digits and hyphens; a word with an `@` is left out, because somebody's
     address may stand in a file's name.
     """
-    stem = blob.rsplit("/", 1)[-1].rsplit(".", 1)[0].split("@", 1)[0]
+    stem = re.sub(r"\S*@\S*", "", blob.rsplit("/", 1)[-1].rsplit(".", 1)[0])
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "export"
     digest = hashlib.sha256(f"{blob}\n{etag.strip('"')}".encode()).digest()
     mark = base64.b32encode(digest).decode()[:4].lower()

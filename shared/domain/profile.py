@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from shared.domain.account import Authority
 from shared.errors import BadSetting
@@ -34,6 +34,13 @@ class Columns(_Part):
     created: Word | None = None
     last_sign_in: Word | None = None
     postcode: Word | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Columns":
+        theirs = [name.casefold() for name in self.named().values()]
+        if len(set(theirs)) != len(theirs):
+            raise ValueError("one of their columns is named twice")
+        return self
 
     def named(self) -> dict[str, str]:
         """Our names -> theirs, of the columns that this council has."""
@@ -108,6 +115,8 @@ def read_profile(path: Path) -> Profile:
         raise BadSetting(f"{path.name}: an authority is spelt in lower case with hyphens, like south-norfolk")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadSetting(f"{path.name} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path.name} is not a TOML file: {error}") from None
     try:
@@ -129,7 +138,7 @@ def read_profiles(folder: Path) -> dict[Authority, Profile]:
     if not files:
         raise BadSetting(f"AUTHORITIES_FOLDER: no profile (*.toml) in {folder}")
     profiles = {profile.authority: profile for profile in map(read_profile, files)}
-    prefixes = [profile.attribute_prefix for profile in profiles.values()]
+    prefixes = [profile.attribute_prefix.casefold() for profile in profiles.values()]
     if len(set(prefixes)) != len(prefixes):
         raise BadSetting("two authorities have the same directory.attributes: each needs attributes of its own")
     return profiles

@@ -67,6 +67,10 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     # held
     "address_refused": Reason("The message service refused the e-mail address.", "Tell the customer another way."),
+    "message_in_doubt": Reason(
+        "The message may have been sent, and the service no longer remembers it.",
+        "Ask the customer, or tell the customer another way.",
+    ),
     "superseded": Reason("A newer export no longer has this customer.", "Nothing to do."),
     "discarded": Reason("A person decided to leave it as it is.", "Nothing to do."),
     # stuck

@@ -107,6 +107,8 @@ def _shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
 def _content(cells: dict[str, str], profile: Profile) -> str:
     if not cells["source_id"]:
         return "missing_source_id"
+    if any(unicodedata.category(character) == "Cf" for character in cells["source_id"]):
+        return "control_character"
     if len(cells["source_id"]) > SOURCE_ID_LIMIT:
         return "source_id_too_long"
     if "status" in cells and cells["status"].casefold() not in {s.casefold() for s in profile.export.migrate_status}:

@@ -65,7 +65,8 @@ async def _shares_address(ports: Ports, account: Account) -> bool:
     """Whether another account has this address: one that was moved, or one of the same export."""
     for other in await ports.ledger.accounts_at(account.authority, account.address_key):
         stored = await ports.ledger.account(account.authority, other) if other != account.id else None
-        if stored is not None and (stored.record.done or stored.record.migration == account.migration):
+        rival = stored.record if stored else None
+        if rival and (rival.done or rival.migration == account.migration or rival.reason == "discarded"):
             return True
     return False
 

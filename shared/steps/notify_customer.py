@@ -19,6 +19,8 @@ from shared.steps.admission import admit, person_of
 
 DOUBT: Final = timedelta(minutes=2)
 """So long after a claim without a record the service may still be taking the message."""
+REMEMBERED: Final = timedelta(days=6)
+"""The service forgets messages after 7 days (its default): later it cannot say any more whether it took one."""
 
 
 async def notify_customer(ports: Ports, message: AccountMessage) -> None:
@@ -57,6 +59,8 @@ async def _sent_before(
         return None
     if now < account.claimed_at + DOUBT:
         raise TryLater("message_in_doubt", account.claimed_at + DOUBT - now)
+    if now > account.claimed_at + REMEMBERED:
+        raise Hold("message_in_doubt")
     return await notifier.find(profile, letter.reference)
 
 

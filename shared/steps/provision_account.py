@@ -83,12 +83,13 @@ async def _whose(ports: Ports, account: Account, new: NewUser, nobody: Exception
 
 def _meaning(refused: DirectoryRefused) -> Exception:
     """What a refused write comes to when nobody is there."""
+    if refused.conflict:
+        # Whatever property it names: somebody holds the same value, and does not show (yet).
+        return Unclear("directory_unclear")
     if refused.attribute:
         return Stop("attribute_unknown", refused.code)
     if refused.setting:
         return Stop("setting_refused", refused.code)
-    if refused.conflict:
-        return Unclear("directory_unclear")
     return Cannot("directory_refused", refused.code)
 
 

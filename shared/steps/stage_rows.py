@@ -8,11 +8,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from shared.domain.account import Account, AccountId, Change, MigrationId, apply
 from shared.domain.addresses import email_key
-from shared.domain.export_file import Record, RecordReader
+from shared.domain.export_file import RecordReader
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.migration import PIECE_ROWS, Layout, Migration, Phase
 from shared.domain.profile import Profile
@@ -24,13 +25,15 @@ from shared.steps.supersede import leave_to_nobody, supersede_older
 
 AT_ONCE: Final = 16
 DISCARDED: Final = "discarded"
+IN_FLIGHT: Final = timedelta(minutes=2)
+"""So long a create that was begun for the older export may take to show in the directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The records of one piece, and where the next one starts."""
+    """What became of the records of one piece, and where the next one starts."""
 
-    records: list[Record]
+    verdicts: list[Person | Rejected]
     end: int
     last: bool
 
@@ -45,27 +48,31 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
         if message.piece == 0:
             await supersede_older(ports, migration)
         try:
-            piece = await _read(ports, migration, migration.layout)
+            piece = await _read(ports, profile, migration, migration.layout)
         except Superseded:
             await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
             await leave_to_nobody(ports, migration)
             return
-        await _stage(ports, profile, migration, migration.layout, piece)
+        try:
+            await _stage(ports, migration, piece)
+        except Superseded:
+            return  # a newer export is at work, or this piece was staged by another delivery
         migration = await _check_point(ports, migration, piece)
     if migration.phase is Phase.STAGING:
         await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
 
 
-async def _read(ports: Ports, migration: Migration, layout: Layout) -> Piece:
+async def _read(ports: Ports, profile: Profile, migration: Migration, layout: Layout) -> Piece:
+    """Judge record after record; only verdicts are kept, so that no row, however long, fills the memory."""
     reader = RecordReader(layout.separator, layout.encoding, migration.offset)
-    records: list[Record] = []
+    verdicts: list[Person | Rejected] = []
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
         for record in reader.feed(chunk):
-            records.append(record)
-            if len(records) == PIECE_ROWS:
-                return Piece(records, record.end, last=migration.row + len(records) == layout.rows)
-    records += reader.close()
-    return Piece(records, migration.blob_size, last=True)
+            verdicts.append(judge(record, layout, profile))
+            if len(verdicts) == PIECE_ROWS:
+                return Piece(verdicts, record.end, last=migration.row + len(verdicts) == layout.rows)
+    verdicts += [judge(record, layout, profile) for record in reader.close()]
+    return Piece(verdicts, migration.blob_size, last=True)
 
 
 def _overwritten(migration: Migration) -> Migration:
@@ -82,7 +89,7 @@ async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migr
             current,
             piece=staged + 1,
             offset=piece.end,
-            row=migration.row + len(piece.records),
+            row=migration.row + len(piece.verdicts),
             moved_at=ports.clock.now(),
             stalled=0,
             phase=Phase.CLASSIFYING if piece.last else Phase.STAGING,
@@ -91,11 +98,11 @@ async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migr
     return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
 
 
-async def _stage(ports: Ports, profile: Profile, migration: Migration, layout: Layout, piece: Piece) -> None:
+async def _stage(ports: Ports, migration: Migration, piece: Piece) -> None:
     rows: list[Row] = []
     first: dict[AccountId, Row] = {}
-    for number, record in enumerate(piece.records, migration.row + 1):
-        row = _row(ports, migration, number, judge(record, layout, profile))
+    for number, verdict in enumerate(piece.verdicts, migration.row + 1):
+        row = _row(ports, migration, number, verdict)
         if row.account is not None:
             first.setdefault(row.account, row)
         rows.append(row)
@@ -167,6 +174,10 @@ async def _meet(ports: Ports, new: Account, row: Row) -> Row:
         stored = await ports.ledger.account(new.authority, new.id)
         if stored is None:
             raise StaleWrite
+        own = await ports.ledger.migration(new.authority, new.migration)
+        if own is None or own.phase is not Phase.STAGING:
+            # A newer export was taken meanwhile; what it has inserted is not to be taken back.
+            raise Superseded
         known = stored.record
         if known.migration == new.migration:
             return row if known.row == row.number else _duplicate(row, known.row)
@@ -204,7 +215,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
         migration=MigrationId(new.migration),
         row=new.row,
         staged_at=new.staged_at,
-        not_before=new.not_before,
+        not_before=new.not_before + (IN_FLIGHT if known.state is State.RELEASED else timedelta(0)),
         digest=new.digest,
         address_key=new.address_key,
         release=known.release + 1,

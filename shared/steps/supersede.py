@@ -1,6 +1,7 @@
 """One export of a council at work: the newest. What older ones have not begun, they will not begin any more."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from shared.domain.migration import Migration, Phase
@@ -16,7 +17,7 @@ async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
         async for other in ports.ledger.migrations(migration.authority)
         if _newer(other, migration) and other.phase in TAKEN and other.layout is not None
     ]
-    return max(newer, key=lambda other: (other.uploaded_at, other.id), default=None)
+    return max(newer, key=_age, default=None)
 
 
 async def supersede_older(ports: Ports, migration: Migration) -> None:
@@ -30,12 +31,20 @@ async def supersede_older(ports: Ports, migration: Migration) -> None:
 
 
 def _newer(other: Migration, than: Migration) -> bool:
-    return other.id != than.id and (other.uploaded_at, other.id) > (than.uploaded_at, than.id)
+    return other.id != than.id and _age(other) > _age(than)
+
+
+def _age(migration: Migration) -> tuple[datetime, datetime, str]:
+    # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
+    return migration.uploaded_at, migration.received_at, migration.id
 
 
 def _left_to(older: Migration, newer: Migration) -> Migration:
     older = replace(older, superseded_by=newer.id)
-    if older.phase in {Phase.RUNNING, Phase.SUPERSEDED}:
+    if older.phase is Phase.RUNNING:
+        return older
+    older = replace(older, paused_at=None, pause_reason="", pause_detail="")
+    if older.phase is Phase.SUPERSEDED:
         return older
     return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")
 

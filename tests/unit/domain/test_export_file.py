@@ -236,3 +236,12 @@ def test_feeding_byte_by_byte_takes_the_same_records() -> None:
     reader = RecordReader(layout.separator, layout.encoding, layout.start)
     found = [r.cells for byte in batched(data[layout.start :], 1, strict=True) for r in reader.feed(bytes(byte))]
     assert found == [["1", "2\n3", "4"], ["5", "6", "7"]]
+
+
+def test_rows_that_a_stray_quote_swallows_refuse_the_file() -> None:
+    columns = Columns(source_id="a", email="b", given_name="c")
+    body = b'a,b,c\n1,x,y\n2,"x,y\n3,x,y\n4,x,y\n5,x",y\n'
+    first_pass = FirstPass(columns)
+    with pytest.raises(RefusedFile) as refused:
+        first_pass.feed(body)
+    assert refused.value.reason == "quoting"

@@ -201,7 +201,6 @@ async def test_nobody_is_told_before_the_user_is_seen(world: World) -> None:
     ("refused", "reason"),
     [
         (DirectoryRefused("x", conflict=False, attribute=True, setting=False), "attribute_unknown"),
-        (DirectoryRefused("x", conflict=True, attribute=True, setting=True), "attribute_unknown"),
         (DirectoryRefused("x", conflict=False, attribute=False, setting=True), "setting_refused"),
         (Stop("directory_full", "quota"), "directory_full"),
         (Stop("permission_missing"), "permission_missing"),
@@ -398,3 +397,24 @@ async def test_with_approval_required_nothing_is_written(world: World) -> None:
 
 async def test_an_error_that_nothing_settles_names_nobody() -> None:
     assert str(Cannot("row_missing")) == "row_missing"
+
+
+async def test_a_conflict_is_a_holder_that_does_not_show_whatever_property_it_names(world: World) -> None:
+    await _until(world, names.PROVISION_ACCOUNT)
+    refused = DirectoryRefused("Request_BadRequest", conflict=True, attribute=True, setting=True)
+    world.directory.fail = [refused] * 1000
+    await settle(world)
+    migration = await world.migration()
+    assert not migration.paused
+    assert [account.reason for account in await world.accounts()] == ["directory_unclear"]
+
+
+async def test_one_account_that_stops_again_and_again_fails_alone(world: World) -> None:
+    await _until(world, names.PROVISION_ACCOUNT)
+    world.directory.fail = [Stop("permission_missing")] * 1000
+    for _ in range(8):
+        await settle(world)
+        await poison.resume(world.ports, "", (await world.migration()).id, "somebody")
+    await settle(world)
+    assert [account.reason for account in await world.accounts()] == ["permission_missing"]
+    assert not (await world.migration()).paused

@@ -278,3 +278,29 @@ async def test_two_councils_at_once_and_a_customer_of_both(world: World) -> None
     [account] = await world.accounts(GREAT_YARMOUTH)
     assert (account.outcome, account.state, account.directory_id) == (Outcome.LINK, State.TOLD, user.id)
     assert set(world.directory.users[user.id].marks) == {SOUTH_NORFOLK, GREAT_YARMOUTH}
+
+
+async def test_an_older_export_takes_nothing_back_from_a_newer_one(world: World) -> None:
+    lines = [line(f"C{number}") for number in range(40)]
+    await world.upload(export(*lines), "south-norfolk/monday.csv")
+    world.clock.tick(timedelta(seconds=2))
+    await world.upload(export(*reversed(lines)), "south-norfolk/tuesday.csv")
+    await world.deliver()
+    await settle(world)
+    result = await world.result()
+    assert {(row["outcome"], row["state"]) for row in result.values()} == {("create", "told")}
+    assert len(result) == len(lines)
+
+
+async def test_the_later_of_two_versions_of_one_second_counts(world: World) -> None:
+    for number in range(8):
+        await world.upload(export(line(f"C{number}")))
+        await world.deliver()
+        world.clock.tick(timedelta(milliseconds=50))
+    await settle(world)
+    told = {account.state.value for account in await world.accounts() if account.migration == await _newest(world)}
+    assert told == {"told"}
+
+
+async def _newest(world: World) -> str:
+    return max(await world.migrations(), key=lambda migration: migration.received_at).id
