@@ -93,7 +93,7 @@ def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(dev, "_run", run)
     assert dev.run_checks_and_tests(["-x"], fast=False, checks=True) == 3
-    assert ran == [*statuses, "pytest -n 2 -x"]
+    assert ran == [*statuses, "pytest -n 2 --dist worksteal -x"]
     assert dev.run_checks_and_tests([], fast=True, checks=False) == 1
     assert ran[-1] == "pytest -n 2 tests/unit"
 
