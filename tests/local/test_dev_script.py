@@ -95,7 +95,7 @@ def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyP
     assert dev.run_checks_and_tests(["-x"], fast=False, checks=True) == 3
     assert ran == [*statuses, "pytest -n 2 --dist worksteal -x"]
     assert dev.run_checks_and_tests([], fast=True, checks=False) == 1
-    assert ran[-1] == "pytest -n 2 tests/unit"
+    assert ran[-1] == "pytest -n 2 --dist worksteal tests/unit"
 
 
 def test_the_sample_settings_fit_the_stand_ins() -> None:
