@@ -111,6 +111,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.PROVISIONED, Event.HOLD): State.HELD,
     # stuck
     (State.STAGED, Event.FAIL): State.FAILED,
+    (State.CLASSIFIED, Event.FAIL): State.FAILED,
     (State.RELEASED, Event.FAIL): State.FAILED,
     (State.PROVISIONED, Event.FAIL): State.FAILED,
     (State.FAILED, Event.REPLAY): State.STAGED,

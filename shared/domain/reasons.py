@@ -75,7 +75,9 @@ REASONS: Final[dict[str, Reason]] = {
     "discarded": Reason("A person decided to leave it as it is.", "Nothing to do."),
     # stuck
     "unexpected_error": Reason("The app failed five times over this account.", _REPLAY),
-    "host_lost": Reason("The app died three times while it worked on this account.", _REPLAY),
+    "host_lost": Reason(
+        "The app died three times over this account, or it was sent a dozen times and nobody reported back.", _REPLAY
+    ),
     "directory_refused": Reason("The directory refused what we sent for this account.", _REPLAY),
     "directory_unreachable": Reason("The directory did not answer for 24 hours.", _REPLAY),
     "message_service_unreachable": Reason("The message service did not answer for 24 hours.", _REPLAY),

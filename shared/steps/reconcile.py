@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared import names
-from shared.domain.account import SHARDS, Account, Authority, Change, apply
+from shared.domain.account import SHARDS, Account, Change, apply
 from shared.domain.gate import OVERDUE, Due, due, overdue
 from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.result_file import outcome_of
-from shared.domain.rows import OTHER_STATUS
+from shared.domain.rows import OTHER_STATUS, Row
 from shared.domain.summary import ShardSummary, Totals, total
 from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.messages import AccountMessage, StageRows
@@ -75,7 +75,7 @@ async def _walk(ports: Ports, profile: Profile) -> None:
 
 
 async def _time_for_a_visit(ports: Ports, migration: Migration) -> bool:
-    """What is open at every round; what is done now and then, or when another export changed what it tells."""
+    """What is open at every round; what is done every ten minutes, as other exports may have changed what it tells."""
     if migration.open:
         return True
     last = await ports.ledger.summary(migration.authority, migration.id, SHARDS[-1])
@@ -195,15 +195,14 @@ async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tu
             case Outcome.REVIEW:
                 tally[row.outcome, State.REVIEW, row.reason] += 1
             case Outcome.UNCHANGED:
-                tally[row.outcome, await _state_of(ports, row.authority, row), ""] += 1
+                tally[row.outcome, await _state_of(ports, row), ""] += 1
             case _:
                 pass
     return dict(tally)
 
 
-async def _state_of(ports: Ports, authority: Authority, row: object) -> str:
-    account = getattr(row, "account", None)
-    stored = await ports.ledger.account(authority, account) if account else None
+async def _state_of(ports: Ports, row: Row) -> str:
+    stored = await ports.ledger.account(row.authority, row.account) if row.account else None
     return stored.record.state if stored else State.COMPLETED
 
 
@@ -306,7 +305,7 @@ async def _lost(ports: Ports, message: AccountMessage) -> None:
     now = ports.clock.now()
     account = replace(account, lost=account.lost + 1, lost_release=message.release)
     if account.lost >= LOSSES:
-        changed: tuple[Account, Change | None] = apply(_failable(account), Event.FAIL, now, "host_lost")
+        changed: tuple[Account, Change | None] = apply(account, Event.FAIL, now, "host_lost")
     elif account.release == message.release:
         changed = back_to_waiting(account, now)
     else:
@@ -315,8 +314,3 @@ async def _lost(ports: Ports, message: AccountMessage) -> None:
         await ports.ledger.save(stored, *changed)
     except StaleWrite:
         return
-
-
-def _failable(account: Account) -> Account:
-    """What waits for its release again was released when the host died over it."""
-    return replace(account, state=State.RELEASED) if account.state is State.CLASSIFIED else account
