@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from shared import operations, wiring
+from shared.people import OPERATORS
 
 blueprint = func.Blueprint()
 
@@ -24,7 +25,7 @@ async def poison_list(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def poison_replay(request: func.HttpRequest) -> func.HttpResponse:
     """Bring stuck accounts back."""
-    return await operations.answer(wiring.ports, operations.replay_poison, request)
+    return await operations.answer(wiring.ports, operations.replay_poison, request, OPERATORS)
 
 
 @blueprint.route(
@@ -32,7 +33,7 @@ async def poison_replay(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
     """Leave stuck accounts as they are."""
-    return await operations.answer(wiring.ports, operations.discard_poison, request)
+    return await operations.answer(wiring.ports, operations.discard_poison, request, OPERATORS)
 
 
 @blueprint.route(
@@ -43,7 +44,7 @@ async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def resume(request: func.HttpRequest) -> func.HttpResponse:
     """Let a paused migration go on."""
-    return await operations.answer(wiring.ports, operations.resume_migration, request)
+    return await operations.answer(wiring.ports, operations.resume_migration, request, OPERATORS)
 
 
 @blueprint.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")

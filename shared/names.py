@@ -7,7 +7,9 @@ from typing import Final
 
 EXPORTS: Final = "exports"
 REPORTS: Final = "reports"
-CONTAINERS: Final = (EXPORTS, REPORTS)
+BACKUPS: Final = "backups"
+"""The nightly copy of the tables; on Azure nobody can change it before its time is over."""
+CONTAINERS: Final = (EXPORTS, REPORTS, BACKUPS)
 
 RECEIVE_EXPORT: Final = "receive-export"
 STAGE_ROWS: Final = "stage-rows"
@@ -31,3 +33,7 @@ MAX_DEQUEUE_COUNT: Final = 5
 def poison_of(queue: str) -> str:
     """The queue to which the host moves what failed `MAX_DEQUEUE_COUNT` times."""
     return f"{queue}-poison"
+
+
+EVERY_QUEUE: Final = tuple(name for queue in QUEUES for name in (queue, poison_of(queue)))
+"""Work queues and their poison queues."""

@@ -1,7 +1,6 @@
 """What the HTTP functions answer: JSON in, JSON out, a sentence for every error."""
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Final
@@ -9,6 +8,7 @@ from typing import Annotated, Final
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
+from shared.people import READERS, NotLetIn, Role, admit, person
 from shared.ports import Ports
 from shared.steps import poison
 from shared.steps.status import status
@@ -48,12 +48,14 @@ class Refused(Exception):
 type Handler = Callable[[Ports, func.HttpRequest], Awaitable[BaseModel | dict[str, object]]]
 
 
-async def answer(ports: Callable[[], Ports], handler: Handler, request: func.HttpRequest) -> func.HttpResponse:
-    """Run a handler; every error becomes a sentence."""
+async def answer(
+    ports: Callable[[], Ports], handler: Handler, request: func.HttpRequest, allowed: frozenset[Role] = READERS
+) -> func.HttpResponse:
+    """Run a handler for people with one of these roles; every error becomes a sentence."""
     try:
-        _signed_in(request)
+        admit(request.headers, allowed)
         result = await handler(ports(), request)
-    except Refused as refused:
+    except (Refused, NotLetIn) as refused:
         return _json({"error": str(refused)}, refused.status_code)
     except Exception as error:  # noqa: BLE001 - its message may be personal, so only type and place are told
         return _json({"error": f"The app failed: {unexpected(error)}. See docs/runbook.md."}, 500)
@@ -64,18 +66,9 @@ def _json(body: dict[str, object], status_code: int) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(body, ensure_ascii=False), status_code=status_code, mimetype="application/json")
 
 
-def _signed_in(request: func.HttpRequest) -> None:
-    """On Azure the platform's sign-in (Easy Auth) must be on and have let the caller in; on a laptop nobody asks."""
-    if "WEBSITE_SITE_NAME" not in os.environ:
-        return
-    protected = os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
-    if not protected or not request.headers.get("x-ms-client-principal-id"):
-        raise Refused(401, "Sign in first: this app answers only to people whom Easy Auth let in.")
-
-
 def who(request: func.HttpRequest) -> str:
     """The signed-in person's id, or `local`."""
-    return request.headers.get("x-ms-client-principal-id") or "local"
+    return person(request.headers).id
 
 
 async def show_status(ports: Ports, request: func.HttpRequest) -> BaseModel:

@@ -13,16 +13,12 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from local.host.errors import CannotStartError
+from shared.names import CONTAINERS, EVERY_QUEUE, TABLES
 
 log: Final = logging.getLogger("host.storage")
 
 DEVELOPMENT: Final = "UseDevelopmentStorage=true"
 LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
-
-# Created when the storage is an emulator; in Azure the Bicep files do it.
-CONTAINERS: Final = ("exports", "reports")
-QUEUES: Final = ("receive-export", "stage-rows", "classify-account", "provision-account", "notify-customer")
-TABLES: Final = ("Migrations", "Rows", "Accounts")
 
 # The SDKs' own retries hide a storage that is away for minutes (three tries, 15 s and more apart).
 _RETRIES: Final = {"initial_backoff": 1, "increment_base": 2, "random_jitter_range": 1, "retry_total": 3}
@@ -95,11 +91,11 @@ class Storage:
         return self._client(TableServiceClient, "table", _TABLE_RETRIES)
 
     async def create_missing(self) -> None:
-        """Create the containers, queues and tables of the app that are not there yet."""
+        """Create the containers, queues and tables of the app that are not there yet; in Azure the Bicep files do."""
         for container in CONTAINERS:
             # Asked first, so with few retries: an emulator that was forgotten should be said soon.
             await ignore_existing(self.blobs.create_container(container, retry_total=1))
-        for queue in QUEUES:
+        for queue in EVERY_QUEUE:
             await ignore_existing(self.queues.create_queue(queue))
         for table in TABLES:
             await self.tables.create_table_if_not_exists(table)

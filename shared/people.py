@@ -1,0 +1,88 @@
+"""Who asks: the person whom the platform's sign-in (Easy Auth) let in, and what the person may do."""
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+SIGN_IN_IS_ASKED: Final = "WEBSITE_SITE_NAME"
+"""Azure sets it for every deployed app; on a laptop nobody signs in."""
+ROLE_CLAIM: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+"""How the platform spells the claim `roles` where it translates claims."""
+
+
+class Role(StrEnum):
+    """App roles of the app registration behind Easy Auth, as they are assigned to people and groups."""
+
+    VIEWER = "viewer"
+    """Sees where everything stands."""
+    OPERATOR = "operator"
+    """Replays, resumes, checks and mends."""
+    APPROVER = "approver"
+    """Signs plans."""
+    HELPDESK = "helpdesk"
+    """Looks up one caller."""
+
+
+READERS: Final = frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER})
+OPERATORS: Final = frozenset({Role.OPERATOR})
+
+
+class NotLetIn(Exception):
+    """The caller may not do this; the sentence says why and what to do."""
+
+    def __init__(self, status_code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status_code = status_code
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The caller, as it may be recorded: an object id of the council's own tenant, never a name."""
+
+    id: str
+    roles: frozenset[Role]
+
+
+LOCAL: Final = Person("local", frozenset(Role))
+"""Whoever asks an app on a laptop."""
+
+
+def person(headers: Mapping[str, str]) -> Person:
+    """The person who asks. Headers are spelt in lower case, as the host gives them.
+
+    Raises:
+        NotLetIn: the platform's sign-in is off, or let nobody in.
+    """
+    if SIGN_IN_IS_ASKED not in os.environ:
+        return LOCAL
+    caller = headers.get("x-ms-client-principal-id", "")
+    if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true" or not caller:
+        raise NotLetIn(401, "Sign in first: this app answers only to people whom Easy Auth let in.")
+    return Person(caller, _roles(headers.get("x-ms-client-principal", "")))
+
+
+def admit(headers: Mapping[str, str], allowed: frozenset[Role]) -> Person:
+    """The person who asks, if one of the roles is allowed.
+
+    Raises:
+        NotLetIn: nobody is signed in, or the person has none of these roles.
+    """
+    found = person(headers)
+    if not found.roles & allowed:
+        wanted = " or ".join(f"`{role}`" for role in sorted(allowed))
+        raise NotLetIn(403, f"This needs the app role {wanted}. Whoever runs the app assigns it (docs/deploy.md).")
+    return found
+
+
+def _roles(principal: str) -> frozenset[Role]:
+    """The app roles in the platform's header, base64 of JSON; whatever cannot be read gives none."""
+    try:
+        claims = json.loads(base64.b64decode(principal))["claims"]
+        told = {claim["val"] for claim in claims if claim["typ"] in {"roles", ROLE_CLAIM}}
+    except (ValueError, KeyError, TypeError):
+        return frozenset()
+    return frozenset(role for role in Role if role.value in told)

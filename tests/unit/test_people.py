@@ -1,0 +1,68 @@
+"""Who may ask for what: app roles from the platform's sign-in."""
+
+import base64
+import json
+
+import pytest
+
+from shared.people import LOCAL, OPERATORS, READERS, ROLE_CLAIM, NotLetIn, Role, admit, person
+
+CALLER = "9d4f1a9e-0000-4000-8000-000000000001"
+
+
+def signed_in(*roles: str, typ: str = "roles") -> dict[str, str]:
+    """The headers that the platform adds for somebody with these roles."""
+    claims = [{"typ": typ, "val": role} for role in roles]
+    principal = base64.b64encode(json.dumps({"auth_typ": "aad", "claims": claims}).encode()).decode()
+    return {"x-ms-client-principal-id": CALLER, "x-ms-client-principal": principal}
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBSITE_SITE_NAME", "app")
+    monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
+
+
+def test_nobody_signs_in_on_a_laptop() -> None:
+    assert admit({}, OPERATORS) == LOCAL
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_deployed_app_answers_nobody_who_is_not_signed_in() -> None:
+    with pytest.raises(NotLetIn, match="Sign in first") as refused:
+        admit({}, READERS)
+    assert refused.value.status_code == 401
+
+
+@pytest.mark.usefixtures("deployed")
+def test_headers_prove_nothing_where_the_platforms_sign_in_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WEBSITE_AUTH_ENABLED")
+    with pytest.raises(NotLetIn, match="Sign in first"):
+        admit(signed_in("operator"), READERS)
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("typ", ["roles", ROLE_CLAIM])
+def test_an_operator_operates_and_reads(typ: str) -> None:
+    for allowed in (OPERATORS, READERS):
+        assert admit(signed_in("operator", typ=typ), allowed).id == CALLER
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("roles", [(), ("viewer",), ("approver", "helpdesk"), ("Operator",), ("admin",)])
+def test_nobody_else_operates(roles: tuple[str, ...]) -> None:
+    with pytest.raises(NotLetIn, match="needs the app role `operator`") as refused:
+        admit(signed_in(*roles), OPERATORS)
+    assert refused.value.status_code == 403
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("text", ["", "?", "e30=", "W10=", base64.b64encode(b'{"claims": [1]}').decode()])
+def test_a_principal_that_cannot_be_read_gives_no_role(text: str) -> None:
+    assert person({"x-ms-client-principal-id": CALLER, "x-ms-client-principal": text}).roles == frozenset()
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_help_desk_reads_no_status() -> None:
+    with pytest.raises(NotLetIn):
+        admit(signed_in(Role.HELPDESK), READERS)
