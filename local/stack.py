@@ -157,10 +157,11 @@ def stack(
     notify_options: Sequence[str] = (),
     ports: Sequence[int] = (0, 0),
     storage_ports: azurite.Ports | None = None,
+    storage_log: Path | None = None,
 ) -> Iterator[Stack]:
     """Azurite, a directory and a Notify; hosts are added by the caller. Everything is stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    storage = azurite.start(storage_ports)
+    storage = azurite.start(storage_ports, access_log=storage_log)
     directory = _stand_in(
         folder,
         "directory",

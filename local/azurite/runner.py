@@ -85,10 +85,11 @@ class Azurite:
         self.process.wait()
 
 
-def start(ports: Ports | None = None, data: Path | None = None) -> Azurite:
+def start(ports: Ports | None = None, data: Path | None = None, access_log: Path | None = None) -> Azurite:
     """Start Azurite and return when all three services answer.
 
-    Without `ports` it takes free ones. Without `data` everything is kept in memory and gone with the process.
+    Without `ports` it takes free ones. Without `data` everything is kept in memory and gone with the process. Every
+    request is a line of `access_log`, where one is given.
 
     Raises:
         AzuriteError: it is not installed, a port is in use, or it did not come up within 30 seconds.
@@ -97,12 +98,12 @@ def start(ports: Ports | None = None, data: Path | None = None) -> Azurite:
         raise AzuriteError("Azurite is not installed here. Run: python3 dev.py setup")
     if ports is not None:
         _refuse_used(ports)
-        return _launch(ports, data)
+        return _launch(ports, data, access_log)
     try:
-        return _launch(Ports.free(), data)
+        return _launch(Ports.free(), data, access_log)
     except AzuriteError:
         # Between asking for free ports and using them, somebody else may have taken one.
-        return _launch(Ports.free(), data)
+        return _launch(Ports.free(), data, access_log)
 
 
 @contextmanager
@@ -125,11 +126,11 @@ async def running_async(ports: Ports | None = None, data: Path | None = None) ->
         await asyncio.to_thread(azurite.stop)
 
 
-def _launch(ports: Ports, data: Path | None) -> Azurite:
+def _launch(ports: Ports, data: Path | None, access_log: Path | None) -> Azurite:
     # A file and not a pipe: nobody reads while Azurite runs, and a full pipe would stop it.
-    with tempfile.TemporaryFile() as output:
+    with access_log.open("w+b") if access_log else tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            _command(ports, data),
+            _command(ports, data, tell=access_log is not None),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -148,7 +149,7 @@ def _launch(ports: Ports, data: Path | None) -> Azurite:
     return azurite
 
 
-def _command(ports: Ports, data: Path | None) -> list[str]:
+def _command(ports: Ports, data: Path | None, *, tell: bool) -> list[str]:
     keep = ["--location", str(data)] if data else ["--inMemoryPersistence"]
     return [
         str(_node()),
@@ -158,7 +159,7 @@ def _command(ports: Ports, data: Path | None) -> list[str]:
         # The SDKs speak newer versions of the protocol than any released Azurite knows.
         "--skipApiVersionCheck",
         "--disableTelemetry",
-        "--silent",
+        *([] if tell else ["--silent"]),
     ]
 
 

@@ -156,5 +156,6 @@ def _write_down(directory: Directory, call: Call, reply: Reply, taken: Cost, hit
             fault=hit.fault.kind if hit else None,
             in_batch=call.in_batch,
             retry_attempt=int(retry) if retry.isdigit() else 0,
+            seconds=round(directory.now(), 3),
         )
     )

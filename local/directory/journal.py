@@ -24,6 +24,8 @@ class Line:
     fault: str | None = None
     in_batch: bool = False
     retry_attempt: int = 0
+    seconds: float = 0.0
+    """When it was answered, in seconds and parts of seconds since 1970: `at` is too coarse to see a pace."""
 
 
 class Journal:

@@ -1,0 +1,60 @@
+"""What somebody would write in an afternoon: create user after user with msgraph-sdk, as its documentation shows."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from bench import kit
+from local.stack import TENANT
+
+TRIES: Final = 5
+"""So often a user is tried again after the library itself has given up."""
+
+
+async def create_all(graph: str, numbers: Sequence[int], at_once: int) -> int:
+    """Create these people, so many at once; returns how many are not there in the end."""
+    from kiota_abstractions.authentication import AnonymousAuthenticationProvider  # noqa: PLC0415 - slow to import
+    from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415
+    from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415
+
+    adapter = GraphRequestAdapter(AnonymousAuthenticationProvider())
+    adapter.base_url = graph
+    client = GraphServiceClient(request_adapter=adapter)
+    gate = asyncio.Semaphore(at_once)
+
+    async def create(number: int) -> bool:
+        async with gate:
+            return await _create(client, number)
+
+    return sum(not there for there in await asyncio.gather(*(create(number) for number in numbers)))
+
+
+async def _create(client: object, number: int) -> bool:
+    from kiota_abstractions.api_error import APIError  # noqa: PLC0415
+
+    for _ in range(TRIES):
+        try:
+            await client.users.post(_user(number))  # type: ignore[attr-defined]  # a generated client
+        except APIError:
+            continue
+        return True
+    return False
+
+
+def _user(number: int) -> object:
+    from msgraph.generated.models.object_identity import ObjectIdentity  # noqa: PLC0415
+    from msgraph.generated.models.password_profile import PasswordProfile  # noqa: PLC0415
+    from msgraph.generated.models.user import User  # noqa: PLC0415
+
+    _, address, given, surname = kit.person(number)
+    return User(
+        display_name=f"{given} {surname}",
+        given_name=given,
+        surname=surname,
+        identities=[ObjectIdentity(sign_in_type="emailAddress", issuer=TENANT, issuer_assigned_id=address)],
+        password_profile=PasswordProfile(
+            password=f"aA1!{secrets.token_urlsafe(24)}", force_change_password_next_sign_in=True
+        ),
+        password_policies="DisablePasswordExpiration",  # noqa: S106 - a policy's name
+    )

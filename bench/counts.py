@@ -1,0 +1,88 @@
+"""What one account costs: requests to the directory and storage transactions, from upload to told.
+
+Creates and links are counted in runs of their own. Storage is counted at Azurite, by its access log; what the host and
+the timers cost whether there is one account or a thousand (receives, empty polls, leases, summaries, reports) is shown
+apart.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from bench import kit
+
+WORK: Final = ("stage-rows", "classify-account", "provision-account", "notify-customer")
+
+
+def kind_of(method: str, target: str) -> tuple[str, bool]:
+    """What a storage request is, and whether it belongs to accounts rather than to host and timers."""
+    path = unquote(target).partition("?")[0]
+    parts = path.strip("/").split("/")[1:]
+    name = parts[0] if parts else ""
+    if name == "$batch":
+        return "table transaction", True
+    if name.startswith(("Accounts", "Rows")):
+        listing = method == "GET" and "(PartitionKey" not in name
+        return (f"{name.partition('(')[0]} {'query' if listing else {'GET': 'get'}.get(method, 'write')}", True)
+    if name.startswith("Migrations"):
+        one = "(PartitionKey" in name and "|m'" in name
+        return (f"Migrations {'get' if method == 'GET' else 'write'}", one and method == "GET")
+    if name in WORK and parts[1:2] == ["messages"]:
+        if method == "POST":
+            return "queue put", True
+        if method == "DELETE":
+            return "queue delete (host)", False
+        return "queue receive (host)", False
+    return f"other ({parts[0] if parts else method})", False
+
+
+def count(folder: Path, accounts: int, *, linked: bool) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Directory requests by kind; storage transactions of accounts; and those of host and timers."""
+    log = folder / "azurite.log"
+    users = kit.seed(folder, range(accounts)) if linked else None
+    with kit.running(folder / "run", hosts=1, users=users, storage_log=log) as stack:
+        kit.upload(stack, kit.export(range(accounts)))
+        found = kit.done(stack)
+        if found["states"] != {"told": accounts}:
+            raise kit.BenchError(f"not everybody was told: {found['states']}")
+        directory = kit.counters(stack)
+        # The assessment reads the whole directory once, however many accounts there are.
+        directory["reads"] -= 1 + accounts * linked // 999
+    accounts_share: Counter[str] = Counter()
+    beside: Counter[str] = Counter()
+    for method, target, _ in kit.requests(log):
+        kind, of_account = kind_of(method, target)
+        (accounts_share if of_account else beside)[kind] += 1
+    return directory, accounts_share, beside
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Count and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.counts", description=__doc__)
+    parser.add_argument("--accounts", type=int, default=400, help="how many accounts in each run (400)")
+    options = parser.parse_args(arguments)
+    for name, linked in (("create", False), ("link", True)):
+        with tempfile.TemporaryDirectory() as folder:
+            directory, storage, beside = count(Path(folder), options.accounts, linked=linked)
+        _show(name, options.accounts, directory, storage, beside)
+    return 0
+
+
+def _show(name: str, accounts: int, directory: Counter[str], storage: Counter[str], beside: Counter[str]) -> None:
+    print(f"\n## {name}: {accounts} accounts\n")
+    print(f"directory: {directory['writes'] / accounts:.2f} writes and {directory['reads'] / accounts:.2f} reads each")
+    print(f"storage: {storage.total() / accounts:.2f} transactions each\n")
+    rows = [(kind, number, f"{number / accounts:.2f}") for kind, number in storage.most_common()]
+    print(kit.table(("storage, of accounts", "requests", "each"), rows))
+    print()
+    rows = [(kind, number, f"{number / accounts:.2f}") for kind, number in beside.most_common()]
+    print(kit.table(("storage, of host and timers", "requests", "each"), rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
