@@ -1,0 +1,149 @@
+"""The plan: what will be done to whom, in which wave and when; frozen, hashed, signed. Pure.
+
+Whoever signs, signs a hash. It covers every row's fate, every date, the whole profile and the version of every message
+template: if one of them differs, it is another plan, and nobody has signed it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from shared.domain.waves import Wave
+from shared.errors import MigrationError
+
+HASH_LETTERS: Final = 12
+"""So many letters of a hash tell it apart; people copy no more."""
+
+
+class Part(StrEnum):
+    """Who signs, by what they answer for."""
+
+    DATA_OWNER = "data-owner"
+    """The council's service that owns the accounts: the right people, the right date."""
+    OPERATIONS = "operations"
+    """Whoever runs it: it can be done, watched and stopped."""
+    DIRECTORY_OWNER = "directory-owner"
+    """Whoever owns the shared directory: identities that exist there are joined to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The text of one message, as it stood when the plan was made."""
+
+    message: str
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One person's yes to one hash."""
+
+    part: Part
+    by: str
+    """Object id of the person; a name only on a laptop."""
+    at: datetime
+    plan: str
+    """The hash that was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A frozen plan, and who has signed it."""
+
+    hash: str
+    made_at: datetime
+    rows: int
+    """Data rows of the export: the control total."""
+    creates: int
+    links: int
+    waves: tuple[Wave, ...]
+    templates: tuple[Template, ...]
+    uploaded_by: str = ""
+    """Who uploaded the export, empty where storage does not tell."""
+    signatures: tuple[Signature, ...] = ()
+    rejected_by: str = ""
+
+    def wanted(self, parts: Iterable[Part]) -> tuple[Part, ...]:
+        """Whose signature is still to come; the directory's owner signs only where somebody is linked."""
+        there = {signature.part for signature in self.signatures}
+        return tuple(part for part in parts if part not in there and (part is not Part.DIRECTORY_OWNER or self.links))
+
+    def approved(self, parts: Iterable[Part]) -> bool:
+        """Whether everybody has signed."""
+        return not self.rejected_by and not self.wanted(parts)
+
+
+class NotSigned(MigrationError):
+    """The signature was not taken; the sentence says why and what to do."""
+
+
+def hash_of(accounts: str, rows: str, profile: str, waves: Sequence[Wave], templates: Sequence[Template]) -> str:
+    """The hash of a plan.
+
+    `accounts` and `rows` are fingerprints of every account's and every settled row's fate, `profile` is the whole
+    profile as JSON.
+    """
+    says = {
+        "accounts": accounts,
+        "rows": rows,
+        "profile": profile,
+        "waves": [{**asdict(wave), "starts_at": wave.starts_at.isoformat()} for wave in waves],
+        "templates": [asdict(template) for template in sorted(templates, key=lambda each: each.message)],
+    }
+    return hashlib.sha256(json.dumps(says, sort_keys=True).encode()).hexdigest()
+
+
+def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> Plan:
+    """The plan with one more signature. Signing again what one has signed changes nothing.
+
+    Raises:
+        NotSigned: it is another plan, the wrong total, or the wrong person.
+    """
+    _same_plan(plan, signature, parts, control_total)
+    mine = next((each for each in plan.signatures if each.part is signature.part), None)
+    if mine is not None and mine.by == signature.by:
+        return plan
+    if mine is not None:
+        raise NotSigned(f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there.")
+    earlier = next((each for each in plan.signatures if each.by == signature.by), None)
+    if earlier is not None:
+        raise NotSigned(
+            f"You have signed as {earlier.part} already, and every part needs a different person. "
+            f"Ask somebody else to sign as {signature.part}."
+        )
+    if plan.uploaded_by and plan.uploaded_by == signature.by:
+        raise NotSigned("You uploaded the export, and whoever uploads does not approve. Ask somebody else to sign.")
+    return replace(plan, signatures=(*plan.signatures, signature))
+
+
+def _same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> None:
+    if plan.rejected_by:
+        raise NotSigned("This plan was rejected. Mend what was wrong, upload the export again, and sign the new plan.")
+    if signature.part not in parts:
+        known = ", ".join(parts)
+        raise NotSigned(f"The council's profile asks for no signature as {signature.part}. It asks for: {known}.")
+    if not signature.plan or not plan.hash.startswith(signature.plan) or len(signature.plan) < HASH_LETTERS:
+        raise NotSigned(
+            f"The hash is not this plan's: it is {plan.hash[:HASH_LETTERS]} now. The plan, a date or the profile has "
+            "changed since you read it. Read it again (`ops plan show`), then sign that one."
+        )
+    if control_total is not None and control_total != plan.rows:
+        raise NotSigned(
+            f"The control total differs: you expect {control_total} rows, the export has {plan.rows}. "
+            "Compare with the portal; if the export is wrong, reject the plan and upload the right one."
+        )
+
+
+def rejected(plan: Plan, by: str) -> Plan:
+    """The plan after a no; a plan that is approved can no longer be rejected, but its migration cancelled."""
+    return replace(plan, rejected_by=by, signatures=())
+
+
+def templates_of(versions: Mapping[str, tuple[str, int]]) -> tuple[Template, ...]:
+    """Templates from message name -> (id, version), in the order of the names."""
+    return tuple(Template(message, *versions[message]) for message in sorted(versions))
