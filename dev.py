@@ -2,7 +2,8 @@
 """One door to everything a developer does here: set up, demo, test, run the local pieces.
 
 Plain standard library on any Python from 3.9, because it is what finds the Python 3.13 that the rest needs.
-Everything it installs stays in this folder: `.venv` (Python packages, Node too) and `.tools` (Azurite).
+Everything it installs stays in this folder: `.venv` (Python packages, Node too) and `.tools` (Azurite, and what
+only the tests need and wants an environment of its own).
 """
 
 import argparse
@@ -28,6 +29,9 @@ AZURITE_PINS = (HERE / "local/azurite/package.json", HERE / "local/azurite/packa
 AZURITE = HERE / ".tools/azurite"
 AZURITE_STAMP = AZURITE / "installed-by-dev.py"
 
+TOOLS = HERE / ".tools"
+TOOL_PACKAGES = HERE / "local/tools"  # each `<name>.txt` there becomes an environment `.tools/<name>`
+
 OLDEST_PYTHON = (3, 13)
 NOT_SET_UP = 3
 
@@ -40,6 +44,7 @@ MODULES: Dict[str, Tuple[str, str, bool]] = {
     "notify": ("local.notify", "the stand-in for GOV.UK Notify", False),
     "azurite": ("local.azurite", "the storage emulator [--port N] [--data DIR]", True),
     "samples": ("local.samples", "makes sample exports", False),
+    "bicep": ("local.bicep", "checks infra/ offline, without Azure", False),
 }
 
 
@@ -61,11 +66,11 @@ def main(arguments: Sequence[str]) -> int:
             set_up(azurite=needs_azurite)
             hand_over(["-m", module, *arguments[1:]])
         if options.command == "test":
-            set_up()
+            set_up(tools=not options.fast)
             return run_checks_and_tests(rest, fast=options.fast, checks=options.checks)
         if rest:
             parser.error("unrecognized arguments: " + " ".join(rest))
-        set_up(announce=True)
+        set_up(tools=True, announce=True)
     except CannotGoOnError as error:
         print(f"\ndev.py cannot go on: {error}", file=sys.stderr)
         return NOT_SET_UP
@@ -87,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    commands.add_parser("setup", help="only set up: virtual environment, packages, Node, Azurite")
+    commands.add_parser("setup", help="only set up: virtual environment, packages, Node, Azurite, tools")
     test = commands.add_parser(
         "test",
         help="set up, then ruff, mypy and pytest (arguments go to pytest)",
@@ -104,12 +109,15 @@ def _parser() -> argparse.ArgumentParser:
 # --- setting up ---------------------------------------------------------------------------------------------
 
 
-def set_up(*, azurite: bool = True, announce: bool = False) -> None:
+def set_up(*, azurite: bool = True, tools: bool = False, announce: bool = False) -> None:
     """Bring `.venv` and `.tools` up to date with the pinned versions; quick when they are."""
     _ensure_environment()
     _ensure_packages()
     if azurite:
         _ensure_azurite()
+    if tools:
+        for name, packages in tool_environments().items():
+            _ensure_tool(name, packages)
     if announce:
         print(f"all set up: {VENV_PYTHON}")
 
@@ -152,6 +160,34 @@ def _ensure_azurite() -> None:
         shutil.copy(str(pin), str(AZURITE / pin.name))
     _step("installing Azurite", [*_npm(), "ci", *NPM_OPTIONS], folder=AZURITE)
     AZURITE_STAMP.write_text(wanted, encoding="utf-8")
+
+
+def tool_environments() -> Dict[str, Path]:
+    """The environments beside `.venv`: name -> list of packages.
+
+    A tool whose packages contradict ours has a list in `local/tools`. `deployed` has what Azure installs, nothing
+    else: what the app imports and only the laptop has shows there.
+    """
+    lists = {file.stem: file for file in sorted(TOOL_PACKAGES.glob("*.txt"))}
+    return {**lists, "deployed": REQUIREMENTS[0]}
+
+
+def _ensure_tool(name: str, packages: Path) -> None:
+    folder = TOOLS / name
+    stamp = folder / "installed-by-dev.py"
+    wanted = _digest([packages], _text(VENV / "pyvenv.cfg"))
+    if _text(stamp) == wanted:
+        return
+    python = folder / VENV_PYTHON.relative_to(VENV)
+    # Made anew each time, so that nothing of an older list stays in it.
+    _step(f"making {TOOLS.name}/{name}", [str(VENV_PYTHON), "-m", "venv", "--clear", "--without-pip", str(folder)])
+    pip = [str(VENV_PYTHON), "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
+    # Compiling ahead takes longer than all the rest, and little of these packages is ever imported.
+    _step(
+        f"installing the packages of {packages.relative_to(HERE).as_posix()}",
+        [*pip, "--no-compile", "-r", str(packages)],
+    )
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 # Install scripts run as us and none of these packages needs its own; the rest keeps npm quiet.

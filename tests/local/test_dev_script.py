@@ -58,6 +58,54 @@ def test_a_failed_step_shows_its_command_and_what_it_said() -> None:
     assert "network could not be used" in said
 
 
+def test_each_list_of_a_tool_is_an_environment_and_so_is_what_azure_installs() -> None:
+    found = dev.tool_environments()
+    lists = {path.stem: path for path in (REPOSITORY / "local/tools").glob("*.txt")}
+    assert found == {**lists, "deployed": REPOSITORY / "requirements.txt"}
+    assert "azure-cli" in found
+
+
+@pytest.mark.parametrize("name", sorted(dev.tool_environments()))
+def test_each_package_of_an_environment_is_pinned(name: str) -> None:
+    lines = [line.split("#")[0].strip() for line in dev.tool_environments()[name].read_text().splitlines()]
+    assert [line for line in lines if line and "==" not in line] == []
+
+
+def test_an_environment_is_kept_while_its_list_is_the_same_and_made_anew_when_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dev, "HERE", tmp_path)
+    monkeypatch.setattr(dev, "TOOLS", tmp_path / ".tools")
+    packages, left = tmp_path / "tool.txt", tmp_path / ".tools/tool/left-behind"
+    packages.write_text("# nothing yet\n")
+    dev._ensure_tool("tool", packages)  # noqa: SLF001 - what `set_up` does for each
+    assert (tmp_path / ".tools/tool/bin/python").exists()
+    left.touch()
+    dev._ensure_tool("tool", packages)  # noqa: SLF001 - the same
+    assert left.exists()
+    packages.write_text("# still nothing\n")
+    dev._ensure_tool("tool", packages)  # noqa: SLF001 - the same
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "tools"),
+    [(["setup"], True), (["test"], True), (["test", "--fast"], False), (["host"], False), (["ops", "status"], False)],
+)
+def test_only_setting_up_and_testing_make_the_environments_of_tools(
+    monkeypatch: pytest.MonkeyPatch, command: list[str], *, tools: bool
+) -> None:
+    asked: list[bool] = []
+
+    def set_up(*, azurite: bool = True, tools: bool = False, announce: bool = False) -> None:
+        asked.append(tools)
+        raise dev.CannotGoOnError(f"enough seen, {azurite} {announce}")
+
+    monkeypatch.setattr(dev, "set_up", set_up)
+    assert dev.main(command) == dev.NOT_SET_UP
+    assert asked == [tools]
+
+
 @pytest.mark.parametrize(
     ("content", "version"),
     [("version = 3.13.0\n", (3, 13)), ("home = x\nversion_info = 3.14.1.final.0\n", (3, 14)), ("home = x\n", None)],
