@@ -1,0 +1,1 @@
+"""The offline gate for the Bicep in `infra/`: what can be known of it without Azure and Bicep's own compiler."""

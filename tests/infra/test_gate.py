@@ -1,0 +1,107 @@
+"""The Bicep of this checkout passes the gate, and its lists hold nothing that is not needed."""
+
+from pathlib import Path
+
+import pytest
+
+from local.bicep import gate, names, parameters, roles, settings, shapes
+from local.bicep.__main__ import main
+from local.bicep.code import Code
+from local.bicep.deployment import Instance
+from local.bicep.parsing import read
+from local.bicep.template import understand
+from tests.infra.kit import ROOT, Clone
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Instance:
+    sources = [read(file, ROOT) for file in sorted((ROOT / "infra").rglob("*.bicep"))]
+    return gate.deployment(ROOT, {source.path: understand(source) for source in sources})
+
+
+def test_the_gate_finds_nothing_here() -> None:
+    assert [str(finding) for finding in gate.check(ROOT)] == []
+
+
+def test_a_copy_of_it_is_fine_too_before_a_fault_is_planted(clone: Clone, said: Code) -> None:
+    assert clone.findings(said) == []
+
+
+def test_every_allowed_role_is_given_to_somebody(deployment: Instance) -> None:
+    given = {str(each.properties["properties"]) for each in deployment.resources() if "roleAssignments" in each.type}
+    assert [role for role in roles.allowed().roles if not any(role in each for each in given)] == []
+    ours = {each.symbol: each.name for each in deployment.resources() if "roleDefinitions" in each.type}
+    assert set(ours) == set(roles.allowed().own)
+    assert [symbol for symbol, name in ours.items() if not any(name in each for each in given)] == []
+
+
+def test_no_role_of_our_own_deletes_anything_or_is_wider_than_it_says() -> None:
+    rights = [right for own in roles.allowed().own.values() for right in (*own.actions, *own.data_actions)]
+    assert [right for right in rights if "*" in right or "delete" in right.lower() or "tags" in right] == []
+    assert all(right.endswith("/read") for own in roles.allowed().own.values() for right in own.actions)
+
+
+def test_every_other_id_on_that_list_is_in_the_bicep() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "infra").rglob("*.bicep"))
+    assert [guid for guid in roles.allowed().others if guid not in text] == []
+
+
+def test_every_allowed_container_is_declared_and_not_one_of_the_codes(deployment: Instance, said: Code) -> None:
+    declared = {names.last(each) for each in deployment.resources() if each.type.endswith("/containers")}
+    assert set(names.more_containers()) == declared - set(said.containers)
+
+
+def test_every_allowed_setting_is_set_and_nobody_else_reads_it(deployment: Instance, said: Code) -> None:
+    found = settings.app_settings(list(deployment.resources()))
+    fields = {name for setting in said.settings for name in setting.names}
+    assert found is not None
+    assert [name for name in settings.lists().platform if name not in found.values or name in fields] == []
+    assert [name for name in settings.lists().without if name not in fields] == []
+
+
+def _allowed_roles() -> list[roles.Allowed]:
+    found = roles.allowed()
+    return [*found.roles.values(), *found.own.values(), *found.others.values()]
+
+
+def test_everything_on_a_list_says_why() -> None:
+    reasons = [
+        *(each.why for each in _allowed_roles()),
+        *names.more_containers().values(),
+        *settings.lists().platform.values(),
+        *settings.lists().without.values(),
+    ]
+    assert [reason for reason in reasons if len(reason.split()) < 5] == []
+
+
+def test_what_was_not_made_by_azmcp_says_so() -> None:
+    sources = {file: file.read_text(encoding="utf-8") for file in shapes.FOLDER.glob("*.json")}
+    by_hand = {file.name for file in sources if file.name.endswith("-by-hand.json")}
+    assert {file.name for file, text in sources.items() if '"source": "by hand' in text} == by_hand
+
+
+def test_every_parameter_that_azd_fills_is_there(deployment: Instance) -> None:
+    given = parameters.arguments(deployment.template, ROOT / gate.PARAMETERS)
+    assert set(given) <= {each.name for each in deployment.template.of("parameter")}
+
+
+def test_the_command_prints_a_line_for_each_finding(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    clone.append("infra/main.bicep", "\nvar nobodyUsesThis = 1\n")
+    status = main([str(clone.folder), "--no-policies"])
+    printed = capsys.readouterr()
+    lines = (clone.folder / "infra/main.bicep").read_text(encoding="utf-8").count("\n")
+    assert status == 2
+    assert printed.out == (
+        f"infra/main.bicep:{lines}: symbols: nobody uses the variable `nobodyUsesThis`; take it away, or use it\n"
+    )
+    assert "Not run" in printed.err
+
+
+def test_the_command_takes_the_infra_folder_too(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(clone.folder / "infra"), "--no-policies"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_without_bicep_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--no-policies"]) == 2
+    assert "infra/main.bicep:1: syntax: the file is missing" in capsys.readouterr().out
