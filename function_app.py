@@ -6,10 +6,14 @@ Each line registers one file of `functions/`; the rules are in `shared/domain/`,
 import azure.functions as func
 
 from functions import (
+    canary,
     classify_account,
+    copy_tables,
+    doctor,
     notify_customer,
     operations,
     provision_account,
+    rebuild,
     receive_export,
     reconcile,
     release_accounts,
@@ -30,4 +34,8 @@ app.register_functions(classify_account.blueprint)  # create, link or review
 app.register_functions(provision_account.blueprint)  # the one change in the directory
 app.register_functions(notify_customer.blueprint)  # the one message to the customer
 app.register_functions(reconcile.blueprint)  # the walk: what is lost, what is done, the reports
+app.register_functions(copy_tables.blueprint)  # a copy of the tables every night: Table Storage has no restore
 app.register_functions(operations.blueprint)  # status, poison, resume: for people
+app.register_functions(canary.blueprint)  # a test customer goes the whole way before anybody else does
+app.register_functions(doctor.blueprint)  # every prerequisite, and how to mend what is missing
+app.register_functions(rebuild.blueprint)  # makes the tables again after they were emptied

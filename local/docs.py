@@ -145,7 +145,8 @@ def _transitions() -> Iterator[str]:
 def _reasons() -> Iterator[str]:
     for title, codes in sections(reasons, "REASONS"):
         known = [(code, REASONS[code]) for code in codes]
-        rows = [(f"`{code}`", reason.sentence, reason.remedy) for code, reason in known]
+        # The anchor stands beside the code, so that runbook and people can point at one reason.
+        rows = [(f"`{code}`", f'<a id="{code}"></a>{reason.sentence}', reason.remedy) for code, reason in known]
         yield f"## {title.capitalize()}\n\n" + _table(("code", "means", "what to do"), rows)
 
 

@@ -67,12 +67,25 @@ class Queue(BaseModel):
     poison: int
 
 
+class Lost(BaseModel):
+    """A council whose tables were emptied."""
+
+    authority: str
+    council: str
+    tables: list[str]
+    sentence: str
+    next: str
+
+
 class Status(BaseModel):
     """Everything at one moment; migrations newest first."""
 
     at: datetime
     migrations: list[Migration]
     queues: list[Queue]
+    lost: list[Lost] = []
+    copied_at: datetime | None = None
+    """When the newest whole copy of the tables was finished."""
 
 
 class Stuck(BaseModel):

@@ -32,20 +32,24 @@ commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="""Watch migrations, and bring back what is stuck.
+    help="""Watch migrations, bring back what is stuck, and see what is missing.
 
 It asks the app at --url (or OPS_URL, or http://127.0.0.1:7071) and holds
 no key. Where the app wants a sign-in, put your own access token into the
 environment variable OPS_TOKEN.
 
 Examples:
+  ops doctor --for assess
   ops status --watch
   ops poison list
   ops poison replay --cause directory_unreachable
   ops resume 2026-03-02-portal-d7e3
+  ops canary --authority south-norfolk --address canary@example.org
+  ops rebuild --dry-run
 
-Exit status: 0 done, 1 it did not work; of `ops status` also 2: something
-is stuck, paused or refused.""",
+Exit status: 0 done, 1 it did not work, 2 there are findings: something is
+stuck, paused or refused (`status`), missing or too much (`doctor`), or
+failed (`canary`).""",
 )
 poison_commands = typer.Typer(no_args_is_help=True, help="What is stuck: list it, replay it, or leave it.")
 commands.add_typer(poison_commands, name="poison")
@@ -130,7 +134,7 @@ def _line(migration: Migration) -> str:
     return " · ".join(filter(None, show.progress_cells(migration)))
 
 
-def _patiently(ask: Callable[[], Answer[Status]], every: float) -> Answer[Status]:
+def _patiently[T: BaseModel](ask: Callable[[], Answer[T]], every: float) -> Answer[T]:
     """An app that does not answer for a moment is starting again."""
     for _ in range(PATIENCE - 1):
         try:
@@ -300,3 +304,8 @@ def _out() -> Console:
 def complain(sentence: str) -> None:
     """Say on standard error what went wrong."""
     Console(stderr=True, highlight=False).print(Text(sentence, style="red"), soft_wrap=True)
+
+
+import ops.canary  # noqa: E402 - it registers its command, and needs what stands above
+import ops.doctor  # noqa: E402 - the same
+import ops.rebuild  # noqa: E402, F401 - the same

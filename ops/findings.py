@@ -11,8 +11,9 @@ FORGOTTEN: Final = timedelta(days=7)
 
 
 def findings(status: Status) -> list[str]:
-    """Everything that is stuck, paused or refused and not made up for since."""
-    found = [sentence for migration in status.migrations for sentence in _of(migration, status)]
+    """Everything that is lost, stuck, paused, or refused and not made up for since."""
+    found = [f"{lost.council}: tables of the app were emptied. {lost.next}" for lost in status.lost]
+    found += [sentence for migration in status.migrations for sentence in _of(migration, status)]
     poison = sum(queue.poison for queue in status.queues)
     if poison:
         found.append(f"{number(poison, 'message')} in the poison queues: `ops poison list`.")

@@ -15,21 +15,35 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ops.answers import Cause, Migration, Poison, Queue, Resumed, Settled, Status, Stuck
+from ops.answers import Cause, Lost, Migration, Poison, Queue, Resumed, Settled, Status, Stuck
 from ops.findings import findings, needs_a_look
 from ops.words import OUTCOMES, PHASES, QUEUES, STATES, duration, moment, number
 
 
 def overview(status: Status) -> RenderableType:
     """Everything: the verdict, each council's newest upload and what needs a look in full, the others in a line."""
-    if not status.migrations:
-        parts: list[RenderableType] = [Text("Nothing was uploaded yet: put a file into exports/<council>/.")]
-        return Group(*parts, *_queues(status.queues), _verdict(findings(status)))
+    parts: list[RenderableType] = [_lost(each) for each in status.lost]
+    if not status.migrations and not status.lost:
+        parts.append(Text("Nothing was uploaded yet: put a file into exports/<council>/."))
     full, earlier = _split(status)
-    parts = [Padding(migration(each, status.at), (0, 0, 1, 0)) for each in full]
+    parts += [Padding(migration(each, status.at), (0, 0, 1, 0)) for each in full]
     if earlier:
         parts.append(Padding(_earlier(earlier), (0, 0, 1, 0)))
-    return Group(*parts, *_queues(status.queues), _verdict(findings(status)))
+    return Group(*parts, *_queues(status.queues), *_copied(status), _verdict(findings(status)))
+
+
+def _lost(found: Lost) -> RenderableType:
+    body = Text(f"{found.sentence}\n", style="bold")
+    body.append(f"What to do: {found.next}", style="not bold cyan")
+    title = Text(f"TABLES LOST: {found.council} ({', '.join(found.tables) or 'all are back'})")
+    return Panel(body, title=title, title_align="left", border_style="bold red", box=box.HEAVY)
+
+
+def _copied(status: Status) -> list[RenderableType]:
+    if status.copied_at is None:
+        return []
+    age = duration(max(int((status.at - status.copied_at).total_seconds()), 0))
+    return [Text(f"The tables were copied {age} ago.", style="dim")]
 
 
 def _split(status: Status) -> tuple[list[Migration], list[Migration]]:

@@ -91,10 +91,12 @@ class DirectoryRefused(MigrationError):
 
     `code` is Graph's error code, `conflict` whether it speaks of a holder of the same value, `names` the
     attributes of ours which the answer mentions, `setting` whether it mentions one that is the same for everybody.
+    `target` is the property that the answer names: told to people, and nothing is decided by it.
     """
 
-    def __init__(self, code: str, *, conflict: bool, attribute: bool, setting: bool) -> None:
+    def __init__(self, code: str, *, conflict: bool, attribute: bool, setting: bool, target: str = "") -> None:
         super().__init__(code)
+        self.target = target
         self.code = code
         self.conflict = conflict
         self.attribute = attribute

@@ -9,12 +9,15 @@ from shared.domain.account import Account, AccountId, Authority, MigrationId
 from shared.domain.gate import Step
 from shared.errors import BadMessage
 
+TRACEPARENT = r"^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?$"
 EXPORTS_SUBJECT = f"/blobServices/default/containers/{names.EXPORTS}/blobs/"
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     v: Literal[1] = 1
+    traceparent: str = Field(default="", pattern=TRACEPARENT, exclude_if=lambda context: not context)
+    """W3C trace context, so that what the message begins is in the trace of what sent it. Empty where nobody traces."""
 
 
 class ReceiveExport(_Message):
@@ -48,7 +51,13 @@ _any: TypeAdapter[Message] = TypeAdapter(ReceiveExport | StageRows | AccountMess
 
 def for_step(step: Step, account: Account) -> AccountMessage:
     """The message of an account's current release."""
-    return AccountMessage(kind=step.value, authority=account.authority, account=account.id, release=account.release)
+    return AccountMessage(
+        kind=step.value,
+        authority=account.authority,
+        account=account.id,
+        release=account.release,
+        traceparent=account.trace or "",
+    )
 
 
 def decode(body: bytes) -> Message:

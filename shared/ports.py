@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.domain.canary import Canary
+from shared.domain.copies import Record
 from shared.domain.lifecycle import State
 from shared.domain.matching import DirectoryUser
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace, Quota
 from shared.domain.profile import Profile
 from shared.domain.pseudonyms import Pseudonyms
+from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
 from shared.messages import Message
@@ -52,11 +55,41 @@ class Exports(Protocol):
 class Reports(Protocol):
     """The container in which people read what happened."""
 
+    async def read(self, path: str) -> bytes | None:
+        """A report as it stands, None where there is none."""
+        ...
+
+    def all(self, prefix: str) -> AsyncIterator[str]:
+        """The paths of all reports that begin so."""
+        ...
+
     async def put(self, path: str, body: bytes, content_type: str) -> None: ...
 
     async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:
         """Write a large report block by block and publish it at once: readers see the old or the new one, whole."""
         ...
+
+
+class Backups(Protocol):
+    """The container of the nightly copies: what is written once is never written again, nor taken away by the app."""
+
+    async def add(self, path: str, body: bytes) -> bool:
+        """Write a file; False (and nothing written) when it is there already."""
+        ...
+
+    async def read(self, path: str) -> bytes | None: ...
+
+    def all(self, prefix: str) -> AsyncIterator[str]:
+        """The paths of all files that begin so, in their order; none where there is no such container."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """How what a copy says enters the new tables."""
+
+    account: Callable[[Account], tuple[Account, Change | None]]
+    migration: Callable[[Migration], Migration]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +191,60 @@ class Ledger(Protocol):
         """Uploads of councils that have no profile."""
         ...
 
+    async def anchors(self, authority: Authority) -> Anchors:
+        """In which tables this authority's anchor is left, by which it is seen that a table was emptied."""
+        ...
+
+    async def anchor(self, authority: Authority) -> None:
+        """Leave an anchor in every table where there is none."""
+        ...
+
+    async def begin_rebuild(self, authority: Authority, rebuild: Rebuild) -> Rebuild:
+        """Note that a rebuild is under way; returns the one that is noted, which may be somebody else's."""
+        ...
+
+    async def move_rebuild(self, authority: Authority, before: Rebuild, after: Rebuild) -> None:
+        """Note how far it is, unless somebody else noted something else meanwhile."""
+        ...
+
+    async def end_rebuild(self, authority: Authority) -> None:
+        """The tables are made again: leave the anchors, and only then forget the note."""
+        ...
+
+    def partitions(self, authority: Authority) -> list[tuple[str, str]]:
+        """(table, partition) of all that a copy holds of an authority: accounts first, migrations last."""
+        ...
+
+    def records(self, table: str, partition: str) -> AsyncIterator[Record]:
+        """The records of a partition, without what a copy that nobody can change must not hold."""
+        ...
+
+    async def put_back(self, records: Sequence[Record], mending: Mending) -> int:
+        """Insert records of one partition where nothing is; returns how many. What is there is newer and stays."""
+        ...
+
+    async def recall_first_message(self, authority: Authority, at: datetime) -> None:
+        """Note again when the first message went out, whatever this process remembers of lost tables."""
+        ...
+
+    async def key_fingerprint(self) -> str | None:
+        """Of the key with which the accounts are made; None before the first. It never changes."""
+        ...
+
+    async def note_key(self, fingerprint: str) -> str:
+        """Note it where none is noted, whatever this process remembers of lost tables; returns the one that counts."""
+        ...
+
+    async def canary(self, authority: Authority) -> Stored[Canary] | None: ...
+
+    async def save_canary(self, before: Stored[Canary] | None, canary: Canary) -> Stored[Canary]:
+        """Save an authority's canary.
+
+        Raises:
+            StaleWrite: somebody else changed it first; nothing was written.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PoisonMessage:
@@ -175,6 +262,10 @@ class Outbox(Protocol):
 
     async def depth(self, queue: str) -> int:
         """About how many messages are in a queue, invisible ones included."""
+        ...
+
+    async def oldest(self, queue: str) -> datetime | None:
+        """When the oldest of the messages at the front that could be taken now came in. Looks, and hides nothing."""
         ...
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
@@ -226,6 +317,14 @@ class Directory(Protocol):
         """Users without any mark of this authority, and all users."""
         ...
 
+    async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
+        """Take this authority's attributes off a test user and rename it; False when there is no such user."""
+        ...
+
+    async def delete(self, user: DirectoryId) -> bool:
+        """Delete a test user; False when the app may not, as it should be. A user who is not there is deleted."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -260,6 +359,7 @@ class Ports:
     clock: Clock
     exports: Exports
     reports: Reports
+    backups: Backups
     ledger: Ledger
     outbox: Outbox
     directory: Directory
@@ -272,3 +372,5 @@ class Ports:
     """Issuer of the directory's local identities."""
     jitter: Callable[[], float]
     """Between 0 and 1; spreads what would otherwise come back at once."""
+    certificate_ends: datetime | None = None
+    """When the certificate ends with which we sign in to the directory; None where there is none."""

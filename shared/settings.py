@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from shared.errors import BadSetting
 APP_ID: Final = r"^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}$"
 NOTIFY_KEY_LENGTH: Final = 73
 """The service id and the secret at the end of a GOV.UK Notify key, with the hyphen between."""
+VAULT_REFERENCE: Final = "@Microsoft.KeyVault("
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 ROOT: Final = Path(__file__).resolve().parent.parent
 _SAYS: Final = {
@@ -177,16 +178,27 @@ def check_notify_keys(settings: Settings, authorities: Iterable[Authority]) -> N
             raise BadSetting(f"NOTIFY_API_KEY for {authority} is malformed: it should be {_KEY}")
 
 
-def read_settings() -> Settings:
-    """The settings of this process.
+def read_settings(**instead: object) -> Settings:
+    """The settings of this process; those named in `instead` go before the environment's.
 
     Raises:
         BadSetting: one is missing or malformed; one line that names it and says what it should be.
     """
+    _refuse_unresolved(os.environ)
     try:
-        return Settings()  # type: ignore[call-arg]  # pydantic-settings fills it from the environment
+        return Settings(**instead)  # type: ignore[arg-type]  # pydantic-settings fills it from the environment
     except ValidationError as error:
         raise BadSetting(_sentence(error)) from None
+
+
+def _refuse_unresolved(environment: Mapping[str, str]) -> None:
+    """A reference that the platform could not resolve reaches the app as its own text, and may look like a key."""
+    for name, value in environment.items():
+        if value.startswith(VAULT_REFERENCE):
+            raise BadSetting(
+                f"{name} is malformed: it should be a secret from the vault, and the platform could not read it there; "
+                "look whether the secret exists and the app's identity may read it"
+            )
 
 
 def _sentence(error: ValidationError) -> str:

@@ -4,20 +4,28 @@ import asyncio
 import logging
 import os
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from shared.adapters.storage import check_storage
+from shared.adapters.storage_address import check_storage
 from shared.domain.account import Authority
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.pseudonyms import Pseudonyms
 from shared.ports import Clock, Directory, Notifier, Ports
 from shared.settings import Settings, certificate_bytes, check_notify_keys, read_settings
+from shared.telemetry.setup import configure
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+
+    from shared.doctor.directory_inspector import DirectoryInspector
+    from shared.doctor.examine import Inspectors
+    from shared.doctor.facts import SettingFacts
+    from shared.doctor.message_inspector import MessageInspector
 
 _ports: WeakKeyDictionary[asyncio.AbstractEventLoop, Ports] = WeakKeyDictionary()
 
@@ -52,6 +60,7 @@ def check() -> None:
     telling = [authority for authority, profile in profiles().items() if profile.messages.templates]
     check_notify_keys(settings(), telling)
     quieten()
+    configure()
 
 
 def quieten() -> None:
@@ -71,6 +80,7 @@ def ports() -> Ports:
 def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
     # Imported here, so that the app is indexed without waiting for any client library.
     from shared.adapters.azure_tables import AzureTables  # noqa: PLC0415
+    from shared.adapters.blob_backups import BlobBackups  # noqa: PLC0415
     from shared.adapters.blob_exports import BlobExports  # noqa: PLC0415
     from shared.adapters.blob_reports import BlobReports  # noqa: PLC0415
     from shared.adapters.queue_outbox import QueueOutbox  # noqa: PLC0415
@@ -83,6 +93,7 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         clock=clock,
         exports=BlobExports(storage.blobs),
         reports=BlobReports(storage.blobs),
+        backups=BlobBackups(storage.blobs),
         ledger=TableLedger(AzureTables(storage.tables)),
         outbox=QueueOutbox(storage.queues),
         directory=directory(chosen, known, clock),
@@ -92,7 +103,15 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         quota=chosen.quota,
         tenant=chosen.directory_tenant,
         jitter=random.random,
+        certificate_ends=_certificate_ends(chosen),
     )
+
+
+def _certificate_ends(chosen: Settings) -> datetime | None:
+    from shared.doctor.certificate import validity  # noqa: PLC0415
+
+    secret = chosen.directory_client_certificate
+    return validity(certificate_bytes(secret)).ends if secret is not None else None
 
 
 def directory(chosen: Settings, known: dict[Authority, Profile], clock: Clock) -> Directory:
@@ -126,3 +145,47 @@ def notifier(chosen: Settings, clock: Clock) -> Notifier | None:
     from shared.adapters.govuk_notify_notifier import GovukNotifyNotifier  # noqa: PLC0415
 
     return GovukNotifyNotifier(chosen.notify_url, chosen.notify_key, clock)
+
+
+@asynccontextmanager
+async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
+    """Who looks at what for the doctor, by the app's own credentials; nobody where a setting for it is wrong."""
+    from shared.adapters.azure_tables import AzureTables  # noqa: PLC0415
+    from shared.adapters.storage import connect  # noqa: PLC0415
+    from shared.adapters.table_ledger import TableLedger  # noqa: PLC0415
+    from shared.doctor.examine import Inspectors  # noqa: PLC0415
+    from shared.doctor.storage_inspector import StorageInspector  # noqa: PLC0415
+
+    clock, chosen = SystemClock(), facts.settings
+    directory = _directory_inspector(chosen, clock) if chosen else None
+    messages = _message_inspector(chosen, clock) if chosen else None
+    if not facts.storage:
+        yield Inspectors(clock, directory, messages)
+        return
+    storage = connect()
+    ledger = TableLedger(AzureTables(storage.tables))
+    try:
+        yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
+    finally:
+        await storage.close()
+
+
+def _directory_inspector(chosen: Settings, clock: Clock) -> "DirectoryInspector":
+    from shared.doctor.directory_inspector import DirectoryInspector  # noqa: PLC0415
+
+    credential = None if chosen.on_loopback else partial(_directory_credential, chosen)
+    return DirectoryInspector(chosen.directory_graph_url, credential, clock)
+
+
+def _message_inspector(chosen: Settings, clock: Clock) -> "MessageInspector | None":
+    if chosen.notify_provider == "none":
+        return None
+    from shared.doctor.message_inspector import MessageInspector  # noqa: PLC0415
+
+    return MessageInspector(chosen.notify_url, chosen.notify_key, notify_setting, clock)
+
+
+def notify_setting(authority: Authority) -> str:
+    """The setting that holds the council's key: its own, else the common one, else its own that should be."""
+    own = f"NOTIFY_API_KEY_{authority.upper().replace('-', '_')}"
+    return "NOTIFY_API_KEY" if not os.environ.get(own) and os.environ.get("NOTIFY_API_KEY") else own

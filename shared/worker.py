@@ -12,13 +12,10 @@
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-
-from opentelemetry import trace
 
 from shared import names
 from shared.domain.account import Account, Change, apply
@@ -40,12 +37,14 @@ from shared.errors import (
 )
 from shared.messages import AccountMessage, StageRows, decode, decode_upload
 from shared.ports import Ports, Stored
+from shared.steps.pause import pause
 from shared.steps.receive_export import receive_export, record_failure
 from shared.steps.release_accounts import back_to_waiting, throttle
 from shared.steps.stage_rows import stage_rows
+from shared.telemetry import metrics, spans
+from shared.telemetry.progress import reached
 
 log: Final = logging.getLogger(__name__)
-tracer: Final = trace.get_tracer("migration")
 
 type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
 
@@ -62,6 +61,7 @@ CAUSES: Final = {
     "directory_throttled": "directory_unreachable",
     "message_service_unreachable": "message_service_unreachable",
     "message_in_doubt": "message_service_unreachable",
+    "tables_lost": "tables_lost",
 }
 """What it is called when the cause of a postponement lasted 24 hours."""
 
@@ -76,15 +76,16 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
     message = decode(body)
     if not isinstance(message, AccountMessage):
         raise BadMessage("a message of another queue")
-    try:
-        with _span(message.kind, account=message.account, release=message.release, attempt=attempt):
+    with spans.attempt(message, attempt):
+        try:
             await step(ports, message)
-    except SETTLED as error:
-        await _settle(ports, message, error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-        last = attempt >= names.MAX_DEQUEUE_COUNT
-        await _noted(_change(ports, message, lambda account: _failed_attempt(ports, account, last=last)))
-        raise unexpected(error) from None
+        except SETTLED as error:
+            await _settle(ports, message, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+            spans.failed("unexpected_error")
+            last = attempt >= names.MAX_DEQUEUE_COUNT
+            await _noted(_change(ports, message, lambda account: _failed_attempt(ports, account, last=last)))
+            raise unexpected(error) from None
 
 
 async def _noted(noting: Awaitable[None]) -> None:
@@ -105,13 +106,14 @@ def _failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Acco
 async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
     """Receive an upload."""
     message = decode_upload(body)
-    try:
-        with _span(message.kind, attempt=attempt):
+    with spans.attempt(message, attempt):
+        try:
             await receive_export(ports, message)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-        if attempt >= names.MAX_DEQUEUE_COUNT:
-            await _noted(record_failure(ports, message))
-        raise unexpected(error) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+            spans.failed("unexpected_error")
+            if attempt >= names.MAX_DEQUEUE_COUNT:
+                await _noted(record_failure(ports, message))
+            raise unexpected(error) from None
 
 
 async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
@@ -119,28 +121,25 @@ async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
     message = decode(body)
     if not isinstance(message, StageRows):
         raise BadMessage("a message of another queue")
-    try:
-        with _span(message.kind, migration=message.migration, piece=message.piece, attempt=attempt):
+    with spans.attempt(message, attempt):
+        try:
             await stage_rows(ports, message)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-        if attempt >= names.MAX_DEQUEUE_COUNT:
-            await _noted(_staging_failed(ports, message))
-        raise unexpected(error) from None
-
-
-@contextmanager
-def _span(name: str, **ids: str | int) -> Iterator[None]:
-    """A trace span with ids only; an exception is not recorded in it, because its message may be personal."""
-    with tracer.start_as_current_span(name, attributes=ids, record_exception=False, set_status_on_exception=False):
-        yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+            spans.failed("unexpected_error")
+            if attempt >= names.MAX_DEQUEUE_COUNT:
+                await _noted(_staging_failed(ports, message))
+            raise unexpected(error) from None
 
 
 async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) -> None:
     """Run a timer's step; what fails is told without its message, and the next occurrence tries again."""
+    timer = getattr(step, "__name__", "timer")
     try:
         await step(ports)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+        metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.FAILED)
         raise unexpected(error) from None
+    metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
 
 
 def unexpected(error: BaseException) -> Unexpected:
@@ -167,6 +166,8 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
             log.info("somebody else was faster", extra=note)
         case TryLater():
             log.info("postponed", extra=note)
+            spans.failed(error.cause)
+            metrics.add(metrics.POSTPONED, authority=message.authority, step=message.kind, reason=error.cause)
             if isinstance(error, Throttled) and message.kind == names.PROVISION_ACCOUNT:
                 await throttle(ports, error.after or delay(0, 1))
             await _change(ports, message, lambda account: _postponed(ports, account, error))
@@ -178,8 +179,10 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
             await _change(ports, message, lambda account: _ended(ports, account, Event.HOLD, error.reason))
         case Cannot():
             log.warning("stuck", extra=note)
+            spans.failed(error.reason)
             await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, error.reason))
         case Stop():
+            spans.failed(error.reason)
             await _stopped(ports, message, error)
 
 
@@ -189,7 +192,7 @@ async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     if stored is not None and stored.record.stops >= STOPS:
         await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, stop.reason))
         return
-    await pause(ports, message, stop)
+    await _pause(ports, message, stop)
 
     def wait(account: Account) -> tuple[Account, Change | None]:
         now = ports.clock.now()
@@ -200,19 +203,11 @@ async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     await _change(ports, message, wait)
 
 
-async def pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
-    """Pause the account's migration with the one reason; a migration that is paused keeps its first."""
+async def _pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+    """Pause the account's migration with the one reason."""
     stored = await ports.ledger.account(message.authority, message.account)
-    if stored is None:
-        return
-
-    def paused(migration: Migration) -> Migration:
-        if migration.paused:
-            return migration
-        return replace(migration, paused_at=ports.clock.now(), pause_reason=stop.reason, pause_detail=stop.detail[:200])
-
-    migration = await ports.ledger.change_migration(message.authority, stored.record.migration, paused)
-    log.error("migration paused", extra={"migration": migration.id, "reason": migration.pause_reason})
+    if stored is not None:
+        await pause(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
 
 
 async def _change(
@@ -230,6 +225,7 @@ async def _change(
             await ports.ledger.save(stored, *changed)
         except StaleWrite:
             continue
+        reached(*changed)
         return
 
 

@@ -93,8 +93,13 @@ def invalid_value(name: str) -> GraphError:
 
 
 def required(name: str) -> GraphError:
+    """Refuse a create of a user that lacks a property."""
+    return required_of(name, "User")
+
+
+def required_of(name: str, kind: str) -> GraphError:
     """Refuse a create that lacks a property (details code unverified)."""
-    message = f"A value is required for property '{name}' of resource 'User'."
+    message = f"A value is required for property '{name}' of resource '{kind}'."
     return bad_request(message, Detail("PropertyRequired", name))
 
 

@@ -285,6 +285,18 @@ def check(node: Node, rules: Rules, *, advanced: bool) -> None:
             _check_plain(path, "in", advanced=advanced)
 
 
+def check_extensions(node: Node, rules: Rules) -> None:
+    """Raise the 400 for an extension that nobody defined, or a value of another type (unverified: a switch)."""
+    types = rules.extension_types()
+    for part in _leaves(node) if rules.unknown_extension_filter_refused else ():
+        path = part.path if isinstance(part, Compare | OneOf) else ("",)
+        value = part.value if isinstance(part, Compare) else None
+        if is_extension(path[0]) and path[0] not in types:
+            raise _no_property(path[0])
+        if is_extension(path[0]) and isinstance(value, bool) != (types[path[0]] == "Boolean") and value is not None:
+            raise _unsupported_clause(path)
+
+
 def _need_advanced(operator: str, *, advanced: bool) -> None:
     if not advanced:
         raise unsupported_query(ADVANCED.format(operator))
@@ -351,11 +363,12 @@ def _property(path: tuple[str, ...]) -> Property:
     if is_extension(path[0]):
         return EXTENSION
     if path[0] not in PROPERTIES:
-        name = path[0]
-        raise malformed(
-            f"Invalid filter clause: Could not find a property named '{name}' on type 'microsoft.graph.user'."
-        )
+        raise _no_property(path[0])
     return PROPERTIES[path[0]]
+
+
+def _no_property(name: str) -> GraphError:
+    return malformed(f"Invalid filter clause: Could not find a property named '{name}' on type 'microsoft.graph.user'.")
 
 
 def _unsupported_clause(path: tuple[str, ...]) -> GraphError:

@@ -17,6 +17,10 @@ DELETE: Final = ALL | {"User.DeleteRestore.All"}
 ENABLE: Final = frozenset({"User.EnableDisableAccount.All"})
 MAIL: Final = frozenset({"User-Mail.ReadWrite.All"})
 PHONE: Final = frozenset({"User-Phone.ReadWrite.All"})
+GROUPS: Final = frozenset({"Group.Create", "Group.ReadWrite.All", "Directory.ReadWrite.All"})
+APPLICATIONS: Final = frozenset({"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"})
+DIRECTORY_READ: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
+ORGANIZATION_READ: Final = DIRECTORY_READ | {"Organization.Read.All", "Organization.ReadWrite.All"}
 SENSITIVE: Final = {
     "accountEnabled": ENABLE,
     "otherMails": MAIL,
@@ -36,8 +40,28 @@ def _need_administrator(rules: Rules) -> None:
 
 
 def need_read(rules: Rules) -> None:
-    """Read users, the recycle bin and the organization."""
+    """Read users and the recycle bin."""
     _need(rules, READ)
+
+
+def need_organization(rules: Rules) -> None:
+    """Read the organization, and how full it is: https://learn.microsoft.com/graph/api/organization-get."""
+    _need(rules, ORGANIZATION_READ)
+
+
+def need_extensions_list(rules: Rules) -> None:
+    """List the extension properties of all applications."""
+    _need(rules, DIRECTORY_READ if rules.extensions_list_needs_directory_read else READ)
+
+
+def need_groups(rules: Rules) -> None:
+    """Create a group."""
+    _need(rules, GROUPS)
+
+
+def need_applications(rules: Rules) -> None:
+    """Register an application."""
+    _need(rules, APPLICATIONS)
 
 
 def need_create(rules: Rules) -> None:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from local.directory.calls import Call, Reply
 from local.directory.errors import GraphError, malformed, not_found, unsupported_query
-from local.directory.filters import Properties, check, equality, matches, parse
-from local.directory.permissions import need_read
+from local.directory.filters import Properties, check, check_extensions, equality, matches, parse
+from local.directory.permissions import need_extensions_list, need_organization, need_read
 from local.directory.properties import DEFAULT_SET, PROPERTIES, Kind, is_extension
 from local.directory.state import Directory
 
@@ -71,7 +71,7 @@ def refuse_delta(_directory: Directory, _call: Call) -> Reply:
 
 def get_organization(directory: Directory, call: Call) -> Reply:
     """``GET /beta/organization``: what is left of the object quota. v1.0 does not know the property."""
-    need_read(directory.rules)
+    need_organization(directory.rules)
     if not call.beta and "directorySizeQuota" in call.select:
         raise _unknown_selected("directorySizeQuota", "microsoft.graph.organization")
     tenant: dict[str, Any] = {"id": TENANT_ID}
@@ -85,7 +85,7 @@ def get_organization(directory: Directory, call: Call) -> Reply:
 
 def get_available_extensions(directory: Directory, call: Call) -> Reply:
     """``POST /directoryObjects/getAvailableExtensionProperties``: all registered, ready or not."""
-    need_read(directory.rules)
+    need_extensions_list(directory.rules)
     value = [
         {
             "@odata.type": "#microsoft.graph.extensionProperty",
@@ -141,6 +141,7 @@ def _found(directory: Directory, call: Call) -> Iterator[tuple[int, Properties]]
     node = parse(text)
     advanced = call.advanced and directory.rules.advanced_queries_accepted
     check(node, directory.rules, advanced=advanced)
+    check_extensions(node, directory.rules)
     wanted = equality(node)
     entries = None
     if wanted:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from local.directory import reading, writing
+from local.directory import others, reading, writing
 from local.directory.calls import Call, Reply
 from local.directory.errors import method_refused, no_segment
 from local.directory.state import Directory
@@ -18,12 +18,19 @@ DELTA: Final[Handlers] = {"GET": reading.refuse_delta}
 DELETED_USERS: Final[Handlers] = {"GET": reading.get_deleted_many}
 DELETED_USER: Final[Handlers] = {"GET": reading.get_deleted_one, "DELETE": writing.purge}
 RESTORE: Final[Handlers] = {"POST": writing.restore}
+OTHERS: Final[Mapping[tuple[str, ...], Handler]] = {
+    ("POST", "groups"): others.create_group,
+    ("POST", "applications"): others.create_application,
+}
+"""Of groups and applications nothing else is known here."""
 EXTENSIONS: Final[Handlers] = {"POST": reading.get_available_extensions}
 ORGANIZATION: Final[Handlers] = {"GET": reading.get_organization}
 
 
 def handler(call: Call) -> Handler:
     """What answers the call; raises Graph's 400 for an unknown address and 405 for a wrong method."""
+    if (call.method, *call.segments) in OTHERS:
+        return OTHERS[call.method, *call.segments]
     handlers = _handlers(call.segments)
     if call.method not in handlers:
         raise method_refused()

@@ -57,11 +57,19 @@ class Rules:
         0.0, "Disorder: a new extension is refused for this long after it was registered (minutes in life)."
     )
     extension_max_length: int = _switch(256, "Unverified: one page says 256 characters, another 250.")
+    extensions_list_needs_directory_read: bool = _switch(
+        default=False,
+        why="Documented: the list of extension properties needs Directory.Read.All; off, who reads users sees it.",
+    )
+    unknown_extension_filter_refused: bool = _switch(
+        default=False,
+        why="Unverified: whether a filter by an extension that nobody defined is refused, or finds nobody.",
+    )
 
     # Who is asking
     permissions: tuple[str, ...] = _switch(
-        ("User.ReadWrite.All", "User.ManageIdentities.All"),
-        "Application permissions the caller has been granted.",
+        ("User.Read.All", "Organization.Read.All", "User.Create", "User.ReadUpdate.All"),
+        "Application permissions the caller has been granted; at first those of `infra.directory --stage wave`.",
         option="permission",
     )
     roles: tuple[str, ...] = _switch(
@@ -109,8 +117,9 @@ class Rules:
     )
     conflict_status: int = _switch(400, "400 is documented for users, 409 for other resources.")
     soft_deleted_hold_identities: bool = _switch(
-        default=True,
-        why="Unverified: whether a user in the recycle bin still blocks its sign-in names.",
+        default=False,
+        why="Unverified: whether a user in the recycle bin still blocks its sign-in names. The pages disagree; off, "
+        "because the restore page expects re-use. `ops canary` finds it out on a real tenant.",
     )
     federated_case_sensitive: bool = _switch(
         default=True,
@@ -123,10 +132,15 @@ class Rules:
         why="Unverified: whether a customer's own reset moves lastPasswordChangeDateTime.",
     )
     reset_clears_must_reset: bool = _switch(
-        default=False,
-        why="Documented: a reset does not flip an extension flag unless the policy writes it.",
+        default=True,
+        why="Documented: a reset flips an extension flag only where the policy writes it; on, this tenant's does.",
     )
     must_reset_extension: str = _switch("MustResetPassword", "The Boolean extension that says so.")
+
+    # People, of whom the stand-in plays two: a canary's customer and the directory's administrator
+    people_act_after_seconds: float = _switch(
+        1.0, "So long after it is their turn they act, and on canaries alone; 0: they never act."
+    )
 
     # Reading
     advanced_queries_accepted: bool = _switch(
@@ -158,6 +172,9 @@ class Rules:
     )
     direct_lag_seconds: float = _switch(0.0, "Disorder: GET, PATCH and DELETE of a new id answer 404 for this long.")
     latency_ms: int = _switch(0, "Disorder: each answer takes at least this long.")
+    clock_ahead_seconds: float = _switch(
+        0.0, "Disorder: its clock is ahead by so much (behind, below 0): the Date header, and what it stamps."
+    )
 
     # Throttling
     write_limit: int = _switch(3000, "Documented: writes of one application in the window; 0 is no limit.")

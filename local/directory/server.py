@@ -8,6 +8,7 @@ from local.directory.calls import Call, Reply, address
 from local.directory.control import DIRECTORY, add_control
 from local.directory.gate import answer
 from local.directory.page import show
+from local.directory.people import acting
 from local.directory.state import Directory
 
 LONGEST_BODY = 4 * 1024 * 1024  # Graph's own limit for a request
@@ -22,6 +23,7 @@ def build_app(directory: Directory) -> web.Application:
     app.router.add_route("*", r"/{version:v1\.0|beta}/{rest:.*}", graph)
     app.on_shutdown.append(_let_go)
     app.cleanup_ctx.append(_closing)
+    app.cleanup_ctx.append(_people)
     return app
 
 
@@ -35,12 +37,19 @@ async def _closing(app: web.Application) -> AsyncIterator[None]:
     app[DIRECTORY].close()
 
 
+async def _people(app: web.Application) -> AsyncIterator[None]:
+    async with acting(app[DIRECTORY]):
+        yield
+
+
 async def graph(request: web.Request) -> web.StreamResponse:
     """Any request to Graph."""
     reply = await answer(request.app[DIRECTORY], await _call(request))
     if reply.status == 0 and request.transport:
         request.transport.abort()
-    return _response(reply)
+    response = _response(reply)
+    response.headers["Date"] = request.app[DIRECTORY].date()
+    return response
 
 
 async def _call(request: web.Request) -> Call:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,14 @@ class Directory:
 
     def stamp(self) -> str:
         """Now, as Graph writes it."""
-        return datetime.fromtimestamp(self.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._told().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def date(self) -> str:
+        """Now, as the Date header says it."""
+        return format_datetime(self._told(), usegmt=True)
+
+    def _told(self) -> datetime:
+        return datetime.fromtimestamp(self.now() + self.rules.clock_ahead_seconds, UTC)
 
     def close(self) -> None:
         """Let hanging requests and the file go."""

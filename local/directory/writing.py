@@ -182,8 +182,13 @@ def delete(directory: Directory, call: Call) -> Reply:
     """``DELETE /users/{id}``: 204; the user goes to the recycle bin."""
     need_delete(directory.rules)
     entry = _living(directory, call.segments[1])
-    directory.put(replace(entry, properties={**entry.properties, "deletedDateTime": directory.stamp()}))
+    to_bin(directory, entry)
     return Reply(204, target=entry.id)
+
+
+def to_bin(directory: Directory, entry: Entry) -> None:
+    """A deleted user lies in the recycle bin."""
+    directory.put(replace(entry, properties={**entry.properties, "deletedDateTime": directory.stamp()}))
 
 
 def restore(directory: Directory, call: Call) -> Reply:

@@ -36,8 +36,11 @@ def write_spans_to(path: Path) -> None:
 
 
 def _as_json(span: ReadableSpan) -> dict[str, object]:
+    context = span.get_span_context()
     return {
         "name": span.name,
+        "trace": f"{context.trace_id:032x}" if context else "",
+        "parent": f"{span.parent.span_id:016x}" if span.parent else "",
         "attributes": dict(span.attributes or {}),
         "events": [{"name": event.name, "attributes": dict(event.attributes or {})} for event in span.events],
         "status": {"code": span.status.status_code.name, "description": span.status.description},

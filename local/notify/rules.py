@@ -22,6 +22,7 @@ class Rules(BaseModel):
     sending_after_ms: int = Field(default=300, ge=0)
     completed_after_ms: int = Field(default=1000, ge=0)
     retention_days: int = Field(default=7, ge=3, le=90)
+    clock_ahead_seconds: float = 0
     permanent_failure_domains: tuple[str, ...] = ()
     temporary_failure_domains: tuple[str, ...] = ()
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ def application(notify: Notify) -> web.Application:
     """Notify as a web application."""
     app = web.Application(middlewares=[_journal, _answer_errors, _trouble], client_max_size=_LARGEST_BODY)
     app[NOTIFY] = notify
+    app.on_response_prepare.append(_dated)
     for routes in (api.routes, control.routes, pages.routes):
         app.add_routes(routes)
     return app
@@ -72,6 +74,11 @@ async def serving(notify: Notify, port: int = 0) -> AsyncIterator[str]:
     finally:
         await runner.cleanup()
         notify.outbox.close()
+
+
+async def _dated(request: web.Request, response: web.StreamResponse) -> None:
+    """The Date header, by the clock that this Notify has."""
+    response.headers["Date"] = formatdate(request.app[NOTIFY].told_time(), usegmt=True)
 
 
 @web.middleware

@@ -31,6 +31,10 @@ class Notify:
     _buckets: dict[tuple[str, str], TokenBucket] = field(default_factory=dict)
     _sent_on: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
+    def told_time(self) -> float:
+        """The time by its own clock, which a rule may set ahead: of the Date header, and for judging tokens."""
+        return self.clock() + self.rules.clock_ahead_seconds
+
     def change_rules(self, rules: Rules) -> None:
         """Take these rules from now on, also after a restart; a new rate starts with a full bucket."""
         if rules.rate_limit != self.rules.rate_limit:

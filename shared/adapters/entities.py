@@ -11,8 +11,10 @@ from pydantic import TypeAdapter
 
 from shared.adapters.store import Value, Values
 from shared.domain.account import Account, Change
+from shared.domain.canary import Canary
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace
+from shared.domain.rebuild import Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary, Tally
 
@@ -63,6 +65,7 @@ CHANGE: Final = Mapper(Change)
 MIGRATION: Final = Mapper(Migration, layout=dict)
 ROW: Final = Mapper(Row, person=dict)
 PACE: Final = Mapper(Pace)
+REBUILD: Final = Mapper(Rebuild)
 
 
 def summary_values(summary: ShardSummary) -> Values:
@@ -94,6 +97,42 @@ def summary_record(values: Values) -> ShardSummary:
         fingerprint=str(values["fingerprint"]),
         plan=str(values["plan"]),
     )
+
+
+def without_reference(columns: Values) -> Values:
+    """An account's columns without the customer reference that an undo would put back: a copy must not keep it."""
+    before = {key: value for key, value in json.loads(str(columns.get("before", "{}"))).items() if key == "account"}
+    kept = {name: value for name, value in columns.items() if name != "before"}
+    return {**kept, "before": _column(before)} if before else kept
+
+
+def without_file_name(columns: Values) -> Values:
+    """A migration's columns without what somebody typed: a file may be named after a customer."""
+    return {name: value for name, value in columns.items() if name not in {"blob", "detail"}}
+
+
+def nameless_migration(columns: Values) -> Migration:
+    """The migration of such columns."""
+    return MIGRATION.record({"blob": "", **columns})
+
+
+_CANARY: Final = TypeAdapter(Canary)
+
+
+def canary_values(canary: Canary) -> Values:
+    """The columns of a canary: what people look for in the portal, and all of it as JSON."""
+    return {
+        "run": canary.run,
+        "step": canary.step.value,
+        "verdict": canary.verdict,
+        "passed_at": moment(canary.passed_at) if canary.passed_at else "",
+        "record": _CANARY.dump_json(canary).decode(),
+    }
+
+
+def canary_record(values: Values) -> Canary:
+    """The canary of an entity's columns."""
+    return _CANARY.validate_json(str(values["record"]))
 
 
 def _tally(tally: Tally) -> str:

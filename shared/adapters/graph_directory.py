@@ -6,6 +6,7 @@ own retries, log lines and spans are off: retries would hide throttling, and spa
 
 import asyncio
 import json
+import re
 import secrets
 import string
 from collections.abc import AsyncIterator, Awaitable, Mapping
@@ -24,6 +25,7 @@ from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, MigrationError, Stop, Throttled, TryLater
 from shared.ports import Clock, NewUser
+from shared.telemetry import metrics
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -145,6 +147,32 @@ class GraphDirectory:
             without += not any(user.additional_data.get(name) for name in ours)
         return without, everybody
 
+    async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
+        """Take this authority's attributes off and rename; null is how Graph removes an extension attribute."""
+        from msgraph.generated.models.user import User  # noqa: PLC0415
+
+        names = self._attributes
+        nothing = {names.mark(profile.authority): None, names.customer_ref(profile.authority): None}
+        try:
+            await self._write(
+                self._client.users.by_user_id(user).patch(User(display_name=display_name, additional_data=nothing))
+            )
+        except _NoSuchUser:
+            return False
+        return True
+
+    async def delete(self, user: DirectoryId) -> bool:
+        """Delete; False when the app may not."""
+        try:
+            await self._write(self._client.users.by_user_id(user).delete())
+        except _NoSuchUser:
+            return True
+        except Stop as stop:
+            if stop.reason != "permission_missing":
+                raise
+            return False
+        return True
+
     def _select(self) -> list[str]:
         plain = ["id", "displayName", "givenName", "surname", "identities", "otherMails", "accountEnabled"]
         return [*plain, "createdDateTime", "lastPasswordChangeDateTime", *self._attributes.all]
@@ -241,7 +269,7 @@ class GraphDirectory:
         trouble: MigrationError
         try:
             async with asyncio.timeout(DEADLINE):
-                return await request
+                answer = await request
         except APIError as error:
             trouble = self._meaning(error)
         except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -253,6 +281,10 @@ class GraphDirectory:
         except AzureError:
             # Nothing but the token is fetched by Azure's libraries: the directory was not asked.
             trouble = TryLater("directory_unreachable")
+        else:
+            metrics.add(metrics.DIRECTORY_REQUESTS, result=metrics.Result.OK)
+            return answer
+        metrics.add(metrics.DIRECTORY_REQUESTS, result=_result(trouble))
         raise trouble
 
     def _wait_while_throttled(self, request: Awaitable[object]) -> None:
@@ -285,6 +317,7 @@ class GraphDirectory:
             # Only whether it names what we named; its wording may change.
             attribute=any(name.lower() in told.lower() for name in self._attributes.all) and "InvalidValue" not in told,
             setting=any(word in told for word in ("passwordProfile", "forceChangePassword", "Issuer", "issuer")),
+            target=_target(error, told),
         )
 
 
@@ -296,6 +329,19 @@ class _Lost(MigrationError):
     """No answer, or none that can be read."""
 
 
+def _result(trouble: MigrationError) -> metrics.Result:
+    """What a request that went wrong counts as."""
+    match trouble:
+        case _NoSuchUser():
+            return metrics.Result.OK
+        case Throttled():
+            return metrics.Result.THROTTLED
+        case _Lost() | TryLater():
+            return metrics.Result.LOST
+        case _:
+            return metrics.Result.REFUSED
+
+
 def _told(error: APIError) -> tuple[str, str]:
     """Graph's error code, and all that the answer says, to look for names of ours in it."""
     main = getattr(error, "error", None)
@@ -303,6 +349,15 @@ def _told(error: APIError) -> tuple[str, str]:
         return f"HTTP {error.response_status_code}", ""
     details = [f"{d.code} {d.target} {d.message}" for d in main.details or []]
     return str(main.code or ""), " ".join([str(main.code), str(main.message), str(main.target), *details])
+
+
+def _target(error: APIError, told: str) -> str:
+    """The property that an answer names; only what can be the name of one, so never anything personal."""
+    main = getattr(error, "error", None)
+    named = [detail.target for detail in main.details or []] + [main.target] if main else []
+    named += re.findall(r"property '?([A-Za-z_]+)", told)
+    named += [name for name in ("forceChangePasswordNextSignIn", "passwordProfile", "issuer") if name in told]
+    return next((name for name in named if name and re.fullmatch(r"[A-Za-z_.]{1,60}", name)), "")
 
 
 def _retry_after(error: APIError) -> timedelta | None:

@@ -79,6 +79,10 @@ class MemoryTables:
                 rows[write.row_key] = (dict(write.values), etag)
         return etags
 
+    def empty(self, table: str) -> None:
+        """What must never happen: a table loses all that is in it."""
+        self._tables = {place: rows for place, rows in self._tables.items() if place[0] != table}
+
     def everything(self) -> list[tuple[str, str, str, Values]]:
         """(table, partition, row key, columns) of every entity, for tests that look for what must not be there."""
         return [
@@ -159,6 +163,40 @@ class MemoryReports:
         body = b"".join([part for block in blocks async for part in block])
         await self.put(path, body, content_type)
 
+    async def read(self, path: str) -> bytes | None:
+        """A report."""
+        return self.files.get(path)
+
+    async def all(self, prefix: str) -> AsyncIterator[str]:
+        """Their paths."""
+        for path in sorted(self.files):
+            if path.startswith(prefix):
+                yield path
+
+
+@dataclass
+class MemoryBackups:
+    """The nightly copies: path -> bytes."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    async def add(self, path: str, body: bytes) -> bool:
+        """Write a file once."""
+        if path in self.files:
+            return False
+        self.files[path] = body
+        return True
+
+    async def read(self, path: str) -> bytes | None:
+        """A file."""
+        return self.files.get(path)
+
+    async def all(self, prefix: str) -> AsyncIterator[str]:
+        """Their paths."""
+        for path in sorted(self.files):
+            if path.startswith(prefix):
+                yield path
+
 
 @dataclass
 class Queued:
@@ -168,6 +206,8 @@ class Queued:
     body: bytes
     visible_at: datetime
     dequeued: int = 0
+    sent_at: datetime | None = None
+    """None: when it could first be taken."""
 
 
 @dataclass
@@ -182,12 +222,19 @@ class MemoryOutbox:
     async def send(self, message: Message, delay: timedelta = timedelta(0)) -> None:
         """Send to the queue of its kind."""
         body = message.model_dump_json().encode()
-        self.queues[message.kind].append(Queued(f"q{self._ids()}", body, self.clock.now() + delay))
+        now = self.clock.now()
+        self.queues[message.kind].append(Queued(f"q{self._ids()}", body, now + delay, sent_at=now))
 
     async def depth(self, queue: str) -> int:
         """Messages in a queue."""
         name = queue.removesuffix("-poison")
         return len(self.poison[name] if queue != name else self.queues[name])
+
+    async def oldest(self, queue: str) -> datetime | None:
+        """The oldest that could be taken."""
+        name = queue.removesuffix("-poison")
+        found = self.poison[name] if queue != name else self.queues[name]
+        return min((m.sent_at or m.visible_at for m in found if m.visible_at <= self.clock.now()), default=None)
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:  # noqa: ARG002 - all at once
         """What is in poison."""
@@ -224,6 +271,10 @@ class MemoryDirectory:
     """Raised by the next writes, one each, after storing."""
     fail_reads: list[Exception] = field(default_factory=list)
     resets: Mapping[str, bool] = field(default_factory=dict)
+    bin: dict[DirectoryId, DirectoryUser] = field(default_factory=dict)
+    """Users that were deleted."""
+    bin_holds_addresses: bool = False
+    may_delete: bool = False
     _ids: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
     def add(self, user: DirectoryUser) -> DirectoryUser:
@@ -253,8 +304,8 @@ class MemoryDirectory:
         return tuple(
             user
             for user in self._visible()
-            if any(i.assigned_id.lower() == address and i.issuer == self.tenant for i in user.identities)
-            or any(mail.lower() == address for mail in user.other_mails)
+            if any(i.assigned_id.lower() == address.lower() and i.issuer == self.tenant for i in user.identities)
+            or any(mail.lower() == address.lower() for mail in user.other_mails)
         )
 
     async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
@@ -271,8 +322,11 @@ class MemoryDirectory:
         """Create, unless somebody has the address."""
         if self.fail:
             raise self.fail.pop(0)
-        if any(i.assigned_id.lower() == user.address for u in self.users.values() for i in u.identities):
-            raise DirectoryRefused("Request_BadRequest", conflict=True, attribute=False, setting=False)
+        holders = [*self.users.values(), *(self.bin.values() if self.bin_holds_addresses else ())]
+        if any(i.assigned_id.lower() == user.address for holder in holders for i in holder.identities):
+            raise DirectoryRefused(
+                "Request_BadRequest", conflict=True, attribute=False, setting=False, target="proxyAddresses"
+            )
         self.writes += 1
         created = DirectoryUser(
             self._id(),
@@ -308,6 +362,38 @@ class MemoryDirectory:
         if self.fail_after:
             raise self.fail_after.pop(0)
         return True
+
+    async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
+        """Take one authority's attributes off, and rename."""
+        if self.fail:
+            raise self.fail.pop(0)
+        found = self.users.get(user)
+        if found is None:
+            return False
+        self.writes += 1
+        marks = {name: mark for name, mark in found.marks.items() if name != profile.authority}
+        refs = {name: ref for name, ref in found.customer_refs.items() if name != profile.authority}
+        self.users[user] = replace(found, marks=marks, customer_refs=refs, display_name=display_name)
+        if self.fail_after:
+            raise self.fail_after.pop(0)
+        return True
+
+    async def delete(self, user: DirectoryId) -> bool:
+        """To the bin, if the app may."""
+        if self.fail:
+            raise self.fail.pop(0)
+        if not self.may_delete:
+            return False
+        self.writes += 1
+        self.bin_user(user)
+        if self.fail_after:
+            raise self.fail_after.pop(0)
+        return True
+
+    def bin_user(self, user: DirectoryId) -> None:
+        """What an administrator does in the portal."""
+        if user in self.users:
+            self.bin[user] = self.users.pop(user)
 
     async def count_without_mark(self, authority: Authority) -> tuple[int, int]:
         """Users without this authority's mark, and all."""

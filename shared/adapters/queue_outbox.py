@@ -3,7 +3,7 @@
 import base64
 import math
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -47,6 +47,14 @@ class QueueOutbox:
         except ResourceNotFoundError:
             return 0
         return int(properties.approximate_message_count or 0)
+
+    async def oldest(self, queue: str) -> datetime | None:
+        """By a peek at the front, which tells when each came in."""
+        try:
+            seen = await self._queue(queue).peek_messages(max_messages=PEEK_LIMIT)
+        except ResourceNotFoundError:
+            return None
+        return min((message.inserted_on for message in seen if message.inserted_on), default=None)
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
         """What is in poison; it stays there."""

@@ -4,8 +4,12 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 |---|---|---|---|
 | Migrations | `authority\\|m` | migration id | an upload and where it stands |
 | Migrations | `authority\\|s` | `migration\\|shard` | summary of a shard |
+| Migrations | `authority\\|anchor` | `rebuild` | that a rebuild is under way |
+| every table | `authority\\|anchor` | `anchor` | that the table was not emptied since the first upload |
 | Migrations | `authority\\|first` | `message` | when this authority's first message went out |
+| Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
 | Migrations | `directory\\|pace` | `write` | how much of the write quota is given away |
+| Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
 | Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
@@ -16,6 +20,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import batched
 from typing import Final
@@ -26,20 +31,39 @@ from shared.adapters.entities import (
     CHANGE,
     MIGRATION,
     PACE,
+    REBUILD,
     ROW,
+    canary_record,
+    canary_values,
     moment,
+    nameless_migration,
     summary_record,
     summary_values,
+    without_file_name,
+    without_reference,
 )
 from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Values, Verb, Write
-from shared.domain.account import REFUSED, Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.domain.account import (
+    REFUSED,
+    SHARDS,
+    Account,
+    AccountId,
+    AddressKey,
+    Authority,
+    Change,
+    DirectoryId,
+    MigrationId,
+)
+from shared.domain.canary import Canary
+from shared.domain.copies import Record
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace
+from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
 from shared.errors import StaleWrite
-from shared.ports import Stored
+from shared.ports import Mending, Stored
 
 PERSONAL_FREE: Final = (
     "authority",
@@ -51,6 +75,8 @@ PERSONAL_FREE: Final = (
     "reason",
     "duplicate_of",
 )
+_KEY: Final = ("app|key", "fingerprint")
+"""Partition and row key. One for all councils: they share the key."""
 
 
 class TableLedger:
@@ -60,6 +86,8 @@ class TableLedger:
         self._store = store
         self._first_messages: dict[Authority, datetime] = {}
         """Written once and never changed, so what was seen need not be asked again."""
+        self._key: str | None = None
+        """The same."""
 
     # migrations
 
@@ -280,6 +308,34 @@ class TableLedger:
             return False
         return True
 
+    async def key_fingerprint(self) -> str | None:
+        """Asked of every account's step, and so of the table only once."""
+        if self._key is None:
+            entity = await self._store.get(names.MIGRATIONS, *_KEY)
+            self._key = str(entity.values["fingerprint"]) if entity else None
+        return self._key
+
+    async def note_key(self, fingerprint: str) -> str:
+        """Insert, or read what is there."""
+        partition, row_key = _KEY
+        await self._insert_missing(
+            names.MIGRATIONS, partition, [[Write(Verb.INSERT, row_key, {"fingerprint": fingerprint})]]
+        )
+        self._key = None
+        return await self.key_fingerprint() or fingerprint
+
+    async def canary(self, authority: Authority) -> Stored[Canary] | None:
+        """The newest canary of an authority."""
+        entity = await self._store.get(names.MIGRATIONS, f"{authority}|canary", "canary")
+        return Stored(canary_record(entity.values), entity.etag) if entity else None
+
+    async def save_canary(self, before: Stored[Canary] | None, canary: Canary) -> Stored[Canary]:
+        """Save a canary unless somebody else was faster."""
+        verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
+        write = Write(verb, "canary", canary_values(canary), etag)
+        etags = await self._store.write(names.MIGRATIONS, f"{canary.authority}|canary", [write])
+        return Stored(canary, etags[0])
+
     async def first_message_at(self, authority: Authority) -> datetime | None:
         """When this authority's first message went out."""
         if authority not in self._first_messages:
@@ -298,6 +354,90 @@ class TableLedger:
             await self._store.write(names.MIGRATIONS, f"{authority}|first", [write])
         except StaleWrite:
             return
+
+    async def recall_first_message(self, authority: Authority, at: datetime) -> None:
+        """Insert it although this process may have seen one."""
+        await self._insert_missing(
+            names.MIGRATIONS, f"{authority}|first", [[Write(Verb.INSERT, "message", {"at": moment(at)})]]
+        )
+
+    # what is left after a loss, and the way back
+
+    async def anchors(self, authority: Authority) -> Anchors:
+        """Three small reads."""
+        place = f"{authority}|anchor"
+        *found, noted = await asyncio.gather(
+            *(self._store.get(table, place, "anchor") for table in names.TABLES),
+            self._store.get(names.MIGRATIONS, place, "rebuild"),
+        )
+        there = frozenset(table for table, anchor in zip(names.TABLES, found, strict=True) if anchor)
+        return Anchors(there, frozenset(names.TABLES) - there, REBUILD.record(noted.values) if noted else None)
+
+    async def anchor(self, authority: Authority) -> None:
+        """Insert what is missing, in Migrations last: a crash in between does not look like a loss."""
+        for table in (names.ROWS, names.ACCOUNTS, names.MIGRATIONS):
+            await self._insert_missing(table, f"{authority}|anchor", [[Write(Verb.INSERT, "anchor", {"kept": True})]])
+
+    async def begin_rebuild(self, authority: Authority, rebuild: Rebuild) -> Rebuild:
+        """Insert, or read what somebody else inserted."""
+        write = Write(Verb.INSERT, "rebuild", REBUILD.values(rebuild))
+        await self._insert_missing(names.MIGRATIONS, f"{authority}|anchor", [[write]])
+        return (await self.anchors(authority)).rebuild or rebuild
+
+    async def move_rebuild(self, authority: Authority, before: Rebuild, after: Rebuild) -> None:
+        """Replace what is noted, if it is `before`."""
+        place = f"{authority}|anchor"
+        entity = await self._store.get(names.MIGRATIONS, place, "rebuild")
+        if entity is None or REBUILD.record(entity.values) != before:
+            return
+        write = Write(Verb.REPLACE, "rebuild", REBUILD.values(after), entity.etag)
+        with suppress(Conflict):
+            await self._store.write(names.MIGRATIONS, place, [write])
+
+    async def end_rebuild(self, authority: Authority) -> None:
+        """First the anchors: with neither anchor nor note an authority would look new."""
+        await self.anchor(authority)
+        await self._store.write(names.MIGRATIONS, f"{authority}|anchor", [Write(Verb.DELETE, "rebuild")])
+
+    def partitions(self, authority: Authority) -> list[tuple[str, str]]:
+        """All but what is counted again (summaries, pace) and what is personal (Rows)."""
+        accounts = [f"{authority}|{part}{shard}" for shard in SHARDS for part in ("", "a|", "i|")]
+        migrations = [f"{authority}|{part}" for part in ("canary", "first", "m")]
+        return [(names.ACCOUNTS, each) for each in accounts] + [(names.MIGRATIONS, each) for each in migrations]
+
+    async def records(self, table: str, partition: str) -> AsyncIterator[Record]:
+        """In the order of their keys: accounts before their histories."""
+        async for entity in self._store.query(table, partition, Query()):
+            columns = entity.values
+            if table == names.ACCOUNTS and entity.row_key.startswith("account|"):
+                columns = without_reference(columns)
+            if table == names.MIGRATIONS and partition.endswith("|m"):
+                columns = without_file_name(columns)
+            yield Record(table, partition, entity.row_key, columns)
+
+    async def put_back(self, records: Sequence[Record], mending: Mending) -> int:
+        """An account and what the rebuild adds to its history go in together."""
+        by_place: dict[tuple[str, str], list[list[Write]]] = defaultdict(list)
+        for record in records:
+            by_place[record.table, record.partition].append(_put_back(record, mending))
+        count = 0
+        for (table, partition), groups in by_place.items():
+            for batch in batched(groups, TRANSACTION_LIMIT // 2, strict=False):
+                count += await self._insert_missing(table, partition, list(batch))
+        return count
+
+    async def _insert_missing(self, table: str, partition: str, groups: list[list[Write]]) -> int:
+        """Insert the groups whose first record is not there; returns how many."""
+        while groups:
+            writes = {write.row_key: write for group in reversed(groups) for write in group}
+            try:
+                await self._store.write(table, partition, list(writes.values()))
+            except Conflict:
+                there = await asyncio.gather(*(self._store.get(table, partition, g[0].row_key) for g in groups))
+                groups = [group for group, found in zip(groups, there, strict=True) if found is None]
+            else:
+                break
+        return len(groups)
 
     async def _put(self, table: str, by_partition: dict[str, list[Write]]) -> None:
         for partition, writes in by_partition.items():
@@ -327,3 +467,16 @@ def _saving(before: Stored[Account], account: Account, change: Change | None) ->
     if change is not None:
         writes.append(Write(Verb.PUT, _history_key(account), CHANGE.values(change)))
     return writes
+
+
+def _put_back(record: Record, mending: Mending) -> list[Write]:
+    """The writes of one record of a copy; the first of them inserts the record itself."""
+    if record.table == names.ACCOUNTS and record.key.startswith("account|"):
+        stored = _stored_account(Entity(record.key, record.columns, ""))
+        account, change = mending.account(stored.record)
+        history = [Write(Verb.PUT, _history_key(account), CHANGE.values(change))] if change else []
+        return [Write(Verb.INSERT, record.key, _account_values(account)), *history]
+    if record.table == names.MIGRATIONS and record.partition.endswith("|m"):
+        migration = mending.migration(nameless_migration(record.columns))
+        return [Write(Verb.INSERT, record.key, MIGRATION.values(migration))]
+    return [Write(Verb.INSERT, record.key, record.columns)]

@@ -78,6 +78,10 @@ class Account:
     """Newest release that was found in poison without a recorded failure."""
     changes: int = 0
     """Number of history entries so far: the next one's key."""
+    lost_since: datetime | None = None
+    """Tables were lost: from then on it may have been moved or told without a record. None: nothing is in doubt."""
+    trace: str | None = None
+    """W3C context of the trace of this account, from the upload that brought it; None where nobody traced."""
 
     @property
     def shard(self) -> str:
@@ -108,7 +112,16 @@ class Change:
 
 
 PROGRESS: Final = frozenset(
-    {Event.CLASSIFY, Event.PROVISION, Event.TELL, Event.STAGE, Event.REPLAY, Event.REPLAY_MESSAGE}
+    {
+        Event.CLASSIFY,
+        Event.PROVISION,
+        Event.TELL,
+        Event.STAGE,
+        Event.REPLAY,
+        Event.REPLAY_MESSAGE,
+        Event.REBUILD,
+        Event.RECOGNISE,
+    }
 )
 """Events after which trying starts afresh."""
 

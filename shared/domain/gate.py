@@ -49,7 +49,8 @@ def due(account: Account, migration: Migration, profile: Profile, *, messages_on
     at = account.moment or account.not_before
     if migration.paused:
         return Due(None, waits_for=f"paused: {migration.pause_reason}")
-    if migration.superseded_by and account.state in {State.STAGED, State.CLASSIFIED, State.RELEASED}:
+    left_to_newer = migration.superseded_by and account.state in {State.STAGED, State.CLASSIFIED, State.RELEASED}
+    if left_to_newer and not to_be_looked_for(account, migration):
         return Due(None, waits_for=f"superseded by {migration.superseded_by}")
     match account.state:
         case State.STAGED if migration.phase in {Phase.STAGING, Phase.FAILED, Phase.SUPERSEDED}:
@@ -60,12 +61,20 @@ def due(account: Account, migration: Migration, profile: Profile, *, messages_on
             return Due(None, waits_for="the assessment")
         case State.CLASSIFIED if profile.plan.approval != "automatic":
             return Due(None, waits_for="approval")
+        case State.CLASSIFIED | State.RELEASED if migration.waits_for_canary:
+            return Due(None, waits_for="a canary that passed")
         case State.CLASSIFIED | State.RELEASED:
             return Due(Step.PROVISION, at)
         case State.PROVISIONED if messages_on and message_for(account, profile):
             return Due(Step.NOTIFY, at)
         case _:
             return Due(None)
+
+
+def to_be_looked_for(account: Account, migration: Migration) -> bool:
+    """Whether it is to be found out first what was done for the account before the tables were lost."""
+    running = migration.phase in {Phase.CLASSIFYING, Phase.RUNNING}
+    return running and account.state is State.STAGED and account.lost_since is not None
 
 
 def open_for(step: Step, release: int, account: Account, answer: Due, now: datetime) -> bool:

@@ -92,6 +92,10 @@ class Event(StrEnum):
     """A person sends a stuck account back to its message: the directory effect is recorded."""
     DISCARD = "discard"
     """A person leaves a stuck account as it is."""
+    REBUILD = "rebuild"
+    """The tables were lost: what a copy shows on its way begins again, because it may have gone on since."""
+    RECOGNISE = "recognise"
+    """The tables were lost, and our mark in the directory shows that it was created or linked before."""
 
 
 TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
@@ -117,6 +121,11 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.FAILED, Event.REPLAY): State.STAGED,
     (State.FAILED, Event.REPLAY_MESSAGE): State.PROVISIONED,
     (State.FAILED, Event.DISCARD): State.HELD,
+    # the tables were lost and made again
+    (State.STAGED, Event.REBUILD): State.STAGED,
+    (State.CLASSIFIED, Event.REBUILD): State.STAGED,
+    (State.RELEASED, Event.REBUILD): State.STAGED,
+    (State.STAGED, Event.RECOGNISE): State.PROVISIONED,
     # a newer export brings the account again before anything was done for it
     (State.STAGED, Event.STAGE): State.STAGED,
     (State.CLASSIFIED, Event.STAGE): State.STAGED,

@@ -98,6 +98,14 @@ class Migration:
     plan_hash: str = ""
     published: str = ""
     """Fingerprint of what result.csv says."""
+    rebuilt_at: datetime | None = None
+    """When the tables were made again after they had been emptied."""
+    lost_since: datetime | None = None
+    """From then on accounts of it may have been moved or told without a record."""
+    rows_lost: bool = False
+    """Its rows are gone and so is its file: result.csv stays as it is."""
+    waits_for_canary: bool = False
+    """The profile asks for a young canary and there is none, as the walk saw last: nobody is created or linked."""
 
     @property
     def open(self) -> bool:

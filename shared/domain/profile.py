@@ -72,6 +72,8 @@ class DirectoryPart(_Part):
     password_reset: Literal["force-change", "flag"] = "force-change"  # noqa: S105 - the name of a choice
     attributes: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,39}$")] | None = None
     """Prefix of the council's extension attributes; by default its name without hyphens: `SouthNorfolk`."""
+    canary_within_days: Annotated[int, Field(ge=0, le=365)] = 0
+    """Nobody is created or linked unless a canary passed less than so many days ago; 0: not asked for."""
 
 
 class Plan(_Part):

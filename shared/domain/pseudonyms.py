@@ -29,6 +29,10 @@ class Pseudonyms:
         """The account of a source id: "a" and hex digits, so that no tool takes it for a GUID, number or date."""
         return AccountId("a" + self._hmac(authority, source_id)[:ID_DIGITS])
 
+    def canary(self, authority: Authority) -> AccountId:
+        """The account of an authority's test customer: three parts, so that no source id ever gives the same."""
+        return AccountId("a" + self._hmac("canary", authority, "canary")[:ID_DIGITS])
+
     def address(self, authority: Authority, email_key: str) -> AddressKey:
         """The key of an address within its authority; empty for an empty address."""
         return AddressKey(self._hmac("address", authority, email_key)[:ID_DIGITS] if email_key else "")
@@ -36,6 +40,10 @@ class Pseudonyms:
     def facts(self, *facts: str) -> str:
         """A fingerprint of what an export says of a person."""
         return self._hmac("facts", *facts)[:ID_DIGITS]
+
+    def fingerprint(self) -> str:
+        """Tells whether two keys are the same, and nothing of the key: one part, so that no id is ever the same."""
+        return self._hmac("fingerprint")[:ID_DIGITS]
 
     def reference(self, account: AccountId, purpose: str) -> str:
         """The reference of a message: the same for every attempt to send it, and says nothing of the person."""

@@ -81,9 +81,18 @@ REASONS: Final[dict[str, Reason]] = {
     "directory_refused": Reason("The directory refused what we sent for this account.", _REPLAY),
     "directory_unreachable": Reason("The directory did not answer for 24 hours.", _REPLAY),
     "message_service_unreachable": Reason("The message service did not answer for 24 hours.", _REPLAY),
+    "tables_lost": Reason(
+        "Tables of the app were emptied; nothing is done for this council until they are made again.",
+        "Run `ops rebuild`.",
+    ),
     "row_missing": Reason("The row that brought the account is not kept any more.", "Upload a new export."),
     "gave_up": Reason("It could not be done within 24 hours.", _REPLAY),
     # a stop
+    "key_changed": Reason(
+        "PSEUDONYM_KEY is not the key with which the accounts were made, so no account would be found again. "
+        "Nothing was done with it.",
+        "Put the right key back (it is in escrow), restart the app, then `ops resume`.",
+    ),
     "permission_missing": Reason(
         "The directory says that the app lacks a permission.",
         "Grant the app registration what docs/deploy.md lists, with admin consent, then `ops resume`.",

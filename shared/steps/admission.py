@@ -8,9 +8,11 @@ from shared.domain.lifecycle import State
 from shared.domain.migration import Migration
 from shared.domain.profile import Profile
 from shared.domain.rows import Person, Row
-from shared.errors import Cannot
+from shared.errors import Cannot, Stop, TryLater
 from shared.messages import AccountMessage, for_step
 from shared.ports import Ports, Stored
+from shared.steps.key import KEY_CHANGED, key_changed
+from shared.steps.lost import being_made_again
 from shared.steps.release_accounts import back_to_waiting
 
 
@@ -29,7 +31,11 @@ class Admitted:
 
 
 async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
-    """The account of a message, if the gate lets this step act on it now."""
+    """The account of a message, if the gate lets this step act on it now.
+
+    Raises:
+        Stop: its id was made with another PSEUDONYM_KEY, so no message reference of ours means this customer.
+    """
     stored = await ports.ledger.account(message.authority, message.account)
     profile = ports.profiles.get(message.authority)
     if stored is None or profile is None:
@@ -41,6 +47,8 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
     now = ports.clock.now()
     answer = due(account, migration, profile, messages_on=ports.notifier is not None)
     if open_for(step, message.release, account, answer, now):
+        if await key_changed(ports):
+            raise Stop(KEY_CHANGED)
         return Admitted(stored, migration, profile)
     if migration.paused and account.release == message.release and account.moment is not None:
         # Back to waiting, so that it goes on as soon as somebody resumes, without this message.
@@ -61,8 +69,11 @@ async def person_of(ports: Ports, account: Account) -> tuple[Row, Person]:
 
     Raises:
         Cannot: the row is not there any more.
+        TryLater: no row is there any more; they will be made again.
     """
     row = await ports.ledger.row(account)
+    if row is None and await being_made_again(ports, account.authority):
+        raise TryLater("tables_lost")
     if row is None or row.person is None:
         raise Cannot("row_missing")
     return row, row.person

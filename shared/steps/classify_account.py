@@ -11,10 +11,13 @@ from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.matching import Decision, DirectoryUser, Rules, Source, announcement, decide
 from shared.domain.profile import Profile
 from shared.domain.rows import Person
-from shared.errors import SetAside
+from shared.errors import SetAside, TryLater
 from shared.messages import AccountMessage
 from shared.ports import Ports, Stored
 from shared.steps.admission import admit, person_of
+from shared.steps.lost import being_made_again
+from shared.steps.recognise import recognise
+from shared.telemetry.progress import count, reached
 
 TWO_ACCOUNTS: Final = "one_identity_two_accounts"
 CLAIMED_AFTER: Final = timedelta(minutes=1)
@@ -27,14 +30,19 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
     if admitted is None:
         return
     account = admitted.account
+    if await recognise(ports, admitted):
+        return
     _, person = await person_of(ports, account)
     decision = await judge(ports, admitted.profile, account, person)
+    if account.lost_since is not None and decision.reason == "already_marked":
+        raise TryLater("not_visible_yet")  # found by its address, and not by its mark yet
     user = decision.user if decision.outcome is Outcome.LINK else None
     if user is not None:
         await ports.ledger.claim_identity(account.authority, user.id, account.id)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
     classified, change = apply(account, event, ports.clock.now(), decision.reason)
     stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports), change)
+    reached(stored.record, change)
     # Claim, save, then look: of two accounts that match one user, the one that looks last sees both.
     if user is not None and not await alone_at_identity(ports, stored.record, user.id):
         await _set_aside(ports, stored)
@@ -107,8 +115,17 @@ async def _marks(ports: Ports, authority: Authority, found: tuple[DirectoryUser,
             stored = await ports.ledger.account(other, mark) if other != authority else None
             if other == authority or (stored is not None and stored.record.outcome is Outcome.LINK):
                 continue
+            if await _not_known_again(ports, other, stored):
+                raise TryLater("tables_lost")
             (claimed if stored is not None and _claimed(user, stored.record) else unclaimed).add(other)
     return Marks(frozenset(unclaimed), frozenset(claimed))
+
+
+async def _not_known_again(ports: Ports, other: Authority, stored: Stored[Account] | None) -> bool:
+    """Whether the tables were lost, and the other council's record of this user may still come back."""
+    if stored is None:
+        return await being_made_again(ports, other)
+    return stored.record.state is State.STAGED and stored.record.lost_since is not None
 
 
 def _claimed(user: DirectoryUser, record: Account) -> bool:
@@ -136,7 +153,9 @@ async def alone_at_identity(ports: Ports, account: Account, user: DirectoryId) -
 
 async def _set_aside(ports: Ports, stored: Stored[Account]) -> None:
     aside, change = apply(stored.record, Event.SET_ASIDE, ports.clock.now(), TWO_ACCOUNTS)
-    await ports.ledger.save(stored, replace(aside, outcome=Outcome.REVIEW), change)
+    aside = replace(aside, outcome=Outcome.REVIEW)
+    await ports.ledger.save(stored, aside, change)
+    count(aside, change)
 
 
 def _with(account: Account, decision: Decision, ports: Ports) -> Account:
@@ -151,6 +170,7 @@ def _with(account: Account, decision: Decision, ports: Ports) -> Account:
         before=account.before if same else (_before(account, user) if linked and user else {}),
         classified_at=ports.clock.now(),
         not_before=ports.clock.now(),
+        lost_since=None,
     )
 
 

@@ -21,6 +21,7 @@ from shared.messages import AccountMessage, for_step
 from shared.ports import NewUser, Ports
 from shared.steps.admission import Admitted, admit, person_of
 from shared.steps.classify_account import TWO_ACCOUNTS, alone_at_identity, unchanged_since
+from shared.telemetry.progress import reached
 
 
 async def provision_account(ports: Ports, message: AccountMessage) -> None:
@@ -47,6 +48,7 @@ async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
     # A release even where nothing is to be sent now: the message of the old one is void, and nobody waits for a slot.
     provisioned = released(provisioned, now)
     await ports.ledger.save(admitted.stored, provisioned, change)
+    reached(provisioned, change)
     if answer.step is Step.NOTIFY:
         await ports.outbox.send(for_step(Step.NOTIFY, provisioned))
 

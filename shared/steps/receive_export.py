@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from shared.domain.account import REFUSED, Authority
@@ -12,10 +13,13 @@ from shared.domain.reasons import explain
 from shared.errors import Superseded
 from shared.messages import ReceiveExport, StageRows
 from shared.ports import Blob, Ports
+from shared.steps.lost import noted
 from shared.steps.supersede import taken_after
+from shared.telemetry import metrics, spans
 
 SIZE_LIMIT: Final = 1024 * 1024 * 1024
 FOLDERS_TO_COME: Final = ("assess", "exclude")
+LEFT_TO_OTHERS: Final = frozenset({"overwritten", "older_upload", "newer_upload"})
 
 
 async def receive_export(ports: Ports, message: ReceiveExport) -> None:
@@ -28,15 +32,37 @@ async def receive_export(ports: Ports, message: ReceiveExport) -> None:
     if known is not None and not _to_be_received_again(known):
         await _go_on(ports, known)
         return
+    if migration.authority != REFUSED:
+        if await noted(ports, migration.authority) is not None:
+            return  # the sweep sends it again when the tables are made again
+        # Before the report: whoever has one was known to the tables, or they were emptied.
+        await ports.ledger.anchor(migration.authority)
     migration = await _first_pass(ports, migration)
     await _report(ports, migration)
     if known is not None:
         await ports.ledger.change_migration(
             migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
         )
-    else:
-        await ports.ledger.open_migration(migration)
+    elif await ports.ledger.open_migration(migration) and migration.phase is Phase.REFUSED:
+        metrics.add(metrics.UPLOADS_REFUSED, authority=migration.authority, reason=migration.reason)
     await _go_on(ports, migration)
+
+
+async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) -> None:
+    """Open the migration of an upload that was taken before the tables were lost. A newer one is not in its way."""
+    migration = replace(await _look_through(ports, _new(ports, blob)), assessed_at=assessed_at)
+    if migration.phase is not Phase.STAGING:
+        await _report(ports, migration)  # the profile asks for something else now
+    if not await ports.ledger.open_migration(migration):
+        await ports.ledger.change_migration(
+            migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
+        )
+
+
+async def refuse_again(ports: Ports, blob: Blob, reason: str, detail: str) -> None:
+    """Record an upload as it was refused before the tables were lost, whatever its profile says now."""
+    phase = Phase.SUPERSEDED if reason in LEFT_TO_OTHERS else Phase.REFUSED
+    await ports.ledger.open_migration(replace(_new(ports, blob), phase=phase, reason=reason, detail=detail))
 
 
 async def record_failure(ports: Ports, message: ReceiveExport) -> None:
@@ -68,20 +94,33 @@ def _to_be_received_again(known: Migration) -> bool:
 
 
 async def _go_on(ports: Ports, migration: Migration) -> None:
+    spans.note(authority=migration.authority, migration=migration.id, state=migration.phase, reason=migration.reason)
     if migration.phase is Phase.STAGING:
-        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+        await ports.outbox.send(
+            StageRows(
+                authority=migration.authority,
+                migration=migration.id,
+                piece=migration.piece,
+                traceparent=spans.here(),
+            )
+        )
 
 
 async def _first_pass(ports: Ports, migration: Migration) -> Migration:
+    seen = await _look_through(ports, migration)
+    newer = await taken_after(ports, migration) if seen.phase is Phase.STAGING else None
+    if newer is not None:
+        return replace(migration, phase=Phase.SUPERSEDED, reason="older_upload", superseded_by=newer.id)
+    return seen
+
+
+async def _look_through(ports: Ports, migration: Migration) -> Migration:
     try:
         layout = await _layout(ports, migration)
     except RefusedFile as refused:
         return replace(migration, phase=Phase.REFUSED, reason=refused.reason, detail=refused.detail)
     except Superseded:
         return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
-    newer = await taken_after(ports, migration)
-    if newer is not None:
-        return replace(migration, phase=Phase.SUPERSEDED, reason="older_upload", superseded_by=newer.id)
     return replace(migration, layout=layout, offset=layout.start)
 
 

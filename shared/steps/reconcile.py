@@ -7,14 +7,15 @@ goes back to waiting, and the feeder sends it again.
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from shared import names
 from shared.domain.account import SHARDS, Account, Change, apply
-from shared.domain.gate import OVERDUE, Due, due, overdue
+from shared.domain.gate import OVERDUE, Due, due, overdue, to_be_looked_for
 from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
@@ -25,8 +26,12 @@ from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.messages import AccountMessage, StageRows
 from shared.ports import Ports, Stored
 from shared.steps.assess import assess
+from shared.steps.canary import ask_for_canary
+from shared.steps.lost import torn, waits_for_older
+from shared.steps.measure import measure
 from shared.steps.publish_result import publish_result
 from shared.steps.release_accounts import back_to_waiting
+from shared.telemetry import progress
 
 log: Final = logging.getLogger(__name__)
 
@@ -48,9 +53,11 @@ type Migrations = Mapping[str, Migration]
 async def reconcile(ports: Ports) -> None:
     """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
     troubles: list[Exception] = []
-    for work in (_poisoned(ports), *(_walk(ports, profile) for profile in ports.profiles.values())):
+    walks = (partial(_walk, profile=profile) for profile in ports.profiles.values())
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, measure]
+    for work in round_:
         try:
-            await work
+            await work(ports)
         except Exception as trouble:  # noqa: BLE001 - raised below, when the others have had their turn
             troubles.append(trouble)
     if troubles:
@@ -58,7 +65,10 @@ async def reconcile(ports: Ports) -> None:
 
 
 async def _walk(ports: Ports, profile: Profile) -> None:
+    if await torn(ports, profile.authority):
+        return
     migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
+    migrations = await ask_for_canary(ports, profile, migrations)
     for migration in migrations.values():
         await _keep_staging(ports, migration)
     counted = {key: m for key, m in migrations.items() if m.phase in COUNTED and await _time_for_a_visit(ports, m)}
@@ -66,6 +76,8 @@ async def _walk(ports: Ports, profile: Profile) -> None:
         return
     for shard in SHARDS:
         await _visit(ports, profile, migrations, counted, shard)
+    if await torn(ports, profile.authority):
+        return  # what was counted may be what was left
     sums: dict[str, Totals] = {}
     for migration in migrations.values():
         if migration.phase in COUNTED:
@@ -85,7 +97,9 @@ async def _time_for_a_visit(ports: Ports, migration: Migration) -> bool:
 async def _keep_staging(ports: Ports, migration: Migration) -> None:
     """The message of a piece may be lost: send it again when nothing has moved for long."""
     quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
-    if migration.phase is Phase.STAGING and quiet and not migration.paused:
+    if migration.phase is not Phase.STAGING or not quiet or migration.paused:
+        return
+    if not await waits_for_older(ports, migration):
         stalled = await ports.ledger.change_migration(
             migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
         )
@@ -141,7 +155,10 @@ async def _visit(ports: Ports, profile: Profile, migrations: Migrations, counted
             mended.append((stored, *_sent_in_vain(account, now)))
         if account.migration in visits:
             visits[account.migration].count(account, answer)
-    await ports.ledger.save_all(mended)
+    saved = {account.id for account in await ports.ledger.save_all(mended)}
+    for _, account, change in mended:
+        if change is not None and account.id in saved:
+            progress.count(account, change)
     for key, visit in visits.items():
         await _summarise(ports, counted[key], shard, visit, now)
 
@@ -156,7 +173,7 @@ def _sent_in_vain(account: Account, now: datetime) -> tuple[Account, Change | No
 
 def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
     """Not begun, and not in the newer export that has been staged whole."""
-    if account.state not in MOVING or not migration.superseded_by:
+    if account.state not in MOVING or not migration.superseded_by or to_be_looked_for(account, migration):
         return False
     newer = migrations.get(migration.superseded_by)
     while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
@@ -222,7 +239,8 @@ async def _advance(
 def _all_classified(migration: Migration, totals: Totals) -> bool:
     if totals.in_state(State.STAGED):
         return False
-    if totals.rows != migration.rows:
+    # Of what was made again, newer exports may have taken rows over.
+    if totals.rows != migration.rows and migration.rebuilt_at is None:
         log.error("rows and counts differ", extra={"migration": migration.id, "rows": migration.rows})
         return False
     return True
@@ -253,7 +271,7 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, elsewhere: s
         # Somebody replayed an account of a migration that was done.
         await ports.ledger.change_migration(migration.authority, migration.id, _reopened)
         return
-    if migration.published != fingerprint:
+    if migration.published != fingerprint and not migration.rows_lost:
         await publish_result(ports, migration)
 
     def rest(current: Migration) -> Migration:
@@ -314,3 +332,5 @@ async def _lost(ports: Ports, message: AccountMessage) -> None:
         await ports.ledger.save(stored, *changed)
     except StaleWrite:
         return
+    if changed[1] is not None:
+        progress.count(changed[0], changed[1])

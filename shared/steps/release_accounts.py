@@ -18,6 +18,9 @@ from shared.domain.pace import Pace, blocked, take
 from shared.domain.profile import Profile
 from shared.messages import for_step
 from shared.ports import Ports, Stored
+from shared.steps.key import KEY_CHANGED, key_changed
+from shared.steps.lost import torn
+from shared.steps.pause import pause
 
 HORIZON: Final = timedelta(seconds=30)
 AHEAD: Final = 1000
@@ -32,10 +35,15 @@ async def release_accounts(ports: Ports) -> int:
     moving = [
         (profile, migration)
         for profile in ports.profiles.values()
+        if not await torn(ports, profile.authority)
         async for migration in ports.ledger.migrations(profile.authority)
         if migration.phase in {Phase.CLASSIFYING, Phase.RUNNING} and not migration.paused
     ]
     if not moving:
+        return 0
+    if await key_changed(ports):
+        for _, migration in moving:
+            await pause(ports, migration.authority, migration.id, KEY_CHANGED)
         return 0
     room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(moving) for step in Step}
     count = 0
@@ -48,13 +56,14 @@ async def release_accounts(ports: Ports) -> int:
 
 def _states(ports: Ports, profile: Profile, migration: Migration) -> list[State]:
     """The states in which the gate may have something for accounts of this migration."""
+    made_again = [State.STAGED] if migration.rebuilt_at is not None else []
     if migration.phase is Phase.CLASSIFYING:
-        return [] if migration.superseded_by else [State.STAGED]
+        return made_again if migration.superseded_by else [State.STAGED]
     states = [State.PROVISIONED] if ports.notifier is not None else []
     if migration.superseded_by:
-        return states
-    approved = profile.plan.approval == "automatic"
-    return [*states, *([State.CLASSIFIED] if approved else []), State.STAGED]
+        return states + made_again
+    may_move = profile.plan.approval == "automatic" and not migration.waits_for_canary
+    return [*states, *([State.CLASSIFIED] if may_move else []), State.STAGED]
 
 
 async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]:

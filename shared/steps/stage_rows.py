@@ -17,11 +17,16 @@ from shared.domain.export_file import RecordReader
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.migration import PIECE_ROWS, Layout, Migration, Phase
 from shared.domain.profile import Profile
+from shared.domain.rebuild import beyond
 from shared.domain.rows import Person, Rejected, Row, judge
 from shared.errors import StaleWrite, Superseded
 from shared.messages import StageRows
 from shared.ports import Ports, Stored
-from shared.steps.supersede import leave_to_nobody, supersede_older
+from shared.steps.key import KEY_CHANGED, key_fits
+from shared.steps.lost import torn, waits_for_older
+from shared.steps.pause import pause
+from shared.steps.supersede import leave_to_nobody, newer, supersede_older
+from shared.telemetry import spans
 
 AT_ONCE: Final = 16
 DISCARDED: Final = "discarded"
@@ -44,11 +49,18 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
     profile = ports.profiles.get(message.authority)
     if migration is None or profile is None or migration.phase is not Phase.STAGING or migration.layout is None:
         return
+    if await torn(ports, migration.authority):
+        return
+    if not await key_fits(ports):
+        await pause(ports, migration.authority, migration.id, KEY_CHANGED)
+        return
     if message.piece == migration.piece:
         if message.piece == 0:
+            if await waits_for_older(ports, migration):
+                return  # the walk sends it again
             await supersede_older(ports, migration)
         try:
-            piece = await _read(ports, profile, migration, migration.layout)
+            piece = await read_piece(ports, profile, migration, migration.layout)
         except Superseded:
             await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
             await leave_to_nobody(ports, migration)
@@ -59,10 +71,17 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
             return  # a newer export is at work, or this piece was staged by another delivery
         migration = await _check_point(ports, migration, piece)
     if migration.phase is Phase.STAGING:
-        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+        await ports.outbox.send(
+            StageRows(
+                authority=migration.authority,
+                migration=migration.id,
+                piece=migration.piece,
+                traceparent=message.traceparent or spans.here(),
+            )
+        )
 
 
-async def _read(ports: Ports, profile: Profile, migration: Migration, layout: Layout) -> Piece:
+async def read_piece(ports: Ports, profile: Profile, migration: Migration, layout: Layout) -> Piece:
     """Judge record after record; only verdicts are kept, so that no row, however long, fills the memory."""
     reader = RecordReader(layout.separator, layout.encoding, migration.offset)
     verdicts: list[Person | Rejected] = []
@@ -106,11 +125,14 @@ async def _stage(ports: Ports, migration: Migration, piece: Piece) -> None:
         if row.account is not None:
             first.setdefault(row.account, row)
         rows.append(row)
-    accounts = {row.account: _account(ports, row, row.person) for row in first.values() if row.account and row.person}
-    await ports.ledger.put_addresses(
-        migration.authority, [(a.address_key, a.id) for a in accounts.values() if a.address_key]
-    )
-    met = await _stage_accounts(ports, list(accounts.values()), first)
+    stories = spans.Stories(migration, ports.clock.now)
+    accounts = [
+        stories.begin(_account(ports, migration, row, row.person))
+        for row in first.values()
+        if row.account and row.person
+    ]
+    await ports.ledger.put_addresses(migration.authority, [(a.address_key, a.id) for a in accounts if a.address_key])
+    met = await _stage_accounts(ports, accounts, first, stories)
     await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
 
 
@@ -135,7 +157,7 @@ def _duplicate(row: Row, of: int) -> Row:
     return replace(row, outcome=Outcome.DUPLICATE, reason="", duplicate_of=of, person=None)
 
 
-def _account(ports: Ports, row: Row, person: Person) -> Account:
+def _account(ports: Ports, migration: Migration, row: Row, person: Person) -> Account:
     now = ports.clock.now()
     key = email_key(person.email)
     return Account(
@@ -148,10 +170,14 @@ def _account(ports: Ports, row: Row, person: Person) -> Account:
         not_before=now,
         digest=ports.pseudonyms.facts(key or person.email, person.given_name, person.surname),
         address_key=ports.pseudonyms.address(row.authority, key),
+        release=beyond(migration.rebuilt_at) if migration.rebuilt_at else 0,
+        lost_since=migration.lost_since,
     )
 
 
-async def _stage_accounts(ports: Ports, accounts: list[Account], first: dict[AccountId, Row]) -> dict[AccountId, Row]:
+async def _stage_accounts(
+    ports: Ports, accounts: list[Account], first: dict[AccountId, Row], stories: spans.Stories
+) -> dict[AccountId, Row]:
     """Insert what is new; returns the rows of accounts that were there before, as these settle them."""
     by_shard: dict[str, list[tuple[Account, Change]]] = defaultdict(list)
     for account in accounts:
@@ -159,16 +185,18 @@ async def _stage_accounts(ports: Ports, accounts: list[Account], first: dict[Acc
         by_shard[account.shard].append((account, change))
     new = {account.id: account for account in accounts}
     existing = [found for batch in by_shard.values() for found in await ports.ledger.insert_accounts(batch)]
+    for inserted in new.keys() - set(existing):
+        stories.kept(new[inserted])
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def meet(account: AccountId) -> tuple[AccountId, Row]:
         async with gate:
-            return account, await _meet(ports, new[account], first[account])
+            return account, await _meet(ports, new[account], first[account], stories)
 
     return dict(await asyncio.gather(*(meet(account) for account in existing)))
 
 
-async def _meet(ports: Ports, new: Account, row: Row) -> Row:
+async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
     """An account that an earlier row staged meets this row."""
     while True:
         stored = await ports.ledger.account(new.authority, new.id)
@@ -181,6 +209,8 @@ async def _meet(ports: Ports, new: Account, row: Row) -> Row:
         known = stored.record
         if known.migration == new.migration:
             return row if known.row == row.number else _duplicate(row, known.row)
+        if own.rebuilt_at is not None and await _left_to_newer(ports, own, known, new):
+            return row
         if known.state is State.HELD and known.reason == DISCARDED:
             # A person left it as it is; only a person takes that back.
             return replace(row, outcome=Outcome.REVIEW, reason=DISCARDED)
@@ -190,7 +220,18 @@ async def _meet(ports: Ports, new: Account, row: Row) -> Row:
             await _take_over(ports, stored, new)
         except StaleWrite:
             continue
+        stories.kept(new)
         return row
+
+
+async def _left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
+    """Whether a newer export took the account over before the tables were lost: then this row's part is over."""
+    theirs = await ports.ledger.migration(known.authority, known.migration)
+    if theirs is None or not newer(theirs, own):
+        return False
+    if known.address_key != new.address_key and new.address_key:
+        await ports.ledger.drop_address(new.authority, new.address_key, new.id)
+    return True
 
 
 async def _met_again(ports: Ports, stored: Stored[Account], row: Row, *, changed: bool) -> Row:
@@ -218,7 +259,9 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
         not_before=new.not_before + (IN_FLIGHT if known.state is State.RELEASED else timedelta(0)),
         digest=new.digest,
         address_key=new.address_key,
-        release=known.release + 1,
+        release=max(known.release + 1, new.release),
+        lost_since=new.lost_since or known.lost_since,
+        trace=new.trace,
     )
     # First the address: a crash in between is made up when this piece is staged again.
     if known.address_key and known.address_key != new.address_key:

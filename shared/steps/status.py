@@ -11,6 +11,8 @@ from shared.domain.profile import Profile
 from shared.domain.reasons import explain
 from shared.domain.summary import Totals, total
 from shared.ports import Ports
+from shared.steps.copy_tables import newest_copy
+from shared.steps.lost import loss
 
 
 class Cause(BaseModel):
@@ -65,12 +67,25 @@ class QueueStatus(BaseModel):
     poison: int
 
 
+class LostTables(BaseModel):
+    """A council whose tables were emptied: nothing is done for it until they are made again."""
+
+    authority: str
+    council: str
+    tables: list[str]
+    sentence: str
+    next: str
+
+
 class Status(BaseModel):
     """Everything at one moment."""
 
     at: datetime
     migrations: list[MigrationStatus]
     queues: list[QueueStatus]
+    lost: list[LostTables]
+    copied_at: datetime | None
+    """When the newest whole copy of the tables was finished; None where there is none yet."""
 
 
 async def status(ports: Ports) -> Status:
@@ -89,9 +104,31 @@ async def status(ports: Ports) -> Status:
         )
         for queue in names.QUEUES
     ]
+    copy = await newest_copy(ports)
     return Status(
-        at=ports.clock.now(), migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True), queues=queues
+        at=ports.clock.now(),
+        migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True),
+        queues=queues,
+        lost=[lost for profile in ports.profiles.values() for lost in await _lost(ports, profile)],
+        copied_at=copy.finished_at if copy else None,
     )
+
+
+async def _lost(ports: Ports, profile: Profile) -> list[LostTables]:
+    lost = await loss(ports, profile.authority)
+    if lost is None:
+        return []
+    why = explain("tables_lost")
+    under_way = "A rebuild was begun and has not come to its end. " if lost.rebuild else ""
+    return [
+        LostTables(
+            authority=profile.authority,
+            council=profile.name,
+            tables=sorted(lost.tables),
+            sentence=why.sentence,
+            next=under_way + why.remedy,
+        )
+    ]
 
 
 async def _migration(ports: Ports, profile: Profile | None, migration: Migration) -> MigrationStatus:
@@ -151,6 +188,12 @@ def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
         return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
     if profile is not None and profile.plan.approval != "automatic" and totals.in_state(State.CLASSIFIED):
         return f"Waits for approval, which is not built yet: see plan.approval in {profile.authority}.toml."
+    if profile is not None and migration.waits_for_canary and totals.in_state(State.CLASSIFIED, State.RELEASED):
+        days = profile.directory.canary_within_days
+        return (
+            f"Waits for a canary: none passed within {days} days, which {profile.authority}.toml asks for. "
+            f"Run `ops canary --authority {profile.authority} --address` with a mailbox that you can read."
+        )
     stuck = sum(totals.failures().values())
     if stuck:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."

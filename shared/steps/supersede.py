@@ -12,12 +12,12 @@ TAKEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.RUNNING, Phase
 
 async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
     """The newest export of this council that was taken and is newer than this one."""
-    newer = [
+    found = [
         other
         async for other in ports.ledger.migrations(migration.authority)
-        if _newer(other, migration) and other.phase in TAKEN and other.layout is not None
+        if newer(other, migration) and other.phase in TAKEN and other.layout is not None
     ]
-    return max(newer, key=_age, default=None)
+    return max(found, key=age, default=None)
 
 
 async def supersede_older(ports: Ports, migration: Migration) -> None:
@@ -26,21 +26,23 @@ async def supersede_older(ports: Ports, migration: Migration) -> None:
     Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts.
     """
     async for other in ports.ledger.migrations(migration.authority):
-        if _newer(migration, other) and (other.open or other.phase is Phase.SUPERSEDED):
+        if newer(migration, other) and (other.open or other.phase is Phase.SUPERSEDED):
             await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
 
 
-def _newer(other: Migration, than: Migration) -> bool:
-    return other.id != than.id and _age(other) > _age(than)
+def newer(other: Migration, than: Migration) -> bool:
+    """Whether `other` was uploaded after `than`."""
+    return other.id != than.id and age(other) > age(than)
 
 
-def _age(migration: Migration) -> tuple[datetime, datetime, str]:
+def age(migration: Migration) -> tuple[datetime, datetime, str]:
+    """What exports of one council are ordered by, oldest first."""
     # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
     return migration.uploaded_at, migration.received_at, migration.id
 
 
-def _left_to(older: Migration, newer: Migration) -> Migration:
-    older = replace(older, superseded_by=newer.id)
+def _left_to(older: Migration, to: Migration) -> Migration:
+    older = replace(older, superseded_by=to.id)
     if older.phase is Phase.RUNNING:
         return older
     older = replace(older, paused_at=None, pause_reason="", pause_detail="")

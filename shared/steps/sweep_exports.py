@@ -7,23 +7,30 @@ from shared.domain.account import REFUSED, Authority
 from shared.domain.migration import migration_id
 from shared.messages import ReceiveExport
 from shared.ports import Blob, Ports
+from shared.steps.lost import noted
 
 PATIENCE: Final = timedelta(seconds=30)
 """So long the event has to arrive by itself."""
 
 
 async def sweep_exports(ports: Ports) -> int:
-    """Send a message for every upload that has no migration; returns how many."""
+    """Send a message for every upload that has no migration, and tell of lost tables; returns how many."""
+    lost = {authority for authority in ports.profiles if await noted(ports, authority) is not None}
     sent = 0
     async for blob in ports.exports.all():
-        if blob.uploaded + PATIENCE < ports.clock.now() and not await _known(ports, blob):
+        authority = _authority(ports, blob)
+        waiting = blob.uploaded + PATIENCE < ports.clock.now() and authority not in lost
+        if waiting and not await _known(ports, authority, blob):
             await ports.outbox.send(ReceiveExport(blob=blob.name))
             sent += 1
     return sent
 
 
-async def _known(ports: Ports, blob: Blob) -> bool:
+def _authority(ports: Ports, blob: Blob) -> Authority:
     folder = blob.name.split("/", 1)[0] if "/" in blob.name else ""
-    authority = Authority(folder) if folder in ports.profiles else REFUSED
+    return Authority(folder) if folder in ports.profiles else REFUSED
+
+
+async def _known(ports: Ports, authority: Authority, blob: Blob) -> bool:
     migration = migration_id(blob.name, blob.etag, blob.uploaded)
     return await ports.ledger.migration(authority, migration) is not None

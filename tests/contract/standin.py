@@ -157,5 +157,6 @@ READS: dict[str, Callable[[Directory], Awaitable[object]]] = {
 WRITES: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "create": lambda directory: directory.create(SOUTH_NORFOLK, ADA),
     "link": lambda directory: directory.link(SOUTH_NORFOLK, NOBODY, account_id(1), "REF1"),
+    "retire": lambda directory: directory.retire(SOUTH_NORFOLK, NOBODY, "To be deleted"),
 }
 REQUESTS = READS | WRITES

@@ -115,7 +115,15 @@ async def test_what_the_plan_counts_in_requests(standin: StandIn) -> None:
         before = standin.requests
         await request(standin.graph)
         requests[name] = standin.requests - before
-    expected = {"with_address": 2, "with_mark": 1, "get": 1, "count_without_mark": 1, "create": 1, "link": 1}
+    expected = {
+        "with_address": 2,
+        "with_mark": 1,
+        "get": 1,
+        "count_without_mark": 1,
+        "create": 1,
+        "link": 1,
+        "retire": 1,
+    }
     assert requests == expected
 
 

@@ -427,6 +427,19 @@ async def test_only_the_first_note_of_the_first_message_counts(ledger: Ledger) -
     assert await ledger.first_message_at(YARMOUTH) is None
 
 
+async def test_the_key_that_was_noted_first_is_the_key(ledger: Ledger) -> None:
+    assert await ledger.key_fingerprint() is None
+    assert await ledger.note_key("first") == "first"
+    assert await ledger.note_key("second") == "first"
+    assert await ledger.key_fingerprint() == "first"
+
+
+async def test_of_two_who_note_a_key_at_once_both_hear_the_same(ledger: Ledger) -> None:
+    heard = await asyncio.gather(*(ledger.note_key(f"key {number}") for number in range(5)))
+    assert len(set(heard)) == 1
+    assert await ledger.key_fingerprint() == heard[0]
+
+
 # every field survives
 
 

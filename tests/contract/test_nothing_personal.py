@@ -21,6 +21,7 @@ from tests.contract.notify import SET_PASSWORD, notifying_at
 from tests.contract.records import SOUTH, account_id
 from tests.contract.standin import NOBODY, SOUTH_NORFOLK, Handler, asking, served, standing_in
 from tests.contract.test_graph_directory import Credential
+from tests.support.telemetry import collecting
 
 PERSONAL = ("privata", "secretperson", "ref-private-77", "%40example", "@example")
 SOMEBODY = NewUser("privata.o'x+y@example.org", "Privata", "Secretperson", account_id(1), "REF-PRIVATE-77")
@@ -43,11 +44,11 @@ LETTERS: dict[str, Callable[[Notifier], Awaitable[object]]] = {
 @pytest.fixture(scope="module")
 def _exported() -> Iterator[None]:
     """As in the cloud, where a distribution of OpenTelemetry sets the provider of the whole process."""
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(SPANS))
-    trace.set_tracer_provider(provider)
-    yield
-    provider.shutdown()
+    with collecting():
+        provider = trace.get_tracer_provider()
+        assert isinstance(provider, TracerProvider)
+        provider.add_span_processor(SimpleSpanProcessor(SPANS))
+        yield
 
 
 @pytest.fixture(autouse=True)

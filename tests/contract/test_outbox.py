@@ -172,3 +172,24 @@ async def test_a_text_that_is_not_base64_has_no_message(storage: Storage, text: 
     [found] = await outbox.poisoned(names.NOTIFY_CUSTOMER)
     assert found.message is None
     assert await outbox.take_poison(names.NOTIFY_CUSTOMER, frozenset([found.id])) == 1
+
+
+async def test_the_oldest_message_that_can_be_taken_tells_when_it_came(queues: Queues) -> None:
+    assert await queues.outbox.oldest(names.STAGE_ROWS) is None
+    await queues.outbox.send(PIECE, timedelta(days=1))
+    assert await queues.outbox.oldest(names.STAGE_ROWS) is None
+    await queues.outbox.send(PIECE)
+    first = await queues.outbox.oldest(names.STAGE_ROWS)
+    await queues.outbox.send(PIECE)
+    assert first is not None
+    assert first.utcoffset() == timedelta(0)
+    assert await queues.outbox.oldest(names.STAGE_ROWS) == first
+    assert len(await queues.visible(names.STAGE_ROWS)) == 2
+
+
+async def test_poison_has_an_age_too(queues: Queues) -> None:
+    poison = names.poison_of(names.NOTIFY_CUSTOMER)
+    assert await queues.outbox.oldest(poison) is None
+    await queues.to_poison(names.NOTIFY_CUSTOMER, b"not ours")
+    assert await queues.outbox.oldest(poison) is not None
+    assert await queues.outbox.oldest(names.NOTIFY_CUSTOMER) is None

@@ -99,3 +99,17 @@ async def test_a_browser_is_told_what_a_report_is(storage: Storage) -> None:
     container = storage.blobs.get_container_client(names.REPORTS)
     kinds = {blob.name: blob.content_settings.content_type async for blob in container.list_blobs()}
     assert kinds == {"a.html": "text/html; charset=utf-8", "b.csv": CSV}
+
+
+@pytest.mark.azurite
+async def test_lists_with_people_in_them_carry_the_tag_by_which_storage_deletes_them_sooner(storage: Storage) -> None:
+    reports = BlobReports(storage.blobs)
+    lists = {"south-norfolk/m/personal/create.csv", "south-norfolk/m/personal/review.csv"}
+    await reports.put("south-norfolk/m/personal/create.csv", b"x", CSV)
+    await reports.put_blocks("south-norfolk/m/personal/review.csv", [block(b"x")], CSV)
+    await reports.put("south-norfolk/m/assessment.json", b"{}", "application/json")
+    await reports.put_blocks("south-norfolk/m/result.csv", [block(b"x")], CSV)
+    container = storage.blobs.get_container_client(names.REPORTS)
+    tags = {blob.name: blob.tags async for blob in container.list_blobs(include=["tags"])}
+    assert {name for name, tag in tags.items() if tag == {"personal": "true"}} == lists
+    assert len(tags) == len(lists) + 2

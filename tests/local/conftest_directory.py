@@ -52,6 +52,9 @@ ACCOUNT = EXTENSION + "SouthNorfolkAccount"
 MUST_RESET = EXTENSION + "MustResetPassword"
 PASSWORD = "Invented-Pass-1"
 ADMINISTRATOR = "User Administrator"
+WIDE = ("User.ReadWrite.All", "Organization.Read.All")
+"""What a tenant grants that does not show the narrow permissions."""
+IDENTITIES = (*WIDE, "User.ManageIdentities.All")
 
 
 class Clock:

@@ -22,6 +22,7 @@ from tests.local.conftest_directory import (
     ADMINISTRATOR,
     MUST_RESET,
     REFERENCE,
+    WIDE,
     Served,
     by_identity,
     payload,
@@ -126,7 +127,7 @@ def test_every_switch_has_an_option_with_its_reason() -> None:
 
 
 async def test_users_the_recycle_bin_and_purges_survive_a_restart(tmp_path: Path) -> None:
-    async with serve(folder=tmp_path, roles=[ADMINISTRATOR]) as standin:
+    async with serve(folder=tmp_path, permissions=WIDE, roles=[ADMINISTRATOR]) as standin:
         made = [await standin.create(person(f"p{n}@example.org")) for n in range(4)]
         for each in made[:2]:
             await standin.graph.users.by_user_id(each.id or "").delete()
@@ -267,7 +268,7 @@ async def test_one_reset_may_differ_from_the_switches(standin: Served) -> None:
 
 
 async def test_health_counts_the_living_and_the_deleted(standin: Served) -> None:
-    standin.turn(roles=[ADMINISTRATOR])
+    standin.turn(permissions=WIDE, roles=[ADMINISTRATOR])
     created = await standin.create()
     await standin.create(person("bob@example.org"))
     await standin.graph.users.by_user_id(created.id or "").delete()

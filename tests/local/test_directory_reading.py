@@ -18,6 +18,7 @@ from tests.local.conftest_directory import (
     EXTENSION,
     REFERENCE,
     TENANT,
+    WIDE,
     Served,
     UserQuery,
     by_identity,
@@ -105,7 +106,7 @@ async def test_a_changed_user_is_found_by_its_old_values_until_the_lag_is_over(s
 async def test_a_deleted_user_is_still_listed_during_the_lag(standin: Served) -> None:
     created = await standin.create()
     standin.clock.passes(60)
-    standin.turn(visibility_lag_seconds=20, roles=[ADMINISTRATOR])
+    standin.turn(visibility_lag_seconds=20, permissions=WIDE, roles=[ADMINISTRATOR])
 
     await standin.graph.users.by_user_id(created.id or "").delete()
 
@@ -444,7 +445,7 @@ async def test_an_empty_page_with_a_link_hides_nobody(standin: Served) -> None:
 
 
 async def test_users_deleted_between_pages_shift_nobody_out(standin: Served) -> None:
-    standin.turn(roles=[ADMINISTRATOR])
+    standin.turn(permissions=WIDE, roles=[ADMINISTRATOR])
     everyone = await people(standin, 4)
     page = await standin.page(top=2)
     first = (page.value or [])[0]
@@ -490,7 +491,7 @@ async def test_a_body_that_is_no_object_is_refused(standin: Served, body: bytes)
 
 
 async def test_answers_have_the_published_shapes(standin: Served) -> None:
-    standin.turn(roles=[ADMINISTRATOR])
+    standin.turn(permissions=WIDE, roles=[ADMINISTRATOR])
     await people(standin, 3)
     selected = ",".join(name for name in PROPERTIES if name not in {"signInActivity", "passwordProfile"})
 

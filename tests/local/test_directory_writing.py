@@ -9,14 +9,18 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.password_profile import PasswordProfile
 from msgraph.generated.models.user import User
 
+from infra.directory.permissions import NARROW, READING
+from local.directory.rules import Rules
 from tests.local.conftest_directory import (
     ACCOUNT,
     ADMINISTRATOR,
     EXTENSION,
+    IDENTITIES,
     MUST_RESET,
     PASSWORD,
     REFERENCE,
     TENANT,
+    WIDE,
     Served,
     by_identity,
     headers_of,
@@ -337,56 +341,62 @@ async def test_force_change_on_create_is_refused_where_switched(standin: Served)
 # 5. Changing identities
 
 
-async def test_a_patch_replaces_the_whole_collection_of_identities(standin: Served) -> None:
-    created = await standin.create(person("ann@example.org"))
-    (stored,) = await standin.raw()
+@pytest.fixture
+def manager(standin: Served) -> Served:
+    standin.turn(permissions=IDENTITIES)
+    return standin
 
-    answer = await standin.patch(created.id, {"identities": [stored["identities"][1], FEDERATED]})
+
+async def test_a_patch_replaces_the_whole_collection_of_identities(manager: Served) -> None:
+    created = await manager.create(person("ann@example.org"))
+    (stored,) = await manager.raw()
+
+    answer = await manager.patch(created.id, {"identities": [stored["identities"][1], FEDERATED]})
 
     assert (answer.status_code, answer.content) == (204, b"")
-    assert (await standin.raw())[0]["identities"] == [stored["identities"][1], FEDERATED]
-    await standin.create(person("ann@example.org"))
+    assert (await manager.raw())[0]["identities"] == [stored["identities"][1], FEDERATED]
+    await manager.create(person("ann@example.org"))
 
 
-async def test_a_patch_of_identities_without_the_principal_name_is_refused(standin: Served) -> None:
-    created = await standin.create()
-    before = await standin.raw()
+async def test_a_patch_of_identities_without_the_principal_name_is_refused(manager: Served) -> None:
+    created = await manager.create()
+    before = await manager.raw()
 
-    answer = await standin.patch(created.id, {"identities": [before[0]["identities"][0], FEDERATED]})
+    answer = await manager.patch(created.id, {"identities": [before[0]["identities"][0], FEDERATED]})
 
     assert answer.status_code == 400
-    assert await standin.raw() == before
+    assert await manager.raw() == before
 
 
-async def test_a_federated_identity_is_added_to_a_local_account_by_the_sdk(standin: Served) -> None:
-    created = await standin.create()
-    found = await standin.graph.users.by_user_id(created.id or "").get()
-    (stored,) = await standin.find(by_identity("ann@example.org"), "id", "identities")
+async def test_a_federated_identity_is_added_to_a_local_account_by_the_sdk(manager: Served) -> None:
+    created = await manager.create()
+    found = await manager.graph.users.by_user_id(created.id or "").get()
+    (stored,) = await manager.find(by_identity("ann@example.org"), "id", "identities")
     assert found
     change = User(identities=[*(stored.identities or []), identity("5eecb0cd", "federated", "facebook.com")])
 
-    assert await standin.graph.users.by_user_id(created.id or "").patch(change) is None
+    assert await manager.graph.users.by_user_id(created.id or "").patch(change) is None
 
-    assert FEDERATED in (await standin.raw())[0]["identities"]
+    assert FEDERATED in (await manager.raw())[0]["identities"]
 
 
-async def test_a_local_account_cannot_be_added_to_a_federated_one(standin: Served) -> None:
-    await standin.post(payload(identities=[FEDERATED], passwordProfile=None))
-    (stored,) = await standin.raw()
+async def test_a_local_account_cannot_be_added_to_a_federated_one(manager: Served) -> None:
+    await manager.post(payload(identities=[FEDERATED], passwordProfile=None))
+    (stored,) = await manager.raw()
     local = {"signInType": "emailAddress", "issuer": TENANT, "issuerAssignedId": "ann@example.org"}
 
-    answer = await standin.patch(stored["id"], {"identities": [*stored["identities"], local]})
+    answer = await manager.patch(stored["id"], {"identities": [*stored["identities"], local]})
 
     assert answer.json()["error"]["message"].startswith("Adding a non-federated user signInType is not permitted")
-    assert await standin.raw() == [stored]
+    assert await manager.raw() == [stored]
 
 
-async def test_an_identity_of_another_user_cannot_be_taken_by_a_patch(standin: Served) -> None:
-    await standin.create(person("ann@example.org"))
-    bob = await standin.create(person("bob@example.org"))
-    held = (await standin.raw())[1]["identities"]
+async def test_an_identity_of_another_user_cannot_be_taken_by_a_patch(manager: Served) -> None:
+    await manager.create(person("ann@example.org"))
+    bob = await manager.create(person("bob@example.org"))
+    held = (await manager.raw())[1]["identities"]
 
-    answer = await standin.patch(bob.id, {"identities": [held[1], held[0] | {"issuerAssignedId": "ann@example.org"}]})
+    answer = await manager.patch(bob.id, {"identities": [held[1], held[0] | {"issuerAssignedId": "ann@example.org"}]})
 
     assert answer.json()["error"]["details"][0]["code"] == "ObjectConflict"
 
@@ -427,6 +437,7 @@ async def test_other_mails_are_replaced_as_a_whole(standin: Served) -> None:
 
 
 async def test_a_password_change_needs_the_role(standin: Served) -> None:
+    standin.turn(permissions=WIDE)
     created = await standin.create()
     change = {"passwordProfile": {"password": "Another-Pass-22", "forceChangePasswordNextSignIn": True}}
 
@@ -443,6 +454,7 @@ async def test_a_password_change_needs_the_role(standin: Served) -> None:
 
 
 async def test_a_delete_needs_the_role(standin: Served) -> None:
+    standin.turn(permissions=WIDE)
     created = await standin.create()
 
     with pytest.raises(ODataError) as caught:
@@ -455,19 +467,22 @@ async def test_a_delete_needs_the_role(standin: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("granted", "create", "read", "change", "identities"),
+    ("granted", "create", "read", "change", "identities", "quota"),
     [
-        ([], 403, 403, 403, 403),
-        (["User.Read.All"], 403, 200, 403, 403),
-        (["User.Create"], 201, 403, 403, 403),
-        (["User.ReadUpdate.All"], 403, 200, 204, 403),
-        (["User.ReadWrite.All"], 201, 200, 204, 403),
-        (["User.ManageIdentities.All"], 403, 403, 403, 403),
-        (["User.ReadWrite.All", "User.ManageIdentities.All"], 201, 200, 204, 204),
+        ([], 403, 403, 403, 403, 403),
+        (["User.Read.All"], 403, 200, 403, 403, 403),
+        (["Organization.Read.All"], 403, 403, 403, 403, 200),
+        (["Directory.Read.All"], 403, 200, 403, 403, 200),
+        (["User.Create"], 201, 403, 403, 403, 403),
+        (["User.ReadUpdate.All"], 403, 200, 204, 403, 403),
+        ([*READING, *NARROW], 201, 200, 204, 403, 200),
+        (["User.ReadWrite.All"], 201, 200, 204, 403, 403),
+        (["User.ManageIdentities.All"], 403, 403, 403, 403, 403),
+        (["User.ReadWrite.All", "User.ManageIdentities.All"], 201, 200, 204, 204, 403),
     ],
 )
 async def test_each_permission_allows_what_is_documented(
-    standin: Served, granted: list[str], create: int, read: int, change: int, identities: int
+    standin: Served, granted: list[str], create: int, read: int, change: int, identities: int, quota: int
 ) -> None:
     made = await standin.create()
     held = (await standin.raw())[0]["identities"]
@@ -476,7 +491,13 @@ async def test_each_permission_allows_what_is_documented(
     assert (await standin.post(payload("bob@example.org"))).status_code == create
     assert (await standin.http.get("/v1.0/users")).status_code == read
     assert (await standin.patch(made.id, {"surname": "New"})).status_code == change
+    assert (await standin.patch(made.id, {ACCOUNT: "a1"})).status_code == change
     assert (await standin.patch(made.id, {"identities": [*held, FEDERATED]})).status_code == identities
+    assert (await standin.http.get("/beta/organization?$select=directorySizeQuota")).status_code == quota
+
+
+def test_at_first_the_caller_may_do_what_the_stage_of_the_waves_grants() -> None:
+    assert set(Rules().permissions) == {*READING, *NARROW}
 
 
 async def test_sensitive_properties_need_their_own_permission_where_switched(standin: Served) -> None:
@@ -508,7 +529,7 @@ async def test_a_full_tenant_refuses_a_create() -> None:
 
 @pytest.fixture
 def bin_of(standin: Served) -> Served:
-    standin.turn(roles=[ADMINISTRATOR])
+    standin.turn(permissions=WIDE, roles=[ADMINISTRATOR])
     return standin
 
 

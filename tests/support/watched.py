@@ -7,15 +7,18 @@ from typing import Any, Protocol, cast
 
 from shared.adapters.store import Store
 from shared.adapters.table_ledger import TableLedger
-from shared.ports import Directory, Exports, Notifier, Outbox, Ports, Reports
+from shared.ports import Backups, Directory, Exports, Notifier, Outbox, Ports, Reports
 
 WRITE = "tables.write"
 EFFECTS = frozenset(
     {
+        "backups.add",
         "outbox.send",
         "outbox.take_poison",
         "directory.create",
         "directory.link",
+        "directory.retire",
+        "directory.delete",
         "notifier.send",
         "reports.put",
         "reports.put_blocks",
@@ -74,6 +77,7 @@ def watched(ports: Ports, tables: Store, script: Script) -> Ports:
         ports,
         exports=cast("Exports", _Watched("exports", ports.exports, script)),
         reports=cast("Reports", _Watched("reports", ports.reports, script)),
+        backups=cast("Backups", _Watched("backups", ports.backups, script)),
         ledger=TableLedger(cast("Store", _Watched("tables", tables, script))),
         outbox=cast("Outbox", _Watched("outbox", ports.outbox, script)),
         directory=cast("Directory", _Watched("directory", ports.directory, script)),

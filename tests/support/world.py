@@ -12,6 +12,7 @@ from typing import Any
 from shared import names, wiring
 from shared.adapters.memory import (
     ManualClock,
+    MemoryBackups,
     MemoryDirectory,
     MemoryExports,
     MemoryNotifier,
@@ -76,6 +77,7 @@ class World:
     tables: MemoryTables = field(default_factory=MemoryTables)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     reports: MemoryReports = field(default_factory=MemoryReports)
+    backups: MemoryBackups = field(default_factory=MemoryBackups)
     profiles: dict[Authority, Profile] = field(default_factory=lambda: read_profiles(ROOT / "authorities"))
     quota: Quota = field(default_factory=Quota)
     errors: list[Exception] = field(default_factory=list)
@@ -95,6 +97,7 @@ class World:
                 clock=self.clock,
                 exports=self.exports,
                 reports=self.reports,
+                backups=self.backups,
                 ledger=self.ledger,
                 outbox=self.outbox,
                 directory=self.directory,
@@ -176,7 +179,7 @@ class World:
     def _to_poison(self, queue: str, item: Queued) -> None:
         if item in self.outbox.queues[queue]:
             self.outbox.queues[queue].remove(item)
-        self.outbox.poison[queue].append(replace(item, dequeued=0, visible_at=self.clock.now()))
+        self.outbox.poison[queue].append(replace(item, dequeued=0, visible_at=self.clock.now(), sent_at=None))
 
     async def migrations(self) -> list[Migration]:
         """All migrations of all councils, oldest first."""

@@ -45,8 +45,10 @@ def _resolves(page: Path, link: str) -> bool:
 
 
 def _anchors(page: Path) -> Iterator[str]:
-    """As GitHub makes them of headings."""
-    for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+    """As GitHub makes them of headings, and those set by hand."""
+    text = page.read_text(encoding="utf-8")
+    yield from re.findall(r'<a id="([^"]+)">', text)
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
         yield re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

@@ -115,6 +115,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, **changed: str | None) -> None
         ("PSEUDONYM_KEY", None),
         ("PSEUDONYM_KEY", "ab" * 31),
         ("PSEUDONYM_KEY", "canarykey" * 8),
+        ("NOTIFY_API_KEY", f"@Microsoft.KeyVault(SecretUri=https://canary.vault.azure.net/secrets/{'k' * 73})"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line_that_does_not_repeat_it(

@@ -96,6 +96,7 @@ def test_an_id_is_the_same_for_everybody_who_has_the_key_and_looks_like_nothing_
     account = KEYS.account(SOUTH_NORFOLK, "C1")
     assert account == Pseudonyms(b"k" * 32).account(SOUTH_NORFOLK, "C1")
     assert account != Pseudonyms(b"j" * 32).account(SOUTH_NORFOLK, "C1")
+    assert KEYS.fingerprint() == Pseudonyms(b"k" * 32).fingerprint() != Pseudonyms(b"j" * 32).fingerprint()
     assert re.fullmatch(r"a[0-9a-f]{40}", account)
 
 

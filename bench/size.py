@@ -1,0 +1,158 @@
+"""Whether size costs more than in proportion: memory from 10,000 to 1,000,000 rows, and requests a row on Azurite.
+
+Memory: each size is received and staged in a process of its own, from an export that is made as it is read, against a
+ledger that keeps one digest of all it was given; what is compared is the peak of the process. Requests: exports of two
+sizes are staged by a real host on Azurite, and its table and queue requests counted.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bench import kit
+from local.stack import ROOT
+from shared.adapters.memory import MemoryTables
+from shared.adapters.table_ledger import TableLedger
+from shared.domain.account import Account, AccountId, AddressKey, Authority, Change
+from shared.domain.rows import Row
+from shared.messages import ReceiveExport
+from shared.ports import Blob
+from shared.steps.receive_export import receive_export
+from shared.worker import run_stage_step
+from tests.support.world import World
+
+BLOCK: Final = 20_000
+"""Rows that are made at once."""
+UPLOADED: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+class MadeExport:
+    """An export that is never whole anywhere: every read makes it again."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        size = sum(len(chunk) for chunk in self._chunks())
+        self._blob = Blob(kit.FILE, "0x1", size, UPLOADED)
+
+    def _chunks(self) -> Iterable[bytes]:
+        header, _, _ = kit.export([]).partition(b"\r\n")
+        yield header + b"\r\n"
+        for start in range(0, self._rows, BLOCK):
+            yield kit.export(range(start, min(start + BLOCK, self._rows))).partition(b"\r\n")[2]
+
+    async def all(self) -> AsyncIterator[Blob]:
+        """The one upload."""
+        yield self._blob
+
+    async def find(self, name: str) -> Blob | None:
+        """The one upload."""
+        return self._blob if name == self._blob.name else None
+
+    async def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:  # noqa: ARG002 - one blob
+        """From `start`."""
+        passed = 0
+        for chunk in self._chunks():
+            if passed + len(chunk) > start:
+                yield chunk[max(start - passed, 0) :]
+            passed += len(chunk)
+
+
+class DigestLedger(TableLedger):
+    """A ledger that keeps one digest of accounts, rows and addresses: what it costs is what the app costs."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryTables())
+        self._digest = hashlib.sha256()
+        self.rows_seen = 0
+
+    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+        """All of them are new."""
+        for account, _ in accounts:
+            self._digest.update(account.id.encode())
+        return []
+
+    async def put_rows(self, rows: Sequence[Row]) -> None:
+        """Counted."""
+        self.rows_seen += len(rows)
+        for row in rows:
+            self._digest.update(str(row.number).encode())
+
+    async def put_addresses(self, authority: Authority, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
+        """Digested."""
+        for key, _ in pairs:
+            self._digest.update(f"{authority}{key}".encode())
+
+
+async def stage(rows: int) -> int:
+    """Receive and stage so many rows; returns how many arrived."""
+    world, ledger = World(), DigestLedger()
+    ports = replace(world.ports, exports=MadeExport(rows), ledger=ledger)
+    await receive_export(ports, ReceiveExport(blob=kit.FILE))
+    queue = world.outbox.queues["stage-rows"]
+    while queue:
+        await run_stage_step(ports, queue.pop(0).body, attempt=1)
+    return ledger.rows_seen
+
+
+def peak(rows: int) -> float:
+    """MB that a process of its own takes at most for so many rows."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.size", "--stage", str(rows)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    said: dict[str, Any] = json.loads(ended.stdout)
+    if said["rows"] != rows:
+        raise kit.BenchError(f"{said['rows']} of {rows} rows arrived")
+    return float(said["kilobytes"]) / 1024
+
+
+def requests_a_row(folder: Path, rows: int) -> float:
+    """Storage requests of a host for one row, from upload to staged."""
+    log = folder / "azurite.log"
+    folder.mkdir(parents=True)
+    with kit.running(folder / "run", hosts=1, storage_log=log) as stack:
+        before = sum(1 for _ in kit.requests(log))
+        kit.upload(stack, kit.export(range(rows)))
+        kit.wait(stack, lambda found: found["phase"] != "staging" and found["staged"] == rows)
+        stack.hosts[0].kill()
+        told = list(kit.requests(log))[before:]
+    return sum("$batch" in target or "/Rows" in target or "/stage-rows" in target for _, target, _ in told) / rows
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.size", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="the larger export (1000000)")
+    parser.add_argument("--azurite-rows", type=int, default=100_000, help="the larger export on Azurite (100000)")
+    parser.add_argument("--stage", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.stage is not None:
+        arrived = asyncio.run(stage(options.stage))
+        print(json.dumps({"rows": arrived, "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+        return 0
+    small, large = peak(10_000), peak(options.rows)
+    print(
+        f"peak memory: {small:.0f} MB for 10,000 rows, {large:.0f} MB for {options.rows:,}; "
+        f"growth {large - small:.0f} MB"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        few = requests_a_row(Path(folder, "few"), options.azurite_rows // 10)
+        many = requests_a_row(Path(folder, "many"), options.azurite_rows)
+    print(
+        f"storage requests a row while staging: {few:.3f} for {options.azurite_rows // 10:,} rows, "
+        f"{many:.3f} for {options.azurite_rows:,}; ratio {many / few:.2f}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,15 @@
+"""For people: the doctor, every prerequisite with what is missing or too much."""
+
+import azure.functions as func
+
+from shared import operations, wiring
+from shared.doctor import handler
+from shared.people import OPERATORS
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
+async def doctor(request: func.HttpRequest) -> func.HttpResponse:
+    """Look at everything that has to be in place, and say how to mend what is not."""
+    return await operations.answer(wiring.ports, handler.examined_by(wiring.inspectors), request, OPERATORS)

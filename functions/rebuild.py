@@ -1,0 +1,20 @@
+"""For people: make the tables again after they were emptied."""
+
+import azure.functions as func
+
+from shared import operations, rebuilding, wiring
+from shared.people import OPERATORS
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route(route="rebuild", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
+async def rebuild_show(request: func.HttpRequest) -> func.HttpResponse:
+    """What was lost, and from what it would be made again."""
+    return await operations.answer(wiring.ports, rebuilding.show_rebuild, request)
+
+
+@blueprint.route(route="rebuild", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
+async def rebuild_run(request: func.HttpRequest) -> func.HttpResponse:
+    """The next piece of work; ask again until it is finished."""
+    return await operations.answer(wiring.ports, rebuilding.run_rebuild, request, OPERATORS)

@@ -1,0 +1,199 @@
+"""`ops rebuild`: make the app's tables again after they were emptied. Asks the app until nothing is left to do."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from ops.client import Answer, App, Json
+from ops.commands import (
+    ERROR,
+    FINDINGS,
+    HERE,
+    AsJson,
+    Authority,
+    Url,
+    Yes,
+    _app,
+    _out,
+    _patiently,
+    _print,
+    _waiting,
+    commands,
+    complain,
+)
+from ops.words import moment, number
+
+AGAIN: Final = 5.0
+"""Seconds between two attempts to reach an app that is starting again."""
+NOTHING_LOST: Final = "No tables are lost: there is nothing to make again."
+WHAT_NOW: Final = (
+    "The tables are made again. The app reads the exports once more, looks for what was done before, and goes on by "
+    "itself: `ops status --watch` shows how. Nothing else is needed."
+)
+
+
+class Council(BaseModel):
+    """One council: what was lost, and from what it would be made again."""
+
+    authority: str
+    council: str
+    lost: list[str]
+    under_way_since: datetime | None
+    night: str
+    copy_records: int
+    read_again: list[str]
+    gone: list[str]
+    unexplained: int | None
+
+    @property
+    def to_do(self) -> bool:
+        """Whether anything is lost, or somebody's rebuild has not come to its end."""
+        return bool(self.lost) or self.under_way_since is not None
+
+
+class Outlooks(BaseModel):
+    """Every council."""
+
+    councils: list[Council]
+
+
+class Progress(BaseModel):
+    """What one request came to."""
+
+    finished: bool
+    authority: str
+    doing: str
+    done: int
+    of: int
+
+
+@commands.command()
+def rebuild(
+    source: Annotated[
+        Literal["copy", "export"] | None,
+        typer.Option("--from", help="From the newest nightly copy (the default, if there is one), or exports alone."),
+    ] = None,
+    authority: Authority = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is lost and what would be done.")] = False,
+    marks: Annotated[
+        bool, typer.Option("--marks", help="Only compare the directory's marks with the accounts, after a rebuild.")
+    ] = False,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    url: Url = HERE,
+) -> None:
+    """Make the app's tables again after somebody or something emptied them.
+
+    Use it when `ops status` says TABLES LOST. Until then the app has stopped
+    by itself: it creates, joins and tells nobody in ignorance. It takes the
+    newest nightly copy, then the exports that are left; what was done since
+    is found in the directory by our mark and in the message service by our
+    reference. Nobody is created twice and nobody is told twice. Where nobody
+    can say any more whether a message went out, the account is held for a
+    person (message_in_doubt).
+
+    PSEUDONYM_KEY must be the same as before. Stop it when you like and run it
+    again; two people may run it at once. Nothing else is needed afterwards.
+
+    Exit status: 0 done, or nothing is lost; 1 it did not work; of --dry-run
+    and --marks also 2: something is lost, or marks are left unexplained.
+
+    Examples:
+      ops rebuild --dry-run
+      ops rebuild
+      ops rebuild --from export --authority south-norfolk --yes
+      ops rebuild --marks
+    """
+    with _app(url) as app:
+        found = _look(app, authority, marks=marks)
+        if dry_run or marks:
+            _print(found, as_json, _outlook(found.read.councils, marks=marks))
+            raise typer.Exit(FINDINGS if _findings(found.read) else 0)
+        if not any(council.to_do for council in found.read.councils):
+            _print(found, as_json, Text(NOTHING_LOST, style="green"))
+            return
+        if not yes:
+            _agree(found.read)
+        body: Json = {"authority": authority, "source": source or ""}
+        answer = _make_again(app, {name: value for name, value in body.items() if value})
+    _print(answer, as_json, Text(WHAT_NOW, style="green"))
+
+
+def _look(app: App, authority: str, *, marks: bool) -> Answer[Outlooks]:
+    params = {"authority": authority, "marks": "true" if marks else ""}
+    given = {name: value for name, value in params.items() if value}
+    return _waiting("Asking the app", lambda: app.get(Outlooks, "rebuild", given))
+
+
+def _findings(found: Outlooks) -> bool:
+    return any(council.to_do or council.unexplained for council in found.councils)
+
+
+def _agree(found: Outlooks) -> None:
+    """Show what would be done and ask; ends here unless the answer is yes."""
+    Console(stderr=True, highlight=False).print(_outlook(found.councils, marks=False))
+    if not typer.confirm("Make the tables again?", err=True):
+        complain("Nothing was done.")
+        raise typer.Exit(ERROR)
+
+
+def _make_again(app: App, body: Json) -> Answer[Progress]:
+    """Ask for piece after piece; a line for each on a pipe, one that changes on a terminal."""
+    with Console(stderr=True).status("Making the tables again ...") as bar:
+        while True:
+            answer = _patiently(lambda: app.post(Progress, "rebuild", body), AGAIN)
+            if answer.read.finished:
+                return answer
+            line = _line(answer.read)
+            bar.update(line)
+            if not _out().is_terminal:
+                Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+
+
+def _line(progress: Progress) -> Text:
+    share = f" ({progress.done:,} of {progress.of:,})" if progress.of else ""
+    return Text(f"{progress.authority}: {progress.doing}{share}")
+
+
+def _outlook(councils: Iterable[Council], *, marks: bool) -> RenderableType:
+    parts: list[Text] = []
+    for council in councils:
+        if council.to_do:
+            parts += _lost(council)
+        elif marks:
+            parts.append(_marks(council))
+    return Group(*parts) if parts else Text(NOTHING_LOST, style="green")
+
+
+def _lost(council: Council) -> list[Text]:
+    lines = [f"Lost: {', '.join(council.lost)}."] if council.lost else []
+    if council.under_way_since is not None:
+        lines.append(f"A rebuild was begun {moment(council.under_way_since)}; it goes on where it was.")
+    if council.night:
+        lines.append(f"The copy of the night of {council.night} holds {number(council.copy_records, 'record')} of it.")
+    else:
+        lines.append("There is no copy: it is made from the exports, our marks and the message references alone.")
+    if council.read_again:
+        lines.append(f"Read once more: {', '.join(council.read_again)}.")
+    if council.gone:
+        gone = ", ".join(council.gone)
+        lines.append(f"The files of these uploads are gone, and only a copy knows whom they brought: {gone}.")
+    return [Text(council.council, style="bold"), *(Text(f"  {line}") for line in lines)]
+
+
+def _marks(council: Council) -> Text:
+    if council.unexplained is None:
+        return Text(f"{council.council}: exports are being read or compared; ask again when that is over.")
+    if not council.unexplained:
+        return Text(f"{council.council}: every mark in the directory belongs to an account.", style="green")
+    users = number(council.unexplained, "user in the directory has", "users in the directory have")
+    return Text(
+        f"{council.council}: {users} our mark, and no export that is left brought them. They are left alone; "
+        "an upload that holds them makes their accounts known again.",
+        style="yellow",
+    )

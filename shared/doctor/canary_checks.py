@@ -1,0 +1,63 @@
+"""The canary: whether a marked test customer went the whole way not long ago, where a profile asks for that."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from azure.core.exceptions import AzureError
+
+from shared.doctor.report import Area, Check, Code, missing, not_checked, ok
+from shared.domain.account import Authority
+from shared.domain.canary import Canary, young
+from shared.domain.profile import Profile
+from shared.errors import MigrationError
+from shared.ports import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says of one council's canary."""
+
+    canary: Canary | None
+    readable: bool = True
+
+
+async def known(ledger: Ledger | None, profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
+    """The newest canary of each council; a ledger that cannot be read is told by the storage account's checks."""
+    return {profile.authority: await _read(ledger, profile.authority) for profile in profiles}
+
+
+async def _read(ledger: Ledger | None, authority: Authority) -> Known:
+    if ledger is None:
+        return Known(None, readable=False)
+    try:
+        stored = await ledger.canary(authority)
+    except (AzureError, MigrationError):
+        return Known(None, readable=False)
+    return Known(stored.record if stored else None)
+
+
+def check_canary(profile: Profile, found: Known, now: datetime) -> Check:
+    """Young enough for this profile."""
+    name, days = f"canary of {profile.authority}", profile.directory.canary_within_days
+    if not days:
+        return ok(Area.CANARY, name, f"the profile asks for none; {_last(found.canary)}")
+    if not found.readable:
+        return not_checked(Area.CANARY, name, "the tables cannot be read")
+    if young(found.canary, days, now):
+        return ok(Area.CANARY, name, _last(found.canary))
+    return missing(
+        Area.CANARY,
+        name,
+        Code.CANARY_DUE,
+        f"the profile asks for one that passed within {days} days; {_last(found.canary)}",
+        f"Run `ops canary --authority {profile.authority} --address` and a mailbox that you can read.",
+    )
+
+
+def _last(canary: Canary | None) -> str:
+    if canary is None or (canary.passed_at is None and canary.failed_at is None):
+        return "none was run to its end yet"
+    said = [f"passed on {canary.passed_at:%d %B %Y}"] if canary.passed_at else []
+    said += [f"failed on {canary.failed_at:%d %B %Y}"] if canary.failed_at else []
+    return f"the newest {' and '.join(said)}"

@@ -1,0 +1,127 @@
+"""A nightly copy of the tables: what is in it, and the proof that it is whole. Pure.
+
+A copy is made of small files that are written once. Each partition's files are listed in a file of that partition, and
+the manifest, written last, lists all of them with their checksums: what has no manifest is no copy.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+MANIFESTS: Final = "manifests/"
+"""Apart from the tables, so that the newest copy is found without listing them all."""
+PART_RECORDS: Final = 5000
+"""Records of one file: some MiB in memory, and a few seconds to put back."""
+
+
+type Column = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a table, column by column."""
+
+    table: str
+    partition: str
+    key: str
+    columns: Mapping[str, Column]
+
+
+class Damaged(Exception):
+    """A file of a copy is gone or is not what the manifest says. The message names it."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Part(_File):
+    """One file of records."""
+
+    path: str
+    records: int
+    sha256: str
+
+
+class Partition(_File):
+    """One partition of one table."""
+
+    table: str
+    partition: str
+    read_at: datetime
+    """When reading it began: what was saved before is in it."""
+    parts: tuple[Part, ...]
+
+
+class Manifest(_File):
+    """A whole copy."""
+
+    night: str
+    """The date, in UTC."""
+    begun_at: datetime
+    """Everything that was saved before this moment is in the copy."""
+    finished_at: datetime
+    key: str
+    """A fingerprint of PSEUDONYM_KEY: with another key no id of the copy means anybody."""
+    partitions: tuple[Partition, ...]
+
+    @property
+    def records(self) -> int:
+        """How much it holds."""
+        return sum(part.records for partition in self.partitions for part in partition.parts)
+
+    def parts(self) -> Iterator[tuple[Partition, Part]]:
+        """Every file with what it belongs to, in the order in which they are put back."""
+        for partition in self.partitions:
+            for part in partition.parts:
+                yield partition, part
+
+
+def manifest_path(night: str) -> str:
+    """Where the manifest of a night is."""
+    return f"{MANIFESTS}{night}.json"
+
+
+def partition_path(night: str, table: str, partition: str) -> str:
+    """Where a partition's list of files is. A bar is no character for a path."""
+    return f"tables/{night}/{table}/{partition.replace('|', '.')}.json"
+
+
+def part_path(night: str, table: str, partition: str, attempt: str, number: int) -> str:
+    """Where a file of records is; attempts at the same partition do not meet."""
+    return f"tables/{night}/{table}/{partition.replace('|', '.')}/{attempt}-{number:04d}.jsonl.gz"
+
+
+def packed(records: Iterable[Record]) -> bytes:
+    """Records as lines of JSON, compressed; the same records give the same bytes."""
+    lines = (
+        json.dumps({"key": record.key, "columns": dict(record.columns)}, separators=(",", ":")) for record in records
+    )
+    return gzip.compress("\n".join(lines).encode(), mtime=0)
+
+
+def checksum(body: bytes) -> str:
+    """SHA-256, in hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def unpacked(of: Partition, part: Part, body: bytes | None) -> list[Record]:
+    """The records of a file.
+
+    Raises:
+        Damaged: it is gone, or is not what was written.
+    """
+    if body is None or checksum(body) != part.sha256:
+        raise Damaged(part.path)
+    return [_record(of, json.loads(line)) for line in gzip.decompress(body).decode().splitlines()]
+
+
+def _record(of: Partition, line: Mapping[str, object]) -> Record:
+    columns: Mapping[str, Column] = line["columns"]  # type: ignore[assignment]  # as `packed` wrote it
+    return Record(of.table, of.partition, str(line["key"]), columns)

@@ -1,0 +1,290 @@
+"""What is counted and shown: one table, against which the workbook and the alarms are checked.
+
+The provider is asked for at every call, so that whoever sets one later is heard. Attributes have few values (a council,
+a state, a queue, a reason, a step); nothing here may be about one person.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+from weakref import WeakKeyDictionary, WeakSet
+
+from opentelemetry.metrics import (
+    CallbackOptions,
+    Counter,
+    MeterProvider,
+    NoOpMeterProvider,
+    Observation,
+    get_meter_provider,
+)
+
+SCOPE: Final = "migration"
+"""The name of our meter and of our tracer: whatever comes from another scope is not ours."""
+
+
+class Kind(StrEnum):
+    """How a metric behaves."""
+
+    COUNTER = "counter"
+    """Only grows; what is told is how much since the last time."""
+    GAUGE = "gauge"
+    """Stands as the walk found it last; told for as long as that is fresh."""
+
+
+class Result(StrEnum):
+    """How a request or a run ended: the values of the attribute `result`."""
+
+    OK = "ok"
+    """The directory answered."""
+    SENT = "sent"
+    """The message service took the message."""
+    DONE = "done"
+    """The timer's run came to its end."""
+    THROTTLED = "throttled"
+    """Asked to wait."""
+    REFUSED = "refused"
+    """A clear no."""
+    LOST = "lost"
+    """No answer, or none that can be read."""
+    FAILED = "failed"
+    """The timer's run ended in an error; the next one tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line of the table."""
+
+    name: str
+    kind: Kind
+    unit: str
+    attributes: tuple[str, ...]
+    means: str
+    source: str
+
+
+QUEUE_DEPTH: Final = Metric(
+    "migration.queue.depth",
+    Kind.GAUGE,
+    "{message}",
+    ("queue",),
+    "Messages in a queue, those that are not due yet included; every poison queue is there too",
+    "measure",
+)
+QUEUE_AGE: Final = Metric(
+    "migration.queue.age",
+    Kind.GAUGE,
+    "s",
+    ("queue",),
+    "How long the oldest message that could be taken now has been in the queue; 0 when there is none",
+    "measure",
+)
+ACCOUNTS: Final = Metric(
+    "migration.account.count",
+    Kind.GAUGE,
+    "{account}",
+    ("authority", "state"),
+    "Accounts of a council by state, and rows without an account, as the walk counted them last",
+    "measure",
+)
+ACCOUNTS_DUE: Final = Metric(
+    "migration.account.due",
+    Kind.GAUGE,
+    "{account}",
+    ("authority",),
+    "Accounts of a council for which something is due now or at a moment to come",
+    "measure",
+)
+ACCOUNTS_WAIT: Final = Metric(
+    "migration.account.wait",
+    Kind.GAUGE,
+    "s",
+    ("authority",),
+    "How long the account that has been due longest has waited; 0 when none has",
+    "measure",
+)
+PROVISIONED: Final = Metric(
+    "migration.account.provisioned",
+    Kind.COUNTER,
+    "{account}",
+    ("authority", "outcome"),
+    "Accounts that were created or linked, and read back",
+    "progress",
+)
+TOLD: Final = Metric(
+    "migration.account.told",
+    Kind.COUNTER,
+    "{account}",
+    ("authority", "outcome"),
+    "Accounts whose message the message service took",
+    "progress",
+)
+FAILURES: Final = Metric(
+    "migration.account.failures",
+    Kind.COUNTER,
+    "{account}",
+    ("authority", "state", "reason"),
+    "Accounts that left the straight way: failed, held, or set aside for review, each with its reason code",
+    "progress",
+)
+POSTPONED: Final = Metric(
+    "migration.account.postponed",
+    Kind.COUNTER,
+    "{account}",
+    ("authority", "step", "reason"),
+    "Times a step put an account off, and why",
+    "worker",
+)
+DIRECTORY_REQUESTS: Final = Metric(
+    "migration.directory.requests",
+    Kind.COUNTER,
+    "{request}",
+    ("result",),
+    "Requests to the directory: ok, throttled, refused, or lost (no answer that can be read)",
+    "graph_directory",
+)
+MESSAGE_REQUESTS: Final = Metric(
+    "migration.message.requests",
+    Kind.COUNTER,
+    "{request}",
+    ("authority", "result"),
+    "Attempts to send a message: sent, throttled, refused, or lost (no clear answer)",
+    "notify_customer",
+)
+PAUSED: Final = Metric(
+    "migration.paused",
+    Kind.GAUGE,
+    "{migration}",
+    ("authority", "reason"),
+    "Migrations that stand still, by the one reason; not told when none does",
+    "measure",
+)
+TIMER_RUNS: Final = Metric(
+    "migration.timer.runs",
+    Kind.COUNTER,
+    "{run}",
+    ("timer", "result"),
+    "Runs of a timer, done or failed: its heartbeat",
+    "worker",
+)
+CERTIFICATE_DAYS: Final = Metric(
+    "migration.certificate.days",
+    Kind.GAUGE,
+    "d",
+    (),
+    "Days until the certificate ends with which the app signs in to the directory; below 0 when it has",
+    "measure",
+)
+UPLOADS_REFUSED: Final = Metric(
+    "migration.upload.refused",
+    Kind.COUNTER,
+    "{file}",
+    ("authority", "reason"),
+    "Uploads that were not taken, and why",
+    "receive_export",
+)
+
+METRICS: Final = (
+    QUEUE_DEPTH,
+    QUEUE_AGE,
+    ACCOUNTS,
+    ACCOUNTS_DUE,
+    ACCOUNTS_WAIT,
+    PROVISIONED,
+    TOLD,
+    FAILURES,
+    POSTPONED,
+    DIRECTORY_REQUESTS,
+    MESSAGE_REQUESTS,
+    PAUSED,
+    TIMER_RUNS,
+    CERTIFICATE_DAYS,
+    UPLOADS_REFUSED,
+)
+
+SILENCE: Final = {
+    "release_accounts": timedelta(minutes=15),
+    "reconcile": timedelta(minutes=15),
+    "sweep_exports": timedelta(minutes=15),
+    "copy_tables": timedelta(hours=26),
+}
+"""How long each timer may be silent before somebody is called. A timer that is not here rings for nobody."""
+
+FRESH: Final = timedelta(minutes=2)
+"""So long a snapshot tells how things stand: the walk may go on in another process, and only that one tells then."""
+
+
+class Snapshot:
+    """How everything stands at one moment; what is not in it is not so."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[Observation]] = defaultdict(list)
+
+    def note(self, metric: Metric, value: float, **attributes: str) -> None:
+        """Take one value in."""
+        self._values[metric.name].append(Observation(value, attributes))
+
+    def of(self, metric: Metric) -> list[Observation]:
+        """The values of one metric."""
+        return self._values.get(metric.name, [])
+
+
+class Board:
+    """The newest snapshot, for as long as it is fresh."""
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._newest = Snapshot()
+        self._at = 0.0
+
+    def put_up(self, snapshot: Snapshot) -> None:
+        """Take the place of the one before."""
+        self._newest, self._at = snapshot, self._seconds()
+
+    def read(self, metric: Metric) -> list[Observation]:
+        """The values of one metric; none when nobody has looked for long."""
+        stale = self._seconds() - self._at > FRESH.total_seconds()
+        return [] if stale else self._newest.of(metric)
+
+
+_board: Final = Board()
+_counters: WeakKeyDictionary[MeterProvider, dict[str, Counter]] = WeakKeyDictionary()
+_gauged: WeakSet[MeterProvider] = WeakSet()
+
+
+def listening() -> bool:
+    """Whether anybody wants metrics; where nobody does, nothing needs to be measured."""
+    provider = get_meter_provider()
+    # The API's own providers stand for none; one of an SDK comes from elsewhere.
+    stands_for_none = type(provider).__module__.startswith("opentelemetry.metrics")
+    return not stands_for_none and not isinstance(provider, NoOpMeterProvider)
+
+
+def add(metric: Metric, number: int = 1, **attributes: str) -> None:
+    """Count."""
+    if not listening():
+        return
+    provider = get_meter_provider()
+    made = _counters.setdefault(provider, {})
+    if metric.name not in made:
+        made[metric.name] = provider.get_meter(SCOPE).create_counter(metric.name, metric.unit, metric.means)
+    made[metric.name].add(number, attributes)
+
+
+def show(snapshot: Snapshot) -> None:
+    """Tell how everything stands, until the next snapshot."""
+    _board.put_up(snapshot)
+    provider = get_meter_provider()
+    if listening() and provider not in _gauged:
+        _gauged.add(provider)
+        meter = provider.get_meter(SCOPE)
+        for metric in METRICS:
+            if metric.kind is Kind.GAUGE:
+                meter.create_observable_gauge(metric.name, [_reading(metric)], metric.unit, metric.means)
+
+
+def _reading(metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _: _board.read(metric)

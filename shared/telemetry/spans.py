@@ -1,0 +1,143 @@
+"""The trace of an account: from the upload of its export to the message to its customer, over all queues and hosts.
+
+The context travels in the message and stays on the account's record, so that a release after a loss, a replay and
+another host go on in the same trace. A span holds ids and codes, never a message of an exception.
+
+| span | from, to |
+|---|---|
+| `receive-export` | the upload; the moment it was taken |
+| `stage-rows` | the moment its row was read; the moment the account was kept |
+| `classify-account`, `provision-account`, `notify-customer` | one attempt each |
+
+What really ran over the whole file has spans of the same names in a trace of the migration's own; the account's first
+two are linked to it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from shared import names
+from shared.domain.account import Account, AccountId
+from shared.domain.migration import Migration
+from shared.messages import Message
+from shared.telemetry.metrics import SCOPE
+
+SPANS: Final = names.QUEUES
+"""The only spans there are: each is named as the queue of its step."""
+
+ATTRIBUTES: Final = {
+    "account": "id of the account",
+    "authority": "the council",
+    "migration": "id of the migration",
+    "release": "number of the release that the message was of",
+    "attempt": "dequeue count of the message: above 1 it was tried before",
+    "piece": "number of the piece of the file",
+    "state": "state of the account, or phase of the migration, that was reached",
+    "outcome": "outcome of the account",
+    "reason": "reason code; with status error when the attempt failed",
+}
+"""The only attributes there are."""
+
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
+
+
+@contextmanager
+def attempt(message: Message, number: int) -> Iterator[None]:
+    """The span of one attempt at a message; within its account's trace, where the message carries one.
+
+    An exception is not recorded in it, because its message may be personal: see `failed`.
+    """
+    ids = {key: value for key, value in message.model_dump().items() if key in ATTRIBUTES}
+    around = trace.get_current_span().get_span_context()
+    with _tracer().start_as_current_span(
+        message.kind,
+        context=_PROPAGATOR.extract({"traceparent": message.traceparent}, Context()) if message.traceparent else None,
+        # The host's own span of this invocation, where it has one, is another trace's.
+        links=[Link(around)] if message.traceparent and around.is_valid else None,
+        attributes={**ids, "attempt": number},
+        record_exception=False,
+        set_status_on_exception=False,
+    ):
+        yield
+
+
+def failed(code: str) -> None:
+    """This attempt did not get through; the code says why."""
+    span = trace.get_current_span()
+    span.set_attribute("reason", code)
+    span.set_status(StatusCode.ERROR, code)
+
+
+def note(**values: str | None) -> None:
+    """Note in the current span what was reached."""
+    span = trace.get_current_span()
+    for key, value in values.items():
+        if value:
+            span.set_attribute(key, value)
+
+
+def here() -> str:
+    """The current span as a message carries it; empty where nobody traces."""
+    return _carried(trace.get_current_span())
+
+
+class Stories:
+    """The traces of accounts that one piece of an export brings: begun for each, told of those that were kept."""
+
+    def __init__(self, migration: Migration, now: Callable[[], datetime]) -> None:
+        self._migration = migration
+        self._now = now
+        self._begun: dict[AccountId, Span] = {}
+
+    def begin(self, account: Account) -> Account:
+        """The account with a trace of its own; nobody hears of it before `kept`."""
+        span = self._start(names.RECEIVE_EXPORT, account, Context(), self._migration.uploaded_at)
+        if not span.get_span_context().is_valid:
+            return account
+        self._begun[account.id] = span
+        return replace(account, trace=_carried(span))
+
+    def kept(self, account: Account) -> None:
+        """The account is on record with this trace: tell how it came there."""
+        received = self._begun.pop(account.id, None)
+        if received is None:
+            return
+        received.end(_nanoseconds(max(self._migration.received_at, self._migration.uploaded_at)))
+        within = trace.set_span_in_context(received, Context())
+        staged = self._start(names.STAGE_ROWS, account, within, account.staged_at)
+        staged.set_attribute("state", account.state)
+        staged.end(_nanoseconds(max(self._now(), account.staged_at)))
+
+    def _start(self, name: str, account: Account, context: Context, at: datetime) -> Span:
+        run = trace.get_current_span().get_span_context()
+        ids = {"account": account.id, "authority": account.authority, "migration": account.migration}
+        return _tracer().start_span(
+            name,
+            context=context,
+            links=[Link(run)] if run.is_valid else None,
+            attributes={**ids, "piece": self._migration.piece},
+            start_time=_nanoseconds(at),
+        )
+
+
+def _tracer() -> trace.Tracer:
+    # Asked for every time, so that whoever sets a provider later is heard.
+    return trace.get_tracer(SCOPE)
+
+
+def _carried(span: Span) -> str:
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier, trace.set_span_in_context(span, Context()))
+    return carrier.get("traceparent", "")
+
+
+def _nanoseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000) * 1000
