@@ -6,13 +6,15 @@ Standard library alone, so that it runs in Azure Cloud Shell as it stands.
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 V1: Final = "https://graph.microsoft.com/v1.0/"
 MICROSOFT_GRAPH: Final = "00000003-0000-0000-c000-000000000000"
 """App id of Microsoft Graph itself, the same in every tenant."""
+PATIENCE: Final = 120
+"""Seconds. `az` waits for the network for less."""
 NOT_SIGNED_IN: Final = ("az login", "AADSTS")
 NOT_ALLOWED: Final = ("Forbidden", "Authorization_RequestDenied", "Insufficient privileges")
 NOT_THERE: Final = ("Not Found", "Request_ResourceNotFound", "does not exist or one of its queried")
@@ -22,6 +24,10 @@ class CannotGoOnError(Exception):
     """What went wrong and what to do, in sentences for whoever started the script."""
 
 
+class NotThereError(CannotGoOnError):
+    """Graph knows nothing of this id; perhaps not yet."""
+
+
 class Graph(Protocol):
     """Asks Microsoft Graph. Paths are relative to v1.0; queries in them are plain text."""
 
@@ -29,6 +35,7 @@ class Graph(Protocol):
         """The answer, empty where there is none.
 
         Raises:
+            NotThereError: what is asked for is not there.
             CannotGoOnError: nobody is signed in, it is not allowed, or Graph says no.
         """
 
@@ -44,17 +51,38 @@ class AzureCli:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """See `Graph`."""
-        url = path if path.startswith(V1) else V1 + quote(path, safe="/?$&=(),;:@'")
-        command = [self._az, "rest", "--only-show-errors", "--output", "json", "--method", method, "--url", url]
-        if body is not None:
-            # By standard input: a shell of Windows would take the quotes out of an argument.
-            command += ["--body", "@-", "--headers", "Content-Type=application/json"]
-        said = subprocess.run(  # noqa: S603 - a fixed program; arguments are never a shell string
-            command, input=json.dumps(body) if body is not None else "", capture_output=True, text=True, check=False
-        )
+        url = path if path.startswith(V1) else V1 + _encoded(path)
+        # What people typed goes by standard input: on Windows `az` is a batch file, whose shell would take the quotes
+        # out of an argument, and read what follows an & as a command of its own.
+        if body is None:
+            said = self._run(["--method", method, "--url", "@-"], url)
+        else:
+            content = ["--body", "@-", "--headers", "Content-Type=application/json"]
+            said = self._run(["--method", method, "--url", url, *content], json.dumps(body))
         if said.returncode:
-            raise CannotGoOnError(_explain(method, path.partition("?")[0], said.stderr.strip()))
+            raise _refusal(method, path.partition("?")[0], said.stderr.strip())
         return dict(json.loads(said.stdout)) if said.stdout.strip() else {}
+
+    def _run(self, arguments: Sequence[str], by_input: str) -> "subprocess.CompletedProcess[str]":
+        try:
+            return subprocess.run(  # noqa: S603 - a fixed program; arguments are never a shell string
+                [self._az, "rest", "--only-show-errors", "--output", "json", *arguments],
+                input=by_input,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            raise CannotGoOnError(
+                f"Azure CLI did not answer in {PATIENCE} seconds. Look whether `az account show` does, then run the "
+                "same command again: it goes on where it stopped."
+            ) from None
+
+
+def _encoded(path: str) -> str:
+    """Only an & before a $ parts the query; any other belongs to a name."""
+    return quote(path, safe="/?$=(),;:@'").replace("%26$", "&$")
 
 
 def every(graph: Graph, path: str) -> list[dict[str, Any]]:
@@ -88,8 +116,15 @@ class Changes:
         self._say(f"  note: {sentence}")
 
 
-def check_tenant(graph: Graph, domain: str) -> str:
-    """The id of the tenant that is signed in to, which must be the one that was meant.
+class SignedIn(NamedTuple):
+    """The tenant that is signed in to. `domain` is its first one, of which it is never without: …onmicrosoft.com."""
+
+    id: str
+    domain: str
+
+
+def check_tenant(graph: Graph, domain: str) -> SignedIn:
+    """The tenant that is signed in to, which must be the one that was meant, by whichever of its names.
 
     Raises:
         CannotGoOnError: it is another one.
@@ -101,7 +136,15 @@ def check_tenant(graph: Graph, domain: str) -> str:
             f"You are signed in to the tenant of {domains[0]}, not to {domain}. Sign in to the right one: "
             f"az login --tenant {domain} --allow-no-subscriptions"
         )
-    return str(organization["id"])
+    first = next((str(each["name"]) for each in organization["verifiedDomains"] if each.get("isInitial")), "")
+    if not first:
+        raise CannotGoOnError(f"The tenant of {domains[0]} does not say which domain is its first one: it should.")
+    return SignedIn(str(organization["id"]), first)
+
+
+def _refusal(method: str, path: str, said: str) -> CannotGoOnError:
+    kind = NotThereError if any(sign in said for sign in NOT_THERE) else CannotGoOnError
+    return kind(_explain(method, path, said))
 
 
 def _explain(method: str, path: str, said: str) -> str:

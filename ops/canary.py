@@ -1,5 +1,6 @@
 """`ops canary`: a test customer goes the whole way through the real directory, and says what was found."""
 
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -31,6 +32,7 @@ from ops.words import moment
 
 AGAIN: Final = 5.0
 """Seconds between two attempts to reach an app that is starting again."""
+USER_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 STYLES: Final = {"ok": "green", "failed": "bold red", "waits": "yellow"}
 VERDICTS: Final = {
     "passed": "PASSED: the directory does what a wave needs of it.",
@@ -129,6 +131,11 @@ def canary(
     if not authority or not (address or undo):
         raise typer.BadParameter(
             "name the council and a mailbox, or see `ops canary --show`.", param_hint="--authority, --address"
+        )
+    if undo and not USER_ID.fullmatch(undo):
+        raise typer.BadParameter(
+            "a test customer's id is like 7c5c0d3e-0000-4000-8000-000000000000; `ops canary --show` has it.",
+            param_hint="--undo",
         )
     body: Json = {"authority": authority, "address": address, "undo": undo}
     first = body if signed_in is None else {**body, "signed_in": signed_in == "yes"}

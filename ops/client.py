@@ -36,7 +36,9 @@ class App:
 
     def __init__(self, url: str, token: str = "") -> None:
         self._url = address(url)
-        local = urlsplit(self._url).hostname in LOOPBACK
+        local = _host(self._url) in LOOPBACK
+        if not (token.isascii() and token.isprintable() and " " not in token):
+            raise NoAnswerError("OPS_TOKEN is not a token: it has blanks, line breaks or letters that none has.")
         if token and not local and not self._url.startswith("https://"):
             raise NoAnswerError(f"{self._url} is not https, and OPS_TOKEN is sent over https only.")
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -127,6 +129,22 @@ class App:
 def address(url: str) -> str:
     """The app's address without what people copy along: a slash or `/api` at its end."""
     return url.strip().rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def _host(url: str) -> str | None:
+    """The name in an address that may be asked.
+
+    Raises:
+        NoAnswerError: it is none, or holds somebody's password, which is not repeated.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise NoAnswerError(f"{url} is not an address. It should be like http://127.0.0.1:7071.") from None
+    if "@" in parts.netloc:
+        raise NoAnswerError("The address has a name or a password in it. Leave that out, and use OPS_TOKEN.")
+    return host
 
 
 def _error(response: httpx.Response) -> str:

@@ -78,6 +78,12 @@ def rebuild(
         Literal["copy", "export"] | None,
         typer.Option("--from", help="From the newest nightly copy (the default, if there is one), or exports alone."),
     ] = None,
+    without_copy: Annotated[
+        bool,
+        typer.Option(
+            "--without-copy", help="With --from export, although there is a copy: what only it knows is lost."
+        ),
+    ] = False,
     authority: Authority = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is lost and what would be done.")] = False,
     marks: Annotated[
@@ -115,11 +121,11 @@ def rebuild(
             _print(found, as_json, _outlook(found.read.councils, marks=marks))
             raise typer.Exit(FINDINGS if _findings(found.read) else 0)
         if not any(council.to_do for council in found.read.councils):
-            _print(found, as_json, Text(NOTHING_LOST, style="green"))
+            _print(found, as_json, _nothing(authority))
             return
         if not yes:
             _agree(found.read)
-        body: Json = {"authority": authority, "source": source or ""}
+        body: Json = {"authority": authority, "source": source or "", "without_copy": without_copy}
         answer = _make_again(app, {name: value for name, value in body.items() if value})
     _print(answer, as_json, Text(WHAT_NOW, style="green"))
 
@@ -153,6 +159,11 @@ def _make_again(app: App, body: Json) -> Answer[Progress]:
             bar.update(line)
             if not _out().is_terminal:
                 Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+
+
+def _nothing(authority: str) -> Text:
+    of = f"No tables of {authority} are lost: there is nothing to make again." if authority else NOTHING_LOST
+    return Text(of, style="green")
 
 
 def _line(progress: Progress) -> Text:

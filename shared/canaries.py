@@ -24,7 +24,7 @@ LATER: Final = 5
 class Request(BaseModel):
     """POST /api/canary. The address stands in the body, never in a URL, and is kept nowhere."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     authority: str
     address: str = ""
     signed_in: bool | None = None

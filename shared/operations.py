@@ -20,7 +20,7 @@ LIMIT: Final = 1000
 class Chosen(BaseModel):
     """Which stuck accounts are meant: exactly one of `account`, `cause` and `all`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     account: Annotated[str, StringConstraints(pattern=r"^(a[0-9a-f]{40})?$")] = ""
     cause: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,80}$")] = ""
     all: bool = False

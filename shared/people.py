@@ -83,6 +83,6 @@ def _roles(principal: str) -> frozenset[Role]:
     try:
         claims = json.loads(base64.b64decode(principal))["claims"]
         told = {claim["val"] for claim in claims if claim["typ"] in {"roles", ROLE_CLAIM}}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return frozenset()
     return frozenset(role for role in Role if role.value in told)

@@ -16,9 +16,11 @@ from shared.steps.rebuild import NotNow, Outlook, outlook, rebuild
 class Request(BaseModel):
     """POST /api/rebuild."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     source: Literal["", "copy", "export"] = ""
     """Empty: the newest whole copy, if there is one."""
+    without_copy: bool = False
+    """From exports alone although there is a copy: what only it knows is lost."""
     authority: str = ""
     """Empty: every council whose tables were lost."""
 
@@ -69,7 +71,7 @@ async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer
     _chosen(ports, asked.authority)
     source = Source(asked.source) if asked.source else None
     try:
-        progress = await rebuild(ports, asked.authority, source, who(request))
+        progress = await rebuild(ports, asked.authority, source, who(request), without_copy=asked.without_copy)
     except NotNow as not_now:
         raise Refused(409, str(not_now)) from None
     return ProgressAnswer(

@@ -5,10 +5,10 @@ import logging
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from shared.adapters.storage_address import check_storage
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shared.doctor.facts import SettingFacts
     from shared.doctor.message_inspector import MessageInspector
 
+CLOSING: Final = 5
+"""Seconds that connections to a storage account may take to close which never answered."""
 _ports: WeakKeyDictionary[asyncio.AbstractEventLoop, Ports] = WeakKeyDictionary()
 
 
@@ -167,7 +169,9 @@ async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
     try:
         yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
     finally:
-        await storage.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                await storage.close()
 
 
 def _directory_inspector(chosen: Settings, clock: Clock) -> "DirectoryInspector":

@@ -66,8 +66,9 @@ def set_up(graph: Graph, changes: Changes, wish: Wish) -> dict[str, str]:
         changes.note("it has no certificate yet: run this again with --certificate when the council has made one")
     permissions.settle(graph, changes, app, wish.stage)
     return {
-        "DIRECTORY_TENANT": wish.tenant,
-        "DIRECTORY_TENANT_ID": tenant,
+        # The issuer of local identities: the first domain, whichever of its names was typed.
+        "DIRECTORY_TENANT": tenant.domain,
+        "DIRECTORY_TENANT_ID": tenant.id,
         "DIRECTORY_CLIENT_ID": app.app_id,
         "DIRECTORY_EXTENSIONS_APP_ID": extensions_app,
     }

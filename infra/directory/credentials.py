@@ -9,32 +9,66 @@ from typing import Final
 from infra.graph import CannotGoOnError, Changes
 from infra.registration import Registration
 
-DER_BEGINS: Final = b"\x30\x82"
-"""Every certificate that is not text begins so: a long ASN.1 sequence."""
+BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+SEQUENCE: Final = b"\x30"
+INTEGER: Final = b"\x02"
+"""Keys (PKCS#1, PKCS#8), alone or with their certificate (PKCS#12: .pfx, .p12), begin with a version."""
+THIRD_VERSION: Final = b"\xa0\x03\x02\x01\x02"
+"""With it what a certificate says of itself begins. Requests and encrypted keys have something else there."""
 
 
 def public_part(file: Path) -> str:
     """The certificate, base64 of DER, as Graph wants it.
 
     Raises:
-        CannotGoOnError: it cannot be read, is no certificate, or has a private key in it.
+        CannotGoOnError: it cannot be read, is not one certificate, or has a private key in it.
     """
+    # What is sent is looked at by its structure, not by its first bytes: a .pfx, which Key Vault offers beside the
+    # certificate, begins like one and holds the key.
     try:
         content = file.read_bytes()
     except OSError as error:
         raise CannotGoOnError(f"{file} cannot be read: {error.strerror}.") from None
-    if b"PRIVATE KEY" in content:
+    if b"PRIVATE KEY" in content or any(_begins(each, INTEGER) for each in (content, _der(content))):
         raise CannotGoOnError(
             f"{file} has a private key in it. It must not leave the vault: delete this file, have a new certificate "
             "made, and bring its public part only (az keyvault certificate download)."
         )
-    try:
-        der = ssl.PEM_cert_to_DER_cert(content.decode()) if b"-----BEGIN CERTIFICATE-----" in content else content
-    except (ValueError, binascii.Error):
-        der = b""
-    if not der.startswith(DER_BEGINS):
+    if not _is_one_certificate(_der(content)):
         raise CannotGoOnError(f"{file} is no certificate: it should be a .cer or .pem file as Key Vault gives it.")
-    return base64.b64encode(der).decode()
+    return base64.b64encode(_der(content)).decode()
+
+
+def _der(content: bytes) -> bytes:
+    """The bytes of a certificate that is text; other content as it is."""
+    try:
+        if BEGIN not in content:
+            return content
+        return ssl.PEM_cert_to_DER_cert(content.decode()) if content.count(BEGIN) == 1 else b""
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _begins(der: bytes, first: bytes) -> bool:
+    """Whether the outermost sequence begins with this."""
+    return der.startswith(SEQUENCE) and der[_head(der) :].startswith(first)
+
+
+def _is_one_certificate(der: bytes) -> bool:
+    """Whether it is a certificate from its first byte to its last: nothing may follow."""
+    inner = der[_head(der) :]
+    return _begins(der, SEQUENCE) and len(inner) == _length(der) and _begins(inner, THIRD_VERSION)
+
+
+def _head(der: bytes) -> int:
+    """Bytes of kind and length before what a piece of ASN.1 holds. A long length says first how long it is itself."""
+    long = der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0
+    return 2 + long
+
+
+def _length(der: bytes) -> int:
+    head = _head(der)
+    return int.from_bytes(der[2:head]) if head > 2 else der[1]  # noqa: PLR2004 - kind, length
 
 
 def trust(changes: Changes, app: Registration, certificate: str, *, alone: bool) -> None:

@@ -308,8 +308,42 @@ AppRequests
     query: '''
 AppMetrics
 | where Name == "migration.certificate.days"
-| summarize arg_max(TimeGenerated, days = Sum)
-| where days < 30
+| summarize arg_max(TimeGenerated, Sum)
+| where Sum < 30
+'''
+  }
+  {
+    name: 'tables-were-lost'
+    title: 'Tables were lost'
+    means: 'Tables of a council were emptied: nothing is done for it until they are made again.'
+    severity: 1
+    every: 'PT5M'
+    within: 'PT5M'
+    lookBack: ''
+    by: [
+      authority
+    ]
+    query: '''
+AppMetrics
+| where Name == "migration.tables.lost"
+| summarize TimeGenerated = max(TimeGenerated), tables = max(Sum) by authority = tostring(Properties.authority)
+| where tables > 0
+'''
+  }
+  {
+    name: 'the-copy-is-old'
+    title: 'The copy is old'
+    means: 'No night of the last two brought a whole copy of the tables.'
+    severity: 2
+    every: 'PT1H'
+    within: 'PT1H'
+    lookBack: ''
+    by: []
+    query: '''
+AppMetrics
+| where Name == "migration.copy.age"
+| summarize arg_max(TimeGenerated, Sum)
+| where Sum > 183600
 '''
   }
   {

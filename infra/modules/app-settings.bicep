@@ -69,7 +69,7 @@ var settings = {
   // Once a minute: the alarms count on it.
   OTEL_METRIC_EXPORT_INTERVAL: '60000'
   // Libraries would record whole addresses, and those of look-ups hold e-mail addresses. The code turns them off too.
-  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
   // No statistics to Microsoft about the exporter, and nothing that is switched on from afar.
   APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
   APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'

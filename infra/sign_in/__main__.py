@@ -1,6 +1,7 @@
 """`python3 -m infra.sign_in`: make the registration by which people sign in, in the council's own tenant."""
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +9,9 @@ from typing import Any, Final
 
 from infra.graph import AzureCli, CannotGoOnError, Changes, Graph, check_tenant, every
 from infra.registration import Registration, register
-from infra.sign_in import manifest
+from infra.sign_in import holders, manifest
 
+OBJECT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 ABOUT: Final = """\
 Make the app registration by which people sign in to the migration app, with its app roles: viewer, operator,
 approver, helpdesk. Only people and groups with a role get in. It asks Microsoft Graph as you, through Azure CLI.
@@ -47,9 +49,12 @@ def set_up(graph: Graph, changes: Changes, wish: Wish) -> str:
         CannotGoOnError: something is for a person to decide or to mend first.
     """
     tenant = check_tenant(graph, wish.tenant)
+    holders.check_identity(graph, wish.identity)
+    for holder in {holder: None for _, holder in wish.assign}:
+        holders.check_holder(graph, holder)
     app = register(graph, changes, wish.name)
     _describe(changes, app, wish)
-    _vouch(graph, changes, app, manifest.voucher(tenant, wish.identity))
+    _vouch(graph, changes, app, manifest.voucher(tenant.id, wish.identity))
     _close_to_others(graph, changes, app)
     for role, holder in wish.assign:
         _assign(graph, changes, app, role, holder)
@@ -140,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--tenant", required=True, help="a domain of the council's tenant: checked before anything")
     found.add_argument("--url", required=True, type=_address, help="the app's address (OPS_URL)")
-    found.add_argument("--identity", required=True, metavar="ID", help="of the app (IDENTITY_PRINCIPAL_ID)")
+    found.add_argument("--identity", required=True, type=_id, metavar="ID", help="of the app (IDENTITY_PRINCIPAL_ID)")
     found.add_argument(
         "--assign", action="append", type=_pair, default=[], metavar="ROLE=ID", help="give a person or group a role"
     )
@@ -156,13 +161,19 @@ def _address(text: str) -> str:
     return text
 
 
+def _id(text: str) -> str:
+    if not OBJECT_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text} should be an object id, like 7c5c0d3e-0000-4000-8000-000000000000")
+    return text.lower()
+
+
 def _pair(text: str) -> tuple[str, str]:
     role, _, holder = text.partition("=")
     if role not in manifest.ROLES or not holder:
         raise argparse.ArgumentTypeError(
             f"{text} should be like operator=OBJECT_ID; roles: {', '.join(manifest.ROLES)}"
         )
-    return role, holder
+    return role, _id(holder)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ Each finding is a line: file:line: rule: what is wrong; what to do. The rules:
   parameters  main.parameters.json fills the parameters of main.bicep
   nesting     parents and scopes are of the right type
   schema      types, versions, property names and values, against local/bicep/schema
-  roles       only roles of local/bicep/allowed/roles.toml, named, scoped
+  roles       only what local/bicep/allowed/roles.toml has: role, for whom, on what, on which condition
   words       no keys handed out, no setting that Flex Consumption refuses
   baseline    accounts, vault and site are closed by what is written
   names       containers, queues, tables, events and councils are those of the code

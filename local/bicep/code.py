@@ -45,6 +45,8 @@ class Code(BaseModel):
     queues: tuple[str, ...]
     poison: tuple[str, ...]
     tables: tuple[str, ...]
+    reports: str
+    personal: str
     connection: str
     settings: tuple[Setting, ...]
     bindings: tuple[Mapping[str, Any], ...]

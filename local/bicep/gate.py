@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from local.bicep import (
     azd,
     baseline,
     code,
+    grants,
     members,
     modules,
     names,
@@ -24,6 +26,7 @@ from local.bicep.deployment import Deployed, Instance
 from local.bicep.findings import Finding
 from local.bicep.parsing import read, syntax
 from local.bicep.template import Template, understand
+from local.bicep.values import Value
 
 NOT_RUN: Final = (
     "Not run, because they need Azure or are not to be had here: Bicep's own compiler and linter, "
@@ -81,21 +84,25 @@ def _whole(
     yield from nesting.check_deployed(deployed)
     yield from schema.check_deployed(deployed, written)
     yield from azd.check(checkout, deployed)
-    yield from baseline.check(deployed)
+    inhabited = list(deployment(checkout, templates, grants.PEOPLE).resources())
+    yield from baseline.check(inhabited)
+    yield from baseline.check_closed(list(deployment(checkout, templates, {"privateNetwork": True}).resources()))
+    yield from roles.check_deployed(inhabited)
     try:
         yield from _with_code(said or code.read(checkout), main, instance, deployed)
     except code.CodeError as error:
         yield code.trouble(error)
 
 
-def deployment(checkout: Path, templates: Mapping[Path, Template]) -> Instance:
-    """`main.bicep` with the parameters that it has when nobody has set any."""
+def deployment(
+    checkout: Path, templates: Mapping[Path, Template], more: Mapping[str, Value] = MappingProxyType({})
+) -> Instance:
+    """`main.bicep` with the parameters that it has when nobody has set any, but for these."""
     main = templates[(checkout / MAIN).resolve()]
-    return Instance(templates, main, parameters.arguments(main, checkout / PARAMETERS))
+    return Instance(templates, main, {**parameters.arguments(main, checkout / PARAMETERS), **more})
 
 
 def _with_code(said: code.Code, main: Template, instance: Instance, deployed: Sequence[Deployed]) -> Iterator[Finding]:
-    yield from roles.check_deployed(deployed, said.exports)
     yield from names.check(deployed, said)
     yield from names.check_authorities(main, instance.named("authorities"), said)
     yield from settings.check(deployed, said)

@@ -23,6 +23,7 @@ SERVICES: Final[Mapping[str, str]] = {
 EVENTS: Final = "microsoft.eventgrid/systemtopics/eventsubscriptions"
 LIFECYCLE: Final = "microsoft.storage/storageaccounts/managementpolicies"
 NAMES_FILE: Final = "shared/names.py"
+TAGS_FILE: Final = "shared/adapters/blob_reports.py"
 
 
 @cache
@@ -40,6 +41,8 @@ def check(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     yield from _bindings(deployed, code)
     yield from _events(deployed, code)
     yield from _lifecycle(deployed)
+    yield from _kept_for_ever(deployed, code)
+    yield from _personal(deployed, code)
 
 
 def _of(kind: str, deployed: Iterable[Deployed]) -> list[Deployed]:
@@ -104,18 +107,58 @@ def _events(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
         yield from _subscription(each, code, {last(one) for one in _of("container", deployed) if not one.existing})
 
 
+def _rules(each: Deployed) -> list[Value]:
+    rules = at(dict(each.properties), "properties", "policy", "rules") if each.type.lower() == LIFECYCLE else None
+    return rules if isinstance(rules, list) else []
+
+
 def _lifecycle(deployed: Sequence[Deployed]) -> Iterator[Finding]:
     """A rule that deletes after a time is for a container that there is."""
     containers = {last(each) for each in _of("container", deployed) if not each.existing}
     for each in deployed:
-        rules = at(dict(each.properties), "properties", "policy", "rules") if each.type.lower() == LIFECYCLE else None
-        for rule in rules if isinstance(rules, list) else ():
+        for rule in _rules(each):
             prefixes = at(rule, "definition", "filters", "prefixMatch")
             for prefix in prefixes if isinstance(prefixes, list) else ():
                 container = str(prefix).partition("/")[0]
                 if known(container) and container not in containers:
                     wrong = f"rule `{at(rule, 'name')}` is for the container `{container}`, which nobody declares"
                     yield each.finding(RULE, wrong, "mend the prefix: container, then the beginning of the path")
+
+
+def _personal(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+    """Reports that list people are known to retention by the tag that the app sets, and by no other."""
+    wanted = [{"name": code.personal, "op": "==", "value": "true"}]
+    there = False
+    for each in deployed:
+        for rule in _rules(each):
+            filters, tags = (at(rule, "definition", "filters"), at(rule, "definition", "filters", "blobIndexMatch"))
+            there = there or (tags == wanted and at(filters, "prefixMatch") == [f"{code.reports}/"] and _deletes(rule))
+            if tags is not None and tags != wanted:
+                wrong = f"rule `{at(rule, 'name')}` asks for the tag {tags}"
+                yield each.finding(RULE, wrong, f"the app sets {code.personal} = true ({TAGS_FILE}): ask for that")
+    if not there:
+        wrong = f"no rule deletes the reports that list people, which carry the tag `{code.personal}`"
+        mend = f"let an enabled rule for {code.reports}/ with that blobIndexMatch delete them"
+        yield Finding("infra/main.bicep", 1, RULE, wrong, mend)
+
+
+def _kept_for_ever(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+    """What is in the app's containers is about people, or a copy, and goes in time, whatever its tags."""
+    deleting = [rule for each in deployed for rule in _rules(each) if _deletes(rule)]
+    filters = [at(rule, "definition", "filters") for rule in deleting]
+    whole = [str(at(each, "prefixMatch")) for each in filters if at(each, "blobIndexMatch") is None]
+    declared = {last(each) for each in _of("container", deployed) if not each.existing}
+    for container in code.containers:
+        if container in declared and str([f"{container}/"]) not in whole:
+            wrong = f"no rule deletes what is in `{container}`"
+            yield Finding(
+                "infra/main.bicep", 1, RULE, wrong, f"let an enabled rule for {container}/ delete after a time"
+            )
+
+
+def _deletes(rule: Value) -> bool:
+    after = at(rule, "definition", "actions", "baseBlob", "delete")
+    return at(rule, "enabled") is True and isinstance(after, dict) and any(days is not None for days in after.values())
 
 
 def _of_uploads(each: Deployed) -> bool:

@@ -22,6 +22,7 @@ def main(root: Path) -> None:
     sys.path.insert(0, str(root))
     names = importlib.import_module("shared.names")
     importlib.import_module("shared.settings")
+    reports = importlib.import_module("shared.adapters.blob_reports")
     said = {
         "containers": list(names.CONTAINERS),
         "exports": names.EXPORTS,
@@ -29,6 +30,8 @@ def main(root: Path) -> None:
         "queues": list(names.QUEUES),
         "poison": [names.poison_of(queue) for queue in names.QUEUES],
         "tables": list(names.TABLES),
+        "reports": names.REPORTS,
+        "personal": reports.PERSONAL,
         "connection": names.STORAGE_CONNECTION,
         "settings": list(settings()),
         "bindings": list(bindings()),

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -10,16 +10,16 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 from tree_sitter import Node
 
+from local.bicep import grants
 from local.bicep.deployment import Deployed
 from local.bicep.findings import Finding
 from local.bicep.parsing import walk
 from local.bicep.template import Declaration, Template, body, entry, text
-from local.bicep.values import Reference, Unknown, Value, at
+from local.bicep.values import Unknown, Value, at
 
 RULE: Final = "roles"
 FILE: Final = Path(__file__).parent / "allowed/roles.toml"
 LIST: Final = "local/bicep/allowed/roles.toml"
-ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
 DEFINITIONS: Final = "microsoft.authorization/roledefinitions"
 GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 WITHOUT_KIND: Final = "give it 'ServicePrincipal', 'User' or 'Group': a new principal is not found at once without it"
@@ -32,15 +32,35 @@ class Allowed(BaseModel):
 
     name: str
     why: str
-    group: bool = False
-    writes: bool = False
 
 
-class Own(Allowed):
+class Role(Allowed):
+    """One that may be given. `to`: to whom, and to each of them on what."""
+
+    to: Mapping[str, Sequence[str]]
+
+    @property
+    def grants(self) -> list[grants.Grant]:
+        """The same, one by one."""
+        return [grants.Grant(holder, on) for holder, places in self.to.items() for on in places]
+
+
+class Own(Role):
     """A role of our own, with everything that it may contain."""
 
     actions: tuple[str, ...]
     data_actions: tuple[str, ...]
+
+
+class Condition(BaseModel):
+    """What the right of one holder on one thing must be limited by: this very text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: str
+    on: str
+    why: str
+    text: str
 
 
 class AllowList(BaseModel):
@@ -48,9 +68,19 @@ class AllowList(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    roles: Mapping[str, Allowed]
+    roles: Mapping[str, Role]
     own: Mapping[str, Own]
     others: Mapping[str, Allowed]
+    conditions: Sequence[Condition]
+
+    @property
+    def given(self) -> Mapping[str, Role]:
+        """The roles that may be given, by their id or, of our own, by their symbol."""
+        return {**self.roles, **self.own}
+
+    def condition(self, grant: grants.Grant) -> str:
+        """The condition that a right must have, empty for none."""
+        return next((grants.one_line(each.text) for each in self.conditions if (each.to, each.on) == grant), "")
 
 
 @cache
@@ -63,7 +93,7 @@ def check(template: Template) -> Iterator[Finding]:
     """GUIDs and role assignments as they are written, in every branch."""
     yield from _guids(template)
     for declared in template.resources:
-        if declared.type_and_version.lower().startswith(ASSIGNMENTS) and not declared.existing:
+        if declared.type_and_version.lower().startswith(grants.ASSIGNMENTS) and not declared.existing:
             yield from _assignment(declared, template)
         elif _makes_a_role(declared) and declared.name not in allowed().own:
             wrong = f"`{declared.name}` makes a role of our own"
@@ -110,45 +140,65 @@ def _followed(node: Node | None, template: Template) -> Node | None:
     return declared.value if declared is not None and declared.kind == "variable" else node
 
 
-def check_deployed(deployed: Iterable[Deployed], exports: str) -> Iterator[Finding]:
-    """What role each assignment comes to, and on what; `exports` is the container for uploads."""
+def check_deployed(deployed: Iterable[Deployed]) -> Iterator[Finding]:
+    """What role each assignment comes to, for whom, on what, and under which condition."""
     known = list(deployed)
     own = {each.name: each for each in known if each.type.lower() == DEFINITIONS and each.symbol in allowed().own}
     for each in own.values():
         yield from _definition(each, allowed().own[each.symbol])
-    for each in known:
-        if each.type.lower() != ASSIGNMENTS or each.existing:
-            continue
+    for each in grants.assignments(known):
         role = _role(at(dict(each.properties), "properties", "roleDefinitionId"), own)
-        if role is None:
-            wrong = f"`{each.symbol}` gives a role that cannot be read off the template"
-            yield each.finding(RULE, wrong, "write the role's id as a literal, not as a parameter without a default")
-        elif role not in _allowed():
-            wrong = f"`{each.symbol}` gives role `{role}`, which is not on the list"
-            yield each.finding(RULE, wrong, f"take a role of the list, or add this one with a reason to {LIST}")
-        elif (missing := _condition(each, _allowed()[role], exports)) is not None:
-            yield each.finding(RULE, *missing)
-        elif "scope" not in each.properties and not _allowed()[role].group:
-            wrong = f"`{each.symbol}` gives {_allowed()[role].name} on everything in the group"
-            yield each.finding(RULE, wrong, "give it a scope: the one resource that it is needed for")
+        wrong = _wrong_role(each, role) or _wrong_grant(each, allowed().given[str(role)]) or _wrong_condition(each)
+        if wrong is not None:
+            yield each.finding(RULE, *wrong)
+    yield from _not_given(known, own)
 
 
-def _condition(each: Deployed, role: Allowed, exports: str) -> tuple[str, str] | None:
-    """Whoever may write into the uploads may do so in one council's folder only."""
-    properties = at(dict(each.properties), "properties")
-    scope = each.properties.get("scope")
-    condition = at(properties, "condition")
-    on_uploads = isinstance(scope, Reference) and scope.ask("name") == exports
-    if role.writes and on_uploads and "blobs:path" not in str(condition):
-        return f"`{each.symbol}` lets somebody write everywhere in `{exports}`", "add a condition on the blob's path"
-    if condition is not None and at(properties, "conditionVersion") != "2.0":
-        return f"the condition of `{each.symbol}` has no version", "set conditionVersion to '2.0'"
+def _not_given(known: Sequence[Deployed], own: Mapping[str, Deployed]) -> Iterator[Finding]:
+    """What the list has and nobody is given: without it something stands still, or the list is too long."""
+    certain = [each for each in grants.assignments(known) if each.certain]
+    given = {
+        (_role(at(dict(each.properties), "properties", "roleDefinitionId"), own), grants.grant(each))
+        for each in certain
+    }
+    for id_, role in allowed().given.items():
+        for grant in role.grants:
+            if (id_, grant) not in given:
+                wrong = f"nothing gives `{grant.holder}` the role {role.name} on `{grant.on}`"
+                yield Finding("infra/main.bicep", 1, RULE, wrong, f"assign it in a module, or take it off {LIST}")
+
+
+def _wrong_role(each: Deployed, role: str | None) -> tuple[str, str] | None:
+    if role is None:
+        wrong = f"`{each.symbol}` gives a role that cannot be read off the template"
+        return wrong, "write the role's id as a literal, not as a parameter without a default"
+    if role not in allowed().given:
+        wrong = f"`{each.symbol}` gives role `{role}`, which is not on the list"
+        return wrong, f"take a role of the list, or add this one with a reason to {LIST}"
     return None
 
 
-def _allowed() -> Mapping[str, Allowed]:
-    """The roles that may be given, by their id or, of our own, by their symbol."""
-    return {**allowed().roles, **allowed().own}
+def _wrong_grant(each: Deployed, role: Role) -> tuple[str, str] | None:
+    """A role is given to those alone, and on that alone, for which the list has it."""
+    grant = grants.grant(each)
+    if grant in role.grants:
+        return None
+    where = "everything in the group" if grant.on == grants.GROUP else f"`{grant.on}`"
+    right = ", ".join(role.to.get(grant.holder, ())) or "nothing"
+    mend = f"{LIST} has it for them on {right}: mend scope or principal, or add it there"
+    return f"`{each.symbol}` gives `{grant.holder}` the role {role.name} on {where}", mend
+
+
+def _wrong_condition(each: Deployed) -> tuple[str, str] | None:
+    """Whoever uploads for a council does so in its folder alone; whoever watches sees no report that lists people."""
+    grant, found = grants.grant(each), grants.condition(each)
+    wanted = allowed().condition(grant)
+    if found != wanted:
+        wrong = f"the condition of `{each.symbol}` is not the one that was looked at"
+        return wrong, f"let it come to: {wanted or '(none)'}; or change it in {LIST}, too"
+    if found and at(dict(each.properties), "properties", "conditionVersion") != "2.0":
+        return f"the condition of `{each.symbol}` has no version", "set conditionVersion to '2.0'"
+    return None
 
 
 def _definition(each: Deployed, own: Own) -> Iterator[Finding]:

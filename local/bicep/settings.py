@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from local.bicep import words
 from local.bicep.code import Code
 from local.bicep.deployment import Deployed
 from local.bicep.findings import Finding
@@ -31,12 +32,21 @@ FROM_VAULT: Final = "@Microsoft.KeyVault("
 NAMED: Final = re.compile(r"%([^%]+)%")
 
 
-class Lists(BaseModel):
-    """The allow-list."""
+class Platform(BaseModel):
+    """A setting that libraries or the platform read. `value`: what it must come to, where only one will do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    platform: Mapping[str, str]
+    why: str
+    value: str = ""
+
+
+class Lists(BaseModel):
+    """The lists."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platform: Mapping[str, Platform]
     without: Mapping[str, str]
 
 
@@ -68,6 +78,8 @@ def check(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
         )
         return
     yield from _missing(found, code)
+    yield from _platform(found)
+    yield from _refused(found)
     yield from _connections(found, code)
     yield from _unknown(found, code)
     yield from _open_secrets(found, code)
@@ -133,6 +145,24 @@ def _missing(found: AppSettings, code: Code) -> Iterator[Finding]:
     for name, function in in_bindings(code).items():
         if name not in found.values:
             yield found.finding(f"function {function} is bound by %{name}%, and it is not set", "set it")
+
+
+def _platform(found: AppSettings) -> Iterator[Finding]:
+    """What no code of ours reads, so that nothing but this would miss it."""
+    for name, each in lists().platform.items():
+        if name not in found.values:
+            yield found.finding(f"`{name}` is not set", f"set it: {each.why}")
+        elif each.value and written(found.values[name]) != each.value:
+            wrong = f"`{name}` is `{written(found.values[name])}`"
+            yield found.finding(wrong, f"let it be {each.value}: {each.why}")
+
+
+def _refused(found: AppSettings) -> Iterator[Finding]:
+    """Names that are put together are seen here alone."""
+    for name in found.values:
+        mend = words.refused(name)
+        if mend is not None:
+            yield found.finding(f"`{name}` is set", mend)
 
 
 def _connections(found: AppSettings, code: Code) -> Iterator[Finding]:

@@ -28,6 +28,9 @@ REFUSED: Final = re.compile(
 )
 """Flex Consumption refuses these settings, or ignores them."""
 REFUSED_PROPERTIES: Final = frozenset({"linuxFxVersion", "windowsFxVersion", "functionAppScaleLimit", "alwaysOn"})
+RUNTIME_TELEMETRY: Final = re.compile(r"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", re.IGNORECASE)
+"""The Functions runtime would set telemetry up by itself, and trace URLs that hold addresses."""
+OWN_TELEMETRY: Final = "take it away: the app refuses to start with it; it sets telemetry up itself (shared/telemetry)"
 FLEX: Final = "take it away: Flex Consumption refuses it; the like stands in functionAppConfig of the site"
 BY_IDENTITY: Final = "take it away: everything here goes by identity and role, and no key is handed out"
 
@@ -58,15 +61,24 @@ def _call(node: Node) -> tuple[str, str] | None:
 
 def _entry(node: Node) -> tuple[str, str] | None:
     key = plain(node.named_children[0]) if node.named_children else ""
-    if REFUSED.fullmatch(key) or key in REFUSED_PROPERTIES:
+    if key in REFUSED_PROPERTIES:
         return f"`{key}` is set", FLEX
-    return None
+    mend = refused(key)
+    return None if mend is None else (f"`{key}` is set", mend)
+
+
+def refused(setting: str) -> str | None:
+    """What to do about an app setting that must not be there; None where it may be."""
+    if RUNTIME_TELEMETRY.fullmatch(setting):
+        return OWN_TELEMETRY
+    return FLEX if REFUSED.fullmatch(setting) else None
 
 
 def _text(node: Node) -> tuple[str, str] | None:
     whole = text(node)
-    if REFUSED.fullmatch(literal(node) or ""):
-        return f"`{literal(node)}` is named", FLEX
+    mend = refused(literal(node) or "")
+    if mend is not None:
+        return f"`{literal(node)}` is named", mend
     for what, pattern in IN_TEXT.items():
         if pattern.search(whole):
             return f"the text holds {what}", BY_IDENTITY

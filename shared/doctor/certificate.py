@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 NOTICE: Final = timedelta(days=30)
 NAME: Final = "certificate"
 RENEW: Final = (
-    "Make a new certificate, add it to the app registration in the directory's tenant, put it with its key into "
-    "DIRECTORY_CLIENT_CERTIFICATE (the Key Vault secret), start the app again, then remove the old one."
+    "Make a certificate under a new name in the vault, have the directory's administrator trust it beside the old one, "
+    "then `azd env set DIRECTORY_CERTIFICATE` with the new name and `azd provision` (infra/README.md, 'Renewing the "
+    "certificate'; the app reads it from DIRECTORY_CLIENT_CERTIFICATE)."
 )
 
 

@@ -49,7 +49,7 @@ def _way_in(facts: DirectoryFacts, excuse: str) -> Check:
         mend = (
             "Put DIRECTORY_GRAPH_URL right, like https://graph.microsoft.com/v1.0."
             if facts.address_wrong
-            else "Check DIRECTORY_GRAPH_URL and the network, and Microsoft's service health; then look again."
+            else "Check DIRECTORY_GRAPH_URL, the network (firewall, DNS) and Microsoft's service health; look again."
         )
         found = f"the directory could not be asked: {facts.unreachable}"
         return missing(Area.DIRECTORY, "sign-in", Code.DIRECTORY_UNREACHABLE, found, mend)

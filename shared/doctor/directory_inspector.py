@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 
 from shared.doctor.asking import TIMEOUT, Asker, Reply
 from shared.doctor.facts import Answer, DirectoryFacts, Right
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "the directory"
 SCOPE: Final = "https://graph.microsoft.com/.default"
+SIGN_IN: Final = "login.microsoftonline.com"
 SILENT: Final = (0, httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS)
 TOKEN_SECONDS: Final = 20
 NOBODY: Final = "00000000-0000-4000-8000-00000000d0c7"
@@ -52,28 +53,30 @@ class DirectoryInspector:
 
     async def look(self, wanted: Mapping[str, str]) -> DirectoryFacts:
         """Everything; `wanted` are attributes with their types, for a search where nobody lists them."""
-        token, trouble = await self._token()
-        if trouble:
-            return DirectoryFacts(sign_in=trouble)
+        token = await self._token()
+        if isinstance(token, DirectoryFacts):
+            return token
         headers = {"authorization": f"Bearer {token}"} if token else {}
         loopback = self.credential is None
         async with httpx.AsyncClient(timeout=TIMEOUT, headers=headers, trust_env=not loopback) as http:
             questions = _Questions(self.url, Asker(SERVICE, self.clock, http))
             return replace(await questions.all(wanted), granted=claim(token, "roles"), roles=claim(token, "wids"))
 
-    async def _token(self) -> tuple[str, str]:
-        """The token, or why there is none."""
+    async def _token(self) -> str | DirectoryFacts:
+        """The token, or why there is none: nobody answered, or somebody said no."""
         if self.credential is None:
-            return "", ""
+            return ""
         try:
             async with asyncio.timeout(TOKEN_SECONDS), self.credential() as credential:
-                return (await credential.get_token(SCOPE)).token, ""
+                return (await credential.get_token(SCOPE)).token
         except TimeoutError:
-            return "", f"no token came within {TOKEN_SECONDS} s"
+            return DirectoryFacts(unreachable=f"{SIGN_IN} gave no token within {TOKEN_SECONDS} s")
+        except (ServiceRequestError, ServiceResponseError) as error:
+            return DirectoryFacts(unreachable=f"{SIGN_IN} does not answer ({type(error).__name__})")
         except (AzureError, ValueError) as error:
             # Its text may quote ids and addresses; Microsoft's code says what happened.
             code = re.search(r"AADSTS\d+", str(error))
-            return "", f"no token ({code.group() if code else type(error).__name__})"
+            return DirectoryFacts(sign_in=f"no token ({code.group() if code else type(error).__name__})")
 
 
 class _Questions:

@@ -38,6 +38,8 @@ CREDENTIAL: Final = (
     "DIRECTORY_CLIENT_SECRET",
 )
 MESSAGES: Final = ("NOTIFY_PROVIDER", "NOTIFY_URL")
+SECONDS: Final = 10
+"""So long the tables may take: one that takes the call and never answers is the commonest fault of a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Found:
     key: NotedKey = field(default_factory=NotedKey)
     broken: tuple[Check, ...] = ()
     """Inspectors that broke down: a bug, which must not hide the others."""
+    unread: tuple[Check, ...] = ()
+    """Records that are in the tables and cannot be read."""
 
 
 async def examine(case: Case, inspectors: Inspectors) -> list[Check]:
@@ -101,6 +105,7 @@ async def examine(case: Case, inspectors: Inspectors) -> list[Check]:
 
 async def _look(case: Case, inspectors: Inspectors) -> Found:
     broken: list[Check] = []
+    unread: list[Check] = []
     messages = inspectors.messages if case.purpose is not Purpose.CLOSED else None
     wave = case.chosen.values() if case.purpose is Purpose.WAVE else ()
     wanted = attributes_wanted(case.app, case.chosen.values()) if case.app else {}
@@ -110,11 +115,25 @@ async def _look(case: Case, inspectors: Inspectors) -> Found:
             Area.MESSAGES, messages.look(telling(case.known), frozenset(case.chosen)) if messages else None, broken
         ),
         _safely(Area.STORAGE, inspectors.storage.look() if inspectors.storage else None, broken),
-        planned_creates(inspectors.ledger, case.known),
-        canary_checks.known(inspectors.ledger, wave),
-        noted_key(inspectors.ledger),
+        _of_tables("planned accounts", planned_creates(inspectors.ledger, case.known), 0, unread),
+        _of_tables("canaries", canary_checks.known(inspectors.ledger, wave), canary_checks.unknown(wave), unread),
+        _of_tables("the noted key", noted_key(inspectors.ledger), NotedKey(readable=False), unread),
     )
-    return Found(*found, tuple(broken))
+    return Found(*found, tuple(broken), tuple(unread))
+
+
+async def _of_tables[T](what: str, looking: Awaitable[T], otherwise: T, unread: list[Check]) -> T:
+    """What only the tables say. That they do not answer is told by the storage account's own checks."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await looking
+    except TimeoutError:
+        return otherwise
+    except Exception as error:  # noqa: BLE001 - what cannot be read is a finding, and hides no other
+        found = f"what the tables say of {what} cannot be read ({unexpected(error)})"
+        mend = "Somebody else wrote there, or another version of the app: tell the developers what stands here."
+        unread.append(missing(Area.STORAGE, what, Code.STORAGE_UNREACHABLE, found, mend))
+        return otherwise
 
 
 async def _safely[T](area: Area, looking: Awaitable[T] | None, broken: list[Check]) -> T | None:
@@ -150,6 +169,7 @@ def judge(case: Case, found: Found, now: datetime) -> list[Check]:
         *_unless_broken(found, Area.DIRECTORY, _directory(case, found, _excuse(found, clock, certificate))),
         *_unless_broken(found, Area.MESSAGES, _messages(case, found, clock)),
         *found.broken,
+        *found.unread,
     ]
     for authority, known in found.canaries.items():
         checks.append(canary_checks.check_canary(case.known[authority], known, now))

@@ -109,6 +109,9 @@ _TROUBLES: Final[Mapping[KeyTrouble, tuple[Code, str, str]]] = {
 }
 
 
+_LIVE: Final = " (that it is of the type Live, and not Test, GOV.UK Notify shows to people alone)"
+
+
 def _key(facts: MessageFacts, profile: Profile, service: ServiceFacts) -> Check:
     """That it works, and that it is this council's: its service has the templates which the profile names."""
     name = f"key of {profile.authority}"
@@ -118,7 +121,7 @@ def _key(facts: MessageFacts, profile: Profile, service: ServiceFacts) -> Check:
         return missing(Area.MESSAGES, name, code, found.format(**words), mend.format(**words))
     wanted = {template.lower() for template in profile.messages.templates.values()}
     if wanted & service.templates.keys():
-        return ok(Area.MESSAGES, name, f"{service.setting} opens the service that has the council's templates")
+        return ok(Area.MESSAGES, name, f"{service.setting} opens the service that has the council's templates{_LIVE}")
     found = f"the key in {service.setting} is of another service: none of the templates of {profile.authority} is there"
     whose = ", ".join(sorted(service.same_service))
     opens = [

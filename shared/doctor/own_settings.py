@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -15,6 +15,7 @@ from shared.domain.profile import Profile, read_profile
 from shared.errors import BadSetting
 from shared.names import STORAGE_CONNECTION
 from shared.settings import ROOT, Settings, read_settings
+from shared.telemetry.settings import wrong_settings
 
 HARMLESS: Final[Mapping[str, Any]] = {
     "DIRECTORY_KIND": "b2c",
@@ -40,6 +41,7 @@ def setting_facts(environment: Mapping[str, str] = os.environ) -> SettingFacts:
     """All that is wrong with the settings, one sentence each."""
     wrong: dict[str, str] = {}
     settings = _settings(wrong)
+    wrong |= dict(wrong_settings(environment))
     try:
         check_storage(environment)
     except BadSetting as bad:
@@ -120,4 +122,6 @@ def _keys(model: type[BaseModel], before: str = "") -> list[str]:
         part = field.annotation
         if isinstance(part, type) and issubclass(part, BaseModel):
             keys += _keys(part, f"{before}{name}.")
+        elif get_origin(part) is dict:
+            keys += [f"{before}{name}.{key}" for key in get_args(get_args(part)[0])]
     return keys

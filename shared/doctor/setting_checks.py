@@ -36,6 +36,9 @@ def check_profiles(facts: ProfileFacts | None, authority: str, purpose: Purpose)
 
 
 def _wrong(facts: ProfileFacts, file: str, sentence: str) -> Check:
+    if not file.endswith(".toml"):
+        mend = f"Let {file} name the folder in which the councils' profiles are, then start the app again."
+        return missing(Area.PROFILES, "profiles", Code.PROFILE_WRONG, sentence, mend)
     meant = facts.close.get(file)
     hint = f" It was probably meant to be `{meant}`." if meant else ""
     key = sentence.removeprefix(f"{file}: ").split(": ")[0]

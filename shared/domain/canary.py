@@ -22,6 +22,10 @@ RETIRED: Final = "Canary, to be deleted"
 """Display name of a canary that has done its work: what the directory's administrator looks for."""
 FORCE_CHANGE_REFUSED: Final = "force_change_refused"
 """The failure that says which choice of the profile is the wrong one for this directory."""
+TELLS_NOTHING: Final = frozenset({"address_taken", "left_over", "profile_changed"})
+"""Failures that say nothing of the directory: a canary that passed before still counts."""
+FOR_ANOTHER_CHOICE: Final = "profile_changed"
+"""The failure of a canary whose profile meanwhile says another password_reset."""
 GRACE: Final = timedelta(seconds=15)
 """So long after the first sign of a reset the others may still come."""
 BLOCKED_AFTER: Final = timedelta(seconds=60)
@@ -95,6 +99,8 @@ class Canary:
     """Users of canaries that are still to be deleted."""
     made: tuple[DirectoryId, ...] = ()
     """All users of this run."""
+    seen: tuple[DirectoryId, ...] = ()
+    """Those that the directory has shown by their id: one that it shows no more is gone."""
     created_at: datetime | None = None
     password_at: datetime | None = None
     """lastPasswordChangeDateTime as it was after the create."""
@@ -108,8 +114,10 @@ class Canary:
     finished_at: datetime | None = None
     passed_at: datetime | None = None
     """When the newest canary passed; kept when the next one starts."""
+    passed_by_flag: bool = False
+    """By which of the two ways that one was made to set a password: a wave may go that way alone."""
     failed_at: datetime | None = None
-    """When the newest canary failed."""
+    """When a canary last failed in what says something of the directory."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
@@ -134,7 +142,13 @@ def started(
     fresh = Canary(authority, (before.run if before else 0) + 1, by, address, now, Step.FREE, now, by_flag)
     if before is None:
         return fresh
-    return replace(fresh, answers=before.answers, passed_at=before.passed_at, failed_at=before.failed_at)
+    return replace(
+        fresh,
+        answers=before.answers,
+        passed_at=before.passed_at,
+        passed_by_flag=before.passed_by_flag,
+        failed_at=before.failed_at,
+    )
 
 
 def go_to(canary: Canary, step: Step, now: datetime, failure: str = "", detail: str = "") -> Canary:
@@ -164,8 +178,8 @@ def finished(canary: Canary, now: datetime) -> Canary:
     ended = replace(canary, finished_at=now)
     match ended.verdict:
         case "passed":
-            return replace(ended, passed_at=now)
-        case "failed":
+            return replace(ended, passed_at=now, passed_by_flag=canary.by_flag)
+        case "failed" if any(each.failure not in TELLS_NOTHING for each in ended.failures):
             return replace(ended, failed_at=now)
         case _:
             return ended
@@ -184,6 +198,11 @@ def born(canary: Canary, user: DirectoryId) -> Canary:
         return canary
     made = canary.made if user in canary.made else (*canary.made, user)
     return replace(canary, living=(*canary.living, user), made=made)
+
+
+def seen(canary: Canary, user: DirectoryId) -> Canary:
+    """The directory showed it."""
+    return canary if user in canary.seen else replace(canary, seen=(*canary.seen, user))
 
 
 def told(canary: Canary, now: datetime, **answers: str) -> Canary:
@@ -209,9 +228,9 @@ def yes(*, said: bool) -> str:
     return "yes" if said else "no"
 
 
-def young(canary: Canary | None, days: int, now: datetime) -> bool:
-    """Whether the newest canary passed, less than so many days ago, and none has failed since."""
-    if canary is None or canary.passed_at is None:
+def young(canary: Canary | None, days: int, now: datetime, *, by_flag: bool) -> bool:
+    """Whether the newest canary passed by this way, less than so many days ago, and none has failed since."""
+    if canary is None or canary.passed_at is None or canary.passed_by_flag is not by_flag:
         return False
     failed_since = canary.failed_at is not None and canary.failed_at >= canary.passed_at
     return not failed_since and now - canary.passed_at < timedelta(days=days)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.canary import FORCE_CHANGE_REFUSED, RETIRED, Canary, Done, Step
+from shared.domain.canary import FOR_ANOTHER_CHOICE, FORCE_CHANGE_REFUSED, RETIRED, Canary, Done, Step
 from shared.domain.reasons import explain
 
 
@@ -18,12 +18,19 @@ class Failure:
 
 FAILURES: Final[Mapping[str, Failure]] = {
     "address_taken": Failure(
-        "Somebody in the directory has this address already. Nothing was written.",
+        "Somebody in the directory has this address already. Nothing was written. Nothing was learned of the "
+        "directory either: a canary that passed before still counts.",
         "Run the canary with the address of a mailbox that you can read and that no customer uses.",
     ),
     "left_over": Failure(
-        "A test customer of an earlier canary was still there. It is taken back.",
+        "A test customer of an earlier canary was still there. It is taken back. Nothing was learned of the directory: "
+        "a canary that passed before still counts.",
         "Run the canary again when it is deleted.",
+    ),
+    FOR_ANOTHER_CHOICE: Failure(
+        "password_reset was changed in the profile while this canary was under way. What it made is taken back. "
+        "Nothing was learned of the new way; for the old one a canary that passed before still counts.",
+        "Run the canary again: a wave may go only the way that a canary has gone.",
     ),
     "address_held": Failure(
         "The directory says that the address is taken, but shows nobody who has it. Nothing was created.",

@@ -7,12 +7,12 @@ the manifest, written last, lists all of them with their checksums: what has no 
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 MANIFESTS: Final = "manifests/"
 """Apart from the tables, so that the newest copy is found without listing them all."""
@@ -54,7 +54,7 @@ class Partition(_File):
 
     table: str
     partition: str
-    read_at: datetime
+    read_at: AwareDatetime
     """When reading it began: what was saved before is in it."""
     parts: tuple[Part, ...]
 
@@ -64,9 +64,9 @@ class Manifest(_File):
 
     night: str
     """The date, in UTC."""
-    begun_at: datetime
+    begun_at: AwareDatetime
     """Everything that was saved before this moment is in the copy."""
-    finished_at: datetime
+    finished_at: AwareDatetime
     key: str
     """A fingerprint of PSEUDONYM_KEY: with another key no id of the copy means anybody."""
     partitions: tuple[Partition, ...]
@@ -86,6 +86,21 @@ class Manifest(_File):
 def manifest_path(night: str) -> str:
     """Where the manifest of a night is."""
     return f"{MANIFESTS}{night}.json"
+
+
+def night_of(path: str) -> str | None:
+    """The night whose manifest this is by its name; None where somebody else put it there."""
+    found = re.fullmatch(rf"{MANIFESTS}(\d{{4}}-\d\d-\d\d)\.json", path, re.ASCII)
+    return found[1] if found else None
+
+
+def read_manifest(night: str, body: bytes) -> Manifest | None:
+    """The manifest of this night; None where the file is torn, or says something else."""
+    try:
+        manifest = Manifest.model_validate_json(body)
+    except ValidationError:
+        return None
+    return manifest if manifest.night == night else None
 
 
 def partition_path(night: str, table: str, partition: str) -> str:

@@ -72,6 +72,12 @@ class DirectoryPart(_Part):
     password_reset: Literal["force-change", "flag"] = "force-change"  # noqa: S105 - the name of a choice
     attributes: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,39}$")] | None = None
     """Prefix of the council's extension attributes; by default its name without hyphens: `SouthNorfolk`."""
+
+    @property
+    def by_flag(self) -> bool:
+        """Whether MustResetPassword makes a new customer set a password."""
+        return self.password_reset == "flag"  # noqa: S105 - the name of a choice
+
     canary_within_days: Annotated[int, Field(ge=0, le=365)] = 0
     """Nobody is created or linked unless a canary passed less than so many days ago; 0: not asked for."""
 
@@ -106,6 +112,10 @@ class Profile(_Part):
         return self.directory.attributes or "".join(part.capitalize() for part in self.authority.split("-"))
 
 
+_A_KEY: Final = "[key]"
+"""What pydantic puts behind the name of a key that is not among those which a table takes."""
+
+
 def read_profile(path: Path) -> Profile:
     """Read one profile.
 
@@ -125,8 +135,9 @@ def read_profile(path: Path) -> Profile:
         return Profile.model_validate({**raw, "authority": authority})
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        what = "no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        place = ".".join(str(part) for part in first["loc"] if part != _A_KEY)
+        unknown = first["type"] == "extra_forbidden" or _A_KEY in first["loc"]
+        what = "no such key" if unknown else first["msg"].removeprefix("Value error, ")
         raise BadSetting(f"{path.name}: {f'{place}: ' if place else ''}{what}") from None
 
 

@@ -14,6 +14,7 @@ from shared.domain.account import AccountId, Authority, DirectoryId
 from shared.domain.canary import (
     BLOCKED_AFTER,
     CANARY_REF,
+    FOR_ANOTHER_CHOICE,
     FORCE_CHANGE_REFUSED,
     GIVEN_NAME,
     GRACE,
@@ -31,6 +32,7 @@ from shared.domain.canary import (
     go_to,
     gone,
     passed_step,
+    seen,
     started,
     told,
     told_of_sign_in,
@@ -154,8 +156,7 @@ async def _begun(run: _Run, asked: Asked, by: str) -> Stored[Canary]:
 
 def _fresh(run: _Run, before: Canary | None, by: str) -> Canary:
     address = run.ports.pseudonyms.address(run.authority, run.address)
-    by_flag = run.profile.directory.password_reset == "flag"  # noqa: S105 - the name of a choice
-    return started(before, run.authority, address, by, run.now(), by_flag=by_flag)
+    return started(before, run.authority, address, by, run.now(), by_flag=run.profile.directory.by_flag)
 
 
 def _same_address(run: _Run, canary: Canary) -> Canary:
@@ -202,6 +203,9 @@ async def _read(run: _Run, user: DirectoryId) -> DirectoryUser | None:
 
 async def _moved(run: _Run, canary: Canary) -> tuple[Canary, str]:
     """The canary after its current step, and what was in the way."""
+    other_choice = canary.by_flag is not run.profile.directory.by_flag
+    if other_choice and not canary.ending and ORDER.index(canary.step) <= ORDER.index(Step.RESET):
+        return failed_step(canary, FOR_ANOTHER_CHOICE, run.now()), ""
     try:
         return await MOVES[canary.step](run, canary), ""
     except TryLater as later:
@@ -288,8 +292,8 @@ async def _read_back(run: _Run, canary: Canary) -> Canary:
     if user is None or not run.ours(user) or (canary.by_flag and user.must_reset is not True):
         return _not_yet(run, canary)
     now = run.now()
-    seen = told(canary, now, readable_after_seconds=_seconds(canary.created_at, now))
-    return passed_step(replace(seen, password_at=user.password_changed), now)
+    learned = told(seen(canary, user.id), now, readable_after_seconds=_seconds(canary.created_at, now))
+    return passed_step(replace(learned, password_at=user.password_changed), now)
 
 
 async def _look_up(run: _Run, canary: Canary) -> Canary:
@@ -299,8 +303,8 @@ async def _look_up(run: _Run, canary: Canary) -> Canary:
         return _not_yet(run, canary)
     now = run.now()
     in_capitals = await run.ports.directory.with_address(run.address.upper())
-    seen = told(canary, now, look_up_ignores_case=yes(said=_among(canary.user, in_capitals)))
-    return passed_step(told(seen, now, visible_after_seconds=_seconds(canary.created_at, now)), now)
+    found_out = told(canary, now, look_up_ignores_case=yes(said=_among(canary.user, in_capitals)))
+    return passed_step(told(found_out, now, visible_after_seconds=_seconds(canary.created_at, now)), now)
 
 
 async def _conflict(run: _Run, canary: Canary) -> Canary:
@@ -343,15 +347,15 @@ async def _reset(run: _Run, canary: Canary) -> Canary:
     moved, cleared = _moved_since(canary, user), canary.by_flag and user.must_reset is not True
     if not (moved or cleared or canary.signed_in):
         return canary
-    seen = canary if canary.reset_seen_at else replace(canary, reset_seen_at=now)
+    found_out = canary if canary.reset_seen_at else replace(canary, reset_seen_at=now)
     complete = moved and (cleared or not canary.by_flag)
-    if not complete and now < (seen.reset_seen_at or now) + GRACE:
-        return seen
-    seen = told(seen, now, password_changed_moves_on_reset=yes(said=moved))
+    if not complete and now < (found_out.reset_seen_at or now) + GRACE:
+        return found_out
+    found_out = told(found_out, now, password_changed_moves_on_reset=yes(said=moved))
     if not canary.by_flag:
-        return passed_step(seen, now)
-    seen = told(seen, now, flag_cleared_by_reset=yes(said=cleared))
-    return go_to(seen, Step.UNDO, now, "" if cleared else "flag_survives_reset")
+        return passed_step(found_out, now)
+    found_out = told(found_out, now, flag_cleared_by_reset=yes(said=cleared))
+    return go_to(found_out, Step.UNDO, now, "" if cleared else "flag_survives_reset")
 
 
 def _moved_since(canary: Canary, user: DirectoryUser) -> bool:
@@ -361,16 +365,22 @@ def _moved_since(canary: Canary, user: DirectoryUser) -> bool:
 
 
 async def _undo(run: _Run, canary: Canary) -> Canary:
-    """Take our marks off and rename; delete, should the app have a right that it was not to have."""
+    """Take our marks off and rename; delete, should the app have a right that it was not to have.
+
+    Reads lag behind writes: who was made just now and is not shown yet is there.
+    """
+    unseen = False
     for user in canary.living:
         there = await run.ports.directory.get(user)
         if there is None:
+            unseen = unseen or user not in canary.seen
             continue
+        canary = seen(canary, user)
         if run.ours(there) or there.display_name != RETIRED:
             await run.ports.directory.retire(run.profile, user, RETIRED)
         may = await run.ports.directory.delete(user)
         canary = told(canary, run.now(), app_may_delete_users=yes(said=may))
-    return passed_step(canary, run.now())
+    return canary if unseen and run.now() <= canary.since + PATIENCE else passed_step(canary, run.now())
 
 
 async def _gone(run: _Run, canary: Canary) -> Canary:
@@ -454,7 +464,8 @@ async def ask_for_canary(
     days = profile.directory.canary_within_days
     concerned = [m for m in migrations.values() if m.phase not in {Phase.REFUSED, Phase.SUPERSEDED}]
     stored = await ports.ledger.canary(profile.authority) if days and concerned else None
-    waits = days > 0 and not young(stored.record if stored else None, days, ports.clock.now())
+    by_flag = profile.directory.by_flag
+    waits = days > 0 and not young(stored.record if stored else None, days, ports.clock.now(), by_flag=by_flag)
     changed = [m for m in concerned if m.waits_for_canary is not waits]
     told_so = [
         await ports.ledger.change_migration(m.authority, m.id, lambda found: replace(found, waits_for_canary=waits))

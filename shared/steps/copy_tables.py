@@ -8,7 +8,6 @@ partition is finished once, whoever does it, and the manifest comes last.
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import PurePosixPath
 from typing import Final
 from uuid import uuid4
 
@@ -21,9 +20,11 @@ from shared.domain.copies import (
     Record,
     checksum,
     manifest_path,
+    night_of,
     packed,
     part_path,
     partition_path,
+    read_manifest,
 )
 from shared.ports import Ports
 from shared.steps.lost import noted
@@ -39,7 +40,7 @@ async def copy_tables(ports: Ports) -> bool:
     begun = ports.clock.now()
     night = f"{begun:%Y-%m-%d}"
     if await ports.backups.read(manifest_path(night)) is not None:
-        return True
+        return await copy_of(ports, night) is not None
     if await _lost(ports):
         return False
     done: list[Partition] = []
@@ -54,15 +55,24 @@ async def copy_tables(ports: Ports) -> bool:
 
 
 async def newest_copy(ports: Ports) -> Manifest | None:
-    """The newest whole copy."""
-    manifests = [path async for path in ports.backups.all(MANIFESTS)]
-    return await copy_of(ports, PurePosixPath(max(manifests)).stem) if manifests else None
+    """The newest whole copy. What else lies there counts for nothing: on Azure nobody can take it away for a month."""
+    nights = [night async for path in ports.backups.all(MANIFESTS) if (night := night_of(path))]
+    for night in sorted(nights, reverse=True):
+        found = await copy_of(ports, night)
+        if found is not None:
+            return found
+    return None
 
 
 async def copy_of(ports: Ports, night: str) -> Manifest | None:
-    """The whole copy of a night."""
+    """The whole copy of a night; None where there is none, or its manifest cannot be read."""
     body = await ports.backups.read(manifest_path(night))
-    return Manifest.model_validate_json(body) if body is not None else None
+    if body is None:
+        return None
+    manifest = read_manifest(night, body)
+    if manifest is None:
+        log.warning("a manifest cannot be read", extra={"night": night})
+    return manifest
 
 
 def key_fingerprint(ports: Ports) -> str:

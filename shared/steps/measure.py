@@ -14,6 +14,8 @@ from shared.domain.lifecycle import RowState, State
 from shared.domain.migration import Phase
 from shared.domain.summary import total
 from shared.ports import Ports
+from shared.steps.copy_tables import newest_copy
+from shared.steps.lost import loss
 from shared.telemetry import metrics
 
 COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
@@ -41,15 +43,25 @@ async def _look(ports: Ports, seen: metrics.Snapshot) -> None:
         oldest = await ports.outbox.oldest(queue) if depth else None
         seen.note(metrics.QUEUE_DEPTH, depth, queue=queue)
         seen.note(metrics.QUEUE_AGE, _seconds_since(ports, oldest), queue=queue)
+    received = [at for authority in ports.profiles if (at := await _council(ports, authority, seen))]
+    copy = await newest_copy(ports)
+    copied = copy.finished_at if copy else min(received, default=None)
+    if copied is not None:
+        seen.note(metrics.COPY_AGE, _seconds_since(ports, copied))
     for authority in ports.profiles:
-        await _council(ports, authority, seen)
+        lost = await loss(ports, authority)
+        # A rebuild may have every anchor and not have come to its end.
+        seen.note(metrics.TABLES_LOST, max(len(lost.tables), 1) if lost else 0, authority=authority)
 
 
-async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -> None:
+async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -> datetime | None:
+    """Note what stands where; returns when the first upload was taken."""
+    received: list[datetime] = []
     states: Counter[str] = Counter()
     due, oldest = 0, None
     stops: Counter[str] = Counter()
     async for migration in ports.ledger.migrations(authority):
+        received.append(migration.received_at)
         if migration.paused:
             stops[migration.pause_reason] += 1
         if migration.phase not in COUNTED:
@@ -64,6 +76,7 @@ async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -
         seen.note(metrics.PAUSED, number, authority=authority, reason=reason)
     seen.note(metrics.ACCOUNTS_DUE, due, authority=authority)
     seen.note(metrics.ACCOUNTS_WAIT, _seconds_since(ports, oldest), authority=authority)
+    return min(received, default=None)
 
 
 def _seconds_since(ports: Ports, at: datetime | None) -> float:

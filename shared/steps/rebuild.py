@@ -11,7 +11,7 @@ is done for this council; so a rebuild may be interrupted anywhere, asked for tw
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ RECORDS_AT_ONCE: Final = 20_000
 FILES_AT_ONCE: Final = 50
 SAMPLE: Final = 50
 """Customers who are looked up to see whether PSEUDONYM_KEY is the old one."""
+DAY: Final = timedelta(days=1)
 ENOUGH: Final = 5
 """So many of them with our mark are enough."""
 
@@ -63,8 +64,12 @@ class Progress:
     of: int = 0
 
 
-async def rebuild(ports: Ports, authority: str, source: Source | None, by: str) -> Progress:
+async def rebuild(
+    ports: Ports, authority: str, source: Source | None, by: str, *, without_copy: bool = False
+) -> Progress:
     """Do the next piece of work for the first council whose tables were lost.
+
+    `without_copy`: from exports alone although there is a copy. What only the copy knows is not put back later.
 
     Raises:
         NotNow: with the sentence for people.
@@ -74,6 +79,8 @@ async def rebuild(ports: Ports, authority: str, source: Source | None, by: str) 
     for profile in ports.profiles.values():
         lost = await loss(ports, profile.authority) if authority in {"", profile.authority} else None
         if lost is not None:
+            if source is Source.EXPORT and not without_copy:
+                await _refuse_to_forget(ports, profile, lost)
             return await _next_piece(ports, profile, lost, await _begun(ports, profile, lost, source, by))
     return Progress(finished=True, doing="No tables are lost: nothing to do.")
 
@@ -89,6 +96,24 @@ async def _begun(ports: Ports, profile: Profile, lost: Loss, source: Source | No
     alone = replace(under_way, source=Source.EXPORT, night="", lost_since=await _first_upload(ports, profile.authority))
     await ports.ledger.move_rebuild(profile.authority, under_way, alone)
     return alone
+
+
+async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
+    """A rebuild from exports alone cannot be taken back: whom only the copy knows stays unknown.
+
+    Raises:
+        NotNow: there is a copy that holds something of what was lost.
+    """
+    if lost.rebuild is not None and lost.rebuild.source is Source.EXPORT:
+        return
+    copy = await newest_copy(ports)
+    records = sum(part.records for _, part in _files(copy, profile.authority, lost)) if copy else 0
+    if copy is not None and records:
+        raise NotNow(
+            f"The copy of {copy.night} holds {records:,} records of {profile.authority}. From exports alone they are "
+            "not put back, and cannot be later. Run `ops rebuild`; if that copy cannot be used: "
+            "`ops rebuild --from export --without-copy`."
+        )
 
 
 async def _new(ports: Ports, profile: Profile, source: Source | None, by: str) -> Rebuild:
@@ -107,6 +132,9 @@ _OTHER_KEY: Final = (
     "PSEUDONYM_KEY is not the key with which these accounts were made: every id would differ, and everybody would be "
     "created and told again. Put the old key back (it is in escrow), restart the app, and ask again."
 )
+
+
+_ALONE: Final = "ops rebuild --from export --without-copy"
 
 
 async def _first_upload(ports: Ports, authority: Authority) -> datetime:
@@ -168,7 +196,7 @@ def _files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[Parti
 async def _copy(ports: Ports, under_way: Rebuild) -> Manifest:
     copy = await copy_of(ports, under_way.night)
     if copy is None:
-        raise NotNow(f"The copy of {under_way.night} is gone. Ask for `ops rebuild --from export`.")
+        raise NotNow(f"The copy of {under_way.night} is gone. Ask for `{_ALONE}`.")
     return copy
 
 
@@ -176,7 +204,7 @@ async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition,
     try:
         records = unpacked(partition, part, await ports.backups.read(part.path))
     except Damaged as damaged:
-        says = f"The copy of {under_way.night} is damaged (backups/{damaged}). Ask for `ops rebuild --from export`."
+        says = f"The copy of {under_way.night} is damaged (backups/{damaged}). Ask for `{_ALONE}`."
         raise NotNow(says) from None
     mending = Mending(account=lambda account: put_back(account, under_way), migration=lambda migration: migration)
     await ports.ledger.put_back(records, mending)
@@ -267,8 +295,8 @@ async def _let_go_on(ports: Ports, migration: Migration, under_way: Rebuild, lef
         lambda current: made_again(replace(current, blob=current.blob or file), under_way, left),
     )
     for shard in SHARDS:
-        # What was counted before the loss is counted again.
-        await ports.ledger.put_summary(migration.authority, migration.id, ShardSummary(shard, under_way.since))
+        # What was counted before the loss is counted again, and at once: nobody has looked for long.
+        await ports.ledger.put_summary(migration.authority, migration.id, ShardSummary(shard, under_way.since - DAY))
 
 
 async def _file_name(ports: Ports, migration: Migration, blobs: Blobs) -> str:
@@ -371,4 +399,5 @@ async def _unexplained(ports: Ports, authority: Authority) -> int | None:
     for shard in SHARDS:
         async for stored in ports.ledger.accounts(authority, shard):
             moved += stored.record.done
-    return max(everybody - without - moved, 0)
+    canaries = await ports.directory.with_mark(authority, ports.pseudonyms.canary(authority))
+    return max(everybody - without - moved - len(canaries), 0)

@@ -29,7 +29,7 @@ from shared.steps.assess import assess
 from shared.steps.canary import ask_for_canary
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.measure import measure
-from shared.steps.publish_result import publish_result
+from shared.steps.publish_result import RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
 from shared.telemetry import progress
 
@@ -271,14 +271,25 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, elsewhere: s
         # Somebody replayed an account of a migration that was done.
         await ports.ledger.change_migration(migration.authority, migration.id, _reopened)
         return
-    if migration.published != fingerprint and not migration.rows_lost:
-        await publish_result(ports, migration)
+    told = migration.published
+    if told != fingerprint and (migration.rows_lost or await _published(ports, migration, totals)):
+        told = fingerprint
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
-        return replace(current, published=fingerprint, phase=Phase.DONE) if current == migration else current
+        return replace(current, published=told, phase=Phase.DONE) if current == migration else current
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
+
+
+async def _published(ports: Ports, migration: Migration, totals: Totals) -> bool:
+    """False where rows are gone; then it is tried again at the next visit: somebody may be half through an erasure."""
+    try:
+        await publish_result(ports, migration, totals.rows)
+    except RowsMissing:
+        log.info("rows are gone: result.csv stays as it is", extra={"migration": migration.id})
+        return False
+    return True
 
 
 def _reopened(migration: Migration) -> Migration:

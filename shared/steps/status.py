@@ -1,6 +1,8 @@
 """status: where everything stands, from the summaries, with what to do next. Reads no account."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -9,10 +11,12 @@ from shared.domain.lifecycle import MOVING, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
-from shared.domain.summary import Totals, total
+from shared.domain.summary import ShardSummary, Totals, total
 from shared.ports import Ports
 from shared.steps.copy_tables import newest_copy
 from shared.steps.lost import loss
+
+COUNTING: Final = "Is being counted again; look in a few minutes. Nothing to do."
 
 
 class Cause(BaseModel):
@@ -155,8 +159,13 @@ async def _migration(ports: Ports, profile: Profile | None, migration: Migration
         oldest_waiting_seconds=waiting,
         counted_at=min((summary.visited_at for summary in summaries), default=None),
         reports=f"{names.REPORTS}/{migration.folder}/",
-        next=_next(migration, profile, totals),
+        next=_next(migration, profile, totals) if _counted(migration, summaries) else COUNTING,
     )
+
+
+def _counted(migration: Migration, summaries: Sequence[ShardSummary]) -> bool:
+    """Whether what is told of accounts is so; after a rebuild nothing is, until the walk has been there."""
+    return migration.phase is not Phase.DONE or migration.paused or any(summary.counted for summary in summaries)
 
 
 def _pause(migration: Migration) -> Pause | None:
@@ -178,10 +187,23 @@ def _cause(reason: str, detail: str, count: int = 1) -> Cause:
     return Cause(reason=reason, count=count, sentence=sentence, remedy=why.remedy)
 
 
+def _gone(migration: Migration, totals: Totals) -> int:
+    """Rows of an export under comparison that nobody accounts for, when every shard was counted and none is newer."""
+    alone = migration.phase is Phase.CLASSIFYING and not migration.superseded_by and migration.rebuilt_at is None
+    counted = alone and totals.complete and not totals.in_state(State.STAGED)
+    return max(migration.rows - totals.rows, 0) if counted else 0
+
+
 def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
     """One sentence: what happens, or what a person should do."""
     if migration.paused:
         return f"Paused. {explain(migration.pause_reason).remedy}"
+    gone = _gone(migration, totals)
+    if gone:
+        return (
+            f"{gone} rows have no account any more: somebody deleted records from the tables, and this does not go on. "
+            "Find out who, then upload the file again; whoever was moved is found by our mark, and goes to review."
+        )
     if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED}:
         return explain(migration.reason).remedy
     if migration.superseded_by and totals.in_state(*MOVING):
@@ -199,7 +221,8 @@ def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."
     review = totals.states().get("review", 0)
     if migration.phase is Phase.DONE:
-        return f"Done. {review} need a person: see result.csv." if review else "Done. Nothing to do."
+        done = f"Done. {review} need a person: see result.csv." if review else "Done. Nothing to do."
+        return f"{done} Rows of it are gone, so result.csv stays as it was." if migration.rows_lost else done
     return {
         Phase.STAGING: "Rows are being read. Nothing to do.",
         Phase.CLASSIFYING: "Accounts are being compared with the directory; nothing is changed there. Nothing to do.",

@@ -178,6 +178,22 @@ CERTIFICATE_DAYS: Final = Metric(
     "Days until the certificate ends with which the app signs in to the directory; below 0 when it has",
     "measure",
 )
+TABLES_LOST: Final = Metric(
+    "migration.tables.lost",
+    Kind.GAUGE,
+    "{table}",
+    ("authority",),
+    "Tables of a council that were emptied and are not made again yet; 0 when none is",
+    "measure",
+)
+COPY_AGE: Final = Metric(
+    "migration.copy.age",
+    Kind.GAUGE,
+    "s",
+    (),
+    "How long ago the newest whole copy of the tables was finished; where there is none, the first upload was taken",
+    "measure",
+)
 UPLOADS_REFUSED: Final = Metric(
     "migration.upload.refused",
     Kind.COUNTER,
@@ -202,6 +218,8 @@ METRICS: Final = (
     PAUSED,
     TIMER_RUNS,
     CERTIFICATE_DAYS,
+    TABLES_LOST,
+    COPY_AGE,
     UPLOADS_REFUSED,
 )
 

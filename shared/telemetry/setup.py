@@ -9,17 +9,21 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import BadSetting
+from shared.telemetry.settings import (
+    APPLICATION_INSIGHTS,
+    DEFAULT_QUEUE_SIZE,
+    ENDPOINT,
+    METRICS_ENDPOINT,
+    QUEUE_SIZE,
+    SAMPLER,
+    SPELT,
+    TRACES_ENDPOINT,
+    wrong_settings,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
-
-APPLICATION_INSIGHTS: Final = "APPLICATIONINSIGHTS_CONNECTION_STRING"
-ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-TRACES_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-METRICS_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
-SAMPLER: Final = "OTEL_TRACES_SAMPLER"
-FORBIDDEN: Final = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"
 
 LIBRARIES: Final = (
     "azure_sdk",
@@ -38,8 +42,9 @@ LIBRARIES: Final = (
 DEFAULTS: Final = {
     "OTEL_SERVICE_NAME": "customer-account-migration",
     SAMPLER: "parentbased_always_on",
-    # A piece of an export begins thousands of traces within a second; beyond this, spans are dropped, never accounts.
-    "OTEL_BSP_MAX_QUEUE_SIZE": "16384",
+    QUEUE_SIZE: str(DEFAULT_QUEUE_SIZE),
+    # So many seconds a process waits at its end for a collector that does not answer, once for each kind.
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "5",
     # The one that asks no other machine.
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "azure_functions",
     # Neither usage statistics nor features that somebody switches on from afar.
@@ -48,30 +53,30 @@ DEFAULTS: Final = {
 }
 """Standard settings as this app wants them, unless somebody sets them otherwise."""
 
-_SPELT: Final = {
-    "traceidratio": "trace_id_ratio",
-    "parentbased_traceidratio": "parentbased_trace_id_ratio",
-}
-"""Samplers that the distribution calls by another name than the standard."""
-
 
 def configure() -> None:
     """Send telemetry where the environment says.
 
     Raises:
-        BadSetting: the Functions runtime is told to set it up by itself.
+        BadSetting: one of its settings is malformed, or tells the Functions runtime to set it up by itself.
     """
-    if os.environ.get(FORBIDDEN, "").lower() in {"1", "true", "t", "yes", "y"}:
-        raise BadSetting(
-            f"{FORBIDDEN} is set: it should not be, as the runtime would then trace URLs that hold addresses; "
-            f"set PYTHON_ENABLE_OPENTELEMETRY to true instead"
-        )
+    for _, sentence in wrong_settings(os.environ):
+        raise BadSetting(sentence)
     to_insights = bool(os.environ.get(APPLICATION_INSIGHTS))
     traces, metrics = _to_collector(TRACES_ENDPOINT), _to_collector(METRICS_ENDPOINT)
     if not (to_insights or traces or metrics):
         return
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    try:
+        _start(to_insights=to_insights, traces=traces, metrics=metrics)
+    except ValueError:
+        # Its text may quote the value, and some values are secrets.
+        names = ", ".join(sorted(name for name in os.environ if name.startswith("OTEL_")))
+        raise BadSetting(f"One of {names} is malformed: the OpenTelemetry library refuses it") from None
+
+
+def _start(*, to_insights: bool, traces: bool, metrics: bool) -> None:
     processors = [_span_processor()] if traces else []
     readers = [_metric_reader()] if metrics else []
     if to_insights:
@@ -102,7 +107,7 @@ def _start_distribution(processors: "list[SpanProcessor]", readers: "list[Metric
     """Application Insights, signed in as APPLICATIONINSIGHTS_AUTHENTICATION_STRING says, by the exporter itself."""
     from azure.monitor.opentelemetry import configure_azure_monitor  # noqa: PLC0415
 
-    os.environ[SAMPLER] = _SPELT.get(os.environ[SAMPLER], os.environ[SAMPLER])
+    os.environ[SAMPLER] = SPELT.get(os.environ[SAMPLER], os.environ[SAMPLER])
     configure_azure_monitor(
         instrumentation_options={library: {"enabled": False} for library in LIBRARIES},
         # Our own lines only: they are constant, with ids beside them. Other libraries' lines may hold anything.

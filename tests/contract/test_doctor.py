@@ -1,16 +1,18 @@
 """The inspectors against stand-ins: what each answer of a service comes to, and that looking changes nothing."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+import httpx
 import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
 from local.azurite import Azurite
 from local.directory.server import build_app
@@ -19,6 +21,7 @@ from local.notify import services
 from shared import names
 from shared.adapters.memory import ManualClock
 from shared.adapters.storage import connect
+from shared.doctor.asking import Asker
 from shared.doctor.attribute_checks import attributes_wanted
 from shared.doctor.directory_inspector import DirectoryInspector, claim
 from shared.doctor.facts import Answer, DirectoryFacts, KeyTrouble, MessageFacts, Presence, Right, Sending, StorageFacts
@@ -125,6 +128,39 @@ async def test_no_token_is_told_by_microsofts_code_alone(clock: ManualClock, err
     facts = await look("http://127.0.0.1:9", clock, Credential(error=error))
     assert facts.sign_in == f"no token ({says})"
     assert "canary" not in repr(facts)
+
+
+@pytest.mark.parametrize("error", [ServiceRequestError("canary"), ServiceResponseError("canary"), TimeoutError()])
+async def test_where_the_sign_in_cannot_be_reached_nobody_was_refused(clock: ManualClock, error: Exception) -> None:
+    facts = await look("http://127.0.0.1:9", clock, Credential(error=error))
+    assert facts.sign_in == ""
+    assert facts.unreachable.startswith("login.microsoftonline.com ")
+    assert not facts.address_wrong
+    assert "canary" not in repr(facts)
+
+
+async def test_an_answer_that_drips_is_given_up(clock: ManualClock) -> None:
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "application/json"})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" ")
+                await asyncio.sleep(0.02)
+        return response
+
+    async with answering(drip) as address, httpx.AsyncClient() as http:
+        reply = await Asker("the directory", clock, http, seconds=0.3).ask("GET", address)
+    assert (reply.status, reply.trouble) == (0, "it does not answer (TimeoutError)")
+
+
+async def test_an_answer_nested_too_deep_is_an_answer_without_content(clock: ManualClock) -> None:
+    async def deep(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"[" * 200_000, content_type="application/json")
+
+    async with answering(deep) as address, httpx.AsyncClient() as http:
+        reply = await Asker("the directory", clock, http).ask("GET", address)
+    assert (reply.status, reply.body) == (200, {})
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.!!!.c", f"e30.{base64.urlsafe_b64encode(b'[]').decode()}.x"])

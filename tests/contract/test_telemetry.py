@@ -13,7 +13,8 @@ import pytest
 from shared.adapters.memory import ManualClock
 from shared.errors import BadSetting, MigrationError
 from shared.telemetry import metrics
-from shared.telemetry.setup import FORBIDDEN, LIBRARIES, configure
+from shared.telemetry.settings import FORBIDDEN
+from shared.telemetry.setup import LIBRARIES, configure
 from tests.contract.standin import NOBODY, standing_in
 from tests.contract.test_host import SETTINGS
 from tests.support.telemetry import Collected, collecting
@@ -130,6 +131,31 @@ def test_every_library_that_the_distribution_would_instrument_is_named() -> None
     from azure.monitor.opentelemetry import _constants  # noqa: PLC0415 - slow to import
 
     assert set(LIBRARIES) == set(_constants._ALL_SUPPORTED_INSTRUMENTED_LIBRARIES)  # noqa: SLF001 - nowhere else
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("APPLICATIONINSIGHTS_CONNECTION_STRING", "canary", "APPLICATIONINSIGHTS_CONNECTION_STRING is malformed: it "),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "5", "OTEL_BSP_MAX_QUEUE_SIZE is malformed: it should be a whole number"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "canary", "One of OTEL_"),
+    ],
+)
+def test_what_a_library_refuses_stops_the_start_in_one_line_without_the_value(name: str, value: str, says: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "import function_app"],
+        env={**os.environ, **SETTINGS, **WHERE["a collector"], name: value},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert f"BadSetting: {says}" in last
+    assert name in last
+    assert "canary" not in ended.stderr
 
 
 def test_the_runtime_is_not_let_to_set_telemetry_up_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

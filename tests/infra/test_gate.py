@@ -10,6 +10,7 @@ from local.bicep.code import Code
 from local.bicep.deployment import Instance
 from local.bicep.parsing import read
 from local.bicep.template import understand
+from shared.telemetry.setup import LIBRARIES
 from tests.infra.kit import ROOT, Clone
 
 
@@ -27,12 +28,20 @@ def test_a_copy_of_it_is_fine_too_before_a_fault_is_planted(clone: Clone, said: 
     assert clone.findings(said) == []
 
 
-def test_every_allowed_role_is_given_to_somebody(deployment: Instance) -> None:
-    given = {str(each.properties["properties"]) for each in deployment.resources() if "roleAssignments" in each.type}
-    assert [role for role in roles.allowed().roles if not any(role in each for each in given)] == []
-    ours = {each.symbol: each.name for each in deployment.resources() if "roleDefinitions" in each.type}
-    assert set(ours) == set(roles.allowed().own)
-    assert [symbol for symbol, name in ours.items() if not any(name in each for each in given)] == []
+def test_every_condition_on_the_list_is_that_of_a_right_on_the_list() -> None:
+    rights = {grant for role in roles.allowed().given.values() for grant in role.grants}
+    assert [each.to for each in roles.allowed().conditions if (each.to, each.on) not in rights] == []
+    assert all(each.why and each.text for each in roles.allowed().conditions)
+
+
+def test_every_role_of_our_own_is_declared(deployment: Instance) -> None:
+    ours = {each.symbol for each in deployment.resources() if "roleDefinitions" in each.type}
+    assert ours == set(roles.allowed().own)
+
+
+def test_spans_of_every_library_that_the_app_turns_off_are_off_in_its_settings_too() -> None:
+    said = settings.lists().platform["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"].value
+    assert said == ",".join(LIBRARIES)
 
 
 def test_no_role_of_our_own_deletes_anything_or_is_wider_than_it_says() -> None:
@@ -68,7 +77,8 @@ def test_everything_on_a_list_says_why() -> None:
     reasons = [
         *(each.why for each in _allowed_roles()),
         *names.more_containers().values(),
-        *settings.lists().platform.values(),
+        *(each.why for each in settings.lists().platform.values()),
+        *(each.why for each in roles.allowed().conditions),
         *settings.lists().without.values(),
     ]
     assert [reason for reason in reasons if len(reason.split()) < 5] == []

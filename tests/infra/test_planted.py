@@ -14,12 +14,28 @@ HOST = "infra/modules/storage-host.bicep"
 MAIN = "infra/main.bicep"
 PARAMETERS = "infra/main.parameters.json"
 RETENTION = "infra/modules/retention.bicep"
+PEOPLE = "infra/modules/roles-people.bicep"
 RIGHTS = "infra/modules/upload-rights.bicep"
+ROLES = "infra/modules/roles-app.bicep"
 SETTINGS = "infra/modules/app-settings.bicep"
 VAULT = "infra/modules/vault.bicep"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+ASSIGNMENT = "'Microsoft.Authorization/roleAssignments@2022-04-01'"
 NAMES = "shared/names.py"
+NEVER = (
+    "ENABLE_ORYX_BUILD",
+    "FUNCTIONS_EXTENSION_VERSION",
+    "FUNCTIONS_MAX_HTTP_CONCURRENCY",
+    "FUNCTIONS_WORKER_DYNAMIC_CONCURRENCY_ENABLED",
+    "FUNCTIONS_WORKER_PROCESS_COUNT",
+    "FUNCTIONS_WORKER_RUNTIME_VERSION",
+    "SCM_DO_BUILD_DURING_DEPLOYMENT",
+    "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+    "WEBSITE_CONTENTOVERVNET",
+    "WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT",
+    "WEBSITE_RUN_FROM_PACKAGE",
+)
 
 
 class Fault(NamedTuple):
@@ -166,7 +182,27 @@ FAULTS = [
     *faults(
         RIGHTS,
         "roles",
-        ("a right to upload for everybody", "blobs:path]", "blobs:tags]", "write everywhere in `exports`"),
+        ("a right to upload for everybody", "blobs:path]", "blobs:tags]", "condition of `mayUpload`"),
+        (
+            "a right to upload into every folder",
+            "StringLike \\'${uploader.authority}/*\\'",
+            "StringLike \\'*\\'",
+            "condition of `mayUpload`",
+        ),
+        (
+            "a right to list every folder",
+            "StringStartsWith \\'${uploader.authority}/\\'",
+            "StringStartsWith \\'\\'",
+            "condition of `mayUpload`",
+        ),
+        (
+            "a right to upload for one council that is always the same",
+            "StringLike \\'${uploader.authority}/*",
+            "StringLike \\'south-norfolk/*",
+            "condition of `mayUpload`",
+        ),
+        ("a half of a condition that is enough", ") AND ((!(", ") OR ((!(", "condition of `mayUpload`"),
+        ("a right to upload for another list", "in uploaders:", "in [{ principalId: 'x', authority: 'y' }]:", "`x`"),
         ("a condition without a version", "    conditionVersion: '2.0'\n", "", "has no version"),
         (
             "a role that is not on the list",
@@ -190,6 +226,54 @@ FAULTS = [
             "name: newGuid()",
             "guid()",
         ),
+    ),
+    *faults(
+        ROLES,
+        "roles",
+        (
+            "an owner of all blobs",
+            "  scope: reports\n",
+            "  scope: data\n",
+            "Storage Blob Data Owner on `storageAccounts stdata`",
+        ),
+        ("a writer of uploads", "scope: backups\n", "scope: exports\n", "on `containers stdata/default/exports`"),
+        ("a right of the host on the wrong account", "  scope: host\n", "  scope: data\n", "hostBlobs"),
+        ("a right on the whole vault's group", "  scope: vault\n", "", "everything in the group"),
+    ),
+    *faults(
+        ROLES,
+        "roles",
+        (
+            "a right that nobody is given any more",
+            f"usesQueues {ASSIGNMENT} = {{",
+            f"usesQueues {ASSIGNMENT} = if (false) {{",
+            "nothing gives",
+        ),
+        at=MAIN,
+    ),
+    *faults(
+        PEOPLE,
+        "roles",
+        (
+            "a watcher who writes",
+            "queueReader)\n    principalId",
+            "tableReader)\n    principalId",
+            "Storage Table Data Reader on",
+        ),
+        ("a watcher who sees lists of people", "    condition: namesNobody\n", "", "condition of `readsReports`"),
+        ("a watcher who sees rows", "name: 'Accounts'", "name: 'Rows'", "tables stdata/default/Rows"),
+        ("a keeper who is a watcher", "in keepers:", "in operators:", "`an operator` the role Key Vault"),
+    ),
+    *faults(
+        MAIN,
+        "roles",
+        (
+            "rights that go to another account",
+            "dataAccountName: storageData.outputs.name\n    uploaders",
+            "dataAccountName: storageHost.outputs.name\n    uploaders",
+            "containers sthost/default/exports",
+        ),
+        at=RIGHTS,
     ),
     *faults(
         HOST,
@@ -230,6 +314,51 @@ FAULTS = [
         ),
     ),
     *faults(
+        SETTINGS,
+        "words",
+        *(
+            (
+                f"{setting}, which must not be set",
+                "  DIRECTORY_KIND: 'b2c'",
+                f"  DIRECTORY_KIND: 'b2c'\n  {setting}: 'true'",
+                f"`{setting}`",
+            )
+            for setting in NEVER
+        ),
+        (
+            "telemetry of the runtime in place of our own",
+            "PYTHON_ENABLE_OPENTELEMETRY:",
+            "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY:",
+            "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+        ),
+    ),
+    *faults(
+        SETTINGS,
+        "settings",
+        (
+            "a setting that must not be there, hidden in a text",
+            "union(settings, councilKeys)",
+            """union(settings, councilKeys, json('{"WEBSITE_RUN_FROM_PACKAGE":"1"}'))""",
+            "`WEBSITE_RUN_FROM_PACKAGE` is set",
+        ),
+        (
+            "telemetry without a sampler",
+            "  OTEL_TRACES_SAMPLER: 'parentbased_always_on'\n",
+            "",
+            "`OTEL_TRACES_SAMPLER`",
+        ),
+        ("a sampler that drops", "'parentbased_always_on'", "'always_off'", "`OTEL_TRACES_SAMPLER` is `always_off`"),
+        ("telemetry left to the host", "  PYTHON_ENABLE_OPENTELEMETRY: 'true'\n", "", "`PYTHON_ENABLE_OPENTELEMETRY`"),
+        ("addresses in spans", "flask,httpx,", "flask,", "`OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`"),
+        ("telemetry by a key", ";Authorization=AAD", "", "`APPLICATIONINSIGHTS_AUTHENTICATION_STRING`"),
+        (
+            "sign-in for people of any tenant",
+            "WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId",
+            "WEBSITE_AUTH_AAD_ALLOWED_TENANTS: directoryTenantId",
+            "`WEBSITE_AUTH_AAD_ALLOWED_TENANTS`",
+        ),
+    ),
+    *faults(
         APP,
         "words",
         (
@@ -243,6 +372,29 @@ FAULTS = [
         "infra/modules/sign-in.bicep",
         "baseline",
         ("a sign-in that lets everybody in", "requireAuthentication: true", "requireAuthentication: false", "is false"),
+        ("a whole app before sign-in", "'/api/callbacks/*'", "'/api/*'", "excludedPaths"),
+        ("one path more before sign-in", "'/api/health'\n", "'/api/health'\n        '/api/status'\n", "excludedPaths"),
+        ("callbacks that nobody can send", "        '/api/callbacks/*'\n", "", "excludedPaths"),
+        ("people of every tenant", "${tenant().tenantId}/v2.0", "common/v2.0", "openIdIssuer"),
+        (
+            "tokens for another app",
+            "            registration\n          ]\n          default",
+            "            azureCli\n          ]\n          default",
+            "allowedAudiences",
+        ),
+        (
+            "tokens by any app",
+            "              azureCli\n",
+            "              azureCli\n              'any'\n",
+            "allowedApplications",
+        ),
+        ("a token in plain http", "requireHttps: true", "requireHttps: false", "requireHttps"),
+        (
+            "another way in",
+            "    identityProviders: {\n",
+            "    identityProviders: {\n      google: {\n        enabled: true\n      }\n",
+            "google",
+        ),
     ),
     *faults(
         "infra/modules/sign-in.bicep",
@@ -280,6 +432,14 @@ FAULTS = [
             "allowSharedKeyAccess",
         ),
         ("a public container", "publicAccess: 'None'", "publicAccess: 'Blob'", "publicAccess"),
+        ("an account that stays open", "closed ? 'Deny' : 'Allow'", "closed ? 'Allow' : 'Allow'", "defaultAction"),
+        ("local users", "isLocalUserEnabled: false", "isLocalUserEnabled: true", "isLocalUserEnabled"),
+        (
+            "a copy that can be written on",
+            "allowProtectedAppendWrites: false",
+            "allowProtectedAppendWrites: true",
+            "Append",
+        ),
         ("public blobs", "allowBlobPublicAccess: false", "allowBlobPublicAccess: true", "allowBlobPublicAccess"),
     ),
     *faults(
@@ -289,8 +449,26 @@ FAULTS = [
         ("old TLS", "minimumTlsVersion: 'TLS1_2'", "minimumTlsVersion: 'TLS1_0'", "TLS1_0"),
     ),
     *faults(
+        MAIN,
+        "baseline",
+        (
+            "an app outside the network",
+            "subnetId: privateNetwork ? network.outputs.appSubnetId : ''",
+            "subnetId: ''",
+            "Subnet",
+        ),
+        at=APP,
+    ),
+    *faults(
+        DATA,
+        "baseline",
+        ("data that can be deleted", "2020-05-01' = if (lockData) {", "2020-05-01' = if (!lockData) {", "locks"),
+        at=MAIN,
+    ),
+    *faults(
         VAULT,
         "baseline",
+        ("a vault that stays open", "closed ? 'Deny' : 'Allow'", "'Allow'", "defaultAction"),
         (
             "a vault that can be purged",
             "enablePurgeProtection: true",
@@ -324,6 +502,31 @@ FAULTS = [
         RETENTION,
         "names",
         ("a lifecycle rule for no container", "'exports/'", "'export/'", "container `export`"),
+        (
+            "a misspelt tag",
+            "name: 'personal'\n                  op",
+            "name: 'persnal'\n                  op",
+            "persnal",
+        ),
+        ("a tag of another value", "value: 'true'", "value: 'yes'", "asks for the tag"),
+    ),
+    *faults(
+        RETENTION,
+        "names",
+        (
+            "a rule for lists of people that is off",
+            "name: 'personalReports'\n          enabled: true",
+            "name: 'personalReports'\n          enabled: false",
+            "no rule deletes the reports that list people",
+        ),
+        (
+            "uploads that are kept for ever",
+            "name: 'exports'\n          enabled: true",
+            "name: 'exports'\n          enabled: false",
+            "in `exports`",
+        ),
+        ("copies that are kept for ever", "'backups/'", "'backups/tables/'", "in `backups`"),
+        at=MAIN,
     ),
     *faults(
         MAIN,

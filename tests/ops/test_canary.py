@@ -172,6 +172,12 @@ def test_a_council_and_a_mailbox_must_be_named(arguments: tuple[str, ...]) -> No
     assert "name the council and a mailbox" in result.output
 
 
+def test_an_undo_of_what_is_no_id_says_where_it_stands(ops: Ops) -> None:
+    done = ops("canary", "--authority", "south-norfolk", "--undo", "notanid")
+    assert done.exit_code == 2
+    assert "ops canary --show" in " ".join(done.stderr.replace("\u2502", " ").split())
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["canary", "--help"]) == 0
     said = capsys.readouterr().out

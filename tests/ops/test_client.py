@@ -81,3 +81,21 @@ def test_fields_that_are_not_known_are_passed_over(stub: AppStub) -> None:
     stub.says("POST", "/api/x", {"migration": "m", "phase": "running", "paused": False, "by": "somebody"})
     with App(stub.url) as app:
         assert app.post(Resumed, "x").read.migration == "m"
+
+
+@pytest.mark.parametrize("token", ["t\u00f6ken", "two words", "broken\nline", "tab\t"])
+def test_what_is_no_token_is_said_and_not_repeated(stub: AppStub, token: str) -> None:
+    with pytest.raises(NoAnswerError, match="OPS_TOKEN is not a token") as refused:
+        App(stub.url, token)
+    assert token not in str(refused.value)
+
+
+def test_an_address_with_a_password_is_not_taken_and_not_repeated() -> None:
+    with pytest.raises(NoAnswerError, match="Leave that out") as refused:
+        App("https://somebody:canary@example.org")
+    assert "canary" not in str(refused.value)
+
+
+def test_half_an_address_is_no_address() -> None:
+    with pytest.raises(NoAnswerError, match="is not an address"):
+        App("http://[::1")

@@ -56,6 +56,7 @@ def test_nothing_lost_is_said_and_nothing_is_asked_for(stub: AppStub, ops: Ops) 
     assert result.exit_code == 0
     assert "No tables are lost" in result.output
     assert [asked.method for asked in stub.asked] == ["GET"]
+    assert "No tables of south-norfolk are lost" in ops("rebuild", "--authority", "south-norfolk").output
 
 
 def test_a_dry_run_says_what_is_lost_and_changes_nothing(stub: AppStub, ops: Ops) -> None:
@@ -78,6 +79,13 @@ def test_it_asks_the_app_again_until_it_is_finished(stub: AppStub, ops: Ops) -> 
     assert "`ops status --watch` shows how. Nothing else is needed." in " ".join(result.output.split())
     asked = [each.body for each in stub.asked if each.method == "POST"]
     assert asked == [{"authority": "south-norfolk", "source": "copy"}] * 3
+
+
+def test_a_copy_is_left_aside_by_a_word_of_its_own(stub: AppStub, ops: Ops) -> None:
+    stub.says("GET", "/api/rebuild", {"councils": [lost()]})
+    stub.says("POST", "/api/rebuild", step(finished=True))
+    ops("rebuild", "--yes", "--from", "export", "--without-copy")
+    assert stub.asked[-1].body == {"source": "export", "without_copy": True}
 
 
 @pytest.mark.parametrize(("typed", "status", "posts"), [("n\n", 1, 0), ("y\n", 0, 1)])
@@ -191,6 +199,7 @@ async def test_the_app_and_the_command_line_agree() -> None:
     ("body", "status", "says"),
     [
         (b'{"source": "tape"}', 400, "Send"),
+        (b'{"source": "export", "without_copy": "yes"}', 400, "Send"),
         (b"nonsense", 400, "Send"),
         (b'{"authority": "broadland"}', 404, "No council `broadland`"),
     ],

@@ -11,6 +11,7 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import Queued
+from shared.domain.lifecycle import State
 from shared.domain.migration import Phase
 from shared.ports import Ports
 from shared.steps.copy_tables import copy_tables
@@ -327,3 +328,34 @@ def test_an_older_export_that_is_done_and_a_newer_one_under_way_end_exactly_as_w
     without = timeless.run(story(0))
     for lost_after in (1, 2, 3, 4, 6, 9):
         assert timeless.run(story(lost_after)) == without, lost_after
+
+
+@pytest.mark.parametrize("file_there", [True, False], ids=["with the file", "without it"])
+@pytest.mark.parametrize(
+    "tables", [ALL, (names.ACCOUNTS,), (names.MIGRATIONS, names.ACCOUNTS)], ids=["all", "accounts", "both"]
+)
+def test_who_was_told_after_the_copy_is_not_told_again(tables: tuple[str, ...], *, file_there: bool) -> None:
+    async def story() -> World:
+        world = World()
+        await world.upload(export(line("C1"), line("C2"), line("C3")))
+        for number in range(40):
+            await world.timers(number)
+            await world.deliver_but(names.NOTIFY_CUSTOMER)
+            world.clock.tick(timedelta(seconds=10))
+        assert {account.state for account in await world.accounts()} == {State.PROVISIONED}
+        assert await copy_tables(world.ports)
+        await settle(world)
+        assert len(world.notifier.sent) == 3
+        if not file_there:
+            world.exports.blobs.clear()
+        lose(world, *tables)
+        world.outbox.queues = {queue: [] for queue in world.outbox.queues}
+        await make_again(world)
+        await settle(world)
+        await settle(world)  # what was done is looked at every ten minutes, and may be open again
+        return world
+
+    world = timeless.run(story())
+    references = [letter.reference for letter in world.notifier.sent]
+    assert len(references) == len(set(references)) == 3
+    assert {account.state for account in timeless.run(world.accounts())} == {State.TOLD}

@@ -21,7 +21,7 @@ def lose(world: World, *tables: str) -> None:
 async def make_again(world: World, source: Source | None = None) -> int:
     """What the command line does: ask until nothing is left to do; returns how often."""
     for number in range(1, 500):
-        progress = await rebuild(world.ports, "", source, "somebody")
+        progress = await rebuild(world.ports, "", source, "somebody", without_copy=source is Source.EXPORT)
         if progress.finished:
             return number
     raise AssertionError("a rebuild does not come to its end")

@@ -57,7 +57,18 @@ def test_nobody_else_operates(roles: tuple[str, ...]) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-@pytest.mark.parametrize("text", ["", "?", "e30=", "W10=", base64.b64encode(b'{"claims": [1]}').decode()])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "?",
+        "e30=",
+        "W10=",
+        base64.b64encode(b'{"claims": [1]}').decode(),
+        base64.b64encode(b"[" * 100_000).decode(),
+        base64.b64encode(b'{"claims": [{"typ": "roles", "val": []}]}').decode(),
+    ],
+)
 def test_a_principal_that_cannot_be_read_gives_no_role(text: str) -> None:
     assert person({"x-ms-client-principal-id": CALLER, "x-ms-client-principal": text}).roles == frozenset()
 

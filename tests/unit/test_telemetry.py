@@ -18,11 +18,13 @@ from shared.domain.lifecycle import RowState, State
 from shared.errors import AnswerLost, Hold, Stop, Throttled
 from shared.messages import AccountMessage, StageRows, decode
 from shared.ports import Ports
+from shared.steps.copy_tables import copy_tables
 from shared.steps.poison import Choice, replay, resume
 from shared.steps.reconcile import reconcile
 from shared.telemetry import metrics, spans
 from shared.worker import run_timer
 from tests.support import timeless
+from tests.support.losses import lose, make_again
 from tests.support.stories import LONG_AGO, ROWS, populate, settle
 from tests.support.telemetry import Collected, collecting, id_of, trace_of
 from tests.support.watched import watched
@@ -448,3 +450,51 @@ def test_each_metric_has_one_name_and_says_what_it_means() -> None:
         assert metric.means
         assert metric.source
         assert not {"account", "migration", "release"} & set(metric.attributes), "one value for each account"
+
+
+def _value(collected: Collected, metric: metrics.Metric, authority: str = "") -> list[float]:
+    found = [point for point in collected.points() if point.name == metric.name]
+    return [point.value for point in found if point.attributes.get("authority", "") == authority]
+
+
+def test_lost_tables_are_told_until_they_are_made_again(collected: Collected) -> None:
+    world = World()
+    told: list[list[float]] = []
+
+    async def story() -> None:
+        await world.upload(export(line("C1")))
+        await settle(world)
+        told.append(_value(collected, metrics.TABLES_LOST, SOUTH_NORFOLK))
+        lose(world)
+        await world.timers()
+        told.append(_value(collected, metrics.TABLES_LOST, SOUTH_NORFOLK))
+        await make_again(world)
+        await world.timers()
+        told.append(_value(collected, metrics.TABLES_LOST, SOUTH_NORFOLK))
+
+    timeless.run(story())
+    assert told == [[0], [3], [0]]
+    assert _value(collected, metrics.TABLES_LOST, "great-yarmouth") == [0]
+
+
+def test_how_old_the_newest_whole_copy_is_and_without_one_the_first_upload(collected: Collected) -> None:
+    world = World()
+    told: list[list[float]] = []
+
+    async def after(hours: int) -> None:
+        world.clock.tick(timedelta(hours=hours))
+        await world.timers()
+        told.append(_value(collected, metrics.COPY_AGE))
+
+    async def story() -> None:
+        await after(1)
+        await world.upload(export(line("C1")))
+        await world.timers()
+        await world.deliver()
+        await after(2)
+        await copy_tables(world.ports)
+        world.backups.files["manifests/2026-12-31.json"] = b"no manifest"
+        await after(53)
+
+    timeless.run(story())
+    assert told == [[], [2 * 3600], [53 * 3600]]

@@ -56,6 +56,9 @@ def test_what_cannot_be_used_says_why(content: bytes, says: str) -> None:
     found = validity(content)
     assert says in found.trouble
     assert judge(found, NOW).code is Code.CERTIFICATE_UNUSABLE
+    # The steps of infra/README.md: a new name, for the app takes the newest version whether it is trusted or not.
+    for step in ("under a new name", "trust it beside the old one", "`azd env set DIRECTORY_CERTIFICATE`", "`azd prov"):
+        assert step in judge(found, NOW).mend
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 
 from shared import names
 from shared.doctor.own_settings import profile_facts, setting_facts
+from shared.doctor.report import Purpose
+from shared.doctor.setting_checks import check_profiles
 from shared.domain.account import Authority
 from tests.unit.doctor.builders import GOOD
 
@@ -83,6 +85,14 @@ def test_a_wrong_profile_does_not_hide_the_others(tmp_path: Path) -> None:
     assert "is not a TOML file" in facts.wrong["broadland.toml"]
 
 
+def test_a_message_that_nobody_knows_is_told_by_its_key_and_the_one_that_was_meant(tmp_path: Path) -> None:
+    misspelt = f'{GOOD_PROFILE.partition("[messages.templates]")[0]}[messages.templates]\nnow-one-acount = "x"\n'
+    facts = profile_facts(folder(tmp_path, south_norfolk=misspelt))
+    sentence = "south-norfolk.toml: messages.templates.now-one-acount: no such key"
+    assert facts.wrong == {"south-norfolk.toml": sentence}
+    assert facts.close == {"south-norfolk.toml": "messages.templates.now-one-account"}
+
+
 def test_two_councils_with_the_same_attributes_are_told(tmp_path: Path) -> None:
     same = GOOD_PROFILE.replace("[directory]", '[directory]\nattributes = "SouthNorfolk"')
     facts = profile_facts(folder(tmp_path, south_norfolk=GOOD_PROFILE, norwich=same))
@@ -93,6 +103,8 @@ def test_two_councils_with_the_same_attributes_are_told(tmp_path: Path) -> None:
 def test_a_folder_without_profiles_is_told_without_its_path(tmp_path: Path) -> None:
     (sentence,) = profile_facts(tmp_path).wrong.values()
     assert sentence.startswith("AUTHORITIES_FOLDER")
+    [check] = check_profiles(profile_facts(tmp_path), "", Purpose.WAVE)
+    assert check.mend.startswith("Let AUTHORITIES_FOLDER name the folder")
     assert str(tmp_path.parent) not in sentence
 
 

@@ -10,11 +10,14 @@ from shared.domain.account import AddressKey, Authority, DirectoryId
 from shared.domain.canary import (
     FOR_A_PERSON,
     ORDER,
+    TELLS_NOTHING,
     Canary,
+    Done,
     Step,
     born,
     cancelled,
     failed_step,
+    finished,
     gone,
     passed_step,
     started,
@@ -22,7 +25,7 @@ from shared.domain.canary import (
     told_of_sign_in,
     young,
 )
-from shared.domain.canary_words import what_to_do
+from shared.domain.canary_words import sentence, what_to_do
 from shared.domain.profile import read_profile
 from shared.errors import BadSetting
 
@@ -57,8 +60,22 @@ def test_steps_follow_one_another_to_the_end() -> None:
 
 
 def test_a_failure_with_nobody_made_is_the_end() -> None:
-    canary = failed_step(FRESH, "address_taken", LATER)
+    canary = failed_step(FRESH, "force_change_refused", LATER)
     assert (canary.step, canary.verdict, canary.failed_at) == (Step.END, "failed", LATER)
+
+
+@pytest.mark.parametrize("failure", sorted(TELLS_NOTHING))
+def test_a_failure_that_says_nothing_of_the_directory_leaves_an_earlier_canary_young(failure: str) -> None:
+    again = started(_all_steps(), AUTHORITY, AddressKey("mistyped"), "somebody", LATER, by_flag=False)
+    canary = failed_step(again, failure, LATER)
+    assert (canary.verdict, canary.passed_at, canary.failed_at) == ("failed", LATER, None)
+    assert young(canary, 14, LATER, by_flag=False)
+    assert "a canary that passed before still counts" in sentence(canary.done[-1])
+
+
+def test_beside_one_that_says_something_it_is_a_failure() -> None:
+    at_again = replace(_all_steps(), step=Step.AGAIN, done=(Done(Step.RESET, NOW, "sign_in_failed"),), living=())
+    assert failed_step(at_again, "address_taken", LATER).failed_at == LATER
 
 
 def test_a_failure_with_somebody_made_is_undone_first() -> None:
@@ -117,11 +134,11 @@ def test_a_new_run_starts_afresh_and_keeps_what_is_known() -> None:
 def test_a_young_canary_passed_lately_and_none_failed_since(
     passed: datetime | None, failed: datetime | None, *, is_young: bool
 ) -> None:
-    assert young(replace(FRESH, passed_at=passed, failed_at=failed), 14, NOW) is is_young
+    assert young(replace(FRESH, passed_at=passed, failed_at=failed), 14, NOW, by_flag=False) is is_young
 
 
 def test_without_a_canary_none_is_young() -> None:
-    assert not young(None, 14, NOW)
+    assert not young(None, 14, NOW, by_flag=False)
 
 
 def test_a_profile_may_ask_for_a_canary(tmp_path: Path) -> None:
@@ -138,3 +155,12 @@ def test_a_wrong_number_of_days_is_refused_by_name(tmp_path: Path, days: str) ->
     path.write_text(PROFILE.format(days))
     with pytest.raises(BadSetting, match=r"south-norfolk\.toml: directory\.canary_within_days: "):
         read_profile(path)
+
+
+def test_a_canary_that_passed_one_way_says_nothing_of_the_other() -> None:
+    by_flag = started(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=True)
+    passed = finished(replace(by_flag, step=Step.END), NOW)
+    assert young(passed, 14, NOW, by_flag=True)
+    assert not young(passed, 14, NOW, by_flag=False)
+    again = started(passed, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)
+    assert young(again, 14, NOW, by_flag=True)

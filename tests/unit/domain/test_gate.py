@@ -93,6 +93,15 @@ def test_nothing_is_provisioned_before_approval_where_it_is_required() -> None:
     assert (answer.step, answer.waits_for) == (None, "approval")
 
 
+@pytest.mark.parametrize("state", State)
+def test_a_wave_that_waits_for_a_canary_compares_and_tells_and_moves_nobody(state: State) -> None:
+    answer = _due(state, replace(MIGRATION, waits_for_canary=True))
+    if state in {State.CLASSIFIED, State.RELEASED}:
+        assert (answer.step, answer.waits_for) == (None, "a canary that passed")
+    else:
+        assert answer == _due(state)
+
+
 def test_nobody_is_told_while_messages_are_off_or_have_no_template() -> None:
     assert _due(State.PROVISIONED, messages_on=False).step is None
     linked = replace(ACCOUNT, state=State.PROVISIONED, outcome=Outcome.LINK)

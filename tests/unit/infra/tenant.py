@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID, uuid5
 
-from infra.graph import MICROSOFT_GRAPH, CannotGoOnError
+from infra.graph import MICROSOFT_GRAPH, CannotGoOnError, NotThereError
 
 DOMAIN = "norfolkidentity.onmicrosoft.com"
+CUSTOM = "identity.norfolk.gov.uk"
 TENANT = "11111111-0000-4000-8000-000000000000"
 EXTENSIONS_APP = "0123abcd-0000-4000-8000-00000000b2c0"
 READING = ("User.Read.All", "Organization.Read.All")
@@ -23,6 +24,7 @@ class Tenant:
         self.objects: dict[str, dict[str, Any]] = {}
         self.lists: dict[str, list[dict[str, Any]]] = {}
         self.writes: list[str] = []
+        self.domains: list[dict[str, Any]] = [{"name": CUSTOM, "isInitial": False}, {"name": DOMAIN, "isInitial": True}]
         self._count = 0
         self.offers = {name: str(uuid5(UUID(int=0), name)) for name in offers}
         roles = [{"id": id_, "value": name, "allowedMemberTypes": ["Application"]} for name, id_ in self.offers.items()]
@@ -46,6 +48,12 @@ class Tenant:
         else:
             self._object(path).update(body or {})
         return {}
+
+    def know(self, path: str, **body: str) -> str:
+        """An object that somebody else made; returns its id."""
+        id_ = path.rpartition("/")[2]
+        self.objects[path] = {"id": id_, "appId": str(uuid5(UUID(int=1), id_)), **body}
+        return id_
 
     def permissions(self) -> set[str]:
         """Names of the permissions that our registration's service principal has."""
@@ -73,13 +81,15 @@ class Tenant:
 
     def _get(self, path: str, query: str) -> dict[str, Any]:
         if path == "organization":
-            return {"value": [{"id": TENANT, "verifiedDomains": [{"name": DOMAIN}]}]}
+            return {"value": [{"id": TENANT, "verifiedDomains": self.domains}]}
         if path in self.objects:
             return dict(self.objects[path])
         if path in ("applications", "servicePrincipals"):
             return {
                 "value": [each for key, each in self.objects.items() if key.startswith(path) and _fits(each, query)]
             }
+        if re.fullmatch(r"(servicePrincipals|directoryObjects)/[^/]+", path):
+            raise NotThereError(path)
         return {"value": self.lists.get(path, [])}
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

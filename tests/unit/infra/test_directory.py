@@ -5,9 +5,16 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.x509.oid import NameOID
 
 from infra.directory import attributes, credentials
 from infra.directory.__main__ import PROFILES, Wish, main, set_up
@@ -15,7 +22,7 @@ from infra.directory.permissions import Stage
 from infra.graph import AzureCli, CannotGoOnError, Changes
 from shared.adapters.graph_directory import Attributes
 from shared.domain.profile import read_profiles
-from tests.unit.infra.tenant import DOMAIN, EXTENSIONS_APP, NARROW, READING, TENANT, Tenant
+from tests.unit.infra.tenant import CUSTOM, DOMAIN, EXTENSIONS_APP, NARROW, READING, TENANT, Tenant
 
 CERTIFICATE = base64.b64encode(b"\x30\x82one").decode()
 RENEWED = base64.b64encode(b"\x30\x82two").decode()
@@ -174,12 +181,86 @@ def test_the_council_is_told_the_four_settings_it_needs() -> None:
     }
 
 
+@pytest.mark.parametrize("typed", [CUSTOM, TENANT, DOMAIN.upper()])
+def test_whichever_name_of_the_tenant_was_typed_the_council_is_told_its_first_domain(typed: str) -> None:
+    tenant = Tenant()
+    wish = Wish(typed, Stage.ASSESS, "Migration", ["SouthNorfolk"])
+    assert set_up(tenant, Changes(tenant, print, dry=False), wish)["DIRECTORY_TENANT"] == DOMAIN
+
+
+def test_a_tenant_that_does_not_say_its_first_domain_is_not_guessed_at() -> None:
+    tenant = Tenant()
+    tenant.domains = [{"name": DOMAIN}]
+    with pytest.raises(CannotGoOnError, match="which domain is its first one"):
+        run(tenant)
+    assert tenant.writes == []
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+WITHOUT_PASSWORD = serialization.NoEncryption()
+
+
+def a_certificate() -> x509.Certificate:
+    """Signed by itself, as Key Vault makes one."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "directory")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, KEY.public_key(), 1, day, day + timedelta(days=365))
+    return made.sign(KEY, hashes.SHA256())
+
+
 def test_a_certificate_is_taken_as_text_or_as_bytes(tmp_path: Path) -> None:
-    der = b"\x30\x82whatever"
-    (tmp_path / "bytes.cer").write_bytes(der)
-    text = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(der).decode()}\n-----END CERTIFICATE-----\n"
-    (tmp_path / "text.pem").write_text(text)
-    assert credentials.public_part(tmp_path / "bytes.cer") == credentials.public_part(tmp_path / "text.pem")
+    certificate = a_certificate()
+    (tmp_path / "bytes.cer").write_bytes(certificate.public_bytes(Encoding.DER))
+    (tmp_path / "text.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    taken = credentials.public_part(tmp_path / "bytes.cer")
+    assert base64.b64decode(taken) == certificate.public_bytes(Encoding.DER)
+    assert credentials.public_part(tmp_path / "text.pem") == taken
+
+
+def _files_with_a_key() -> dict[str, bytes]:
+    pfx = pkcs12.serialize_key_and_certificates(b"directory", KEY, a_certificate(), None, WITHOUT_PASSWORD)
+    text = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(pfx) + b"-----END CERTIFICATE-----\n"
+    return {
+        "a .pfx as Key Vault gives it": pfx,
+        "a .pfx as text, called a certificate": text,
+        "a key, PKCS#8": KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, WITHOUT_PASSWORD),
+        "a key as OpenSSL writes it": KEY.private_bytes(
+            Encoding.DER, PrivateFormat.TraditionalOpenSSL, WITHOUT_PASSWORD
+        ),
+        "a .pfx of unsaid length": b"\x30\x80\x02\x01\x03" + pfx[7:],
+    }
+
+
+def _files_that_are_not_one_certificate() -> dict[str, bytes]:
+    certificate = a_certificate().public_bytes(Encoding.DER)
+    password = serialization.BestAvailableEncryption(b"x")
+    request = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(KEY, hashes.SHA256())
+    pem = a_certificate().public_bytes(Encoding.PEM)
+    return {
+        "a key under a password": KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, password),
+        "a request": request.public_bytes(Encoding.DER),
+        "a certificate with something behind it": certificate + b"more",
+        "half a certificate": certificate[:-1],
+        "two certificates": pem + pem,
+        "one byte": b"\x30",
+        "nothing": b"",
+    }
+
+
+@pytest.mark.parametrize("content", _files_with_a_key().values(), ids=_files_with_a_key())
+def test_a_file_that_holds_a_private_key_is_refused_whatever_its_kind(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "directory.cer").write_bytes(content)
+    with pytest.raises(CannotGoOnError, match="has a private key in it"):
+        credentials.public_part(tmp_path / "directory.cer")
+
+
+@pytest.mark.parametrize(
+    "content", _files_that_are_not_one_certificate().values(), ids=_files_that_are_not_one_certificate()
+)
+def test_what_is_not_one_certificate_from_end_to_end_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "directory.cer").write_bytes(content)
+    with pytest.raises(CannotGoOnError, match="is no certificate"):
+        credentials.public_part(tmp_path / "directory.cer")
 
 
 @pytest.mark.parametrize(
@@ -222,16 +303,28 @@ def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]
     return install
 
 
-def test_azure_cli_gets_the_question_as_arguments_and_the_body_by_standard_input(az: Callable[[str], Path]) -> None:
-    folder = az("json.dump([sys.argv[1:], sys.stdin.read()], open(here + '/got', 'w')); print('{\"id\": \"1\"}')")
-    answer = AzureCli().ask("post", "applications?$filter=displayName eq 'A & B'", {"name": "x"})
+TELLS: Final = "json.dump([sys.argv[1:], sys.stdin.read()], open(here + '/got', 'w')); print('{\"id\": \"1\"}')"
+
+
+def test_azure_cli_gets_the_body_by_standard_input(az: Callable[[str], Path]) -> None:
+    folder = az(TELLS)
+    answer = AzureCli().ask("post", "applications", {"name": "x & y"})
     arguments, body = json.loads((folder / "got").read_text())
     assert answer == {"id": "1"}
-    assert arguments[arguments.index("--url") + 1] == (
-        "https://graph.microsoft.com/v1.0/applications?$filter=displayName%20eq%20'A%20&%20B'"
-    )
+    assert arguments[arguments.index("--url") + 1] == "https://graph.microsoft.com/v1.0/applications"
     assert arguments[arguments.index("--body") + 1] == "@-"
-    assert json.loads(body) == {"name": "x"}
+    assert json.loads(body) == {"name": "x & y"}
+
+
+def test_no_argument_of_a_question_holds_what_the_shell_of_windows_would_read(az: Callable[[str], Path]) -> None:
+    folder = az(TELLS)
+    AzureCli().ask("get", "applications?$filter=displayName eq 'A & B'&$select=id,appId")
+    arguments, address = json.loads((folder / "got").read_text())
+    assert arguments[arguments.index("--url") + 1] == "@-"
+    assert address == (
+        "https://graph.microsoft.com/v1.0/applications?$filter=displayName%20eq%20'A%20%26%20B'&$select=id,appId"
+    )
+    assert not [each for each in arguments if set(each) & set("&|<>^%'\" ")]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,10 @@ def test_a_deployment_waits_for_the_tests_and_for_an_approval() -> None:
     assert deploy()["environment"]
 
 
+def test_what_goes_to_production_is_on_the_main_branch() -> None:
+    assert deploy()["if"] == "inputs.environment != 'production' || github.ref == 'refs/heads/main'"
+
+
 def test_the_deployment_is_given_every_variable_that_the_parameters_ask_for() -> None:
     asked = set(re.findall(r"\$\{(\w+)", PARAMETERS.read_text(encoding="utf-8")))
     assert asked <= set(deploy()["env"])

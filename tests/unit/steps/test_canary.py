@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.domain.account import Authority, DirectoryId
-from shared.domain.canary import CANARY_REF, GIVEN_NAME, RETIRED, SURNAME, Canary, Step, young
+from shared.domain.canary import CANARY_REF, GIVEN_NAME, PATIENCE, RETIRED, SURNAME, Canary, Step, young
 from shared.domain.canary_words import FAILURES, OK, QUESTIONS, WAITS, failure, sentence
 from shared.domain.lifecycle import Outcome, State
 from shared.errors import AnswerLost, DirectoryRefused, Stop, Throttled, TryLater
@@ -152,6 +152,17 @@ async def test_an_address_that_somebody_has_is_refused_before_anything_is_writte
     assert story.world.directory.writes == 0
 
 
+async def test_a_mistyped_address_does_not_hold_a_wave_that_a_canary_has_let_go() -> None:
+    story = Story()
+    passed = await story.run()
+    story.world.directory.local_user("customer@example.org", "Ada", "Larter", LONG_AGO)
+    story.address = "customer@example.org"
+    canary = await story.run()
+    assert (canary.verdict, _codes(canary)) == ("failed", ["address_taken"])
+    assert (canary.passed_at, canary.failed_at) == (passed.passed_at, None)
+    assert young(canary, 14, story.world.clock.now(), by_flag=False)
+
+
 async def test_somebody_who_signs_up_between_look_and_create_keeps_the_address() -> None:
     story = Story()
     story.world.directory.fail = [TryLater("directory_unreachable")]
@@ -282,10 +293,10 @@ async def test_a_sign_in_that_did_not_work_fails_the_canary() -> None:
 async def test_a_sign_in_that_did_not_work_counts_even_afterwards() -> None:
     story = Story()
     passed = await story.run()
-    assert young(passed, 14, story.world.clock.now())
+    assert young(passed, 14, story.world.clock.now(), by_flag=False)
     canary = (await story.ask(signed_in=False)).canary
     assert canary.verdict == "failed"
-    assert not young(canary, 14, story.world.clock.now())
+    assert not young(canary, 14, story.world.clock.now(), by_flag=False)
     assert canary.run == passed.run
 
 
@@ -410,7 +421,7 @@ async def test_a_later_failure_outweighs_an_earlier_pass() -> None:
     story.world.directory.fail = [_refusal(setting=True, target="passwordProfile")]
     canary = await story.run()
     assert canary.passed_at is not None
-    assert not young(canary, 14, story.world.clock.now())
+    assert not young(canary, 14, story.world.clock.now(), by_flag=False)
 
 
 async def test_the_record_holds_nothing_personal() -> None:
@@ -514,3 +525,46 @@ async def test_every_failure_says_what_to_change() -> None:
     story.world.directory.fail = [Stop("directory_full", "Directory_QuotaExceeded")]
     canary = await story.run()
     assert "Directory_QuotaExceeded" in sentence(canary.failures[0])
+
+
+@pytest.mark.parametrize("seconds", [5, 300])
+async def test_a_second_user_who_is_not_shown_yet_is_taken_back_when_it_is(seconds: int) -> None:
+    story = Story()
+    second = DirectoryId("00000000-0000-4000-8000-000000000002")
+    story.world.directory.hidden = {second}
+    canary = await story.until(lambda canary: second in canary.made)
+    assert (canary.step, canary.verdict) == (Step.UNDO_AGAIN, "running")
+    story.world.clock.tick(timedelta(seconds=seconds))
+    assert (await story.ask(run=canary.run)).canary.step is Step.UNDO_AGAIN
+    story.world.directory.hidden.clear()
+    canary = await story.run()
+    assert canary.verdict == "passed"
+    assert canary.seen == canary.made
+    assert story.world.directory.users == {}
+
+
+async def test_a_user_that_is_never_shown_is_waited_for_no_longer_than_reads_may_lag() -> None:
+    story = Story()
+    await _created_but_hidden(story)
+    await story.ask()
+    [user] = story.world.directory.users
+    await story.ask(undo=user)
+    begun = story.world.clock.now()
+    canary = await story.run()
+    assert canary.verdict == "cancelled"
+    assert PATIENCE <= story.world.clock.now() - begun < PATIENCE + timedelta(minutes=1)
+
+
+async def test_a_profile_that_changes_its_way_under_a_canary_ends_it_and_asks_for_another() -> None:
+    story = Story()
+    passed = await story.run()
+    story.people.resets = False
+    await story.until(lambda canary: canary.step is Step.RESET)
+    story.set_directory(password_reset="flag")
+    canary = await story.run()
+    assert (canary.verdict, _codes(canary)) == ("failed", ["profile_changed"])
+    assert story.world.directory.users == {}
+    assert (canary.passed_at, canary.failed_at) == (passed.passed_at, None)
+    assert not young(canary, 14, story.world.clock.now(), by_flag=True)
+    story.people.resets = True
+    assert young(await story.run(), 14, story.world.clock.now(), by_flag=True)

@@ -243,3 +243,40 @@ async def test_a_partition_of_many_records_is_cut_into_files(world: World) -> No
     counts = [part.records for partition, part in manifest.parts() if partition.partition == "south-norfolk|a|0"]
     assert counts == [PART_RECORDS, 100]
     assert json.loads(world.backups.files["manifests/2026-03-02.json"])["night"] == "2026-03-02"
+
+
+TORN = b'{"night": "2026-03-'
+NO_ZONE = b"""{"night": "2026-03-05", "begun_at": "2026-03-05T02:00:00", "finished_at": "2026-03-05T02:00:00",
+ "key": "k", "partitions": []}"""
+
+
+@pytest.mark.parametrize("content", [b"", TORN, b"[]", b'{"a": 1}', b"\xff\xfe", NO_ZONE, b"[" * 100_000])
+@pytest.mark.parametrize("name", ["zzz.json", "2026-03-05.json", "2026-03-05.json.bak", "2026-03-05/x.json"])
+async def test_what_is_no_manifest_is_passed_over_by_everybody(world: World, name: str, content: bytes) -> None:
+    await _migrated(world)
+    await copy_tables(world.ports)
+    whole = await newest_copy(world.ports)
+    world.backups.files[f"{MANIFESTS}{name}"] = content
+    assert whole is not None
+    assert await newest_copy(world.ports) == whole
+    assert (await status(world.ports)).copied_at == whole.finished_at
+
+
+async def test_a_manifest_under_the_name_of_another_night_is_none(world: World) -> None:
+    await _migrated(world)
+    await copy_tables(world.ports)
+    world.backups.files[f"{MANIFESTS}2026-03-09.json"] = world.backups.files[f"{MANIFESTS}2026-03-02.json"]
+    found = await newest_copy(world.ports)
+    assert found is not None
+    assert found.night == "2026-03-02"
+
+
+async def test_a_torn_manifest_of_tonight_is_no_copy_and_is_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _migrated(world)
+    world.backups.files[f"{MANIFESTS}2026-03-02.json"] = TORN
+    assert not await copy_tables(world.ports)
+    assert "a manifest cannot be read" in caplog.text
+    world.clock.tick(timedelta(days=1))
+    assert await copy_tables(world.ports)

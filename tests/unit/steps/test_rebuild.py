@@ -18,6 +18,7 @@ from shared.steps.copy_tables import copy_tables
 from shared.steps.lost import TABLES_LOST, loss
 from shared.steps.rebuild import NotNow, outlook, rebuild
 from shared.steps.status import status
+from tests.support.canaries import Story
 from tests.support.losses import ForgetfulNotifier, lose, make_again
 from tests.support.stories import (
     EXPECTED,
@@ -328,6 +329,28 @@ async def test_marks_that_no_export_explains_are_counted_and_left_alone(world: W
     assert (row["reason"], found.unexplained) == ("already_marked", 2)
 
 
+async def test_a_canary_under_way_is_no_mark_that_nobody_explains(world: World) -> None:
+    await _told(world, line("C1"))
+    story = Story(world)
+    story.people.resets = False
+    await story.ask()
+    assert len(world.directory.users) == 2
+    found = await outlook(world.ports, world.profiles[SOUTH_NORFOLK], marks=True)
+    assert found.unexplained == 0
+
+
+async def test_a_file_among_the_manifests_that_is_none_stops_no_rebuild(world: World) -> None:
+    await _told(world, line("C1"), line("C2"))
+    await copy_tables(world.ports)
+    world.backups.files["manifests/zzz.json"] = b"torn"
+    lose(world)
+    assert [lost.authority for lost in (await status(world.ports)).lost] == [SOUTH_NORFOLK]
+    await make_again(world)
+    await settle(world)
+    assert [account.state for account in await world.accounts()] == [State.TOLD] * 2
+    assert len(world.notifier.sent) == 2
+
+
 async def test_an_export_waits_for_the_older_one_to_find_out_what_was_done(world: World) -> None:
     populate(world)
     await world.upload(export(*OLDER), "south-norfolk/monday.csv")
@@ -434,3 +457,37 @@ async def test_a_directory_that_does_not_answer_is_said_and_asked_again(world: W
     await make_again(world)
     await settle(world)
     assert [account.state for account in await world.accounts()] == [State.TOLD]
+
+
+async def test_nobody_forgets_a_whole_copy_by_one_word(world: World) -> None:
+    account = await _told(world, line("C1"))
+    await copy_tables(world.ports)
+    world.exports.blobs.clear()
+    lose(world)
+    with pytest.raises(NotNow, match="`ops rebuild --from export --without-copy`") as refused:
+        await rebuild(world.ports, "", Source.EXPORT, "somebody")
+    assert "The copy of 2026-03-02 holds" in str(refused.value)
+    await rebuild(world.ports, "", None, "somebody else")
+    with pytest.raises(NotNow, match="cannot be later"):
+        await rebuild(world.ports, "", Source.EXPORT, "somebody")
+    await make_again(world)
+    assert [found.id for found in await world.accounts()] == [account.id]
+
+
+async def test_without_a_copy_exports_alone_are_not_asked_for_twice(world: World) -> None:
+    await _told(world, line("C1"))
+    lose(world)
+    assert not (await rebuild(world.ports, "", Source.EXPORT, "somebody")).finished
+
+
+async def test_after_a_rebuild_nothing_is_called_done_before_it_is_counted(world: World) -> None:
+    await _told(world, line("C1"))
+    await copy_tables(world.ports)
+    world.exports.blobs.clear()
+    lose(world, names.ACCOUNTS)
+    await make_again(world)
+    [told] = (await status(world.ports)).migrations
+    assert told.next.startswith("Is being counted again")
+    await world.timers()
+    [told] = (await status(world.ports)).migrations
+    assert (told.states, told.next) == ({"told": 1}, "Done. Nothing to do.")

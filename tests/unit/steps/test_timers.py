@@ -9,6 +9,7 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import Queued
+from shared.adapters.store import Verb, Write
 from shared.domain.account import SHARDS
 from shared.domain.lifecycle import State
 from shared.domain.migration import Phase
@@ -286,3 +287,53 @@ async def test_a_message_for_an_account_that_nobody_knows_does_nothing(world: Wo
         await world.outbox.send(AccountMessage.model_validate(body))
     await world.deliver()
     assert (world.errors, world.directory.writes) == ([], 0)
+
+
+async def _delete_rows(world: World, kept: int) -> None:
+    """Delete rows until so many are left, as somebody may by hand."""
+    places = [(partition, key) for table, partition, key, _ in world.tables.everything() if table == names.ROWS]
+    rows = [place for place in places if not place[0].endswith("|anchor")]
+    assert len(rows) > kept
+    for partition, key in rows[kept:]:
+        await world.tables.write(names.ROWS, partition, [Write(Verb.DELETE, key)])
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_a_result_loses_no_line_when_rows_are_deleted_afterwards(world: World, kept: int) -> None:
+    await _stuck(world, "C1", "C2")
+    before = await world.result_lines()
+    assert [row["state"] for row in before] == ["failed", "failed"]
+    await _delete_rows(world, kept)
+    await poison.replay(world.ports, poison.Choice(everything=True), "somebody")
+    await settle(world)
+    migration = await world.migration()
+    # Without its row nobody knows whom to create: how the account ended has changed, and would be published.
+    assert {account.reason for account in await world.accounts()} >= {"row_missing"}
+    assert migration.phase is Phase.DONE
+    assert await world.result_lines() == before
+    await poison.discard(world.ports, poison.Choice(everything=True), "somebody")
+    await settle(world)
+    assert await world.result_lines() == before
+
+
+async def test_a_result_tells_again_when_all_rows_are_there(world: World) -> None:
+    await _stuck(world, "C1", "C2")
+    await poison.replay(world.ports, poison.Choice(everything=True), "somebody")
+    await settle(world)
+    assert [row["state"] for row in await world.result_lines()] == ["told", "told"]
+
+
+async def test_accounts_that_somebody_deleted_while_they_were_compared_are_told(world: World) -> None:
+    await world.upload(export(line("C1"), line("C2"), line("C3")))
+    while not await world.accounts():
+        await world.timers()
+        await world.deliver_but(names.CLASSIFY_ACCOUNT)
+    [first, *_] = await world.accounts()
+    for table, partition, key, _ in list(world.tables.everything()):
+        if table == names.ACCOUNTS and first.id in key:
+            await world.tables.write(table, partition, [Write(Verb.DELETE, key)])
+    await world.run(rounds=20)
+    migration = await world.migration()
+    [told] = (await status(world.ports)).migrations
+    assert migration.phase is Phase.CLASSIFYING
+    assert told.next.startswith("1 rows have no account any more: somebody deleted records from the tables")

@@ -1,0 +1,41 @@
+"""What people may ask of stuck accounts: a body that says something else than it should moves nobody."""
+
+import json
+
+import azure.functions as func
+import pytest
+
+from shared import operations
+from tests.support.world import World
+
+
+async def _replayed(body: bytes) -> tuple[int, str]:
+    request = func.HttpRequest(method="POST", url="/api/poison/replay", body=body)
+    world = World()
+    answer = await operations.answer(lambda: world.ports, operations.replay_poison, request)
+    return answer.status_code, json.loads(answer.get_body()).get("error", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"all": "true"}',
+        b'{"all": "yes"}',
+        b'{"all": 1}',
+        b'{"all": null}',
+        b'{"all": true, "cause": "directory_refused"}',
+        b'{"cause": 5}',
+        b'{"ALL": true}',
+        b"{}",
+        b"",
+        b"[" * 100_000,
+    ],
+)
+async def test_only_a_clear_choice_replays_anything(body: bytes) -> None:
+    status, said = await _replayed(body)
+    assert status == 400
+    assert said.startswith("Choose exactly one")
+
+
+async def test_all_is_said_by_true() -> None:
+    assert await _replayed(b'{"all": true}') == (200, "")
