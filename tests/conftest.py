@@ -6,8 +6,13 @@ import pytest
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
+from hypothesis import settings
 
 from local.azurite import Azurite, running
+
+# No test measures time, and these machines are noisy: a slow example is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

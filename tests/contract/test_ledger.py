@@ -500,7 +500,7 @@ async def survives(
 
 
 @given(everything())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 async def test_every_field_survives_in_memory(drawn: Drawn) -> None:
     await survives(TableLedger(MemoryTables()), *drawn)
 
@@ -531,7 +531,7 @@ async def test_every_field_survives_on_azurite(storage: Storage) -> None:
     examples: list[Drawn] = []
 
     @given(everything())
-    @settings(deadline=None, max_examples=10, database=None, phases=[HypothesisPhase.generate])
+    @settings(max_examples=10, database=None, phases=[HypothesisPhase.generate])
     def draw(drawn: Drawn) -> None:
         examples.append(drawn)
 

@@ -67,7 +67,7 @@ def _files(draw: st.DrawFn) -> tuple[bytes, list[list[str]], str, str]:
 
 
 @given(_files(), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_a_csv_writer_wrote_is_read_back_at_any_chunk_size(
     file: tuple[bytes, list[list[str]], str, str], size: int
 ) -> None:
@@ -88,7 +88,7 @@ def _could_be_utf8(data: bytes) -> bool:
 
 
 @given(_files(), st.integers(1, 50))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_reading_goes_on_after_every_record(file: tuple[bytes, list[list[str]], str, str], size: int) -> None:
     data, _, _, _ = file
     layout = _first_pass(data)
