@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-SIGN_IN_IS_ASKED: Final = "WEBSITE_SITE_NAME"
-"""Azure sets it for every deployed app; on a laptop nobody signs in."""
+from shared.names import STORAGE_CONNECTION
+
+DEPLOYED: Final = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", f"{STORAGE_CONNECTION}__credential")
+"""One of them is set wherever the app is deployed (the last by our own infrastructure); on a laptop nobody signs in."""
 ROLE_CLAIM: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 """How the platform spells the claim `roles` where it translates claims."""
 
@@ -57,7 +59,7 @@ def person(headers: Mapping[str, str]) -> Person:
     Raises:
         NotLetIn: the platform's sign-in is off, or let nobody in.
     """
-    if SIGN_IN_IS_ASKED not in os.environ:
+    if not any(os.environ.get(sign) for sign in DEPLOYED):
         return LOCAL
     caller = headers.get("x-ms-client-principal-id", "")
     if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true" or not caller:

@@ -5,7 +5,8 @@ import json
 import azure.functions as func
 import pytest
 
-from shared import operations
+from shared import operations, rebuilding
+from tests.support.sign_in import signed_in
 from tests.support.world import World
 
 
@@ -39,3 +40,19 @@ async def test_only_a_clear_choice_replays_anything(body: bytes) -> None:
 
 async def test_all_is_said_by_true() -> None:
     assert await _replayed(b'{"all": true}') == (200, "")
+
+
+@pytest.mark.parametrize(
+    ("role", "marks", "status"), [("viewer", "", 200), ("viewer", "true", 403), ("operator", "true", 200)]
+)
+async def test_only_operators_have_the_whole_directory_read(
+    monkeypatch: pytest.MonkeyPatch, role: str, marks: str, status: int
+) -> None:
+    monkeypatch.setenv("WEBSITE_SITE_NAME", "app")
+    monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "true")
+    world = World()
+    request = func.HttpRequest(
+        method="GET", url="/api/rebuild", headers=signed_in(role), params={"marks": marks} if marks else {}, body=b""
+    )
+    answer = await operations.answer(lambda: world.ports, rebuilding.show_rebuild, request)
+    assert answer.status_code == status

@@ -1,20 +1,11 @@
 """Who may ask for what: app roles from the platform's sign-in."""
 
 import base64
-import json
 
 import pytest
 
-from shared.people import LOCAL, OPERATORS, READERS, ROLE_CLAIM, NotLetIn, Role, admit, person
-
-CALLER = "9d4f1a9e-0000-4000-8000-000000000001"
-
-
-def signed_in(*roles: str, typ: str = "roles") -> dict[str, str]:
-    """The headers that the platform adds for somebody with these roles."""
-    claims = [{"typ": typ, "val": role} for role in roles]
-    principal = base64.b64encode(json.dumps({"auth_typ": "aad", "claims": claims}).encode()).decode()
-    return {"x-ms-client-principal-id": CALLER, "x-ms-client-principal": principal}
+from shared.people import DEPLOYED, LOCAL, OPERATORS, READERS, ROLE_CLAIM, NotLetIn, Role, admit, person
+from tests.support.sign_in import CALLER, signed_in
 
 
 @pytest.fixture
@@ -32,6 +23,13 @@ def test_a_deployed_app_answers_nobody_who_is_not_signed_in() -> None:
     with pytest.raises(NotLetIn, match="Sign in first") as refused:
         admit({}, READERS)
     assert refused.value.status_code == 401
+
+
+@pytest.mark.parametrize("sign", DEPLOYED)
+def test_one_sign_of_a_deployment_is_enough_to_ask_for_a_sign_in(monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
+    monkeypatch.setenv(sign, "x")
+    with pytest.raises(NotLetIn, match="Sign in first"):
+        admit({}, READERS)
 
 
 @pytest.mark.usefixtures("deployed")
