@@ -10,6 +10,10 @@ from hypothesis import settings
 
 from local.azurite import Azurite, running
 
+# Here, before any test imports them: what is shared by tests explains its failures as tests do.
+for module in ("stories", "telemetry", "losses", "canaries"):
+    pytest.register_assert_rewrite(f"tests.support.{module}")
+
 # No test measures time, and these machines are noisy: a slow example is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
