@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import names
-from shared.domain.account import Account, AccountId, Authority, MigrationId
+from shared.domain.account import Account, AccountId, Authority, MigrationId, Place, draft
 from shared.domain.gate import Step
 from shared.errors import BadMessage
 
@@ -43,6 +43,13 @@ class AccountMessage(_Message):
     authority: Authority
     account: AccountId = Field(pattern=r"^a[0-9a-f]{40}$")
     release: int = Field(ge=1)
+    draft: MigrationId = Field(default=MigrationId(""), exclude_if=lambda plan: not plan)
+    """The plan in whose draft the account is kept; empty for the council's own accounts."""
+
+    @property
+    def place(self) -> Place:
+        """Where the account is kept."""
+        return draft(self.authority, self.draft) if self.draft else self.authority
 
 
 type Message = ReceiveExport | StageRows | AccountMessage
@@ -56,6 +63,7 @@ def for_step(step: Step, account: Account) -> AccountMessage:
         authority=account.authority,
         account=account.id,
         release=account.release,
+        draft=account.migration if account.drafted else MigrationId(""),
         traceparent=account.trace or "",
     )
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Place
 from shared.domain.canary import Canary
 from shared.domain.copies import Record
-from shared.domain.lifecycle import State
+from shared.domain.lines import Line
 from shared.domain.matching import DirectoryUser
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace, Quota
@@ -34,6 +34,8 @@ class Blob:
     etag: str
     size: int
     uploaded: datetime
+    uploaded_by: str = ""
+    """Who uploaded it, as its metadata `uploaded_by` says. A listing does not tell."""
 
 
 class Exports(Protocol):
@@ -121,7 +123,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def account(self, authority: Authority, account: AccountId) -> Stored[Account] | None: ...
+    async def account(self, place: Place, account: AccountId) -> Stored[Account] | None: ...
 
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account and, in the same transaction, an entry of its history.
@@ -132,22 +134,22 @@ class Ledger(Protocol):
         ...
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
-        """Save accounts of one authority, those of one shard together; returns those that were saved."""
+        """Save accounts of one place, those of one shard together; returns those that were saved."""
         ...
 
     async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
-        """Insert accounts of one shard; returns those that exist already, which are left as they are."""
+        """Insert accounts of one shard of one place; returns those that exist already, which are left as they are."""
         ...
 
-    def accounts(self, authority: Authority, shard: str) -> AsyncIterator[Stored[Account]]: ...
+    def accounts(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]: ...
 
     def waiting(
-        self, authority: Authority, shard: str, of: tuple[MigrationId, State], before: datetime, limit: int
+        self, place: Place, shard: str, of: Line, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
-        """At most `limit` accounts of this migration and state that wait for a moment, and may have one by `before`."""
+        """At most `limit` accounts of this line that wait for a moment, and may have one by `before`."""
         ...
 
-    async def history(self, authority: Authority, account: AccountId) -> list[Change]: ...
+    async def history(self, place: Place, account: AccountId) -> list[Change]: ...
 
     async def put_rows(self, rows: Sequence[Row]) -> None: ...
 
@@ -155,17 +157,17 @@ class Ledger(Protocol):
 
     def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]: ...
 
-    async def put_addresses(self, authority: Authority, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
+    async def put_addresses(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
 
-    async def drop_address(self, authority: Authority, address: AddressKey, account: AccountId) -> None: ...
+    async def drop_address(self, place: Place, address: AddressKey, account: AccountId) -> None: ...
 
-    async def accounts_at(self, authority: Authority, address: AddressKey) -> list[AccountId]: ...
+    async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
-    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> None:
+    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> None:
         """Note that this account matches this user."""
         ...
 
-    async def claims_on(self, authority: Authority, user: DirectoryId) -> list[AccountId]:
+    async def claims_on(self, place: Place, user: DirectoryId) -> list[AccountId]:
         """Every account that ever matched this user."""
         ...
 

@@ -188,7 +188,7 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
 
 async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
-    stored = await ports.ledger.account(message.authority, message.account)
+    stored = await ports.ledger.account(message.place, message.account)
     if stored is not None and stored.record.stops >= STOPS:
         await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, stop.reason))
         return
@@ -205,7 +205,7 @@ async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
 
 async def _pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause the account's migration with the one reason."""
-    stored = await ports.ledger.account(message.authority, message.account)
+    stored = await ports.ledger.account(message.place, message.account)
     if stored is not None:
         await pause(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
 
@@ -215,7 +215,7 @@ async def _change(
 ) -> None:
     """Change the account as it is now, as long as the message's release is its current one."""
     while True:
-        stored: Stored[Account] | None = await ports.ledger.account(message.authority, message.account)
+        stored: Stored[Account] | None = await ports.ledger.account(message.place, message.account)
         if stored is None or stored.record.release != message.release or stored.record.moment is None:
             return
         changed = change(stored.record)

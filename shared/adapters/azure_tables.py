@@ -142,9 +142,15 @@ def _filter(partition: str, query: Query) -> tuple[str, dict[str, Value]]:
     if query.prefix:
         terms.append("RowKey ge @start and RowKey lt @end")
         parameters |= {"start": query.prefix, "end": query.prefix[:-1] + chr(ord(query.prefix[-1]) + 1)}
+    if query.keys:
+        terms.append("RowKey ge @first and RowKey lt @beyond")
+        parameters |= {"first": query.keys[0], "beyond": query.keys[1]}
     for number, (column, value) in enumerate(query.equal.items()):
         terms.append(f"{column} eq @equal{number}")
         parameters[f"equal{number}"] = value
+    for number, (column, some) in enumerate(query.one_of.items()):
+        terms.append("(" + " or ".join(f"{column} eq @one{number}_{n}" for n in range(len(some))) + ")")
+        parameters |= {f"one{number}_{n}": value for n, value in enumerate(some)}
     for number, (column, bound) in enumerate(query.at_most.items()):
         terms.append(f"{column} le @most{number}")
         parameters[f"most{number}"] = bound

@@ -12,6 +12,9 @@ from shared import names
 from shared.errors import Superseded
 from shared.ports import Blob
 
+UPLOADED_BY: Final = "uploaded_by"
+"""The blob's metadata in which whoever uploads says who that is."""
+WHO_LENGTH: Final = 100
 NOTHING_THERE: Final = 416
 """The blob ends where the reading should begin."""
 
@@ -52,4 +55,5 @@ class BlobExports:
 def _blob(properties: BlobProperties) -> Blob:
     # A listing gives the ETag without quotes, a request for one blob with them.
     etag = f'"{str(properties.etag).strip(chr(34))}"'
-    return Blob(str(properties.name), etag, int(properties.size), properties.last_modified)
+    who = (properties.metadata or {}).get(UPLOADED_BY, "")
+    return Blob(str(properties.name), etag, int(properties.size), properties.last_modified, str(who)[:WHO_LENGTH])

@@ -34,10 +34,10 @@ class Mapper[T]:
         self._parts = frozenset(parts)
 
     def values(self, record: T) -> dict[str, Value]:
-        """The columns of a record; what is None, or an empty mapping, takes none."""
+        """The columns of a record; what is None or has no parts takes none."""
         columns: dict[str, Value] = {}
         for name, value in self._adapter.dump_python(record).items():
-            if value is None or value == {}:
+            if value is None or value in ({}, ()):
                 continue
             columns[name] = _column(value)
         return columns
@@ -57,12 +57,18 @@ def _column(value: object) -> Value:
         return value
     if isinstance(value, str):
         return str(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_part)
+
+
+def _part(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no column")
 
 
 ACCOUNT: Final = Mapper(Account, evidence=dict, before=dict)
 CHANGE: Final = Mapper(Change)
-MIGRATION: Final = Mapper(Migration, layout=dict)
+MIGRATION: Final = Mapper(Migration, layout=dict, plan=dict, gates=list, notices=dict)
 ROW: Final = Mapper(Row, person=dict)
 PACE: Final = Mapper(Pace)
 REBUILD: Final = Mapper(Rebuild)

@@ -53,7 +53,8 @@ class MemoryTables:
         """Entities of a partition in the order of their row keys."""
         given = 0
         for row_key, (values, etag) in sorted(self._tables.get((table, partition), {}).items()):
-            if not row_key.startswith(query.prefix) or not _fits(values, query):
+            outside = query.keys and not query.keys[0] <= row_key < query.keys[1]
+            if outside or not row_key.startswith(query.prefix) or not _fits(values, query):
                 continue
             wanted = {k: v for k, v in values.items() if not query.select or k in query.select}
             yield Entity(row_key, wanted, etag)
@@ -94,6 +95,7 @@ class MemoryTables:
 
 def _fits(values: Values, query: Query) -> bool:
     equal = all(values.get(column) == value for column, value in query.equal.items())
+    equal = equal and all(values.get(column) in some for column, some in query.one_of.items())
     return equal and all(str(values.get(column, "\uffff")) <= bound for column, bound in query.at_most.items())
 
 
@@ -109,15 +111,17 @@ def _check(partition: str, writes: Sequence[Write]) -> None:
 
 @dataclass
 class MemoryExports:
-    """The uploads: name -> (ETag, bytes, when)."""
+    """The uploads: name -> (ETag, bytes, when), and who uploaded."""
 
     clock: ManualClock
     blobs: dict[str, tuple[str, bytes, datetime]] = field(default_factory=dict)
+    uploaders: dict[str, str] = field(default_factory=dict)
     chunk: int = 4 * 1024 * 1024
     _etags: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
-    def upload(self, name: str, body: bytes) -> None:
+    def upload(self, name: str, body: bytes, by: str = "") -> None:
         """Upload, or overwrite."""
+        self.uploaders[name] = by
         # Whole seconds, as storage tells them.
         self.blobs[name] = (f'"0x{self._etags():X}"', body, self.clock.now().replace(microsecond=0))
 
@@ -133,7 +137,7 @@ class MemoryExports:
         if name not in self.blobs:
             return None
         etag, body, uploaded = self.blobs[name]
-        return Blob(name, etag, len(body), uploaded)
+        return Blob(name, etag, len(body), uploaded, self.uploaders.get(name, ""))
 
     async def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
         """The bytes, as long as the blob stays the same."""

@@ -63,11 +63,14 @@ class Query:
 
     prefix: str = ""
     equal: Values = field(default_factory=dict)
+    one_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     at_most: Mapping[str, str] = field(default_factory=dict)
     select: Sequence[str] = ()
     """Columns to fetch, all when empty."""
     limit: int = 0
     """At most so many, 0 for all."""
+    keys: tuple[str, ...] = ()
+    """Row keys from the first up to the second (not included); all when empty."""
 
 
 class Store(Protocol):

@@ -15,6 +15,9 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
 | Accounts | `authority\\|a\\|shard` | `address\\|id` | which accounts have an address |
 | Accounts | `authority\\|i\\|shard` | `user\\|id` | which accounts match a directory user |
+
+Accounts of a plan that nobody has approved stand the same way at a place of their own: `authority\\|d\\|migration`
+instead of `authority`.
 """
 
 import asyncio
@@ -42,7 +45,7 @@ from shared.adapters.entities import (
     without_file_name,
     without_reference,
 )
-from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Values, Verb, Write
+from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
 from shared.domain.account import (
     REFUSED,
     SHARDS,
@@ -53,10 +56,11 @@ from shared.domain.account import (
     Change,
     DirectoryId,
     MigrationId,
+    Place,
 )
 from shared.domain.canary import Canary
 from shared.domain.copies import Record
-from shared.domain.lifecycle import State
+from shared.domain.lines import Line
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace
 from shared.domain.rebuild import Anchors, Rebuild
@@ -135,15 +139,15 @@ class TableLedger:
 
     # accounts
 
-    async def account(self, authority: Authority, account: AccountId) -> Stored[Account] | None:
+    async def account(self, place: Place, account: AccountId) -> Stored[Account] | None:
         """One account."""
-        entity = await self._store.get(names.ACCOUNTS, f"{authority}|{account[1]}", f"account|{account}")
+        entity = await self._store.get(names.ACCOUNTS, f"{place}|{account[1]}", f"account|{account}")
         return _stored_account(entity) if entity else None
 
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account with its history."""
         etags = await self._store.write(
-            names.ACCOUNTS, f"{account.authority}|{account.shard}", _saving(before, account, change)
+            names.ACCOUNTS, f"{account.place}|{account.shard}", _saving(before, account, change)
         )
         return Stored(account, etags[0])
 
@@ -162,7 +166,7 @@ class TableLedger:
         first = items[0][1]
         writes = [write for before, account, change in items for write in _saving(before, account, change)]
         try:
-            await self._store.write(names.ACCOUNTS, f"{first.authority}|{first.shard}", writes)
+            await self._store.write(names.ACCOUNTS, f"{first.place}|{first.shard}", writes)
         except Conflict:
             if len(items) == 1:
                 return []
@@ -179,7 +183,7 @@ class TableLedger:
 
     async def _insert_batch(self, batch: list[tuple[Account, Change]]) -> list[AccountId]:
         first = batch[0][0]
-        partition = f"{first.authority}|{first.shard}"
+        partition = f"{first.place}|{first.shard}"
         existing: list[AccountId] = []
         while batch:
             writes = [
@@ -203,24 +207,29 @@ class TableLedger:
                 break
         return existing
 
-    async def accounts(self, authority: Authority, shard: str) -> AsyncIterator[Stored[Account]]:
+    async def accounts(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]:
         """All accounts of a shard, in the order of their ids."""
-        async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", Query(prefix="account|")):
+        async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", Query(prefix="account|")):
             yield _stored_account(entity)
 
     async def waiting(
-        self, authority: Authority, shard: str, of: tuple[MigrationId, State], before: datetime, limit: int
+        self, place: Place, shard: str, of: Line, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
         """Accounts of a shard that wait for a moment."""
-        equal: Values = {"waiting": True, "migration": of[0], "state": of[1].value}
-        query = Query("account|", equal=equal, at_most={"not_before": moment(before)}, limit=limit)
-        async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query):
+        equal: dict[str, Value] = {"waiting": True, "migration": of.migration, "state": of.state.value}
+        if of.announced is not None:
+            equal["announced"] = of.announced
+        keys = tuple(f"account|a{shard}{key}" for key in of.keys) if of.keys else ()
+        one_of: dict[str, tuple[str, ...]] = {"band": tuple(of.bands)} if of.bands else {}
+        bound = {"not_before": moment(before)}
+        query = Query("account|", equal=equal, one_of=one_of, at_most=bound, limit=limit, keys=keys)
+        async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield _stored_account(entity)
 
-    async def history(self, authority: Authority, account: AccountId) -> list[Change]:
+    async def history(self, place: Place, account: AccountId) -> list[Change]:
         """An account's history, oldest first."""
         query = Query(prefix=f"history|{account}|")
-        found = self._store.query(names.ACCOUNTS, f"{authority}|{account[1]}", query)
+        found = self._store.query(names.ACCOUNTS, f"{place}|{account[1]}", query)
         return [CHANGE.record(entity.values) async for entity in found]
 
     # rows
@@ -248,33 +257,33 @@ class TableLedger:
 
     # who else has this address, who else matches this user
 
-    async def put_addresses(self, authority: Authority, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
+    async def put_addresses(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
         """Note which account has which address."""
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for address, account in dict.fromkeys(pairs):
             write = Write(Verb.PUT, f"{address}|{account}", {"account": account})
-            by_partition[f"{authority}|a|{address[0]}"].append(write)
+            by_partition[f"{place}|a|{address[0]}"].append(write)
         await self._put(names.ACCOUNTS, by_partition)
 
-    async def drop_address(self, authority: Authority, address: AddressKey, account: AccountId) -> None:
+    async def drop_address(self, place: Place, address: AddressKey, account: AccountId) -> None:
         """The account has this address no more."""
         write = Write(Verb.DELETE, f"{address}|{account}")
-        await self._store.write(names.ACCOUNTS, f"{authority}|a|{address[0]}", [write])
+        await self._store.write(names.ACCOUNTS, f"{place}|a|{address[0]}", [write])
 
-    async def accounts_at(self, authority: Authority, address: AddressKey) -> list[AccountId]:
+    async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]:
         """The accounts of an authority with this address."""
         query = Query(prefix=f"{address}|")
-        found = self._store.query(names.ACCOUNTS, f"{authority}|a|{address[0]}", query)
+        found = self._store.query(names.ACCOUNTS, f"{place}|a|{address[0]}", query)
         return [AccountId(str(entity.values["account"])) async for entity in found]
 
-    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> None:
+    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> None:
         """Note a match."""
         write = Write(Verb.PUT, f"{user}|{account}", {"account": account})
-        await self._store.write(names.ACCOUNTS, f"{authority}|i|{user[0]}", [write])
+        await self._store.write(names.ACCOUNTS, f"{place}|i|{user[0]}", [write])
 
-    async def claims_on(self, authority: Authority, user: DirectoryId) -> list[AccountId]:
+    async def claims_on(self, place: Place, user: DirectoryId) -> list[AccountId]:
         """Every account that ever matched this user."""
-        found = self._store.query(names.ACCOUNTS, f"{authority}|i|{user[0]}", Query(prefix=f"{user}|"))
+        found = self._store.query(names.ACCOUNTS, f"{place}|i|{user[0]}", Query(prefix=f"{user}|"))
         return [AccountId(str(entity.values["account"])) async for entity in found]
 
     # summaries, pace, first message
@@ -454,11 +463,12 @@ def _history_key(account: Account) -> str:
 
 
 def _account_values(account: Account) -> Values:
-    return {**ACCOUNT.values(account), "waiting": account.waiting}
+    told = account.announced_at is not None
+    return {**ACCOUNT.values(account), "announced": told, "waiting": account.waiting}
 
 
 def _stored_account(entity: Entity) -> Stored[Account]:
-    values = {name: value for name, value in entity.values.items() if name != "waiting"}
+    values = {name: value for name, value in entity.values.items() if name not in {"waiting", "announced"}}
     return Stored(ACCOUNT.record(values), entity.etag)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, NewType
 
 from shared.domain.lifecycle import Event, Outcome, State, after
@@ -11,6 +12,10 @@ AccountId = NewType("AccountId", str)
 """`HMAC-SHA256(PSEUDONYM_KEY, authority, source id)`, as "a" and 40 hex digits (see `pseudonyms`)."""
 Authority = NewType("Authority", str)
 """A council that brings accounts, as its folder in `exports` is named: `south-norfolk`."""
+Draft = NewType("Draft", str)
+"""One plan that nobody has approved yet."""
+type Place = Authority | Draft
+"""Where accounts are kept: with their council, or apart, so that a draft does not disturb the plan that runs."""
 MigrationId = NewType("MigrationId", str)
 """One accepted export: date, file name, four characters."""
 AddressKey = NewType("AddressKey", str)
@@ -22,6 +27,24 @@ REFUSED: Final = Authority("_refused")
 """Stands for the authority of uploads of councils that have no profile."""
 SHARDS: Final = "0123456789abcdef"
 """Every table is cut in sixteen by one digit of the account id."""
+
+
+def draft(authority: Authority, migration: MigrationId) -> Draft:
+    """Where the accounts of a plan are kept until it is approved."""
+    return Draft(f"{authority}|d|{migration}")
+
+
+class Band(StrEnum):
+    """Accounts that go apart from the slices of a plan."""
+
+    NONE = ""
+    """In the slice of its position."""
+    PILOT = "pilot"
+    """On the profile's list of people who go first."""
+    DORMANT = "dormant"
+    """Not signed in for long: last, on their own."""
+    LATE = "late"
+    """Joined after an earlier plan of the council was approved."""
 
 
 def shard_of(account: AccountId) -> str:
@@ -80,6 +103,24 @@ class Account:
     """Number of history entries so far: the next one's key."""
     lost_since: datetime | None = None
     """Tables were lost: from then on it may have been moved or told without a record. None: nothing is in doubt."""
+    drafted: bool = False
+    """Whether it belongs to the draft of a plan that nobody has approved yet."""
+    settled: bool = False
+    """Its row says what becomes of it. Kept in a draft only so that the same customer again in the file is seen."""
+    band: Band = Band.NONE
+    first: str = ""
+    """The migration that brought the account for the first time."""
+    epoch: int = 0
+    """`Migration.epoch` at the current release: a pause makes what was released before it void."""
+    met_before: bool = False
+    """An older plan may have begun with it: before it is created, its mark is looked for."""
+    announced_at: datetime | None = None
+    """When the message service took the message that tells what will change."""
+    announce_id: str = ""
+    owner: str = ""
+    """Who decides a review case: a team, or the object id of a person."""
+    decide_by: str = ""
+    """Until when, as a date."""
     trace: str | None = None
     """W3C context of the trace of this account, from the upload that brought it; None where nobody traced."""
 
@@ -87,6 +128,11 @@ class Account:
     def shard(self) -> str:
         """The shard this account lives in."""
         return shard_of(self.id)
+
+    @property
+    def place(self) -> Place:
+        """Where it is kept."""
+        return draft(self.authority, self.migration) if self.drafted else self.authority
 
     @property
     def waiting(self) -> bool:
@@ -117,6 +163,8 @@ PROGRESS: Final = frozenset(
         Event.PROVISION,
         Event.TELL,
         Event.STAGE,
+        Event.ADOPT,
+        Event.ANNOUNCE,
         Event.REPLAY,
         Event.REPLAY_MESSAGE,
         Event.REBUILD,
@@ -154,6 +202,6 @@ def apply(account: Account, event: Event, at: datetime, reason: str = "", by: st
     return changed, change
 
 
-def released(account: Account, moment: datetime) -> Account:
-    """The account with a new release due at `moment`."""
-    return replace(account, release=account.release + 1, moment=moment)
+def released(account: Account, moment: datetime, epoch: int) -> Account:
+    """The account with a new release due at `moment`; `epoch` is its migration's."""
+    return replace(account, release=account.release + 1, moment=moment, epoch=epoch)

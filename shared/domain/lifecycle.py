@@ -46,8 +46,8 @@ class State(StrEnum):
     REVIEW = "review"
     """A person must decide; nothing was changed in the directory."""
     HELD = "held"
-    """Set aside on purpose: the message cannot reach the customer, a newer export left the account out, or a person
-    discarded it."""
+    """Set aside on purpose: the message cannot reach the customer, a newer export left the account out, the council
+    wants the customer left alone, or a person discarded it or cancelled the migration."""
     FAILED = "failed"
     """Stuck, with a reason; can be replayed."""
     UNDONE = "undone"
@@ -70,6 +70,10 @@ class Event(StrEnum):
 
     STAGE = "stage"
     """An export brings the account (again)."""
+    ADOPT = "adopt"
+    """A plan was approved, and the account goes on as that plan says."""
+    ANNOUNCE = "announce"
+    """The message service took the message that tells what will change, and when."""
     CLASSIFY = "classify"
     """The directory was asked and the evidence suffices."""
     RELEASE = "release"
@@ -83,7 +87,8 @@ class Event(StrEnum):
     SET_ASIDE = "set_aside"
     """The evidence does not suffice."""
     HOLD = "hold"
-    """The customer cannot be reached, or a newer export left the account out."""
+    """The customer cannot be reached or is to be left alone, a newer export left the account out, or the migration was
+    cancelled."""
     FAIL = "fail"
     """It cannot go on."""
     REPLAY = "replay"
@@ -104,8 +109,11 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.CLASSIFIED, Event.RELEASE): State.RELEASED,
     (State.RELEASED, Event.PROVISION): State.PROVISIONED,
     (State.PROVISIONED, Event.TELL): State.TOLD,
+    # told before anything changes
+    (State.CLASSIFIED, Event.ANNOUNCE): State.CLASSIFIED,
     # not now
     (State.STAGED, Event.POSTPONE): State.STAGED,
+    (State.CLASSIFIED, Event.POSTPONE): State.CLASSIFIED,
     (State.RELEASED, Event.POSTPONE): State.CLASSIFIED,
     (State.PROVISIONED, Event.POSTPONE): State.PROVISIONED,
     # a person must look
@@ -113,6 +121,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.CLASSIFIED, Event.SET_ASIDE): State.REVIEW,
     (State.RELEASED, Event.SET_ASIDE): State.REVIEW,
     (State.PROVISIONED, Event.HOLD): State.HELD,
+    (State.TOLD, Event.HOLD): State.HELD,
     # stuck
     (State.STAGED, Event.FAIL): State.FAILED,
     (State.CLASSIFIED, Event.FAIL): State.FAILED,
@@ -133,7 +142,16 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.REVIEW, Event.STAGE): State.STAGED,
     (State.FAILED, Event.STAGE): State.STAGED,
     (State.HELD, Event.STAGE): State.STAGED,
-    # a newer export leaves the account out before anything was done for it
+    # a newer plan was approved, which has the account too, before anything was done for it
+    (State.STAGED, Event.ADOPT): State.CLASSIFIED,
+    (State.CLASSIFIED, Event.ADOPT): State.CLASSIFIED,
+    (State.RELEASED, Event.ADOPT): State.CLASSIFIED,
+    (State.REVIEW, Event.ADOPT): State.CLASSIFIED,
+    (State.FAILED, Event.ADOPT): State.CLASSIFIED,
+    (State.HELD, Event.ADOPT): State.CLASSIFIED,
+    # a cancelled migration had created or joined it, and a newer one tells its customer after all
+    (State.HELD, Event.REPLAY_MESSAGE): State.PROVISIONED,
+    # a newer plan leaves the account out, or a person stops it, before anything was done for it
     (State.STAGED, Event.HOLD): State.HELD,
     (State.CLASSIFIED, Event.HOLD): State.HELD,
     (State.RELEASED, Event.HOLD): State.HELD,

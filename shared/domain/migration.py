@@ -3,16 +3,30 @@
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.domain.account import Authority, MigrationId
+from shared.domain.account import Authority, MigrationId, Place, draft
+from shared.domain.plan import Plan
+from shared.domain.profile import Profile
 
 SLUG_LENGTH: Final = 40
 PIECE_ROWS: Final = 2000
 """Rows staged by one message: well under 20 seconds of work."""
+
+
+class Kind(StrEnum):
+    """What an upload is for, by its folder."""
+
+    MIGRATE = "migrate"
+    """`exports/<authority>/`: goes on to a plan."""
+    ASSESS = "assess"
+    """`exports/<authority>/assess/`: only ever assessed."""
+    EXCLUDE = "exclude"
+    """`exports/<authority>/exclude/`: people to be left alone."""
 
 
 class Phase(StrEnum):
@@ -22,6 +36,10 @@ class Phase(StrEnum):
     """Rows are being read, piece by piece. Nothing is classified before the last one is staged."""
     CLASSIFYING = "classifying"
     """Accounts are being compared with the directory. Nothing is changed there."""
+    ASSESSED = "assessed"
+    """The picture is published. A plan waits for its signatures; what is only assessed has come to its end."""
+    ADOPTING = "adopting"
+    """The plan is approved; its accounts are taken over from the draft, shard by shard."""
     RUNNING = "running"
     """The assessment is published; accounts are created, linked and told."""
     DONE = "done"
@@ -30,11 +48,28 @@ class Phase(StrEnum):
     """The file was not taken; the report says why."""
     SUPERSEDED = "superseded"
     """The file was overwritten or removed before it was read whole, or a newer upload took its place."""
+    CANCELLED = "cancelled"
+    """A person rejected the plan or stopped the migration: what was done stays, the rest is left as it was."""
     FAILED = "failed"
     """Staging is stuck; can be replayed."""
 
 
-OPEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.RUNNING, Phase.FAILED})
+OPEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is known of one wave's start: who confirmed what, and whether it is open."""
+
+    wave: int
+    checked: Mapping[str, str] = field(default_factory=dict)
+    """Point of the checklist -> who confirmed it."""
+    stopped: tuple[str, ...] = ()
+    """Why it waits for a person, in sentences; empty while nothing is in its way."""
+    opened_at: datetime | None = None
+    opened_by: str = ""
+    """Who opened it against what stopped it; empty where nothing did."""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +139,49 @@ class Migration:
     """From then on accounts of it may have been moved or told without a record."""
     rows_lost: bool = False
     """Its rows are gone and so is its file: result.csv stays as it is."""
+    kind: Kind = Kind.MIGRATE
+    drafted: bool = False
+    """Whether its accounts are kept apart until its plan is approved."""
+    adopted_at: datetime | None = None
+    """When its accounts were taken over from the draft."""
+    uploaded_by: str = ""
+    """Who uploaded, as the blob's metadata `uploaded_by` says; empty where nobody said."""
+    file_hash: str = ""
+    """SHA-256 of the file."""
+    plan: Plan | None = None
+    """The frozen plan, from the assessment on."""
+    approved_at: datetime | None = None
+    """When the last wanted signature came."""
+    gates: tuple[Gate, ...] = ()
+    switched_at: datetime | None = None
+    """When a person confirmed that the portal has switched."""
+    switched_by: str = ""
+    epoch: int = 0
+    """Counts the pauses: what was released before the last one is void."""
+    cancelled_by: str = ""
+    notices: Mapping[str, str] = field(default_factory=dict)
+    """What staff were told: notice -> moment of the claim, or `sent`."""
     waits_for_canary: bool = False
     """The profile asks for a young canary and there is none, as the walk saw last: nobody is created or linked."""
 
     @property
     def open(self) -> bool:
         """Whether anything is still to be done."""
-        return self.phase in OPEN
+        return self.phase in OPEN and not (self.kind is Kind.ASSESS and self.phase is Phase.ASSESSED)
+
+    @property
+    def place(self) -> Place:
+        """Where its accounts are kept now."""
+        apart = self.drafted and self.adopted_at is None
+        return draft(self.authority, self.id) if apart else self.authority
+
+    def may_move(self, profile: Profile) -> bool:
+        """Whether accounts may be created and linked: the plan is signed, or the profile wants no signature."""
+        return self.kind is Kind.MIGRATE and (self.approved_at is not None or profile.plan.approval == "automatic")
+
+    def gate(self, wave: int) -> Gate:
+        """What is known of a wave's start."""
+        return next((gate for gate in self.gates if gate.wave == wave), Gate(wave))
 
     @property
     def paused(self) -> bool:

@@ -49,6 +49,7 @@ class Signature:
     at: datetime
     plan: str
     """The hash that was signed."""
+    accepts_warnings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ class Plan:
     templates: tuple[Template, ...]
     uploaded_by: str = ""
     """Who uploaded the export, empty where storage does not tell."""
+    profile: str = ""
+    """Fingerprint of the profile: with another one it is not this plan that would be carried out."""
+    warnings: tuple[str, ...] = ()
+    """Limits of the profile which the extract exceeds, in sentences; whoever signs accepts them."""
     signatures: tuple[Signature, ...] = ()
     rejected_by: str = ""
 
@@ -92,10 +97,10 @@ def hash_of(accounts: str, rows: str, profile: str, waves: Sequence[Wave], templ
         "accounts": accounts,
         "rows": rows,
         "profile": profile,
-        "waves": [{**asdict(wave), "starts_at": wave.starts_at.isoformat()} for wave in waves],
+        "waves": [asdict(wave) for wave in waves],
         "templates": [asdict(template) for template in sorted(templates, key=lambda each: each.message)],
     }
-    return hashlib.sha256(json.dumps(says, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(says, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> Plan:
@@ -105,6 +110,11 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
         NotSigned: it is another plan, the wrong total, or the wrong person.
     """
     _same_plan(plan, signature, parts, control_total)
+    if plan.warnings and not signature.accepts_warnings:
+        raise NotSigned(
+            f"The extract exceeds what the profile allows: {' '.join(plan.warnings)} If it is right all the same, sign "
+            "with --accept-warnings; if not, reject the plan and upload the right extract."
+        )
     mine = next((each for each in plan.signatures if each.part is signature.part), None)
     if mine is not None and mine.by == signature.by:
         return plan

@@ -2,20 +2,30 @@
 
 import re
 import tomllib
-from datetime import date
+from datetime import date, datetime, time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from shared.domain.account import Authority
+from shared.domain.account import Authority, Band
+from shared.domain.calendar import Allowed, Weekday, check
+from shared.domain.plan import Part
+from shared.domain.waves import Slice
 from shared.errors import BadSetting
 
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 REQUIRED_COLUMNS: Final = ("source_id", "email")
 SET_YOUR_PASSWORD: Final = "set-your-password"  # noqa: S105 - the name of a message
 NOW_ONE_ACCOUNT: Final = "now-one-account"
+ACCOUNT_IS_CHANGING: Final = "account-is-changing"
+"""Before anything changes, to those who will set a password."""
+ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
+"""Before anything changes, to those whose account will be joined to the one they have."""
+STAFF_NOTICE: Final = "staff-notice"
+BANDS: Final = frozenset(band.value for band in Band if band is not Band.NONE)
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -82,16 +92,114 @@ class DirectoryPart(_Part):
     """Nobody is created or linked unless a canary passed less than so many days ago; 0: not asked for."""
 
 
+class Limits(_Part):
+    """How much an extract may differ from the one before it, in per cent; what is left out is not looked at."""
+
+    rows_percent: Percent | None = None
+    missing_percent: Percent | None = None
+    new_percent: Percent | None = None
+    review_percent: Percent | None = None
+
+
+class GateLimits(_Part):
+    """What a wave may come to, in per cent of its accounts, before the next one waits for a person."""
+
+    failed_percent: Percent = 1.0
+    review_percent: Percent = 5.0
+    undelivered_percent: Percent = 3.0
+
+
+class PlannedWave(_Part):
+    """One wave as the profile plans it."""
+
+    name: Word
+    takes: int | Word
+    """`50`, `"5%"`, `"rest"`, or a band: `"pilot"`, `"dormant"`, `"late"`."""
+    starts: datetime | None = None
+    """As a clock in London shows it; left out: as soon as the plan is approved."""
+
+    @field_validator("takes")
+    @classmethod
+    def _known(cls, value: int | str) -> int | str:
+        if value not in BANDS:
+            Slice.read(value)
+        return value
+
+
 class Plan(_Part):
-    """Who says go."""
+    """What is planned, and who says go."""
 
     approval: Literal["automatic", "required"] = "automatic"
+    signatures: Annotated[tuple[Part, ...], Field(min_length=1)] = (
+        Part.DATA_OWNER,
+        Part.OPERATIONS,
+        Part.DIRECTORY_OWNER,
+    )
+    """Who signs; the directory's owner only where somebody is linked."""
+    signers: dict[Part, tuple[Word, ...]] = Field(default_factory=dict)
+    """Object ids of those who may sign for a part; a part that is left out may be signed by any approver."""
+    council_tells_customers: bool = False
+    """True where the council itself tells the customers for whom accounts are created."""
+    announce_days: Annotated[int, Field(ge=0, le=365)] = 14
+    """So many days before its wave a customer is told what will change."""
+    waves: tuple[PlannedWave, ...] = ()
+    """In their order; none: everybody, as soon as the plan is approved."""
+    pilot: tuple[Word, ...] = ()
+    """Customer references of those in the band `pilot`."""
+    dormant_months: Annotated[int, Field(ge=0, le=600)] = 0
+    """Who has not signed in for so long is in the band `dormant`; 0: nobody is."""
+    allowed_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = Allowed().days
+    allowed_from: time = Allowed().opens
+    allowed_until: time = Allowed().closes
+    bank_holidays: bool = False
+    """True to override: a wave may start on a bank holiday in England."""
+    switch: Literal["by-wave", "at-once"] = "by-wave"
+    """`at-once`: customers are told only after a person confirmed that the portal has switched."""
+    switch_at: datetime | None = None
+    """When the portal switches, as a clock in London shows it; wanted with `at-once`."""
+    checklist: tuple[Word, ...] = ()
+    """What somebody confirms before each wave, such as `sign-up closed`, `help desks briefed`."""
+    limits: Limits = Limits()
+    gate: GateLimits = GateLimits()
+    desk_calls_per_day: Annotated[int, Field(ge=0)] = 0
+    """Calls that the help desk can take; 0: not looked at."""
+
+    @property
+    def allowed(self) -> Allowed:
+        """When a wave may start."""
+        return Allowed(self.allowed_days, self.allowed_from, self.allowed_until, self.bank_holidays)
+
+    @model_validator(mode="after")
+    def _dates(self) -> "Plan":
+        if self.switch == "at-once" and self.switch_at is None:
+            raise ValueError('switch = "at-once" needs switch_at, the date and time at which the portal switches')
+        if self.switch_at is not None:
+            check(self.switch_at, self.allowed)
+        for wave in self.waves:
+            if wave.starts is not None:
+                check(wave.starts, self.allowed)
+        return self
+
+    @model_validator(mode="after")
+    def _everybody(self) -> "Plan":
+        bands = [wave.takes for wave in self.waves if wave.takes in BANDS]
+        if len(set(bands)) != len(bands):
+            raise ValueError("two waves take the same band")
+        slices = [wave.takes for wave in self.waves if wave.takes not in BANDS]
+        if self.waves and "rest" not in slices[-1:]:
+            raise ValueError('the last wave that takes a number or a share should take "rest", so that nobody is left')
+        if "rest" in slices[:-1]:
+            raise ValueError('only the last of the waves that take a number or a share can take "rest"')
+        return self
 
 
 class Messages(_Part):
     """GOV.UK Notify template ids by message name. A message without one is not sent."""
 
-    templates: dict[Literal["set-your-password", "now-one-account"], Word] = Field(default_factory=dict)
+    templates: dict[
+        Literal["account-is-changing", "accounts-become-one", "set-your-password", "now-one-account", "staff-notice"],
+        Word,
+    ] = Field(default_factory=dict)
     reply_to: Word | None = None
 
 
@@ -105,6 +213,8 @@ class Profile(_Part):
     directory: DirectoryPart = DirectoryPart()
     plan: Plan = Plan()
     messages: Messages = Messages()
+    staff_contacts: tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
+    """Who hears of a refused file, an assessment, a wanted signature, a stopped gate and the end."""
 
     @property
     def attribute_prefix(self) -> str:

@@ -10,26 +10,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
-from shared.domain.account import AccountId
+from shared.domain.account import AccountId, Band
 
 POSITIONS: Final = 1 << 32
 """An account's position is a number below this: the eight hex digits after its shard."""
-
-
-class Band(StrEnum):
-    """Accounts that go apart from the slices."""
-
-    NONE = ""
-    """In the slice of its position."""
-    PILOT = "pilot"
-    """On the profile's list of people who go first."""
-    DORMANT = "dormant"
-    """Not signed in for long: last, on their own."""
-    LATE = "late"
-    """Joined after an earlier plan of the council was approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +66,8 @@ class Wave:
     """First position."""
     upper: int
     """First position beyond; both are 0 for a band."""
-    starts_at: datetime
+    starts_at: datetime | None
+    """None: as soon as the plan is approved."""
     accounts: int
     """How many, when the plan was made."""
 

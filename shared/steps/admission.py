@@ -36,7 +36,7 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
     Raises:
         Stop: its id was made with another PSEUDONYM_KEY, so no message reference of ours means this customer.
     """
-    stored = await ports.ledger.account(message.authority, message.account)
+    stored = await ports.ledger.account(message.place, message.account)
     profile = ports.profiles.get(message.authority)
     if stored is None or profile is None:
         return None
@@ -46,12 +46,13 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
         return None
     now = ports.clock.now()
     answer = due(account, migration, profile, messages_on=ports.notifier is not None)
-    if open_for(step, message.release, account, answer, now):
+    if open_for(step, message.release, account, answer, now, epoch=migration.epoch):
         if await key_changed(ports):
             raise Stop(KEY_CHANGED)
         return Admitted(stored, migration, profile)
-    if migration.paused and account.release == message.release and account.moment is not None:
-        # Back to waiting, so that it goes on as soon as somebody resumes, without this message.
+    void = migration.paused or account.epoch != migration.epoch
+    if void and account.release == message.release and account.moment is not None:
+        # Back to waiting, so that it goes on as soon as somebody resumes, without this message and in a new slot.
         await ports.ledger.save(stored, *back_to_waiting(account, now))
     if _done_before(step, message, account) and answer.step is Step.NOTIFY:
         # The step was done and saved, and its next message may have been lost: send it again.

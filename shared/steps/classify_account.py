@@ -38,7 +38,7 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
         raise TryLater("not_visible_yet")  # found by its address, and not by its mark yet
     user = decision.user if decision.outcome is Outcome.LINK else None
     if user is not None:
-        await ports.ledger.claim_identity(account.authority, user.id, account.id)
+        await ports.ledger.claim_identity(account.place, user.id, account.id)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
     classified, change = apply(account, event, ports.clock.now(), decision.reason)
     stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports), change)
@@ -71,8 +71,8 @@ async def judge(ports: Ports, profile: Profile, account: Account, person: Person
 
 async def _shares_address(ports: Ports, account: Account) -> bool:
     """Whether another account has this address: one that was moved, or one of the same export."""
-    for other in await ports.ledger.accounts_at(account.authority, account.address_key):
-        stored = await ports.ledger.account(account.authority, other) if other != account.id else None
+    for other in await ports.ledger.accounts_at(account.place, account.address_key):
+        stored = await ports.ledger.account(account.place, other) if other != account.id else None
         rival = stored.record if stored else None
         if rival and (rival.done or rival.migration == account.migration or rival.reason == "discarded"):
             return True
@@ -138,8 +138,8 @@ def _claimed(user: DirectoryUser, record: Account) -> bool:
 async def alone_at_identity(ports: Ports, account: Account, user: DirectoryId) -> bool:
     """Whether no other account of this authority matches this user. What does is set aside if nothing was done yet."""
     alone = True
-    for other in await ports.ledger.claims_on(account.authority, user):
-        stored = await ports.ledger.account(account.authority, other) if other != account.id else None
+    for other in await ports.ledger.claims_on(account.place, user):
+        stored = await ports.ledger.account(account.place, other) if other != account.id else None
         rival = stored.record if stored else None
         if stored is None or rival is None or rival.directory_id != user:
             continue

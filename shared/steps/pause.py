@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from shared.domain.account import Authority, MigrationId
@@ -11,13 +12,19 @@ from shared.ports import Ports
 log: Final = logging.getLogger(__name__)
 
 
+def stopped(migration: Migration, now: datetime, reason: str, detail: str = "") -> Migration:
+    """The migration as it waits; whatever was released before is void."""
+    epoch = migration.epoch + 1
+    return replace(migration, paused_at=now, pause_reason=reason, pause_detail=detail[:200], epoch=epoch)
+
+
 async def pause(ports: Ports, authority: Authority, migration: MigrationId, reason: str, detail: str = "") -> None:
     """Pause; a migration that is paused keeps its first reason."""
 
     def paused(current: Migration) -> Migration:
         if current.paused:
             return current
-        return replace(current, paused_at=ports.clock.now(), pause_reason=reason, pause_detail=detail[:200])
+        return stopped(current, ports.clock.now(), reason, detail)
 
     now = await ports.ledger.change_migration(authority, migration, paused)
     log.error("migration paused", extra={"migration": now.id, "reason": now.pause_reason})

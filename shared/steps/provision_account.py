@@ -46,7 +46,7 @@ async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
     provisioned = replace(provisioned, directory_id=user.id, provisioned_at=now, not_before=now)
     answer = due(provisioned, admitted.migration, admitted.profile, messages_on=ports.notifier is not None)
     # A release even where nothing is to be sent now: the message of the old one is void, and nobody waits for a slot.
-    provisioned = released(provisioned, now)
+    provisioned = released(provisioned, now, admitted.migration.epoch)
     await ports.ledger.save(admitted.stored, provisioned, change)
     reached(provisioned, change)
     if answer.step is Step.NOTIFY:

@@ -1,10 +1,8 @@
 """recognise: what was done for an account before its tables were lost, by our mark and the message's reference."""
 
-from dataclasses import replace
-
 from shared.domain.account import Account
 from shared.domain.addresses import email_key
-from shared.domain.gate import message_for
+from shared.domain.gate import MESSAGES
 from shared.domain.lifecycle import Outcome
 from shared.domain.matching import DirectoryUser
 from shared.domain.profile import Profile
@@ -31,7 +29,7 @@ async def recognise(ports: Ports, admitted: Admitted) -> bool:
     told = await _told(ports, admitted.profile, account)
     back, change = recognised(account, user, told, ports.clock.now())
     if back.outcome is Outcome.LINK:
-        await ports.ledger.claim_identity(account.authority, user.id, account.id)
+        await ports.ledger.claim_identity(account.place, user.id, account.id)
     await ports.ledger.save(admitted.stored, back, change)
     reached(back, change)
     return True
@@ -50,8 +48,8 @@ async def _the_one(ports: Ports, account: Account, marked: tuple[DirectoryUser, 
 async def _told(ports: Ports, profile: Profile, account: Account) -> Outcome | None:
     """The outcome whose message the service knows, None where it knows none (any more)."""
     for outcome in (Outcome.CREATE, Outcome.LINK):
-        name = message_for(replace(account, outcome=outcome), profile)
-        if ports.notifier is None or name is None:
+        name = MESSAGES[outcome]
+        if ports.notifier is None or name not in profile.messages.templates:
             continue
         if await ports.notifier.find(profile, ports.pseudonyms.reference(account.id, name)):
             return outcome

@@ -5,7 +5,7 @@ moments from the directory's write quota, which all instances share through one 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from shared.domain.account import SHARDS, Account, Change, apply, released
 from shared.domain.gate import Step, due
 from shared.domain.lifecycle import Event, State
+from shared.domain.lines import Line, lines
 from shared.domain.migration import Migration, Phase
 from shared.domain.pace import Pace, blocked, take
 from shared.domain.profile import Profile
@@ -26,6 +27,7 @@ HORIZON: Final = timedelta(seconds=30)
 AHEAD: Final = 1000
 """Messages that a per-account queue holds at most."""
 AT_ONCE: Final = 16
+AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.ASSESSED, Phase.RUNNING})
 
 type Waiting = tuple[Stored[Account], datetime]
 
@@ -37,7 +39,7 @@ async def release_accounts(ports: Ports) -> int:
         for profile in ports.profiles.values()
         if not await torn(ports, profile.authority)
         async for migration in ports.ledger.migrations(profile.authority)
-        if migration.phase in {Phase.CLASSIFYING, Phase.RUNNING} and not migration.paused
+        if migration.phase in AT_WORK and not migration.paused
     ]
     if not moving:
         return 0
@@ -48,22 +50,11 @@ async def release_accounts(ports: Ports) -> int:
     room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(moving) for step in Step}
     count = 0
     for profile, migration in moving:
-        for state in _states(ports, profile, migration):
-            step, waiting = await _waiting(ports, profile, migration, state, room)
-            count += await _release(ports, step, waiting) if step else 0
+        before = ports.clock.now() + HORIZON
+        for step, line in lines(migration, profile, before, messages_on=ports.notifier is not None):
+            waiting = await _waiting(ports, profile, migration, step, line, room[step])
+            count += await _release(ports, step, waiting, migration.epoch)
     return count
-
-
-def _states(ports: Ports, profile: Profile, migration: Migration) -> list[State]:
-    """The states in which the gate may have something for accounts of this migration."""
-    made_again = [State.STAGED] if migration.rebuilt_at is not None else []
-    if migration.phase is Phase.CLASSIFYING:
-        return made_again if migration.superseded_by else [State.STAGED]
-    states = [State.PROVISIONED] if ports.notifier is not None else []
-    if migration.superseded_by:
-        return states + made_again
-    may_move = profile.plan.approval == "automatic" and not migration.waits_for_canary
-    return [*states, *([State.CLASSIFIED] if may_move else []), State.STAGED]
 
 
 async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]:
@@ -75,25 +66,23 @@ async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]
 
 
 async def _waiting(
-    ports: Ports, profile: Profile, migration: Migration, state: State, room: Mapping[Step, int]
-) -> tuple[Step | None, list[Waiting]]:
-    """Accounts of one state that wait for their step, spread over the shards."""
-    step = {State.STAGED: Step.CLASSIFY, State.CLASSIFIED: Step.PROVISION, State.PROVISIONED: Step.NOTIFY}[state]
-    if not room[step]:
-        return None, []
+    ports: Ports, profile: Profile, migration: Migration, step: Step, line: Line, room: int
+) -> list[Waiting]:
+    """Accounts of one line for which its step is due by the horizon, spread over the shards."""
+    if not room:
+        return []
     before = ports.clock.now() + HORIZON
-    each = room[step] // len(SHARDS) + 1
+    each = room // len(SHARDS) + 1
     found: list[Waiting] = []
-    for shard in await _shards(ports, migration, state):
-        of = (migration.id, state)
-        async for stored in ports.ledger.waiting(profile.authority, shard, of, before, each):
+    for shard in await _shards(ports, migration, line.state):
+        async for stored in ports.ledger.waiting(migration.place, shard, line, before, each):
             answer = due(stored.record, migration, profile, messages_on=ports.notifier is not None)
-            if answer.step is step and answer.at is not None:
+            if answer.step is step and answer.at is not None and answer.at <= before:
                 found.append((stored, answer.at))
-    return step, found[: room[step]]
+    return found[:room]
 
 
-async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting]) -> int:
+async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting], epoch: int) -> int:
     now = ports.clock.now()
     if not waiting:
         return 0
@@ -101,9 +90,9 @@ async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting]) -> int:
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
     for (stored, not_before), slot in zip(waiting, slots, strict=False):
         account, change = stored.record, None
-        if account.state is State.CLASSIFIED:
+        if step is Step.PROVISION and account.state is State.CLASSIFIED:
             account, change = apply(account, Event.RELEASE, now)
-        changes.append((stored, released(account, max(slot, not_before)), change))
+        changes.append((stored, released(account, max(slot, not_before), epoch), change))
     saved = await ports.ledger.save_all(changes)
     await _send(ports, step, saved, now)
     return len(saved)

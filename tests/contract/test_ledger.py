@@ -28,6 +28,7 @@ from shared.domain.account import (
     apply,
 )
 from shared.domain.lifecycle import Event, State
+from shared.domain.lines import Line
 from shared.domain.migration import Migration, Phase
 from shared.domain.pace import Pace
 from shared.domain.rows import Row
@@ -239,7 +240,7 @@ async def waiting(
     limit: int = 100,
     migration: MigrationId = MIGRATION,
 ) -> list[AccountId]:
-    found = ledger.waiting(SOUTH, "0", (migration, state), NOW + before, limit)
+    found = ledger.waiting(SOUTH, "0", Line(migration, state), NOW + before, limit)
     return sorted([stored.record.id async for stored in found])
 
 

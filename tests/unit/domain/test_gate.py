@@ -145,7 +145,8 @@ def test_a_message_is_let_in_with_the_current_number_at_its_moment(
 ) -> None:
     account = replace(ACCOUNT, moment=moment)
     answer = due(account, MIGRATION, PROFILE, messages_on=True)
-    assert open_for(step, release, account, answer, now) is is_open
+    assert open_for(step, release, account, answer, now, epoch=0) is is_open
+    assert not open_for(step, release, account, answer, now, epoch=1)
 
 
 @pytest.mark.parametrize(

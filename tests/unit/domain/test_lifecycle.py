@@ -89,5 +89,5 @@ def test_an_event_ends_the_release_and_leaves_one_entry(state: State, event: Eve
 def test_a_release_has_a_number_of_its_own() -> None:
     account = replace(_account(State.STAGED), moment=None)
     assert account.waiting
-    again = released(released(account, NOW), NOW)
-    assert (again.release, again.moment, again.waiting) == (2, NOW, False)
+    again = released(released(account, NOW, 0), NOW, 3)
+    assert (again.release, again.moment, again.waiting, again.epoch) == (2, NOW, False, 3)

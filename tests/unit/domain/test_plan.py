@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.domain.account import Band
 from shared.domain.plan import NotSigned, Part, Plan, Signature, Template, hash_of, rejected, sign, templates_of
-from shared.domain.waves import POSITIONS, Band, Wave
+from shared.domain.waves import POSITIONS, Wave
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 WAVE = Wave(1, "everybody", Band.NONE, 0, POSITIONS, NOW + timedelta(days=9), 12)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import AccountId
-from shared.domain.waves import POSITIONS, Band, Census, Slice, Wave, position, wave_of
+from shared.domain.account import AccountId, Band
+from shared.domain.waves import POSITIONS, Census, Slice, Wave, position, wave_of
 
 SOON = datetime(2026, 12, 1, 10, tzinfo=UTC)
 IDS = st.integers(0, POSITIONS - 1).map(lambda number: AccountId(f"a7{number:08x}{'0' * 31}"))
