@@ -114,7 +114,9 @@ def test_only_who_was_created_or_joined_gets_a_message(outcome: Outcome | None) 
     profile = PROFILE.model_copy(update={"messages": templates})
     expected = {Outcome.CREATE: "set-your-password", Outcome.LINK: "now-one-account"}
     name = expected.get(outcome) if outcome else None
-    assert message_for(replace(ACCOUNT, outcome=outcome), profile) == name
+    done = replace(ACCOUNT, state=State.PROVISIONED, outcome=outcome)
+    assert message_for(done, profile) == name
+    assert message_for(replace(done, state=State.CLASSIFIED), profile) is None
 
 
 def test_what_waits_for_a_moment_may_have_one_when_it_is_time_to() -> None:
