@@ -57,7 +57,11 @@ def test_every_event_happens_somewhere() -> None:
     assert {event for _, event in TRANSITIONS} == set(Event)
 
 
-@pytest.mark.parametrize("state", [State.TOLD, State.COMPLETED, State.UNDONE])
+def test_who_was_told_may_turn_out_not_to_be_reached() -> None:
+    assert {event: after for (at, event), after in TRANSITIONS.items() if at is State.TOLD} == {Event.HOLD: State.HELD}
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.UNDONE])
 def test_what_is_done_for_good_never_goes_back(state: State) -> None:
     assert not [event for at, event in TRANSITIONS if at is state]
 
