@@ -71,6 +71,25 @@ class Reports(Protocol):
         """Write a large report block by block and publish it at once: readers see the old or the new one, whole."""
         ...
 
+    async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
+        """Which of these blocks need not be staged: the report has them, or they wait to be published."""
+        ...
+
+    async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
+        """Upload a block that nobody sees before it is published; False when there is nothing in it.
+
+        Its name stands for what is in it. A block that is not published within a week is forgotten.
+        """
+        ...
+
+    async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
+        """Make the report of these kept blocks and no others: readers see the old one or the new one, whole.
+
+        Raises:
+            LookupError: one of them is not there any more. Nothing was published.
+        """
+        ...
+
 
 class Backups(Protocol):
     """The container of the nightly copies: what is written once is never written again, nor taken away by the app."""
@@ -142,6 +161,10 @@ class Ledger(Protocol):
         ...
 
     def accounts(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]: ...
+
+    def glance(self, authority: Authority, shard: str) -> AsyncIterator[Account]:
+        """The same, as far as gate and counts need them, in half the time. Never save one: the rest is left out."""
+        ...
 
     def waiting(
         self, place: Place, shard: str, of: Line, before: datetime, limit: int

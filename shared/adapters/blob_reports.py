@@ -1,6 +1,7 @@
 """The reports in a blob container."""
 
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from io import BytesIO
 from typing import Final
 
@@ -47,6 +48,61 @@ class BlobReports:
             staged += await _stage(blob, number, parts)
         settings = ContentSettings(content_type=content_type)
         await blob.commit_block_list(staged, content_settings=settings, tags=_tags(path))
+
+    async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
+        """What need not be staged."""
+        known = await self._known(path)
+        return frozenset(block for block in blocks if _pieces(block, known))
+
+    async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
+        """Upload a block, piece by piece; only the last piece makes it whole."""
+        blob = self._container.get_blob_client(path)
+        count, waiting = 0, bytearray()
+        async for part in parts:
+            if len(waiting) >= BLOCK:
+                await blob.stage_block(_piece(block, count), BytesIO(waiting), len(waiting))
+                count, waiting = count + 1, bytearray()
+            waiting += part
+        if waiting:
+            await blob.stage_block(_piece(block, count, last=True), BytesIO(waiting), len(waiting))
+        return bool(waiting)
+
+    async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
+        """Commit the pieces of these blocks; storage forgets what waits and is not named."""
+        known = await self._known(path)
+        pieces: list[str] = []
+        for block in blocks:
+            found = _pieces(block, known)
+            if not found:
+                raise LookupError(block)
+            pieces += found
+        blob = self._container.get_blob_client(path)
+        settings = ContentSettings(content_type=content_type)
+        await blob.commit_block_list([BlobBlock(each) for each in pieces], content_settings=settings, tags=_tags(path))
+
+    async def _known(self, path: str) -> frozenset[str]:
+        """The pieces that are published, and those that wait."""
+        try:
+            published, waiting = await self._container.get_blob_client(path).get_block_list("all")
+        except ResourceNotFoundError:
+            return frozenset()
+        return frozenset(str(block.id) for block in (*published, *waiting))
+
+
+def _piece(block: str, number: int, *, last: bool = False) -> str:
+    """Storage wants the ids of all blocks of a blob to be of one length."""
+    return f"{hashlib.sha256(block.encode()).hexdigest()[:32]}-{number:05d}{'=' if last else '+'}"
+
+
+def _pieces(block: str, known: frozenset[str]) -> list[str]:
+    """The pieces of a block that is there whole; else none."""
+    pieces: list[str] = []
+    while (last := _piece(block, len(pieces), last=True)) not in known:
+        piece = _piece(block, len(pieces))
+        if piece not in known:
+            return []
+        pieces.append(piece)
+    return [*pieces, last]
 
 
 def _tags(path: str) -> dict[str, str] | None:

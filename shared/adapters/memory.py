@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -157,10 +157,36 @@ class MemoryReports:
     """The reports: path -> bytes."""
 
     files: dict[str, bytes] = field(default_factory=dict)
+    blocks: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Path -> what was published of it, block by block."""
+    staged: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Path -> what waits to be published."""
 
     async def put(self, path: str, body: bytes, content_type: str) -> None:  # noqa: ARG002 - nothing serves them
         """Write a report."""
         self.files[path] = body
+        self.blocks[path], self.staged[path] = {}, {}
+
+    async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
+        """What need not be staged."""
+        return frozenset(blocks) & self._known(path).keys()
+
+    async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
+        """Keep a block for the next publication."""
+        body = b"".join([part async for part in parts])
+        if body:
+            self.staged.setdefault(path, {})[block] = body
+        return bool(body)
+
+    async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
+        """Put a report together; what waits and is not named is forgotten."""
+        known = self._known(path)
+        kept = {block: known[block] for block in blocks}
+        await self.put(path, b"".join(kept.values()), content_type)
+        self.blocks[path] = kept
+
+    def _known(self, path: str) -> dict[str, bytes]:
+        return self.blocks.get(path, {}) | self.staged.get(path, {})
 
     async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:
         """Write a report from blocks."""

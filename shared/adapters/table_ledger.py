@@ -32,12 +32,14 @@ from shared import names
 from shared.adapters.entities import (
     ACCOUNT,
     CHANGE,
+    GLANCE,
     MIGRATION,
     PACE,
     REBUILD,
     ROW,
     canary_record,
     canary_values,
+    glance,
     moment,
     nameless_migration,
     summary_record,
@@ -211,6 +213,12 @@ class TableLedger:
         """All accounts of a shard, in the order of their ids."""
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", Query(prefix="account|")):
             yield _stored_account(entity)
+
+    async def glance(self, authority: Authority, shard: str) -> AsyncIterator[Account]:
+        """The same with the columns that the gate and the counts look at."""
+        query = Query(prefix="account|", select=GLANCE)
+        async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query):
+            yield glance(entity.values)
 
     async def waiting(
         self, place: Place, shard: str, of: Line, before: datetime, limit: int

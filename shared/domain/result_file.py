@@ -4,16 +4,21 @@ Safe to open in a spreadsheet: a cell that could be taken for a formula gets an 
 """
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.lifecycle import MOVING, Outcome, RowState, State
 from shared.domain.rows import Row
 
 COLUMNS: Final = ("row", "source_id", "outcome", "state", "reason", "directory_id", "notified_at")
+FORMAT: Final = 1
+"""Goes up when lines are written in another way: then every block is written anew."""
+NO_ACCOUNTS: Final = hashlib.sha256().hexdigest()
+"""The fingerprint of a shard without accounts."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -30,25 +35,33 @@ class Line:
     notified_at: str = ""
 
 
-def line_of(row: Row, account: Account | None) -> Line:
-    """The line of a row; `account` is the one it belongs to, if it has one."""
+class Told(NamedTuple):
+    """What lines tell of an account, ready to be written: a tuple, as tens of thousands of them are held at a time."""
+
+    outcome: str
+    state: str
+    reason: str
+    directory_id: str
+    notified_at: str
+
+
+def told_of(account: Account) -> Told:
+    """What lines tell of an account as it stands now."""
+    notified_at = f"{account.notified_at:%Y-%m-%dT%H:%M:%SZ}" if account.notified_at else ""
+    return Told(outcome_of(account), account.state, account.reason, account.directory_id or "", notified_at)
+
+
+def line_of(row: Row, told: Told | None) -> Line:
+    """The line of a row; `told` is of the account it belongs to, if it has one."""
     if row.outcome is Outcome.REJECT:
         return Line(row.number, row.source_id, row.outcome, RowState.REJECTED, row.reason)
     if row.outcome is Outcome.DUPLICATE:
         return Line(row.number, row.source_id, row.outcome, RowState.DUPLICATE, f"same_as_row_{row.duplicate_of}")
     if row.outcome is Outcome.REVIEW:
         return Line(row.number, row.source_id, row.outcome, State.REVIEW, row.reason)
-    if account is None:
+    if told is None:
         return Line(row.number, row.source_id, "", State.STAGED, "row_missing")
-    return Line(
-        row.number,
-        row.source_id,
-        row.outcome or outcome_of(account),
-        account.state,
-        account.reason,
-        account.directory_id or "",
-        f"{account.notified_at:%Y-%m-%dT%H:%M:%SZ}" if account.notified_at else "",
-    )
+    return Line(row.number, row.source_id, row.outcome or told.outcome, *told[1:])
 
 
 def outcome_of(account: Account) -> str:
@@ -61,6 +74,12 @@ def outcome_of(account: Account) -> str:
     if account.state is State.STAGED or account.outcome is None:
         return "" if account.state in MOVING else Outcome.REVIEW
     return account.outcome
+
+
+def note(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:
+    """Take into a fingerprint all that any line tells of an account."""
+    says = f"{account.id}|{account.row}|{outcome}|{account.state}|{account.reason}|{account.directory_id}"
+    fingerprint.update(f"{says}|{account.notify_id}|{account.notified_at}\n".encode())
 
 
 def header() -> bytes:

@@ -34,6 +34,8 @@ class ShardSummary:
     """Changes when any line of result.csv of this shard changes."""
     plan: str = ""
     """Fingerprint of what is to be done to whom."""
+    took_ms: int = 0
+    """How long it took to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,14 @@ class Totals:
     accounts: Tally
     due: int
     oldest: datetime | None
-    fingerprint: str
+    shards: Mapping[str, str]
+    """Fingerprint of each shard."""
     plan: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any line of result.csv changes."""
+        return "".join(self.shards.values())
 
     @property
     def rows(self) -> int:
@@ -110,6 +118,6 @@ def total(summaries: Iterable[ShardSummary]) -> Totals:
         accounts=accounts,
         due=sum(summary.due for summary in known),
         oldest=min((summary.oldest for summary in known if summary.oldest), default=None),
-        fingerprint="".join(summary.fingerprint for summary in known),
+        shards={summary.shard: summary.fingerprint for summary in known},
         plan="".join(summary.plan for summary in known),
     )

@@ -5,6 +5,8 @@ first and take the message away last, so that nothing is lost in between.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from shared import names
 from shared.domain.account import REFUSED, SHARDS, Account, Change, apply
@@ -99,7 +101,7 @@ async def _settle(ports: Ports, choice: Choice, by: str, *, again: bool) -> Sett
             changed = [_changed(ports, stored, by, again=again) for stored in chosen]
             saved = await ports.ledger.save_all(changed)
             for migration in {account.migration for account in saved}:
-                await ports.ledger.change_migration(authority, migration, _reopened)
+                await ports.ledger.change_migration(authority, migration, partial(_reopened, now=ports.clock.now()))
             accounts += len(saved)
     migrations = await _stagings(ports, choice) if again else 0
     messages = await _take_away(ports, choice)
@@ -119,8 +121,12 @@ def _changed(
     return stored, replace(back, not_before=now), change
 
 
-def _reopened(migration: Migration) -> Migration:
-    return replace(migration, phase=Phase.RUNNING) if migration.phase is Phase.DONE else migration
+def _reopened(migration: Migration, now: datetime) -> Migration:
+    """Open, and counted anew before anything is concluded from counts that are older than the replay."""
+    if migration.phase not in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
+        return migration
+    phase = Phase.RUNNING if migration.phase is Phase.DONE else migration.phase
+    return replace(migration, phase=phase, moved_at=now)
 
 
 async def _stagings(ports: Ports, choice: Choice) -> int:

@@ -6,54 +6,52 @@ goes back to waiting, and the feeder sends it again.
 
 import hashlib
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from shared import names
-from shared.domain.account import SHARDS, Account, Change, apply
-from shared.domain.gate import OVERDUE, Due, due, overdue, to_be_looked_for
-from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
+from shared.domain.account import Account, Change, MigrationId, apply
+from shared.domain.gate import OVERDUE
+from shared.domain.lifecycle import MOVING, Event, Outcome, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
-from shared.domain.result_file import outcome_of
-from shared.domain.rows import OTHER_STATUS, Row
-from shared.domain.summary import ShardSummary, Totals, total
+from shared.domain.summary import Totals, total
+from shared.domain.visits import stale, turns
 from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.messages import AccountMessage, StageRows
-from shared.ports import Ports, Stored
+from shared.ports import Ports
 from shared.steps.assess import assess
 from shared.steps.canary import ask_for_canary
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.measure import measure
-from shared.steps.publish_result import RowsMissing, publish_result
+from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
+from shared.steps.visit import Migrations, visit
 from shared.telemetry import progress
 
 log: Final = logging.getLogger(__name__)
 
-QUIET: Final = timedelta(minutes=10)
-"""So often an authority is visited for which nothing is open."""
+ROUND: Final = timedelta(seconds=40)
+"""So long one round works at most, give or take a shard; the rest is for the next one."""
 LOSSES: Final = 3
 """So often the host may die over an account before it is taken for the account's fault."""
-IN_VAIN: Final = 12
-"""So often an account is sent without anybody reporting back before it is taken for what stops the host."""
 STALLS: Final = 10
 """So often a piece is sent again without any progress before people are asked to look."""
-MANY_REASONS: Final = 100
-"""Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
 COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
-
-type Migrations = Mapping[str, Migration]
 
 
 async def reconcile(ports: Ports) -> None:
     """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
     troubles: list[Exception] = []
-    walks = (partial(_walk, profile=profile) for profile in ports.profiles.values())
+    ends = ports.clock.now() + ROUND
+    # Each council has its share of what is left of the round, so that a large one holds up no small one.
+    walks = (
+        partial(_walk, profile=profile, ends=ends, councils=len(ports.profiles) - number)
+        for number, profile in enumerate(ports.profiles.values())
+    )
     round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, measure]
     for work in round_:
         try:
@@ -64,34 +62,41 @@ async def reconcile(ports: Ports) -> None:
         raise troubles[0]
 
 
-async def _walk(ports: Ports, profile: Profile) -> None:
+async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -> None:
     if await torn(ports, profile.authority):
         return
+    until = ports.clock.now() + (ends - ports.clock.now()) / councils
     migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
     migrations = await ask_for_canary(ports, profile, migrations)
     for migration in migrations.values():
         await _keep_staging(ports, migration)
-    counted = {key: m for key, m in migrations.items() if m.phase in COUNTED and await _time_for_a_visit(ports, m)}
-    if not counted:
-        return
-    for shard in SHARDS:
-        await _visit(ports, profile, migrations, counted, shard)
-    if await torn(ports, profile.authority):
+    seen = await _visits(ports, profile, migrations, until)
+    counted = [m for m in migrations.values() if m.phase in COUNTED]
+    if not any(m.open or m.id in seen for m in counted) or await torn(ports, profile.authority):
         return  # what was counted may be what was left
     sums: dict[str, Totals] = {}
-    for migration in migrations.values():
-        if migration.phase in COUNTED:
-            sums[migration.id] = total(await ports.ledger.summaries(migration.authority, migration.id))
-    for migration in counted.values():
-        await _advance(ports, profile, migration, sums, migrations)
+    for migration in counted:
+        summaries = await ports.ledger.summaries(migration.authority, migration.id)
+        sums[migration.id] = total(summary for summary in summaries if not stale(migration, summary))
+    for migration in counted:
+        if migration.open or migration.id in seen:
+            await _advance(ports, profile, migration, sums, migrations, until)
 
 
-async def _time_for_a_visit(ports: Ports, migration: Migration) -> bool:
-    """What is open at every round; what is done every ten minutes, as other exports may have changed what it tells."""
-    if migration.open:
-        return True
-    last = await ports.ledger.summary(migration.authority, migration.id, SHARDS[-1])
-    return last is None or last.visited_at + QUIET < ports.clock.now()
+async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
+    """Visit the shards whose turn it is until time is over, one at least; returns the migrations that were counted."""
+    known = [
+        (m, {s.shard: s for s in await ports.ledger.summaries(m.authority, m.id)})
+        for m in migrations.values()
+        if m.phase in COUNTED
+    ]
+    seen: set[MigrationId] = set()
+    for turn in turns(known, ports.clock.now()):
+        if seen and ports.clock.now() >= until:
+            break
+        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, turn.shard)
+        seen |= turn.of
+    return seen
 
 
 async def _keep_staging(ports: Ports, migration: Migration) -> None:
@@ -113,118 +118,13 @@ def _stalled(migration: Migration, now: datetime) -> Migration:
     return replace(migration, moved_at=now, stalled=migration.stalled + 1)
 
 
-@dataclass
-class _Visit:
-    """What is counted of one migration in one shard."""
-
-    tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    due: int = 0
-    oldest: datetime | None = None
-    fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    plan: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-
-    def count(self, account: Account, answer: Due) -> None:
-        """Take one account into the counts."""
-        outcome = outcome_of(account)
-        self.tally[outcome, account.state, "" if account.state in MOVING else account.reason] += 1
-        if answer.step is not None and answer.at is not None:
-            self.due += 1
-            self.oldest = min(self.oldest or answer.at, answer.at)
-        self.plan.update(f"{account.id} {outcome} {account.directory_id}\n".encode())
-        says = (account.id, account.row, outcome, account.state, account.reason, account.directory_id)
-        self.fingerprint.update(repr((*says, account.notify_id)).encode())
-
-
-async def _visit(ports: Ports, profile: Profile, migrations: Migrations, counted: Migrations, shard: str) -> None:
-    """Count one shard of an authority, and bring back what was lost in it."""
-    now = ports.clock.now()
-    visits = {key: _Visit() for key in counted}
-    mended: list[tuple[Stored[Account], Account, Change | None]] = []
-    async for stored in ports.ledger.accounts(profile.authority, shard):
-        account = stored.record
-        migration = migrations.get(account.migration)
-        if migration is None or migration.phase is Phase.STAGING:
-            continue
-        answer = due(account, migration, profile, messages_on=ports.notifier is not None)
-        if _left_out(account, migration, migrations):
-            # First the address, which holds up nobody any more: a crash in between is made up at the next visit.
-            if account.address_key:
-                await ports.ledger.drop_address(account.authority, account.address_key, account.id)
-            mended.append((stored, *apply(account, Event.HOLD, now, "superseded")))
-        elif overdue(account, answer, now):
-            mended.append((stored, *_sent_in_vain(account, now)))
-        if account.migration in visits:
-            visits[account.migration].count(account, answer)
-    saved = {account.id for account in await ports.ledger.save_all(mended)}
-    for _, account, change in mended:
-        if change is not None and account.id in saved:
-            progress.count(account, change)
-    for key, visit in visits.items():
-        await _summarise(ports, counted[key], shard, visit, now)
-
-
-def _sent_in_vain(account: Account, now: datetime) -> tuple[Account, Change | None]:
-    """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
-    if account.vain >= IN_VAIN:
-        return apply(account, Event.FAIL, now, "host_lost")
-    back, change = back_to_waiting(account, now)
-    return replace(back, vain=account.vain + 1), change
-
-
-def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
-    """Not begun, and not in the newer export that has been staged whole."""
-    if account.state not in MOVING or not migration.superseded_by or to_be_looked_for(account, migration):
-        return False
-    newer = migrations.get(migration.superseded_by)
-    while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
-        newer = migrations.get(newer.superseded_by)
-    return newer is not None and newer.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}
-
-
-async def _summarise(ports: Ports, migration: Migration, shard: str, visit: _Visit, now: datetime) -> None:
-    before = await ports.ledger.summary(migration.authority, migration.id, shard)
-    settled = before.settled if before and before.counted else await _count_rows(ports, migration, shard)
-    summary = ShardSummary(
-        shard=shard,
-        visited_at=now,
-        counted=True,
-        settled=settled,
-        accounts=dict(visit.tally),
-        due=visit.due,
-        oldest=visit.oldest,
-        fingerprint=visit.fingerprint.hexdigest(),
-        plan=visit.plan.hexdigest(),
-    )
-    await ports.ledger.put_summary(migration.authority, migration.id, summary)
-
-
-async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tuple[str, str, str], int]:
-    """Rows that settle themselves; every row is staged by now, so once is enough."""
-    tally: Counter[tuple[str, str, str]] = Counter()
-    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
-        match row.outcome:
-            case Outcome.REJECT:
-                key = (row.outcome, RowState.REJECTED, row.reason)
-                known = key in tally or len(tally) < MANY_REASONS
-                tally[key if known else (row.outcome, RowState.REJECTED, OTHER_STATUS)] += 1
-            case Outcome.DUPLICATE:
-                tally[row.outcome, "duplicate", ""] += 1
-            case Outcome.REVIEW:
-                tally[row.outcome, State.REVIEW, row.reason] += 1
-            case Outcome.UNCHANGED:
-                tally[row.outcome, await _state_of(ports, row), ""] += 1
-            case _:
-                pass
-    return dict(tally)
-
-
-async def _state_of(ports: Ports, row: Row) -> str:
-    stored = await ports.ledger.account(row.authority, row.account) if row.account else None
-    return stored.record.state if stored else State.COMPLETED
-
-
 async def _advance(
-    ports: Ports, profile: Profile, migration: Migration, sums: Mapping[str, Totals], migrations: Migrations
+    ports: Ports,
+    profile: Profile,
+    migration: Migration,
+    sums: Mapping[str, Totals],
+    migrations: Migrations,
+    until: datetime,
 ) -> None:
     """Take a migration on when all its shards say so: assess it, or publish how it ended."""
     totals = sums[migration.id]
@@ -233,7 +133,9 @@ async def _advance(
     if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
         await _try_to_assess(ports, profile, migration, totals)
     elif migration.phase in {Phase.RUNNING, Phase.DONE}:
-        await _rest(ports, migration, totals, _told_elsewhere(migration, sums, migrations))
+        await _rest(
+            ports, migration, totals, _said(migration, totals, _told_elsewhere(migration, sums, migrations)), until
+        )
 
 
 def _all_classified(migration: Migration, totals: Totals) -> bool:
@@ -263,40 +165,59 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         )
 
 
-async def _rest(ports: Ports, migration: Migration, totals: Totals, elsewhere: str) -> None:
-    fingerprint = hashlib.sha256(f"{totals.fingerprint}{elsewhere}".encode()).hexdigest()
+async def _rest(ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime) -> None:
+    fingerprint = hashlib.sha256("".join(says.values()).encode()).hexdigest()
     if migration.paused:
         return
     if not totals.resting:
         # Somebody replayed an account of a migration that was done.
         await ports.ledger.change_migration(migration.authority, migration.id, _reopened)
         return
-    told = migration.published
-    if told != fingerprint and (migration.rows_lost or await _published(ports, migration, totals)):
-        told = fingerprint
+    told, phase = migration.published, Phase.DONE
+    if told != fingerprint:
+        told, phase = await _published(ports, migration, totals, says, until, fingerprint)
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
-        return replace(current, published=told, phase=Phase.DONE) if current == migration else current
+        return replace(current, published=told, phase=phase) if current == migration else current
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
 
 
-async def _published(ports: Ports, migration: Migration, totals: Totals) -> bool:
-    """False where rows are gone; then it is tried again at the next visit: somebody may be half through an erasure."""
+def _said(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:
+    """By shard, what changes when any line of it does. After a loss everything is written once more."""
+    since = f"{migration.rebuilt_at or ''}"
+    return {
+        shard: hashlib.sha256(f"{since}{own}{''.join(t.shards.get(shard, '') for t in elsewhere)}".encode()).hexdigest()
+        for shard, own in totals.shards.items()
+    }
+
+
+async def _published(
+    ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, fingerprint: str
+) -> tuple[str, Phase]:
+    """What result.csv says, and whether that is all: else it stays open, and goes on at the next round.
+
+    Where rows are gone it is tried again at the next visit: somebody may be half through an erasure.
+    """
+    if migration.rows_lost:
+        return fingerprint, Phase.DONE
     try:
-        await publish_result(ports, migration, totals.rows)
+        if await publish_result(ports, migration, totals, says, until):
+            return fingerprint, Phase.DONE
     except RowsMissing:
         log.info("rows are gone: result.csv stays as it is", extra={"migration": migration.id})
-        return False
-    return True
+        return migration.published, Phase.DONE
+    except CountedAnew:
+        log.info("accounts have changed: they are counted first", extra={"migration": migration.id})
+    return migration.published, Phase.RUNNING
 
 
 def _reopened(migration: Migration) -> Migration:
     return replace(migration, phase=Phase.RUNNING) if migration.phase is Phase.DONE else migration
 
 
-def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> str:
+def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> list[Totals]:
     """What is at rest of other exports, where rows of this one depend on it: its result.csv tells of these too.
 
     A newer export may have taken rows over; an unchanged row tells how the account of an older one stands.
@@ -304,15 +225,15 @@ def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations
     own = sums[migration.id]
     taken_over = own.rows != migration.rows
     unchanged = any(outcome == Outcome.UNCHANGED for outcome, _, _ in own.settled)
-    return "".join(
-        totals.fingerprint
+    return [
+        totals
         for key, totals in sums.items()
         if totals.resting
         and (
             (taken_over and migrations[key].uploaded_at > migration.uploaded_at)
             or (unchanged and migrations[key].uploaded_at < migration.uploaded_at)
         )
-    )
+    ]
 
 
 async def _poisoned(ports: Ports) -> None:

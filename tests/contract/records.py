@@ -146,6 +146,7 @@ ODD_SUMMARY = ShardSummary(
     oldest=NOW,
     fingerprint="abc",
     plan="def",
+    took_ms=1250,
 )
 
 # Tables hold any text but control characters and halves of characters, which no row brings this far.
@@ -269,5 +270,6 @@ summaries = st.builds(
     oldest=maybe_moment,
     fingerprint=texts,
     plan=texts,
+    took_ms=numbers,
 )
 paces = st.builds(Pace, arrival=moments, blocked_until=moments)

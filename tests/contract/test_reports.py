@@ -113,3 +113,62 @@ async def test_lists_with_people_in_them_carry_the_tag_by_which_storage_deletes_
     tags = {blob.name: blob.tags async for blob in container.list_blobs(include=["tags"])}
     assert {name for name, tag in tags.items() if tag == {"personal": "true"}} == lists
     assert len(tags) == len(lists) + 2
+
+
+# block by block, over several calls
+
+
+async def test_only_what_changed_is_staged_again(published: Published) -> None:
+    reports = published.reports
+    for name in ("head", "0 one", "1 one"):
+        assert await reports.stage(PATH, name, block(f"{name}\n".encode()))
+    await reports.publish(PATH, ["head", "0 one", "1 one"], CSV)
+    assert await reports.kept(PATH, ["head", "0 one", "1 two"]) == {"head", "0 one"}
+    await reports.stage(PATH, "1 two", block(b"1 t", b"", b"wo\n"))
+    assert await published.read(PATH) == b"head\n0 one\n1 one\n"
+    await reports.publish(PATH, ["head", "0 one", "1 two"], CSV)
+    assert await published.read(PATH) == b"head\n0 one\n1 two\n"
+    assert await reports.kept(PATH, ["1 one", "1 two"]) == {"1 two"}
+
+
+async def test_what_waits_is_kept_though_nobody_reads_it_yet(published: Published) -> None:
+    assert await published.reports.kept(PATH, ["head"]) == frozenset()
+    await published.reports.stage(PATH, "head", block(b"head\n"))
+    assert await published.reports.kept(PATH, ["head", "0 one"]) == {"head"}
+    assert await published.reports.read(PATH) is None
+
+
+async def test_a_block_without_anything_in_it_is_not_kept(published: Published) -> None:
+    assert not await published.reports.stage(PATH, "0 one", block(b"", b""))
+    assert await published.reports.kept(PATH, ["0 one"]) == frozenset()
+
+
+async def test_a_block_that_could_not_be_read_whole_is_not_kept(published: Published) -> None:
+    async def much_and_broken() -> AsyncIterator[bytes]:
+        yield b"x" * BLOCK
+        async for part in broken():
+            yield part
+
+    with pytest.raises(RuntimeError):
+        await published.reports.stage(PATH, "0 one", much_and_broken())
+    assert await published.reports.kept(PATH, ["0 one"]) == frozenset()
+    await published.reports.stage(PATH, "0 one", block(b"x" * BLOCK, b"whole"))
+    await published.reports.publish(PATH, ["0 one"], CSV)
+    assert await published.read(PATH) == b"x" * BLOCK + b"whole"
+
+
+async def test_a_report_from_a_block_that_is_not_there_is_not_published(published: Published) -> None:
+    await published.reports.stage(PATH, "head", block(b"head\n"))
+    await published.reports.publish(PATH, ["head"], CSV)
+    with pytest.raises(LookupError):
+        await published.reports.publish(PATH, ["head", "0 one"], CSV)
+    assert await published.read(PATH) == b"head\n"
+
+
+async def test_a_report_that_was_written_otherwise_is_replaced_by_blocks(published: Published) -> None:
+    await published.reports.put_blocks(PATH, [block(b"old head"), block(b"old")], CSV)
+    assert await published.reports.kept(PATH, ["head"]) == frozenset()
+    await published.reports.stage(PATH, "head", block(b"head\n"))
+    assert await published.read(PATH) == b"old headold"
+    await published.reports.publish(PATH, ["head"], CSV)
+    assert await published.read(PATH) == b"head\n"

@@ -61,7 +61,8 @@ AFTER: dict[str, tuple[Fault, ...]] = {
     "outbox.send": (StorageTroubleError, HostDiedError),
     WRITE: (StorageTroubleError, HostDiedError),
     "reports.put": (StorageTroubleError,),
-    "reports.put_blocks": (StorageTroubleError,),
+    "reports.stage": (StorageTroubleError, HostDiedError),
+    "reports.publish": (StorageTroubleError, HostDiedError),
 }
 
 

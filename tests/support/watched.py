@@ -22,6 +22,8 @@ EFFECTS = frozenset(
         "notifier.send",
         "reports.put",
         "reports.put_blocks",
+        "reports.stage",
+        "reports.publish",
     }
 )
 """The calls that change something outside the process, beside `WRITE`."""

@@ -21,7 +21,7 @@ from shared.domain.pace import FIRST_DELAY, LONGEST_DELAY, Pace, Quota, blocked,
 from shared.domain.profile import Columns, Export, Profile
 from shared.domain.pseudonyms import Pseudonyms
 from shared.domain.reasons import REASONS, explain
-from shared.domain.result_file import COLUMNS, FORMULA, Line, header, line_of, lines
+from shared.domain.result_file import COLUMNS, FORMULA, Line, header, line_of, lines, told_of
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary, total
 
@@ -248,7 +248,7 @@ def _account(state: State, outcome: Outcome | None, reason: str = "") -> Account
     ],
 )
 def test_the_line_of_a_row(row: Row, account: Account | None, expected: str) -> None:
-    line = line_of(row, account)
+    line = line_of(row, told_of(account) if account else None)
     assert f"{line.outcome} {line.state} {line.reason}" == expected
     assert line.notified_at == ("2026-03-02T09:00:00Z" if line.state == "told" else "")
 

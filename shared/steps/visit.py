@@ -1,0 +1,188 @@
+"""A visit of the walk: count one shard of an authority, and bring back what was lost in it.
+
+Most accounts are only glanced at. What has to be mended is read again, whole.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.domain.account import Account, AccountId, Authority, Change, apply
+from shared.domain.gate import Due, due, overdue, to_be_looked_for
+from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
+from shared.domain.migration import Migration, Phase
+from shared.domain.profile import Profile
+from shared.domain.result_file import note, outcome_of
+from shared.domain.rows import OTHER_STATUS, Row
+from shared.domain.summary import ShardSummary
+from shared.ports import Ports, Stored
+from shared.steps.release_accounts import back_to_waiting
+from shared.telemetry import progress
+
+IN_VAIN: Final = 12
+"""So often an account is sent without anybody reporting back before it is taken for what stops the host."""
+MANY_REASONS: Final = 100
+"""Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
+FEW: Final = 100
+"""So many accounts are read one by one; for more, the whole shard is."""
+AT_ONCE: Final = 500
+"""Accounts that are held in memory to be brought back."""
+
+type Migrations = Mapping[str, Migration]
+
+
+@dataclass
+class _Count:
+    """What is counted of one migration in one shard."""
+
+    tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    due: int = 0
+    oldest: datetime | None = None
+    fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    plan: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def take(self, account: Account, answer: Due) -> None:
+        """Take one account into the counts."""
+        outcome = outcome_of(account)
+        self.tally[outcome, account.state, "" if account.state in MOVING else account.reason] += 1
+        if answer.step is not None and answer.at is not None:
+            self.due += 1
+            self.oldest = min(self.oldest or answer.at, answer.at)
+        self.plan.update(f"{account.id} {outcome} {account.directory_id}\n".encode())
+        note(account, outcome, self.fingerprint)
+
+
+async def visit(ports: Ports, profile: Profile, migrations: Migrations, counted: Migrations, shard: str) -> None:
+    """Count one shard of an authority, and bring back what was lost in it."""
+    now = ports.clock.now()
+    counts = {key: _Count() for key in counted}
+    lost: set[AccountId] = set()
+    async for account in ports.ledger.glance(profile.authority, shard):
+        migration = migrations.get(account.migration)
+        if migration is None or migration.phase is Phase.STAGING:
+            continue
+        answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+        if _left_out(account, migration, migrations) or overdue(account, answer, now):
+            lost.add(account.id)
+        if account.migration in counts:
+            counts[account.migration].take(account, answer)
+    took = ports.clock.now() - now
+    await _bring_back(ports, profile, migrations, shard, lost)
+    for key, count in counts.items():
+        await _summarise(ports, counted[key], shard, count, now, took)
+
+
+async def _bring_back(
+    ports: Ports, profile: Profile, migrations: Migrations, shard: str, lost: Collection[AccountId]
+) -> None:
+    """Look again at those that a glance found lost, and mend them some hundreds at a time."""
+    mended: list[tuple[Stored[Account], Account, Change | None]] = []
+    async for stored in _in_full(ports, profile.authority, shard, lost):
+        mended += await _mended(ports, profile, migrations, stored)
+        if len(mended) == AT_ONCE:
+            await _save(ports, mended)
+            mended = []
+    await _save(ports, mended)
+
+
+async def _in_full(
+    ports: Ports, authority: Authority, shard: str, ids: Collection[AccountId]
+) -> AsyncIterator[Stored[Account]]:
+    if len(ids) > FEW:
+        async for stored in ports.ledger.accounts(authority, shard):
+            if stored.record.id in ids:
+                yield stored
+        return
+    for id_ in sorted(ids):
+        found = await ports.ledger.account(authority, id_)
+        if found is not None:
+            yield found
+
+
+async def _mended(
+    ports: Ports, profile: Profile, migrations: Migrations, stored: Stored[Account]
+) -> list[tuple[Stored[Account], Account, Change | None]]:
+    account, now = stored.record, ports.clock.now()
+    migration = migrations.get(account.migration)
+    if migration is None:
+        return []
+    answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+    if _left_out(account, migration, migrations):
+        # First the address, which holds up nobody any more: a crash in between is made up at the next count.
+        if account.address_key:
+            await ports.ledger.drop_address(account.authority, account.address_key, account.id)
+        return [(stored, *apply(account, Event.HOLD, now, "superseded"))]
+    return [(stored, *_sent_in_vain(account, now))] if overdue(account, answer, now) else []
+
+
+async def _save(ports: Ports, mended: Sequence[tuple[Stored[Account], Account, Change | None]]) -> None:
+    saved = {account.id for account in await ports.ledger.save_all(mended)}
+    for _, account, change in mended:
+        if change is not None and account.id in saved:
+            progress.count(account, change)
+
+
+def _sent_in_vain(account: Account, now: datetime) -> tuple[Account, Change | None]:
+    """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
+    if account.vain >= IN_VAIN:
+        return apply(account, Event.FAIL, now, "host_lost")
+    back, change = back_to_waiting(account, now)
+    return replace(back, vain=account.vain + 1), change
+
+
+def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
+    """Not begun, and not in the newer export that has been staged whole."""
+    if account.state not in MOVING or not migration.superseded_by or to_be_looked_for(account, migration):
+        return False
+    newer = migrations.get(migration.superseded_by)
+    while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
+        newer = migrations.get(newer.superseded_by)
+    return newer is not None and newer.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}
+
+
+async def _summarise(
+    ports: Ports, migration: Migration, shard: str, count: _Count, now: datetime, took: timedelta
+) -> None:
+    before = await ports.ledger.summary(migration.authority, migration.id, shard)
+    settled = before.settled if before and before.counted else await _count_rows(ports, migration, shard)
+    summary = ShardSummary(
+        shard=shard,
+        visited_at=now,
+        counted=True,
+        settled=settled,
+        accounts=dict(count.tally),
+        due=count.due,
+        oldest=count.oldest,
+        fingerprint=count.fingerprint.hexdigest(),
+        plan=count.plan.hexdigest(),
+        took_ms=took // timedelta(milliseconds=1),
+    )
+    await ports.ledger.put_summary(migration.authority, migration.id, summary)
+
+
+async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tuple[str, str, str], int]:
+    """Rows that settle themselves; every row is staged by now, so once is enough."""
+    tally: Counter[tuple[str, str, str]] = Counter()
+    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
+        match row.outcome:
+            case Outcome.REJECT:
+                key = (row.outcome, RowState.REJECTED, row.reason)
+                known = key in tally or len(tally) < MANY_REASONS
+                tally[key if known else (row.outcome, RowState.REJECTED, OTHER_STATUS)] += 1
+            case Outcome.DUPLICATE:
+                tally[row.outcome, "duplicate", ""] += 1
+            case Outcome.REVIEW:
+                tally[row.outcome, State.REVIEW, row.reason] += 1
+            case Outcome.UNCHANGED:
+                tally[row.outcome, await _state_of(ports, row), ""] += 1
+            case _:
+                pass
+    return dict(tally)
+
+
+async def _state_of(ports: Ports, row: Row) -> str:
+    stored = await ports.ledger.account(row.authority, row.account) if row.account else None
+    return stored.record.state if stored else State.COMPLETED
