@@ -162,7 +162,7 @@ class Ledger(Protocol):
 
     def accounts(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]: ...
 
-    def glance(self, authority: Authority, shard: str) -> AsyncIterator[Account]:
+    def glance(self, place: Place, shard: str) -> AsyncIterator[Account]:
         """The same, as far as gate and counts need them, in half the time. Never save one: the rest is left out."""
         ...
 

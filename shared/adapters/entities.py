@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from shared.adapters.store import Value, Values
-from shared.domain.account import Account, Change
+from shared.domain.account import Account, Band, Change
 from shared.domain.canary import Canary
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Migration
@@ -85,6 +85,15 @@ GLANCE: Final = (
     "notify_id",
     "vain",
     "lost_since",
+    "digest",
+    "drafted",
+    "settled",
+    "band",
+    "first",
+    "announced_at",
+    "announce_id",
+    "owner",
+    "decide_by",
 )
 """The columns of an account that the gate and the counts look at."""
 
@@ -98,7 +107,7 @@ def glance(values: Mapping[str, Any]) -> Account:
         row=values["row"],
         state=State(values["state"]),
         staged_at=_moment(values["not_before"]),
-        digest="",
+        digest=values["digest"],
         address_key=values.get("address_key", ""),
         not_before=_moment(values["not_before"]),
         moment=_moment_or_none(values.get("moment")),
@@ -110,6 +119,14 @@ def glance(values: Mapping[str, Any]) -> Account:
         notify_id=values.get("notify_id", ""),
         vain=values.get("vain", 0),
         lost_since=_moment_or_none(values.get("lost_since")),
+        drafted=values.get("drafted", False),
+        settled=values.get("settled", False),
+        band=Band(values.get("band", "")),
+        first=values.get("first", ""),
+        announced_at=_moment_or_none(values.get("announced_at")),
+        announce_id=values.get("announce_id", ""),
+        owner=values.get("owner", ""),
+        decide_by=values.get("decide_by", ""),
     )
 
 

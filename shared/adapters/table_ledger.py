@@ -214,10 +214,10 @@ class TableLedger:
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", Query(prefix="account|")):
             yield _stored_account(entity)
 
-    async def glance(self, authority: Authority, shard: str) -> AsyncIterator[Account]:
+    async def glance(self, place: Place, shard: str) -> AsyncIterator[Account]:
         """The same with the columns that the gate and the counts look at."""
         query = Query(prefix="account|", select=GLANCE)
-        async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query):
+        async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield glance(entity.values)
 
     async def waiting(

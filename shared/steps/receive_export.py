@@ -1,5 +1,6 @@
 """receive-export: look at a whole upload once, and take it or refuse it with the reason (the first answer)."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Final
 
 from shared.domain.account import REFUSED, Authority
 from shared.domain.export_file import FirstPass, RefusedFile
-from shared.domain.migration import Layout, Migration, Phase, migration_id
+from shared.domain.migration import Kind, Layout, Migration, Phase, migration_id
 from shared.domain.profile import Profile, suggestion
 from shared.domain.reasons import explain
 from shared.errors import Superseded
@@ -18,7 +19,8 @@ from shared.steps.supersede import taken_after
 from shared.telemetry import metrics, spans
 
 SIZE_LIMIT: Final = 1024 * 1024 * 1024
-FOLDERS_TO_COME: Final = ("assess", "exclude")
+KINDS: Final = {"": Kind.MIGRATE, "assess": Kind.ASSESS, "exclude": Kind.EXCLUDE}
+"""Folder within the council's -> what an upload there is for."""
 LEFT_TO_OTHERS: Final = frozenset({"overwritten", "older_upload", "newer_upload"})
 
 
@@ -75,6 +77,9 @@ async def record_failure(ports: Ports, message: ReceiveExport) -> None:
 def _new(ports: Ports, blob: Blob) -> Migration:
     folder = blob.name.split("/", 1)[0] if "/" in blob.name else ""
     authority = Authority(folder) if folder in ports.profiles else REFUSED
+    profile = ports.profiles.get(authority)
+    kind = KINDS.get(_within(blob.name), Kind.MIGRATE)
+    signed = profile is not None and profile.plan.approval == "required"
     now = ports.clock.now()
     return Migration(
         id=migration_id(blob.name, blob.etag, blob.uploaded),
@@ -86,7 +91,15 @@ def _new(ports: Ports, blob: Blob) -> Migration:
         received_at=now,
         moved_at=now,
         phase=Phase.STAGING,
+        kind=kind,
+        drafted=kind is Kind.ASSESS or (kind is Kind.MIGRATE and signed),
+        uploaded_by=blob.uploaded_by,
     )
+
+
+def _within(blob: str) -> str:
+    """The folder of an upload within that of its council."""
+    return "/".join(blob.split("/")[1:-1])
 
 
 def _to_be_received_again(known: Migration) -> bool:
@@ -108,7 +121,8 @@ async def _go_on(ports: Ports, migration: Migration) -> None:
 
 async def _first_pass(ports: Ports, migration: Migration) -> Migration:
     seen = await _look_through(ports, migration)
-    newer = await taken_after(ports, migration) if seen.phase is Phase.STAGING else None
+    alone = seen.phase is not Phase.STAGING or seen.kind is not Kind.MIGRATE
+    newer = None if alone else await taken_after(ports, migration)
     if newer is not None:
         return replace(migration, phase=Phase.SUPERSEDED, reason="older_upload", superseded_by=newer.id)
     return seen
@@ -116,33 +130,34 @@ async def _first_pass(ports: Ports, migration: Migration) -> Migration:
 
 async def _look_through(ports: Ports, migration: Migration) -> Migration:
     try:
-        layout = await _layout(ports, migration)
+        layout, file_hash = await _layout(ports, migration)
     except RefusedFile as refused:
         return replace(migration, phase=Phase.REFUSED, reason=refused.reason, detail=refused.detail)
     except Superseded:
         return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
-    return replace(migration, layout=layout, offset=layout.start)
+    return replace(migration, layout=layout, offset=layout.start, file_hash=file_hash)
 
 
-async def _layout(ports: Ports, migration: Migration) -> Layout:
+async def _layout(ports: Ports, migration: Migration) -> tuple[Layout, str]:
+    """How the file is to be read, and its SHA-256."""
     profile = _profile(ports, migration)
     if migration.blob_size == 0:
         raise RefusedFile("empty")
     if migration.blob_size > SIZE_LIMIT:
         raise RefusedFile("too_large", f"{migration.blob_size} bytes; at most {SIZE_LIMIT}")
     first_pass = FirstPass(profile.export.columns)
+    digest = hashlib.sha256()
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag):
+        digest.update(chunk)
         first_pass.feed(chunk)
-    return first_pass.close()
+    return first_pass.close(), digest.hexdigest()
 
 
 def _profile(ports: Ports, migration: Migration) -> Profile:
-    folder, _, name = migration.blob.rpartition("/")
+    name = migration.blob.rpartition("/")[2]
     if migration.authority == REFUSED:
         raise RefusedFile("unknown_authority", suggestion(migration.blob.split("/", 1)[0], sorted(ports.profiles)))
-    if folder.split("/", 1)[-1].split("/", 1)[0] in FOLDERS_TO_COME:
-        raise RefusedFile("folder_not_built")
-    if folder != migration.authority:
+    if _within(migration.blob) not in KINDS:
         raise RefusedFile("wrong_folder")
     if not name.lower().endswith(".csv"):
         raise RefusedFile("not_csv", "its name does not end in .csv")

@@ -6,6 +6,7 @@ goes back to waiting, and the feeder sends it again.
 
 import hashlib
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,13 +14,13 @@ from functools import partial
 from typing import Final
 
 from shared import names
-from shared.domain.account import Account, Change, MigrationId, apply
+from shared.domain.account import Account, Change, MigrationId, Place, apply
 from shared.domain.gate import OVERDUE
 from shared.domain.lifecycle import MOVING, Event, Outcome, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals, total
-from shared.domain.visits import stale, turns
+from shared.domain.visits import Known, stale, turns
 from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.messages import AccountMessage, StageRows
 from shared.ports import Ports
@@ -27,8 +28,10 @@ from shared.steps.assess import assess
 from shared.steps.canary import ask_for_canary
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.measure import measure
+from shared.steps.pause import stopped
 from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
+from shared.steps.stage_rows import BY_PIECES
 from shared.steps.visit import Migrations, visit
 from shared.telemetry import progress
 
@@ -85,16 +88,17 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
 
 async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
     """Visit the shards whose turn it is until time is over, one at least; returns the migrations that were counted."""
-    known = [
-        (m, {s.shard: s for s in await ports.ledger.summaries(m.authority, m.id)})
-        for m in migrations.values()
-        if m.phase in COUNTED
-    ]
+    known: dict[Place, list[Known]] = defaultdict(list)
+    for m in migrations.values():
+        if m.phase in COUNTED:
+            known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries(m.authority, m.id)}))
+    now = ports.clock.now()
+    found = [(place, turn) for place, there in known.items() for turn in turns(there, now)]
     seen: set[MigrationId] = set()
-    for turn in turns(known, ports.clock.now()):
+    for place, turn in sorted(found, key=lambda each: each[1].last):
         if seen and ports.clock.now() >= until:
             break
-        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, turn.shard)
+        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard)
         seen |= turn.of
     return seen
 
@@ -102,18 +106,18 @@ async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until:
 async def _keep_staging(ports: Ports, migration: Migration) -> None:
     """The message of a piece may be lost: send it again when nothing has moved for long."""
     quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
-    if migration.phase is not Phase.STAGING or not quiet or migration.paused:
+    if migration.phase not in BY_PIECES or not quiet or migration.paused:
         return
     if not await waits_for_older(ports, migration):
         stalled = await ports.ledger.change_migration(
             migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
         )
-        if stalled.phase is Phase.STAGING:
+        if stalled.phase in BY_PIECES:
             await ports.outbox.send(StageRows(authority=stalled.authority, migration=stalled.id, piece=stalled.piece))
 
 
 def _stalled(migration: Migration, now: datetime) -> Migration:
-    if migration.stalled >= STALLS:
+    if migration.stalled >= STALLS and migration.phase is Phase.STAGING:
         return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=now, stalled=0)
     return replace(migration, moved_at=now, stalled=migration.stalled + 1)
 
@@ -155,13 +159,11 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         log.info("assessment postponed", extra={"migration": migration.id, "cause": later.cause})
     except (Stop, Cannot) as stop:
         # What the directory refuses here, it refuses for the whole migration.
-        reason, detail = stop.reason, stop.detail[:200]
+        reason, detail = stop.reason, stop.detail
         await ports.ledger.change_migration(
             migration.authority,
             migration.id,
-            lambda m: (
-                m if m.paused else replace(m, paused_at=ports.clock.now(), pause_reason=reason, pause_detail=detail)
-            ),
+            lambda m: m if m.paused else stopped(m, ports.clock.now(), reason, detail),
         )
 
 
@@ -246,7 +248,7 @@ async def _poisoned(ports: Ports) -> None:
 
 
 async def _lost(ports: Ports, message: AccountMessage) -> None:
-    stored = await ports.ledger.account(message.authority, message.account)
+    stored = await ports.ledger.account(message.place, message.account)
     if stored is None or message.release <= stored.record.lost_release:
         return
     account = stored.record

@@ -11,17 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from shared.domain.account import Account, AccountId, Change, MigrationId, apply
+from shared.domain.account import Account, AccountId, Band, Change, MigrationId, apply
 from shared.domain.addresses import email_key
 from shared.domain.export_file import RecordReader
 from shared.domain.lifecycle import Event, Outcome, State
+from shared.domain.met import DISCARDED, Verdict, go_on_with_message, told_after_all, verdict
 from shared.domain.migration import PIECE_ROWS, Layout, Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.rebuild import beyond
 from shared.domain.rows import Person, Rejected, Row, judge
+from shared.domain.schedule import band_of
 from shared.errors import StaleWrite, Superseded
 from shared.messages import StageRows
 from shared.ports import Ports, Stored
+from shared.steps.adopt_accounts import adopt_shard
+from shared.steps.council import Council, council_of
 from shared.steps.key import KEY_CHANGED, key_fits
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.pause import pause
@@ -29,7 +33,7 @@ from shared.steps.supersede import leave_to_nobody, newer, supersede_older
 from shared.telemetry import spans
 
 AT_ONCE: Final = 16
-DISCARDED: Final = "discarded"
+BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
 IN_FLIGHT: Final = timedelta(minutes=2)
 """So long a create that was begun for the older export may take to show in the directory."""
 
@@ -47,30 +51,20 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
     """Stage one piece and send the message of the next."""
     migration = await ports.ledger.migration(message.authority, message.migration)
     profile = ports.profiles.get(message.authority)
-    if migration is None or profile is None or migration.phase is not Phase.STAGING or migration.layout is None:
+    if migration is None or profile is None or migration.layout is None or migration.phase not in BY_PIECES:
         return
     if await torn(ports, migration.authority):
         return
     if not await key_fits(ports):
         await pause(ports, migration.authority, migration.id, KEY_CHANGED)
         return
-    if message.piece == migration.piece:
-        if message.piece == 0:
-            if await waits_for_older(ports, migration):
-                return  # the walk sends it again
-            await supersede_older(ports, migration)
-        try:
-            piece = await read_piece(ports, profile, migration, migration.layout)
-        except Superseded:
-            await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
-            await leave_to_nobody(ports, migration)
+    if message.piece == migration.piece and not migration.paused:
+        work = adopt_shard if migration.phase is Phase.ADOPTING else _stage_piece
+        moved = await work(ports, profile, migration)
+        if moved is None:
             return
-        try:
-            await _stage(ports, migration, piece)
-        except Superseded:
-            return  # a newer export is at work, or this piece was staged by another delivery
-        migration = await _check_point(ports, migration, piece)
-    if migration.phase is Phase.STAGING:
+        migration = moved
+    if migration.phase in BY_PIECES and not migration.paused:
         await ports.outbox.send(
             StageRows(
                 authority=migration.authority,
@@ -79,6 +73,29 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
                 traceparent=message.traceparent or spans.here(),
             )
         )
+
+
+async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
+    """The migration after its piece; None where the piece is not to be staged, or not now."""
+    if migration.piece == 0:
+        if await waits_for_older(ports, migration):
+            return None  # the walk sends it again
+        if not migration.drafted:
+            await supersede_older(ports, migration)
+    layout = migration.layout
+    if layout is None:
+        return None
+    try:
+        piece = await read_piece(ports, profile, migration, layout)
+    except Superseded:
+        await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
+        await leave_to_nobody(ports, migration)
+        return None
+    try:
+        await _stage(ports, profile, migration, piece)
+    except Superseded:
+        return None  # a newer export is at work, or this piece was staged by another delivery
+    return await _check_point(ports, migration, piece)
 
 
 async def read_piece(ports: Ports, profile: Profile, migration: Migration, layout: Layout) -> Piece:
@@ -117,22 +134,26 @@ async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migr
     return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
 
 
-async def _stage(ports: Ports, migration: Migration, piece: Piece) -> None:
+async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Piece) -> None:
     rows: list[Row] = []
     first: dict[AccountId, Row] = {}
-    for number, verdict in enumerate(piece.verdicts, migration.row + 1):
-        row = _row(ports, migration, number, verdict)
+    for number, judged in enumerate(piece.verdicts, migration.row + 1):
+        row = _row(ports, migration, number, judged)
         if row.account is not None:
             first.setdefault(row.account, row)
         rows.append(row)
     stories = spans.Stories(migration, ports.clock.now)
+    council = await council_of(ports, migration, list(first))
     accounts = [
-        stories.begin(_account(ports, migration, row, row.person))
+        stories.begin(_account(ports, profile, migration, row, council))
         for row in first.values()
         if row.account and row.person
     ]
-    await ports.ledger.put_addresses(migration.authority, [(a.address_key, a.id) for a in accounts if a.address_key])
+    pairs = [(a.address_key, a.id) for a in accounts if a.address_key and not a.settled]
+    await ports.ledger.put_addresses(migration.place, pairs)
     met = await _stage_accounts(ports, accounts, first, stories)
+    if migration.drafted:
+        met = {**{a.id: _as_settled(first[a.id], a) for a in accounts if a.settled}, **met}
     await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
 
 
@@ -157,21 +178,33 @@ def _duplicate(row: Row, of: int) -> Row:
     return replace(row, outcome=Outcome.DUPLICATE, reason="", duplicate_of=of, person=None)
 
 
-def _account(ports: Ports, migration: Migration, row: Row, person: Person) -> Account:
+def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, council: Council) -> Account:
+    person = row.person or Person(row.source_id, "")
     now = ports.clock.now()
     key = email_key(person.email)
+    account = row.account or ports.pseudonyms.account(row.authority, person.source_id)
+    known = council.accounts.get(account)
+    late = council.had_a_plan and known is None
+    digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
+    settled = verdict(known, digest) if migration.drafted and known else None
     return Account(
-        id=row.account or ports.pseudonyms.account(row.authority, person.source_id),
+        id=account,
         authority=row.authority,
         migration=row.migration,
         row=row.number,
-        state=State.STAGED,
+        state=State.HELD if settled else State.STAGED,
         staged_at=now,
         not_before=now,
-        digest=ports.pseudonyms.facts(key or person.email, person.given_name, person.surname),
+        digest=digest,
         address_key=ports.pseudonyms.address(row.authority, key),
         release=beyond(migration.rebuilt_at) if migration.rebuilt_at else 0,
         lost_since=migration.lost_since,
+        drafted=migration.drafted,
+        outcome=settled.outcome if settled else None,
+        reason=settled.reason if settled else "",
+        settled=settled is not None,
+        band=band_of(person, profile.plan, migration.uploaded_at, late=late),
+        first=(known.first or known.migration) if known else migration.id,
     )
 
 
@@ -181,7 +214,7 @@ async def _stage_accounts(
     """Insert what is new; returns the rows of accounts that were there before, as these settle them."""
     by_shard: dict[str, list[tuple[Account, Change]]] = defaultdict(list)
     for account in accounts:
-        change = Change(account.staged_at, Event.STAGE, State.STAGED, migration=account.migration)
+        change = Change(account.staged_at, Event.STAGE, account.state, migration=account.migration)
         by_shard[account.shard].append((account, change))
     new = {account.id: account for account in accounts}
     existing = [found for batch in by_shard.values() for found in await ports.ledger.insert_accounts(batch)]
@@ -199,7 +232,7 @@ async def _stage_accounts(
 async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
     """An account that an earlier row staged meets this row."""
     while True:
-        stored = await ports.ledger.account(new.authority, new.id)
+        stored = await ports.ledger.account(new.place, new.id)
         if stored is None:
             raise StaleWrite
         own = await ports.ledger.migration(new.authority, new.migration)
@@ -208,20 +241,35 @@ async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) ->
             raise Superseded
         known = stored.record
         if known.migration == new.migration:
-            return row if known.row == row.number else _duplicate(row, known.row)
+            return _again(known, row)
         if own.rebuilt_at is not None and await _left_to_newer(ports, own, known, new):
             return row
-        if known.state is State.HELD and known.reason == DISCARDED:
-            # A person left it as it is; only a person takes that back.
-            return replace(row, outcome=Outcome.REVIEW, reason=DISCARDED)
+        settled = verdict(known, new.digest)
         try:
-            if known.done or known.state is State.UNDONE:
-                return await _met_again(ports, stored, row, changed=known.digest != new.digest)
+            if settled is not None:
+                return await _met_again(ports, stored, row, settled)
+            if told_after_all(known):
+                await ports.ledger.save(stored, *go_on_with_message(known, new, ports.clock.now()))
+                return row
             await _take_over(ports, stored, new)
         except StaleWrite:
             continue
         stories.kept(new)
         return row
+
+
+def _again(known: Account, row: Row) -> Row:
+    """A row of the same export: staged before, or the same customer once more.
+
+    In a draft the first verdict counts: what was moved in between is told apart when the plan is approved.
+    """
+    if known.row != row.number:
+        return _duplicate(row, known.row)
+    return _as_settled(row, known) if known.settled else row
+
+
+def _as_settled(row: Row, account: Account) -> Row:
+    return replace(row, outcome=account.outcome, reason=account.reason)
 
 
 async def _left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
@@ -234,17 +282,16 @@ async def _left_to_newer(ports: Ports, own: Migration, known: Account, new: Acco
     return True
 
 
-async def _met_again(ports: Ports, stored: Stored[Account], row: Row, *, changed: bool) -> Row:
+async def _met_again(ports: Ports, stored: Stored[Account], row: Row, settled: Verdict) -> Row:
     """An account that was moved before; it remembers which row brought it, so that a second one is a duplicate."""
     export, _, number = stored.record.met.rpartition("|")
-    if export == row.migration and number != str(row.number):
-        return _duplicate(row, int(number))
-    if export != row.migration:
-        met = replace(stored.record, met=f"{row.migration}|{row.number}")
-        await ports.ledger.save(stored, met, None)
-    if changed:
-        return replace(row, outcome=Outcome.REVIEW, reason="changed_since_migrated")
-    return replace(row, outcome=Outcome.UNCHANGED)
+    if stored.record.reason != DISCARDED:
+        if export == row.migration and number != str(row.number):
+            return _duplicate(row, int(number))
+        if export != row.migration:
+            met = replace(stored.record, met=f"{row.migration}|{row.number}")
+            await ports.ledger.save(stored, met, None)
+    return replace(row, outcome=settled.outcome, reason=settled.reason)
 
 
 async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> None:
@@ -261,6 +308,8 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
         address_key=new.address_key,
         release=max(known.release + 1, new.release),
         lost_since=new.lost_since or known.lost_since,
+        band=new.band if new.band is not Band.LATE else known.band,
+        first=known.first or known.migration,
         trace=new.trace,
     )
     # First the address: a crash in between is made up when this piece is staged again.

@@ -4,10 +4,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.domain.migration import Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase
 from shared.ports import Ports
 
-TAKEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.FAILED})
+TAKEN: Final = frozenset(
+    {
+        Phase.STAGING,
+        Phase.CLASSIFYING,
+        Phase.ASSESSED,
+        Phase.ADOPTING,
+        Phase.RUNNING,
+        Phase.DONE,
+        Phase.FAILED,
+    }
+)
 
 
 async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
@@ -15,9 +25,14 @@ async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
     found = [
         other
         async for other in ports.ledger.migrations(migration.authority)
-        if newer(other, migration) and other.phase in TAKEN and other.layout is not None
+        if newer(other, migration) and taken(other)
     ]
     return max(found, key=age, default=None)
+
+
+def taken(migration: Migration) -> bool:
+    """Whether it is an export to be moved that was taken; what is only assessed is in nobody's way."""
+    return migration.kind is Kind.MIGRATE and migration.phase in TAKEN and migration.layout is not None
 
 
 async def supersede_older(ports: Ports, migration: Migration) -> None:
@@ -26,7 +41,8 @@ async def supersede_older(ports: Ports, migration: Migration) -> None:
     Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts.
     """
     async for other in ports.ledger.migrations(migration.authority):
-        if newer(migration, other) and (other.open or other.phase is Phase.SUPERSEDED):
+        replaced = other.kind is Kind.MIGRATE and (other.open or other.phase is Phase.SUPERSEDED)
+        if replaced and newer(migration, other):
             await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
 
 

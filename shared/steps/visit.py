@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.domain.account import Account, AccountId, Authority, Change, apply
+from shared.domain.account import Account, AccountId, Change, Place, apply
 from shared.domain.gate import Due, due, overdue, to_be_looked_for
 from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
 from shared.domain.migration import Migration, Phase
@@ -18,6 +18,7 @@ from shared.domain.profile import Profile
 from shared.domain.result_file import note, outcome_of
 from shared.domain.rows import OTHER_STATUS, Row
 from shared.domain.summary import ShardSummary
+from shared.domain.visits import stale
 from shared.ports import Ports, Stored
 from shared.steps.release_accounts import back_to_waiting
 from shared.telemetry import progress
@@ -51,18 +52,21 @@ class _Count:
         if answer.step is not None and answer.at is not None:
             self.due += 1
             self.oldest = min(self.oldest or answer.at, answer.at)
-        self.plan.update(f"{account.id} {outcome} {account.directory_id}\n".encode())
+        fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.band)
+        self.plan.update(repr(fate).encode())
         note(account, outcome, self.fingerprint)
 
 
-async def visit(ports: Ports, profile: Profile, migrations: Migrations, counted: Migrations, shard: str) -> None:
-    """Count one shard of an authority, and bring back what was lost in it."""
+async def visit(
+    ports: Ports, profile: Profile, migrations: Migrations, counted: Migrations, place: Place, shard: str
+) -> None:
+    """Count one shard of a place, and bring back what was lost in it."""
     now = ports.clock.now()
     counts = {key: _Count() for key in counted}
     lost: set[AccountId] = set()
-    async for account in ports.ledger.glance(profile.authority, shard):
+    async for account in ports.ledger.glance(place, shard):
         migration = migrations.get(account.migration)
-        if migration is None or migration.phase is Phase.STAGING:
+        if migration is None or migration.phase is Phase.STAGING or account.settled:
             continue
         answer = due(account, migration, profile, messages_on=ports.notifier is not None)
         if _left_out(account, migration, migrations) or overdue(account, answer, now):
@@ -70,17 +74,17 @@ async def visit(ports: Ports, profile: Profile, migrations: Migrations, counted:
         if account.migration in counts:
             counts[account.migration].take(account, answer)
     took = ports.clock.now() - now
-    await _bring_back(ports, profile, migrations, shard, lost)
+    await _bring_back(ports, profile, migrations, place, shard, lost)
     for key, count in counts.items():
         await _summarise(ports, counted[key], shard, count, now, took)
 
 
 async def _bring_back(
-    ports: Ports, profile: Profile, migrations: Migrations, shard: str, lost: Collection[AccountId]
+    ports: Ports, profile: Profile, migrations: Migrations, place: Place, shard: str, lost: Collection[AccountId]
 ) -> None:
     """Look again at those that a glance found lost, and mend them some hundreds at a time."""
     mended: list[tuple[Stored[Account], Account, Change | None]] = []
-    async for stored in _in_full(ports, profile.authority, shard, lost):
+    async for stored in _in_full(ports, place, shard, lost):
         mended += await _mended(ports, profile, migrations, stored)
         if len(mended) == AT_ONCE:
             await _save(ports, mended)
@@ -89,15 +93,15 @@ async def _bring_back(
 
 
 async def _in_full(
-    ports: Ports, authority: Authority, shard: str, ids: Collection[AccountId]
+    ports: Ports, place: Place, shard: str, ids: Collection[AccountId]
 ) -> AsyncIterator[Stored[Account]]:
     if len(ids) > FEW:
-        async for stored in ports.ledger.accounts(authority, shard):
+        async for stored in ports.ledger.accounts(place, shard):
             if stored.record.id in ids:
                 yield stored
         return
     for id_ in sorted(ids):
-        found = await ports.ledger.account(authority, id_)
+        found = await ports.ledger.account(place, id_)
         if found is not None:
             yield found
 
@@ -113,7 +117,7 @@ async def _mended(
     if _left_out(account, migration, migrations):
         # First the address, which holds up nobody any more: a crash in between is made up at the next count.
         if account.address_key:
-            await ports.ledger.drop_address(account.authority, account.address_key, account.id)
+            await ports.ledger.drop_address(account.place, account.address_key, account.id)
         return [(stored, *apply(account, Event.HOLD, now, "superseded"))]
     return [(stored, *_sent_in_vain(account, now))] if overdue(account, answer, now) else []
 
@@ -140,14 +144,16 @@ def _left_out(account: Account, migration: Migration, migrations: Migrations) ->
     newer = migrations.get(migration.superseded_by)
     while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
         newer = migrations.get(newer.superseded_by)
-    return newer is not None and newer.phase in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}
+    taken_over = newer is not None and newer.phase in {Phase.RUNNING, Phase.DONE, Phase.CLASSIFYING}
+    return taken_over and newer is not None and (not newer.drafted or newer.adopted_at is not None)
 
 
 async def _summarise(
     ports: Ports, migration: Migration, shard: str, count: _Count, now: datetime, took: timedelta
 ) -> None:
     before = await ports.ledger.summary(migration.authority, migration.id, shard)
-    settled = before.settled if before and before.counted else await _count_rows(ports, migration, shard)
+    known = before is not None and before.counted and not stale(migration, before)
+    settled = before.settled if before and known else await _count_rows(ports, migration, shard)
     summary = ShardSummary(
         shard=shard,
         visited_at=now,

@@ -1,0 +1,43 @@
+"""What becomes of a row whose customer an earlier export brought already. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from shared.domain.account import Account, Change, apply
+from shared.domain.lifecycle import Event, Outcome, State
+
+DISCARDED: Final = "discarded"
+CANCELLED: Final = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The row is settled by what is known of its account."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+def verdict(known: Account, digest: str) -> Verdict | None:
+    """What the council's own account makes of a row with these facts; None where the row has still to be judged."""
+    if known.state is State.HELD and known.reason == DISCARDED:
+        # A person left it as it is; only a person takes that back.
+        return Verdict(Outcome.REVIEW, DISCARDED)
+    if told_after_all(known) or not (known.done or known.state is State.UNDONE):
+        return None
+    if known.digest != digest:
+        return Verdict(Outcome.REVIEW, "changed_since_migrated")
+    return Verdict(Outcome.UNCHANGED)
+
+
+def told_after_all(known: Account) -> bool:
+    """Whether a cancelled migration created or joined it and told its customer nothing: a newer one does."""
+    return known.state is State.HELD and known.reason == CANCELLED and known.done and known.notified_at is None
+
+
+def go_on_with_message(known: Account, new: Account, now: datetime) -> tuple[Account, Change]:
+    """The account of a newer migration in which only its message is left to be sent."""
+    back, change = apply(known, Event.REPLAY_MESSAGE, now)
+    mine = replace(back, migration=new.migration, row=new.row, release=known.release + 1, not_before=now)
+    return mine, replace(change, migration=new.migration)

@@ -1,0 +1,152 @@
+"""adopt-accounts: an approved plan's accounts leave the draft for the council's own, shard by shard.
+
+Runs on the queue of stage-rows: a piece is a shard, its end sends the next. Any piece may run any number of times: an
+account remembers whose plan it follows. What an older plan has not begun is taken over; what it did stays done, and
+what the approved plan meant for it is told apart, never done a second time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import batched
+from typing import Final
+
+from shared.domain.account import SHARDS, Account, AccountId, Authority, Change, apply
+from shared.domain.lifecycle import Event, Outcome, State
+from shared.domain.met import Verdict, go_on_with_message, told_after_all, verdict
+from shared.domain.migration import Migration, Phase
+from shared.domain.profile import Profile
+from shared.errors import StaleWrite
+from shared.ports import Ports, Stored
+from shared.steps.open_waves import open_at_once
+from shared.steps.supersede import supersede_older
+
+IN_FLIGHT: Final = timedelta(minutes=2)
+"""So long a create that was begun for the older plan may take to show in the directory."""
+AT_ONCE: Final = 500
+BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED})
+
+
+async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration:
+    """Take over one shard; returns the migration as it goes on."""
+    if migration.piece == 0:
+        await supersede_older(ports, migration)
+    if migration.piece < len(SHARDS):
+        await _adopt(ports, migration, SHARDS[migration.piece])
+    return await _check_point(ports, profile, migration)
+
+
+async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> Migration:
+    adopted = migration.piece
+
+    def move_on(current: Migration) -> Migration:
+        if current.piece != adopted or current.phase is not Phase.ADOPTING:
+            return current
+        now = ports.clock.now()
+        moved = replace(current, piece=adopted + 1, moved_at=now, stalled=0)
+        if moved.piece < len(SHARDS):
+            return moved
+        gates = open_at_once(current.plan, profile, now) if current.plan else ()
+        return replace(moved, phase=Phase.RUNNING, adopted_at=now, gates=current.gates or gates)
+
+    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+
+
+async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
+    batch: list[Account] = []
+    async for stored in ports.ledger.accounts(migration.place, shard):
+        account = stored.record
+        if account.settled or account.state not in BEGINS:
+            continue
+        batch.append(replace(account, drafted=False, moment=None))
+        if len(batch) == AT_ONCE:
+            await _take(ports, batch)
+            batch = []
+    await _take(ports, batch)
+
+
+async def _take(ports: Ports, accounts: Sequence[Account]) -> None:
+    """First the indexes, then the accounts: a crash in between is made up when the shard is adopted again."""
+    if not accounts:
+        return
+    authority = accounts[0].authority
+    await ports.ledger.put_addresses(authority, [(a.address_key, a.id) for a in accounts if a.address_key])
+    for account in accounts:
+        if account.outcome is Outcome.LINK and account.directory_id is not None:
+            await ports.ledger.claim_identity(authority, account.directory_id, account.id)
+    by_id: Mapping[AccountId, Account] = {account.id: account for account in accounts}
+    for some in batched(accounts, AT_ONCE // 10, strict=False):
+        existing = await ports.ledger.insert_accounts([(account, _adopted(account)) for account in some])
+        for id_ in existing:
+            await _meet(ports, by_id[id_])
+
+
+def _adopted(account: Account) -> Change:
+    return Change(account.staged_at, Event.ADOPT, account.state, account.reason, migration=account.migration)
+
+
+async def _meet(ports: Ports, mine: Account) -> None:
+    """An account that the council has already: taken over, unless it was moved meanwhile."""
+    while True:
+        stored = await ports.ledger.account(mine.authority, mine.id)
+        if stored is None:
+            raise StaleWrite
+        known = stored.record
+        if known.migration == mine.migration:
+            return
+        settled = verdict(known, mine.digest)
+        try:
+            if settled is not None:
+                await _settle_row(ports, stored, mine, settled)
+            elif told_after_all(known):
+                await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
+            else:
+                await _take_over(ports, stored, mine)
+        except StaleWrite:
+            continue
+        return
+
+
+async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, settled: Verdict) -> None:
+    """Moved while the plan waited for its signatures: the row says what became of it."""
+    row = await ports.ledger.row(mine)
+    if row is not None:
+        await ports.ledger.put_rows([replace(row, outcome=settled.outcome, reason=settled.reason)])
+    met = replace(stored.record, met=f"{mine.migration}|{mine.row}")
+    await ports.ledger.save(stored, met, None)
+
+
+async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> None:
+    known, now = stored.record, ports.clock.now()
+    adopted, change = apply(known, Event.ADOPT, now)
+    if mine.state is State.REVIEW:
+        adopted, change = apply(adopted, Event.SET_ASIDE, now, mine.reason)
+    elif mine.state is State.FAILED:
+        adopted, change = apply(adopted, Event.FAIL, now, mine.reason)
+    taken = replace(
+        adopted,
+        migration=mine.migration,
+        row=mine.row,
+        staged_at=mine.staged_at,
+        not_before=now + (IN_FLIGHT if known.state is State.RELEASED else timedelta(0)),
+        digest=mine.digest,
+        address_key=mine.address_key,
+        release=max(known.release, mine.release) + 1,
+        outcome=mine.outcome,
+        evidence=mine.evidence,
+        directory_id=mine.directory_id,
+        before=mine.before,
+        classified_at=mine.classified_at,
+        band=mine.band,
+        met_before=True,
+        changes=known.changes + 1,
+        trace=mine.trace,
+    )
+    await _drop_old_address(ports, known.authority, known, mine)
+    await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
+
+
+async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:
+    """First the address: a crash in between is made up when this shard is adopted again."""
+    if known.address_key and known.address_key != mine.address_key:
+        await ports.ledger.drop_address(authority, known.address_key, known.id)
