@@ -86,6 +86,10 @@ class Plan(_Part):
     """Who says go."""
 
     approval: Literal["automatic", "required"] = "automatic"
+    review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
+    """How long a person needs for one case in review: for the prediction."""
+    calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
+    """Of a hundred customers who are told, so many call: for the prediction."""
 
 
 class Messages(_Part):
