@@ -23,8 +23,8 @@ THREADS: Final = 8
 TIMEOUT: Final = 20
 RATE_PAUSE: Final = timedelta(seconds=10)
 BAD_REQUEST: Final = 400
-NOT_FOUND: Final = 404
 NO_TEMPLATE: Final = "NoResultFound"
+NO_ID: Final = "id is not a valid UUID"
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 UNREACHABLE: Final = "message_service_unreachable"
@@ -129,7 +129,9 @@ class GovukNotifyNotifier:
         if status == BAD_REQUEST and "ValidationError" in kinds and "email_address" in told:
             return Hold("address_refused")
         about_template = status == BAD_REQUEST and ("ersonalisation" in told or "emplate" in told)
-        about_template = about_template or (NO_TEMPLATE in kinds and status == NOT_FOUND)
+        # A preview names the template in its path alone, so the refusal calls it by no other name.
+        unknown = NO_TEMPLATE in kinds or (status == BAD_REQUEST and told == NO_ID)
+        about_template = about_template or unknown
         reason = "message_template_refused" if about_template else "message_service_refused"
         return Stop(reason, f"HTTP {status} {' '.join(sorted(kinds))}")
 
