@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Place
 from shared.domain.canary import Canary
 from shared.domain.copies import Record
+from shared.domain.headcount import Headcount
 from shared.domain.lines import Line
 from shared.domain.matching import DirectoryUser
 from shared.domain.migration import Migration
@@ -178,7 +179,13 @@ class Ledger(Protocol):
 
     async def row(self, account: Account) -> Row | None: ...
 
-    def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]: ...
+    def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+        """The rows of one shard of one export, without what is personal."""
+        ...
+
+    def people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+        """The same rows with what is personal: for lists of people alone."""
+        ...
 
     async def put_addresses(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
 
@@ -338,8 +345,8 @@ class Directory(Protocol):
         """Write this authority's attributes, nothing else; False when there is no such user."""
         ...
 
-    async def count_without_mark(self, authority: Authority) -> tuple[int, int]:
-        """Users without any mark of this authority, and all users."""
+    async def headcount(self, authority: Authority) -> Headcount:
+        """All users, counted in one pass, as this authority sees them (1 request for every 999)."""
         ...
 
     async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
@@ -362,10 +369,20 @@ class Letter:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A message as a customer would read it, and which version of its template that is."""
+
+    subject: str
+    body: str
+    """In the message service's own Markdown."""
+    version: int
+
+
 class Notifier(Protocol):
     """The message service. It does not deduplicate: whoever sends twice tells twice.
 
-    Both may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; `send` also `Hold` and `AnswerLost`.
+    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; `send` also `Hold` and `AnswerLost`.
     """
 
     async def send(self, profile: Profile, letter: Letter) -> str:
@@ -374,6 +391,10 @@ class Notifier(Protocol):
 
     async def find(self, profile: Profile, reference: str) -> str | None:
         """The id of a message that was taken with this reference."""
+        ...
+
+    async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
+        """The message of this name as it would be sent to somebody called so. Sends nothing."""
         ...
 
 

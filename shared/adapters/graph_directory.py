@@ -21,6 +21,7 @@ from kiota_abstractions.api_error import APIError
 from opentelemetry.trace import NoOpTracer
 
 from shared.domain.account import AccountId, Authority, DirectoryId
+from shared.domain.headcount import Counting, Headcount
 from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, MigrationError, Stop, Throttled, TryLater
@@ -135,17 +136,24 @@ class GraphDirectory:
             return False
         return True
 
-    async def count_without_mark(self, authority: Authority) -> tuple[int, int]:
-        """Read the whole directory in pages; a page may be short or empty and still have a next one."""
+    async def headcount(self, authority: Authority) -> Headcount:
+        """Read the whole directory in pages; a page may be short or empty and still have a next one.
+
+        Of the identities only type and issuer are looked at; Graph gives them whole or not at all.
+        """
         from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
 
-        ours = [self._attributes.mark(authority), self._attributes.customer_ref(authority)]
-        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=["id", *ours], top=PAGE)
-        without = everybody = 0
+        names = self._attributes
+        marks = {other: names.mark(other) for other in names.prefixes}
+        ours = (names.mark(authority), names.customer_ref(authority))
+        select = ["id", "identities", *dict.fromkeys([*marks.values(), *ours])]
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=select, top=PAGE)
+        counting = Counting()
         async for user in self._users(query):
-            everybody += 1
-            without += not any(user.additional_data.get(name) for name in ours)
-        return without, everybody
+            extra = user.additional_data
+            theirs = [other for other, name in marks.items() if other != authority and extra.get(name)]
+            counting.add(_identities(user), self._tenant, theirs, ours=any(map(extra.get, ours)))
+        return counting.total()
 
     async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
         """Take this authority's attributes off and rename; null is how Graph removes an extension attribute."""
@@ -205,10 +213,7 @@ class GraphDirectory:
         must_reset = extra.get(names.must_reset)
         return DirectoryUser(
             id=DirectoryId(user.id or ""),
-            identities=tuple(
-                Identity(i.sign_in_type or "", i.issuer or "", i.issuer_assigned_id or "")
-                for i in user.identities or []
-            ),
+            identities=_identities(user),
             other_mails=tuple(user.other_mails or ()),
             given_name=user.given_name or "",
             surname=user.surname or "",
@@ -451,3 +456,9 @@ def _utc(at: datetime | None) -> datetime | None:
     if at is None:
         return None
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _identities(user: "User") -> tuple[Identity, ...]:
+    return tuple(
+        Identity(i.sign_in_type or "", i.issuer or "", i.issuer_assigned_id or "") for i in user.identities or []
+    )

@@ -11,11 +11,12 @@ from typing import Final
 from shared import names
 from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Values, Verb, Write
 from shared.domain.account import AccountId, Authority, DirectoryId
+from shared.domain.headcount import Counting, Headcount
 from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.profile import Profile
 from shared.errors import DirectoryRefused, Superseded
 from shared.messages import Message, decode, decode_upload
-from shared.ports import Blob, Letter, NewUser, PoisonMessage
+from shared.ports import Blob, Letter, NewUser, PoisonMessage, Preview
 
 FORBIDDEN_IN_KEYS: Final = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f%]")
 PROPERTY_LIMIT: Final = 32 * 1024
@@ -425,10 +426,14 @@ class MemoryDirectory:
         if user in self.users:
             self.bin[user] = self.users.pop(user)
 
-    async def count_without_mark(self, authority: Authority) -> tuple[int, int]:
-        """Users without this authority's mark, and all."""
+    async def headcount(self, authority: Authority) -> Headcount:
+        """Everybody who is visible."""
         await self._answer()
-        return sum(authority not in user.marks for user in self._visible()), len(self._visible())
+        counting = Counting()
+        for user in self._visible():
+            ours = bool(user.marks.get(authority) or user.customer_refs.get(authority))
+            counting.add(user.identities, self.tenant, user.marks.keys() - {authority}, ours=ours)
+        return counting.total()
 
 
 @dataclass
@@ -438,6 +443,9 @@ class MemoryNotifier:
     sent: list[Letter] = field(default_factory=list)
     fail: list[Exception] = field(default_factory=list)
     fail_after: list[Exception] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
+    """Version of a template by its id, 1 where nothing is said."""
+    fail_previews: list[Exception] = field(default_factory=list)
 
     async def send(self, profile: Profile, letter: Letter) -> str:  # noqa: ARG002 - one service for all
         """Take a letter."""
@@ -452,3 +460,11 @@ class MemoryNotifier:
         """Find a letter by its reference."""
         found = [number for number, letter in enumerate(self.sent, 1) if letter.reference == reference]
         return f"n{found[0]}" if found else None
+
+    async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
+        """A letter of one line."""
+        if self.fail_previews:
+            raise self.fail_previews.pop(0)
+        template = profile.messages.templates[message]  # type: ignore[index]  # a message that the profile has
+        body = f"Dear {given_name} {surname},\n\nthis is {message}."
+        return Preview(f"{profile.name}: your account", body, self.versions.get(template, 1))

@@ -263,6 +263,11 @@ class TableLedger:
         async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", query):
             yield ROW.record(entity.values)
 
+    async def people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+        """The same rows with what is personal: for lists of people alone."""
+        async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", Query(prefix=f"{migration}|")):
+            yield ROW.record(entity.values)
+
     # who else has this address, who else matches this user
 
     async def put_addresses(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:

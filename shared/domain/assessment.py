@@ -1,20 +1,98 @@
 """The assessment: the complete picture before anything changes. Counts only; it names nobody. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from shared.domain.extract_check import Compared
+from shared.domain.headcount import Headcount
+from shared.domain.letters import Letters
 from shared.domain.lifecycle import Outcome
 from shared.domain.migration import Migration
 from shared.domain.pace import Quota
-from shared.domain.profile import Profile
+from shared.domain.plan import Plan, Template
+from shared.domain.prediction import Effort, Prediction, predict
+from shared.domain.profile import NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
 from shared.domain.reasons import explain
 from shared.domain.summary import Totals
 
-MESSAGES_PER_MINUTE: Final = 3000
-"""GOV.UK Notify's rate limit."""
-OVERHEAD_MINUTES: Final = 0.5
-"""The feeder's horizon and the walk's round: what a small migration takes whatever its size."""
+MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
+"""The message that tells of each outcome; nobody else is told anything."""
+INVENTED: Final = {Outcome.CREATE: ("Ada", "Example"), Outcome.LINK: ("Ben", "Example")}
+"""Given name and surname of the people to whom the messages on the page are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """The message of one outcome, as an invented person would read it."""
+
+    outcome: Outcome
+    name: str
+    template: str = ""
+    """Id; empty where the profile has none for this message."""
+    version: int | None = None
+    """None: not asked for, or no answer."""
+    subject: str = ""
+    body: str = ""
+    trouble: str = ""
+    """Why it cannot be shown, as a sentence."""
+
+
+def templates_of(messages: Sequence[ShownMessage]) -> tuple[Template, ...]:
+    """The versions of the templates that were seen: what a plan's hash includes."""
+    return tuple(Template(m.name, m.template, m.version) for m in messages if m.version is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What one export of the authority came to: one line beside the others."""
+
+    migration: str
+    file: str
+    uploaded_at: datetime
+    rows: int
+    outcomes: Mapping[Outcome, int]
+    directory_only: int
+    new: int | None = None
+    """Customers who were not in the extract before."""
+    missing: int | None = None
+    """Customers of the extract before who are not in this one."""
+    changed: int | None = None
+    """Customers of whom the two say different things."""
+
+    @classmethod
+    def read(cls, said: Mapping[str, object], uploaded_at: datetime) -> "Extract":
+        """From an assessment.json, however old: what it does not say is not known, or nothing."""
+        return cls(
+            migration=str(said.get("migration", "")),
+            file=str(said.get("file", "")),
+            uploaded_at=uploaded_at,
+            rows=_number(said, "rows") or 0,
+            outcomes={outcome: _number(said, outcome) or 0 for outcome in Outcome},
+            directory_only=_number(said, "directory_only") or 0,
+            new=_number(said, "new"),
+            missing=_number(said, "missing"),
+            changed=_number(said, "changed"),
+        )
+
+
+def _number(said: Mapping[str, object], key: str) -> int | None:
+    found = said.get(key)
+    return found if isinstance(found, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was asked and read for the picture, beside the counts."""
+
+    directory: Headcount = field(default_factory=Headcount)
+    letters: Letters = field(default_factory=Letters)
+    messages: tuple[ShownMessage, ...] = ()
+    messages_on: bool = True
+    """Whether there is a message service."""
+    earlier: tuple[Extract, ...] = ()
+    """Earlier extracts of this authority, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,64 +103,119 @@ class Assessment:
     authority: str
     council: str
     file: str
+    uploaded_at: datetime
     assessed_at: datetime
     rows: int
-    outcomes: dict[Outcome, int]
-    reasons: dict[str, int]
-    directory_only: int
-    directory_users: int
-    predicted_minutes: float
+    outcomes: Mapping[Outcome, int]
+    reasons: Mapping[str, int]
+    found: Findings
+    prediction: Prediction
+    effort: Effort
     plan_hash: str
+    new: int | None = None
+    missing: int | None = None
+    changed: int | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What stands in the way of a signature, and what to do about it."""
+    waves: tuple[tuple[str, datetime | None, int], ...] = ()
+    """Name, start (None: as soon as the plan is approved) and accounts of each wave."""
+    wanted: tuple[str, ...] = ()
+    """Whose signatures are wanted."""
+
+    @property
+    def extract(self) -> Extract:
+        """This export as a line beside the earlier ones."""
+        return Extract(
+            migration=self.migration,
+            file=self.file,
+            uploaded_at=self.uploaded_at,
+            rows=self.rows,
+            outcomes=self.outcomes,
+            directory_only=self.found.directory.without_mark,
+            new=self.new,
+            missing=self.missing,
+            changed=self.changed,
+        )
 
     def to_json(self) -> dict[str, object]:
         """The content of assessment.json."""
+        beside = {"new": self.new, "missing": self.missing, "changed": self.changed}
         return {
             "migration": self.migration,
             "authority": self.authority,
             "council": self.council,
             "file": self.file,
+            "uploaded_at": self.uploaded_at.isoformat(),
             "assessed_at": self.assessed_at.isoformat(),
             "rows": self.rows,
             **{outcome.value: count for outcome, count in self.outcomes.items()},
-            "directory_only": self.directory_only,
-            "directory_users": self.directory_users,
-            "reasons": self.reasons,
+            **{key: count for key, count in beside.items() if count is not None},
+            "directory_only": self.found.directory.without_mark,
+            "directory_users": self.found.directory.users,
+            "directory_only_by_identity": dict(self.found.directory.by_kind),
+            "directory_only_by_authority": dict(self.found.directory.by_mark),
+            "reasons": dict(self.reasons),
             "sentences": {code: explain(code).sentence for code in self.reasons},
-            "predicted_minutes": self.predicted_minutes,
+            "predicted_minutes": self.prediction.minutes,
+            "predicted_messages": self.prediction.messages,
+            "predicted_review_hours": self.prediction.review_hours,
+            "predicted_calls": self.prediction.calls,
+            "names_to_check": _letters_said(self.found.letters),
+            "templates": [{"message": m.name, "id": m.template, "version": m.version} for m in self.found.messages],
+            "warnings": [{"sentence": sentence, "remedy": remedy} for sentence, remedy in self.warnings],
+            "waves": [
+                {"name": name, "starts_at": at.isoformat() if at else None, "accounts": n} for name, at, n in self.waves
+            ],
+            "signatures_wanted": list(self.wanted),
             "plan_hash": self.plan_hash,
         }
 
 
-def predicted_minutes(writes: int, messages: int, quota: Quota) -> float:
-    """How long creating, linking and telling takes: the window's burst is free, then the steady rate."""
-    beyond = max(writes - quota.limit * quota.share, 0)
-    writing = (quota.interval * beyond).total_seconds() / 60
-    return round(max(writing, messages / MESSAGES_PER_MINUTE) + OVERHEAD_MINUTES, 1)
+def _letters_said(letters: Letters) -> dict[str, object]:
+    return {"names": letters.names, "damaged": letters.damaged, "letters": dict(letters.letters)}
 
 
 def assessment(
-    migration: Migration,
-    profile: Profile,
-    totals: Totals,
-    directory: tuple[int, int],
-    plan_hash: str,
-    quota: Quota,
-    at: datetime,
+    migration: Migration, profile: Profile, totals: Totals, found: Findings, plan_hash: str, quota: Quota, at: datetime
 ) -> Assessment:
-    """Put the picture together; `directory` is users without this authority's mark, and all users."""
+    """Put the picture together."""
     outcomes = totals.outcomes()
     writes = outcomes[Outcome.CREATE] + outcomes[Outcome.LINK]
+    with_text = [outcome for outcome, name in MESSAGES.items() if name in profile.messages.templates]
+    messages = sum(outcomes[outcome] for outcome in with_text) if found.messages_on else 0
+    effort = Effort(profile.plan.review_minutes, profile.plan.calls_percent)
     return Assessment(
         migration=migration.id,
         authority=migration.authority,
         council=profile.name,
         file=migration.blob,
+        uploaded_at=migration.uploaded_at,
         assessed_at=at,
         rows=migration.rows,
         outcomes=outcomes,
         reasons=totals.reasons(),
-        directory_only=directory[0],
-        directory_users=directory[1],
-        predicted_minutes=predicted_minutes(writes, writes, quota),
+        found=found,
+        prediction=predict(writes, messages, outcomes[Outcome.REVIEW], quota, effort, at),
+        effort=effort,
         plan_hash=plan_hash,
+    )
+
+
+REMEDY: Final = (
+    "Compare with the portal. If the extract is right, whoever signs says so with `--accept-warnings` (where nobody "
+    "signs, `ops resume`); if not, upload the right one."
+)
+
+
+def with_plan(picture: Assessment, plan: Plan, compared: Compared, profile: Profile) -> Assessment:
+    """The picture with what its frozen plan says."""
+    signed = profile.plan.approval == "required"
+    return replace(
+        picture,
+        new=compared.new,
+        missing=compared.missing,
+        changed=compared.changed,
+        warnings=tuple((sentence, REMEDY) for sentence in plan.warnings),
+        waves=tuple((wave.name, wave.starts_at, wave.accounts) for wave in plan.waves),
+        wanted=plan.wanted(profile.plan.signatures) if signed else (),
     )

@@ -163,6 +163,10 @@ class Plan(_Part):
     gate: GateLimits = GateLimits()
     desk_calls_per_day: Annotated[int, Field(ge=0)] = 0
     """Calls that the help desk can take; 0: not looked at."""
+    review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
+    """How long a person needs for one case in review: for the prediction."""
+    calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
+    """Of a hundred customers who are told, so many call: for the prediction."""
 
     @property
     def allowed(self) -> Allowed:

@@ -121,10 +121,22 @@ REASONS: Final[dict[str, Reason]] = {
         "The message service refuses the template or what we fill into it.",
         "Check the template ids in the profile and their placeholders, then `ops resume`.",
     ),
+    "nobody_to_tell": Reason(
+        "The plan creates accounts, and no message service tells their owners.",
+        "Set NOTIFY_PROVIDER and the council's key, or say in the profile that the council tells its customers itself "
+        "(plan.council_tells_customers), then `ops resume`.",
+    ),
+    "extract_unlike_last": Reason(
+        "The extract differs from the one before by more than the profile allows: perhaps it is the wrong or a cut "
+        "file.",
+        "Compare with the portal. If it is right, `ops resume`; if not, upload the right one.",
+    ),
     # a file that is not taken
     "unknown_authority": Reason("No council of this name has a profile.", "Upload to exports/<authority>/<file>.csv."),
     "wrong_folder": Reason(
-        "The file is not directly in its council's folder.", "Upload to exports/<authority>/<file>.csv."
+        "The file is in a folder that means nothing here.",
+        "Upload to exports/<authority>/ what is to be moved, to assess/ within it what is only to be assessed, and to "
+        "exclude/ a list of people to leave alone.",
     ),
     "not_csv": Reason("The file is not a CSV file.", "Export as CSV (UTF-8) and upload again."),
     "empty": Reason("The file is empty.", "Export again and check the size."),
@@ -138,10 +150,6 @@ REASONS: Final[dict[str, Reason]] = {
     "duplicate_column": Reason("A column stands in the header twice.", "Leave one of them out and export again."),
     "duplicate_header": Reason(
         "The header stands again among the rows: two files were joined.", "Export again as one file."
-    ),
-    "folder_not_built": Reason(
-        "Files for assessment only, and lists of exclusions, are not taken yet.",
-        "Upload to exports/<authority>/.",
     ),
     "quoting": Reason(
         "A quoted cell is broken, or a line ends in the middle of a cell.",

@@ -84,18 +84,19 @@ def note(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:
 
 def header() -> bytes:
     """The first line."""
-    return _csv([COLUMNS])
+    return csv_lines([COLUMNS])
 
 
 def lines(found: Iterable[Line]) -> bytes:
     """Lines, ready to be written."""
-    return _csv(
+    return csv_lines(
         (line.row, line.source_id, line.outcome, line.state, line.reason, line.directory_id, line.notified_at)
         for line in found
     )
 
 
-def _csv(rows: Iterable[Iterable[object]]) -> bytes:
+def csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
+    """Lines of CSV that no spreadsheet takes for formulas."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerows([_safe(cell) for cell in row] for row in rows)

@@ -1,24 +1,20 @@
 """assessment.html: the picture of a migration before anything changes; stands alone, prints, needs no JavaScript."""
 
+import unicodedata
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from shared.domain.assessment import Assessment
+from shared.domain.assessment import INVENTED, Assessment
 from shared.domain.lifecycle import Outcome
+from shared.domain.people_lists import FOLDER, LISTS, NAMES
 from shared.domain.reasons import explain
+from shared.pages.flow_picture import NARROW, WIDE, WORDS, draw, share
 
-WORDS: Final = {
-    Outcome.CREATE: ("New account, sets a password", "#00703c"),
-    Outcome.LINK: ("Joined to an existing account", "#1d70b8"),
-    Outcome.UNCHANGED: ("Moved before, unchanged", "#505a5f"),
-    Outcome.REVIEW: ("Needs a person", "#b58800"),
-    Outcome.REJECT: ("Cannot be moved as it stands", "#b3261e"),
-    Outcome.DUPLICATE: ("Same customer again in the file", "#6f5c91"),
-}
-"""What people call each outcome, and its colour; every colour has at least 4.5:1 against white text but review's."""
 EXAMPLES: Final = {
     Outcome.CREATE: "Ada Example has an account with the council and none in the shared directory. She gets a new one "
     "and a message which tells her, step by step, how to set a password.",
@@ -30,37 +26,88 @@ EXAMPLES: Final = {
     Outcome.REJECT: "Eli Example has no e-mail address in the export. The row is reported and nothing happens.",
     Outcome.DUPLICATE: "Flo Example stands twice in the file. The first row counts.",
 }
-WIDTH: Final = 720
-BAR: Final = 34
+LONDON: Final = ZoneInfo("Europe/London")
+HOUR: Final = 60
+HOURS_TOLD: Final = 48
+"""What takes longer is told in days."""
 
 
 @cache
 def _template() -> Template:
     folder = Path(__file__).parent
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("assessment.html.jinja")
+    )
+    environment.filters.update(count=_count, moment=_moment, day=_day, minutes=minutes_in_words, hours=hours_in_words)
+    return environment.get_template("assessment.html.jinja")
 
 
 def render(picture: Assessment) -> bytes:
     """The page as bytes."""
-    largest = max([*picture.outcomes.values(), 1])
-    bars = [
-        {
-            "outcome": outcome.value,
-            "words": WORDS[outcome][0],
-            "colour": WORDS[outcome][1],
-            "count": picture.outcomes[outcome],
-            "share": f"{100 * picture.outcomes[outcome] / max(picture.rows, 1):.1f}",
-            "width": round(WIDTH * picture.outcomes[outcome] / largest),
-            "y": number * (BAR + 22),
-            "example": EXAMPLES[outcome],
-        }
-        for number, outcome in enumerate(WORDS)
-    ]
-    reasons = [
-        {"code": code, "count": count, "sentence": explain(code).sentence, "remedy": explain(code).remedy}
-        for code, count in picture.reasons.items()
-    ]
-    page = _template().render(picture=picture, bars=bars, reasons=reasons, height=len(bars) * (BAR + 22), bar=BAR)
+    directory = picture.found.directory
+    page = _template().render(
+        picture=picture,
+        directory=directory,
+        letters=[(letter, _name_of(letter), count) for letter, count in picture.found.letters.letters],
+        drawings=[draw(picture.rows, picture.outcomes, directory, shape) for shape in (WIDE, NARROW)],
+        outcomes=[
+            {
+                "outcome": outcome.value,
+                "words": words,
+                "colour": colour,
+                "count": picture.outcomes.get(outcome, 0),
+                "share": share(picture.outcomes.get(outcome, 0), picture.rows),
+                "example": EXAMPLES[outcome],
+                "list": f"{FOLDER}/{outcome}.csv" if outcome in LISTS else "",
+            }
+            for outcome, (words, colour) in WORDS.items()
+        ],
+        reasons=[(code, count, explain(code)) for code, count in picture.reasons.items()],
+        extracts=[*picture.found.earlier, picture.extract],
+        kinds=list(Outcome),
+        invented={outcome: " ".join(name) for outcome, name in INVENTED.items()},
+        words={outcome: words for outcome, (words, _) in WORDS.items()},
+        names_list=f"{FOLDER}/{NAMES}",
+    )
     return page.encode()
+
+
+def _count(number: int | None) -> str:
+    """12,000; what is not known is a dash."""
+    return "\u2013" if number is None else f"{number:,}"
+
+
+def _moment(at: datetime) -> str:
+    """On the clock of whoever reads it."""
+    local = at.astimezone(LONDON)
+    return f"{local.day} {local:%B %Y, %H:%M}"
+
+
+def _day(at: datetime) -> str:
+    local = at.astimezone(LONDON)
+    return f"{local.day} {local:%b %Y}"
+
+
+def minutes_in_words(minutes: float) -> str:
+    """As exactly as it can be known: minutes, then hours, then days."""
+    if not minutes:
+        return "none"
+    if minutes < 1:
+        return "under a minute"
+    if minutes < 2 * HOUR:
+        whole = round(minutes)
+        return f"{whole} minute{'s' * (whole != 1)}"
+    if minutes < HOURS_TOLD * HOUR:
+        return f"{minutes / HOUR:.1f} hours"
+    return f"{minutes / HOUR / 24:.1f} days"
+
+
+def hours_in_words(hours: float) -> str:
+    """Somebody's work: a day of it is not a day of the clock, so hours stay hours."""
+    if hours * HOUR < 2 * HOUR:
+        return minutes_in_words(hours * HOUR)
+    return f"{hours:,.0f} hours"
+
+
+def _name_of(letter: str) -> str:
+    return unicodedata.name(letter, f"U+{ord(letter):04X}").lower()

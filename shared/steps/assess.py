@@ -1,40 +1,99 @@
-"""assess: count the directory, publish the picture, and let the migration go on."""
+"""assess: count the directory, publish the picture and its lists, and let the migration go on.
 
-import hashlib
+It reads, and writes reports: nothing to the directory, and no message. Done again after a crash it publishes the same.
+"""
+
 import json
 from dataclasses import replace
+from typing import Final
 
-from shared.domain.assessment import assessment
-from shared.domain.migration import Migration, Phase
+from shared.domain.assessment import Assessment, Findings, assessment, templates_of, with_plan
+from shared.domain.lifecycle import Outcome
+from shared.domain.migration import Kind, Migration, Phase
+from shared.domain.plan import Plan
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals
+from shared.errors import Stop
 from shared.pages.assessment import render
 from shared.ports import Ports
+from shared.steps.earlier_extracts import earlier_extracts
+from shared.steps.freeze_plan import freeze_plan
+from shared.steps.open_waves import open_at_once
+from shared.steps.pause import stopped
+from shared.steps.plan_report import publish_plan, published_plan
+from shared.steps.publish_lists import publish_lists
+from shared.steps.show_messages import show_messages
+
+UNLIKE: Final = "extract_unlike_last"
 
 
 async def assess(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
-    """Publish assessment.json and assessment.html; from then on the gate lets accounts be provisioned."""
+    """Publish the picture and freeze the plan; from then on the gate asks the plan.
+
+    Raises:
+        TryLater, Stop, Cannot: the directory cannot be counted, or nobody could tell the customers.
+    """
     published = await ports.reports.read(f"{migration.folder}/assessment.json") if migration.rebuilt_at else None
     if published is not None:
         # Made again after a loss: what was told people before anything changed stays as it was told.
-        await _go_on(ports, migration, str(json.loads(published)["plan_hash"]))
+        plan = await published_plan(ports, migration)
+        await _go_on(ports, profile, migration, str(json.loads(published)["plan_hash"]), plan)
         return
-    directory = await ports.directory.count_without_mark(migration.authority)
-    plan = hashlib.sha256(f"{profile.model_dump_json()}\n{totals.plan}".encode()).hexdigest()
-    now = ports.clock.now()
-    picture = assessment(migration, profile, totals, directory, plan, ports.quota, now)
+    _refuse_silence(ports, profile, migration, totals)
+    found = await gather(ports, profile, migration)
+    frozen = await freeze_plan(ports, profile, migration, totals, templates_of(found.messages))
+    picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quota, ports.clock.now())
+    await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, profile))
+    await publish_plan(ports, replace(migration, plan=frozen.plan))
+    await _go_on(ports, profile, migration, frozen.plan.hash, frozen.plan)
+
+
+def _refuse_silence(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
+    """Nobody is given an account that nobody tells about."""
+    creates = totals.outcomes()[Outcome.CREATE]
+    told = ports.notifier is not None or profile.plan.council_tells_customers
+    if migration.kind is Kind.MIGRATE and creates and not told:
+        raise Stop("nobody_to_tell", f"{creates} accounts to create")
+
+
+async def gather(ports: Ports, profile: Profile, migration: Migration) -> Findings:
+    """All that the picture needs beside the counts; writes the lists under `personal/` on the way.
+
+    Raises:
+        TryLater, Stop, Cannot: the directory cannot be counted; then nothing was written.
+    """
+    directory = await ports.directory.headcount(migration.authority)
+    return Findings(
+        directory=directory,
+        letters=await publish_lists(ports, migration),
+        messages=await show_messages(ports, profile),
+        messages_on=ports.notifier is not None,
+        earlier=await earlier_extracts(ports, migration),
+    )
+
+
+async def publish(ports: Ports, migration: Migration, picture: Assessment) -> None:
+    """Write the page, then the figures: whoever finds assessment.json finds everything else."""
     body = json.dumps(picture.to_json(), indent=2, ensure_ascii=False).encode()
-    await ports.reports.put(f"{migration.folder}/assessment.json", body, "application/json")
     await ports.reports.put(f"{migration.folder}/assessment.html", render(picture), "text/html; charset=utf-8")
-    await _go_on(ports, migration, plan)
+    await ports.reports.put(f"{migration.folder}/assessment.json", body, "application/json")
 
 
-async def _go_on(ports: Ports, migration: Migration, plan: str) -> None:
+async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash: str, plan: Plan | None) -> None:
     now = ports.clock.now()
 
     def go_on(current: Migration) -> Migration:
         if current.phase is not Phase.CLASSIFYING:
             return current
-        return replace(current, phase=Phase.RUNNING, assessed_at=now, moved_at=now, plan_hash=plan)
+        assessed = replace(current, assessed_at=now, moved_at=now, plan_hash=plan_hash, plan=current.plan or plan)
+        if current.drafted and current.adopted_at is None:
+            return replace(assessed, phase=Phase.ASSESSED)
+        gates = open_at_once(plan, profile, now) if plan else ()
+        signed = assessed.plan is not None and assessed.plan.approved(profile.plan.signatures)
+        approved = assessed.approved_at or (now if profile.plan.approval == "required" and signed else None)
+        running = replace(assessed, phase=Phase.RUNNING, gates=current.gates or gates, approved_at=approved)
+        unlike = plan is not None and plan.warnings and current.rebuilt_at is None
+        # Nobody signs here, so nobody would see that it is the wrong or a cut file.
+        return stopped(running, now, UNLIKE, " ".join(plan.warnings)) if plan and unlike else running
 
     await ports.ledger.change_migration(migration.authority, migration.id, go_on)

@@ -394,10 +394,10 @@ async def _unexplained(ports: Ports, authority: Authority) -> int | None:
     open_ones = [m async for m in ports.ledger.migrations(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}]
     if open_ones:
         return None
-    without, everybody = await ports.directory.count_without_mark(authority)
+    counted = await ports.directory.headcount(authority)
     moved = 0
     for shard in SHARDS:
         async for stored in ports.ledger.accounts(authority, shard):
             moved += stored.record.done
     canaries = await ports.directory.with_mark(authority, ports.pseudonyms.canary(authority))
-    return max(everybody - without - moved - len(canaries), 0)
+    return max(counted.users - counted.without_mark - moved - len(canaries), 0)

@@ -152,7 +152,7 @@ READS: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "with_address": lambda directory: directory.with_address("ada@example.org"),
     "with_mark": lambda directory: directory.with_mark(SOUTH, account_id(1)),
     "get": lambda directory: directory.get(NOBODY),
-    "count_without_mark": lambda directory: directory.count_without_mark(SOUTH),
+    "headcount": lambda directory: directory.headcount(SOUTH),
 }
 WRITES: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "create": lambda directory: directory.create(SOUTH_NORFOLK, ADA),

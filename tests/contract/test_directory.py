@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.memory import ManualClock, MemoryDirectory
-from shared.domain.account import DirectoryId
+from shared.domain.account import Authority, DirectoryId
+from shared.domain.headcount import Headcount
 from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.profile import Profile
 from shared.errors import DirectoryRefused
@@ -83,7 +84,7 @@ async def test_nobody_is_there(tenant: Tenant) -> None:
     assert await tenant.directory.get(NOBODY) is None
     assert await tenant.directory.with_address("ada@example.org") == ()
     assert await tenant.directory.with_mark(SOUTH, account_id(1)) == ()
-    assert await tenant.directory.count_without_mark(SOUTH) == (0, 0)
+    assert await tenant.directory.headcount(SOUTH) == Headcount()
 
 
 async def test_a_created_user_is_read_back_with_all_that_we_gave(tenant: Tenant) -> None:
@@ -210,7 +211,7 @@ async def test_a_link_changes_our_attributes_and_nothing_else(tenant: Tenant) ->
 
 async def test_a_user_who_is_gone_cannot_be_linked(tenant: Tenant) -> None:
     assert not await tenant.directory.link(SOUTH_NORFOLK, NOBODY, account_id(1), "REF1")
-    assert await tenant.directory.count_without_mark(SOUTH) == (0, 0)
+    assert await tenant.directory.headcount(SOUTH) == Headcount()
 
 
 @pytest.mark.parametrize("held", ["ada@example.org", "Ada@Example.ORG"])
@@ -245,7 +246,42 @@ async def test_users_without_our_mark_are_counted(tenant: Tenant) -> None:
         tenant.holds(somebody(number, by_email(f"x{number}@example.org")))
     await tenant.created()
     await tenant.directory.link(GREAT_YARMOUTH, somebody(1).id, account_id(2), "Y")
-    assert await tenant.directory.count_without_mark(SOUTH) == (3, 4)
-    assert await tenant.directory.count_without_mark(YARMOUTH) == (3, 4)
+    assert await without_mark(tenant, SOUTH) == (3, 4)
+    assert await without_mark(tenant, YARMOUTH) == (3, 4)
     await tenant.directory.link(SOUTH_NORFOLK, somebody(1).id, account_id(3), "S")
-    assert await tenant.directory.count_without_mark(SOUTH) == (2, 4)
+    assert await without_mark(tenant, SOUTH) == (2, 4)
+
+
+async def without_mark(tenant: Tenant, authority: Authority) -> tuple[int, int]:
+    counted = await tenant.directory.headcount(authority)
+    return counted.without_mark, counted.users
+
+
+async def test_who_is_not_ours_is_split_by_identity_and_by_mark(tenant: Tenant) -> None:
+    google, facebook = (Identity("federated", issuer, "1234") for issuer in ("google.com", "facebook.com"))
+    everybody: list[tuple[Identity, ...]] = [
+        (by_email("x1@example.org"),),
+        (Identity("userName", TENANT, "x2"), by_email("x2@example.org")),
+        (google,),
+        (facebook,),
+        (google, by_email("x5@example.org")),
+        (Identity("userName", TENANT, "x6"),),
+        (),
+    ]
+    for number, identities in enumerate(everybody, 1):
+        tenant.holds(somebody(number, *identities))
+    await tenant.directory.link(GREAT_YARMOUTH, somebody(3).id, account_id(3), "Y3")
+    await tenant.created()
+    assert await tenant.directory.headcount(SOUTH) == Headcount(
+        users=8,
+        without_mark=7,
+        by_kind={
+            "local e-mail address": 3,
+            "federated: facebook.com": 1,
+            "federated: google.com": 1,
+            "other": 1,
+            "user name only": 1,
+        },
+        by_mark={"nobody": 6, "great-yarmouth": 1},
+    )
+    assert (await tenant.directory.headcount(YARMOUTH)).by_mark == {"nobody": 6, "south-norfolk": 1}

@@ -119,7 +119,7 @@ async def test_what_the_plan_counts_in_requests(standin: StandIn) -> None:
         "with_address": 2,
         "with_mark": 1,
         "get": 1,
-        "count_without_mark": 1,
+        "headcount": 1,
         "create": 1,
         "link": 1,
         "retire": 1,
@@ -135,7 +135,8 @@ async def test_pages_are_read_to_the_end_also_when_one_is_empty(
         standin.tenant.seed([properties(somebody(number)) for number in range(10)])
         await standin.graph.link(SOUTH_NORFOLK, somebody(9).id, account_id(1), "REF1")
         before = standin.requests
-        assert await standin.graph.count_without_mark(SOUTH) == (9, 10)
+        counted = await standin.graph.headcount(SOUTH)
+        assert (counted.without_mark, counted.users) == (9, 10)
         assert standin.requests - before > 4
         for _ in range(2):  # one of them begins with an empty page
             assert [user.id for user in await standin.graph.with_mark(SOUTH, account_id(1))] == [somebody(9).id]
@@ -342,7 +343,7 @@ def answering(status: int, body: str) -> web.Application:
 
 
 @pytest.mark.parametrize("body", ["{}", '{"value": null}', "[]", '"hello"', "null", "", "{"])
-@pytest.mark.parametrize("name", ["with_address", "with_mark", "count_without_mark"])
+@pytest.mark.parametrize("name", ["with_address", "with_mark", "headcount"])
 async def test_an_answer_without_a_list_does_not_say_that_nobody_is_there(
     clock: ManualClock, name: str, body: str
 ) -> None:
@@ -358,7 +359,7 @@ async def test_a_create_without_an_id_is_in_doubt(clock: ManualClock, body: str)
             await WRITES["create"](graph)
 
 
-@pytest.mark.parametrize("name", ["with_address", "with_mark", "count_without_mark", "create"])
+@pytest.mark.parametrize("name", ["with_address", "with_mark", "headcount", "create"])
 async def test_an_address_where_no_directory_is_stops(clock: ManualClock, name: str) -> None:
     body = '{"error": {"code": "BadRequest", "message": "Resource not found for the segment"}}'
     async with served(answering(404, body)) as address, asking(address, clock) as graph:

@@ -306,6 +306,7 @@ async def test_rows_come_by_their_numbers_and_without_what_is_personal(ledger: L
     found = await listed(ledger.rows(SOUTH, "0", MIGRATION))
     assert found == [replace(row, person=None) for row in sorted(rows, key=lambda row: row.number)]
     assert await listed(ledger.rows(YARMOUTH, "0", MIGRATION)) == []
+    assert await listed(ledger.people(SOUTH, "0", MIGRATION)) == sorted(rows, key=lambda row: row.number)
 
 
 async def test_all_that_is_personal_of_a_row_is_in_columns_that_other_readers_do_not_fetch(

@@ -31,13 +31,14 @@ REQUESTS: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "with_address": lambda directory: directory.with_address(SOMEBODY.address),
     "with_mark": lambda directory: directory.with_mark(SOUTH, account_id(1)),
     "get": lambda directory: directory.get(NOBODY),
-    "count_without_mark": lambda directory: directory.count_without_mark(SOUTH),
+    "headcount": lambda directory: directory.headcount(SOUTH),
     "create": lambda directory: directory.create(SOUTH_NORFOLK, SOMEBODY),
     "link": lambda directory: directory.link(SOUTH_NORFOLK, NOBODY, account_id(1), SOMEBODY.customer_ref),
 }
 LETTERS: dict[str, Callable[[Notifier], Awaitable[object]]] = {
     "send": lambda notifier: notifier.send(SOUTH_NORFOLK, LETTER),
     "find": lambda notifier: notifier.find(SOUTH_NORFOLK, LETTER.reference),
+    "preview": lambda notifier: notifier.preview(SOUTH_NORFOLK, "set-your-password", "Ada", "Example"),
 }
 
 

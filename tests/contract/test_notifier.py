@@ -28,6 +28,7 @@ from tests.contract.standin import GREAT_YARMOUTH, SOUTH_NORFOLK
 ADA = Letter(SET_PASSWORD, "ada.o'hara+x@example.org", "Ada", "O'Hara", "m" + "0" * 40)
 type Request = Callable[[Notifier], Awaitable[object]]
 SEND: Request = lambda notifier: notifier.send(SOUTH_NORFOLK, ADA)  # noqa: E731 - a request by its name
+PREVIEW: Request = lambda notifier: notifier.preview(SOUTH_NORFOLK, "set-your-password", "Ada", "Example")  # noqa: E731
 FIND: Request = lambda notifier: notifier.find(SOUTH_NORFOLK, ADA.reference)  # noqa: E731 - the same
 
 
@@ -93,7 +94,43 @@ async def test_many_letters_at_once_are_told_apart(post: Post) -> None:
     assert sorted(post.taken()) == sorted(letter.address for letter in letters)
 
 
+async def test_a_preview_is_for_somebody_and_sends_nothing(post: Post) -> None:
+    shown = await post.notifier.preview(SOUTH_NORFOLK, "set-your-password", "Ada", "Example")
+    assert shown.subject
+    assert "Ada Example" in shown.body
+    assert shown.version == 1
+    assert await post.notifier.preview(SOUTH_NORFOLK, "set-your-password", "Ada", "Example") == shown
+    assert post.taken() == []
+
+
 # by the official client
+
+
+async def test_a_preview_says_which_version_it_is(service: Service) -> None:
+    template = service.notify.templates.of("south-norfolk")[0]
+    for each in service.notify.templates.of("south-norfolk"):
+        changed = each.model_copy(update={"version": 7, "body": "Dear ((first_name)), <b>hello</b> ((last_name))"})
+        service.notify.templates._templates[each.id] = changed  # noqa: SLF001 - a person edits it
+    shown = await service.notifier.preview(SOUTH_NORFOLK, "set-your-password", "Ada", "Example")
+    assert (shown.version, shown.body) == (7, "Dear Ada, <b>hello</b> Example")
+    assert template.version == 1
+
+
+@pytest.mark.parametrize("template", [ONE_ACCOUNT[:-1] + "9", YARMOUTH_TEMPLATE, "not-a-template"])
+async def test_a_template_that_the_service_does_not_have_cannot_be_shown(service: Service, template: str) -> None:
+    messages = SOUTH_NORFOLK.messages.model_copy(update={"templates": {"set-your-password": template}})
+    with pytest.raises(Stop) as caught:
+        await service.notifier.preview(
+            SOUTH_NORFOLK.model_copy(update={"messages": messages}), "set-your-password", "Ada", "Example"
+        )
+    assert caught.value.reason == "message_template_refused"
+
+
+async def test_a_preview_without_an_answer_is_for_later(clock: ManualClock) -> None:
+    async with message_service(clock) as gone:
+        address = gone.address
+    with notifying_at(address, clock, KEYS.get) as notifier, pytest.raises(TryLater):
+        await PREVIEW(notifier)
 
 
 async def test_the_customer_is_called_by_name(service: Service) -> None:
@@ -160,7 +197,7 @@ async def test_a_template_that_asks_for_more_than_we_say_stops(service: Service)
     assert caught.value.reason == "message_template_refused"
 
 
-@pytest.mark.parametrize("request_", [SEND, FIND])
+@pytest.mark.parametrize("request_", [SEND, FIND, PREVIEW])
 @pytest.mark.parametrize("kind", ["suspended", "clock-wrong"])
 async def test_a_service_that_lets_nobody_in_stops(service: Service, kind: str, request_: Request) -> None:
     service.fault(kind, on="any")
@@ -199,7 +236,7 @@ def key_of_another(_: str) -> str | None:
     return "x-00000000-0000-4000-8000-000000005009-" + KEYS[SOUTH][-36:]
 
 
-@pytest.mark.parametrize("request_", [SEND, FIND])
+@pytest.mark.parametrize("request_", [SEND, FIND, PREVIEW])
 @pytest.mark.parametrize("key_of", [no_key, empty_key, cut_key, wrong_key, key_of_another])
 async def test_without_a_good_key_it_stops(clock: ManualClock, request_: Request, key_of: KeyOf) -> None:
     async with message_service(clock, key_of) as service:

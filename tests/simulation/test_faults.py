@@ -11,7 +11,7 @@ from shared.adapters.memory import Queued
 from shared.adapters.store import Conflict
 from shared.domain.account import DirectoryId
 from shared.domain.lifecycle import State
-from shared.errors import AnswerLost, Throttled, TryLater
+from shared.errors import AnswerLost, Stop, Throttled, TryLater
 from shared.ports import Ports
 from shared.steps import poison
 from tests.support import timeless
@@ -47,9 +47,10 @@ BEFORE: dict[str, tuple[Fault, ...]] = {
     "directory.get": (lambda: TryLater("directory_unreachable"),),
     "directory.with_address": (lambda: TryLater("directory_unreachable"), lambda: Throttled("directory_throttled")),
     "directory.with_mark": (lambda: TryLater("directory_unreachable"),),
-    "directory.count_without_mark": (lambda: TryLater("directory_unreachable"),),
+    "directory.headcount": (lambda: TryLater("directory_unreachable"),),
     "notifier.send": (lambda: Throttled("message_service_unreachable"), lambda: AnswerLost("500")),
     "notifier.find": (lambda: TryLater("message_service_unreachable"),),
+    "notifier.preview": (lambda: Throttled("message_service_throttled"), lambda: Stop("message_service_refused")),
     "outbox.send": (StorageTroubleError, HostDiedError),
     WRITE: (StorageTroubleError, HostDiedError),
     "tables.get": (StorageTroubleError,),

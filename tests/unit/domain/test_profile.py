@@ -33,6 +33,7 @@ def test_the_least_profile_has_safe_defaults(tmp_path: Path) -> None:
     [profile] = read_profiles(tmp_path).values()
     assert profile.directory.password_reset == "force-change"
     assert profile.messages.templates == {}
+    assert (profile.plan.review_minutes, profile.plan.calls_percent) == (10, 3.0)
     assert not profile.matching.sign_up_verifies_mailbox
     assert profile.export.columns.named() == {"source_id": "customer_ref", "email": "email"}
 
@@ -49,6 +50,8 @@ def test_the_least_profile_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + '[directory]\npassword_reset = "x"\n', "directory.password_reset: "),
         (GOOD + '[directory]\nattributes = "south norfolk"\n', "directory.attributes: "),
         (GOOD + '[plan]\napproval = "maybe"\n', "plan.approval: "),
+        (GOOD + "[plan]\nreview_minutes = 0\n", "plan.review_minutes: "),
+        (GOOD + "[plan]\ncalls_percent = 101\n", "plan.calls_percent: "),
         (GOOD + '[messages.templates]\nhello = "x"\n', "messages.templates.hello"),
         (GOOD + "[typo]\n", "typo: no such key"),
     ],

@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 import shared
 from shared.domain.account import SHARDS, Account, AccountId, AddressKey, Authority, DirectoryId, MigrationId
 from shared.domain.addresses import InvalidAddress, email_key
-from shared.domain.assessment import assessment, predicted_minutes
 from shared.domain.lifecycle import Outcome, State
-from shared.domain.migration import Layout, Migration, Phase, migration_id
+from shared.domain.migration import migration_id
 from shared.domain.pace import FIRST_DELAY, LONGEST_DELAY, Pace, Quota, blocked, delay, take
-from shared.domain.profile import Columns, Export, Profile
 from shared.domain.pseudonyms import Pseudonyms
 from shared.domain.reasons import REASONS, explain
 from shared.domain.result_file import COLUMNS, FORMULA, Line, header, line_of, lines, told_of
@@ -253,7 +251,7 @@ def test_the_line_of_a_row(row: Row, account: Account | None, expected: str) -> 
     assert line.notified_at == ("2026-03-02T09:00:00Z" if line.state == "told" else "")
 
 
-# summaries and the assessment
+# summaries
 
 
 def _summary(shard: str, *, counted: bool = True, due: int = 0, state: State = State.TOLD) -> ShardSummary:
@@ -291,33 +289,6 @@ def test_nothing_rests_before_every_shard_was_counted_and_nothing_is_due() -> No
 def test_stuck_accounts_are_counted_by_cause() -> None:
     found = ShardSummary("0", NOW, accounts={("review", "failed", "host_lost"): 2, ("create", "told", ""): 1})
     assert total([found]).failures() == {"host_lost": 2}
-
-
-def test_a_migration_that_fits_the_burst_takes_what_any_takes() -> None:
-    quota = Quota(3000, timedelta(seconds=150), 1.0)
-    assert predicted_minutes(100, 100, quota) == 0.5
-    assert predicted_minutes(12_000, 12_000, quota) == 8.0
-
-
-def test_the_assessment_counts_and_names_nobody() -> None:
-    profile = Profile(
-        authority=SOUTH_NORFOLK, name="South Norfolk", export=Export(columns=Columns(source_id="a", email="b"))
-    )
-    migration = Migration(
-        MigrationId("m"),
-        SOUTH_NORFOLK,
-        "south-norfolk/a.csv",
-        "e",
-        1,
-        NOW,
-        NOW,
-        Phase.CLASSIFYING,
-        layout=Layout("utf-8", ",", (), 2, 0, 64),
-    )
-    picture = assessment(migration, profile, total(map(_summary, SHARDS)), (5, 9), "hash", Quota(), NOW).to_json()
-    assert (picture["rows"], picture["create"], picture["review"], picture["reject"]) == (64, 32, 16, 16)
-    assert (picture["directory_only"], picture["directory_users"], picture["plan_hash"]) == (5, 9, "hash")
-    assert picture["sentences"] == {code: REASONS[code].sentence for code in ("email_invalid", "names_differ")}
 
 
 # reasons

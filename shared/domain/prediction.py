@@ -1,0 +1,74 @@
+"""How long a migration takes, and how much work it is for people: from its counts alone. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.domain.pace import Quota
+
+MESSAGES_PER_MINUTE: Final = 3000
+"""GOV.UK Notify's rate limit."""
+MESSAGES_PER_DAY: Final = 250_000
+"""GOV.UK Notify's daily limit, which starts anew at midnight UTC."""
+DAY: Final = 24 * 60
+"""Minutes."""
+FEEDER: Final = timedelta(seconds=5)
+WALK: Final = timedelta(seconds=10)
+TELLING: Final = (WALK + FEEDER) / 2
+"""From the last write to its message: the walk must see the account, then the feeder; each is half a round away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is to be expected."""
+
+    minutes: float
+    """From the first write to the last message."""
+    messages: int
+    """Customers who are told."""
+    review_hours: float
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What one case, and one message, is for people; the profile says it."""
+
+    review_minutes: float
+    calls_percent: float
+
+
+def predict(writes: int, messages: int, reviews: int, quota: Quota, effort: Effort, at: datetime) -> Prediction:
+    """The prediction for a migration that begins at `at` (UTC)."""
+    return Prediction(
+        minutes=predicted_minutes(writes, messages, quota, at),
+        messages=messages,
+        review_hours=round(reviews * effort.review_minutes / 60, 1),
+        calls=-int(-messages * effort.calls_percent // 100),
+    )
+
+
+def predicted_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> float:
+    """How long creating, linking and telling takes.
+
+    The window's burst is free, then the steady rate; whoever is told is told within the message service's limits, and
+    what is beyond a day's limit waits for midnight UTC.
+    """
+    if not writes and not messages:
+        return 0.0
+    beyond = max(writes - quota.limit * quota.share, 0)
+    writing = (quota.interval * beyond).total_seconds() / 60
+    telling = TELLING.total_seconds() / 60 if messages else 0.0
+    return round(max(writing, _telling(messages, quota, at)) + telling, 2)
+
+
+def _telling(messages: int, quota: Quota, at: datetime) -> float:
+    """Minutes until the last message may go: on the first day only whoever is written by midnight can be told."""
+    midnight = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    left_of_day = (midnight - at).total_seconds() / 60
+    written = left_of_day * (timedelta(minutes=1) / quota.interval) + quota.limit * quota.share
+    first_day = int(min(MESSAGES_PER_DAY, left_of_day * MESSAGES_PER_MINUTE, written))
+    if messages <= first_day:
+        return messages / MESSAGES_PER_MINUTE
+    whole_days, last = divmod(messages - first_day - 1, MESSAGES_PER_DAY)
+    return left_of_day + whole_days * DAY + (last + 1) / MESSAGES_PER_MINUTE

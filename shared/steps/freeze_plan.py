@@ -1,0 +1,130 @@
+"""freeze-plan: what will be done to whom, in which wave and when, as everybody signs it.
+
+One pass over the accounts of the migration counts who is in which wave; beside it the accounts of the extract before
+are read, so that a wrong or cut file shows before anybody signs.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.domain.account import SHARDS, Account, AccountId, Band, draft
+from shared.domain.extract_check import Compared, exceeded
+from shared.domain.lifecycle import Outcome, State
+from shared.domain.migration import Kind, Migration
+from shared.domain.plan import Plan, Template, hash_of
+from shared.domain.profile import Profile
+from shared.domain.schedule import own_bands, schedule
+from shared.domain.summary import Totals
+from shared.domain.waves import Census
+from shared.ports import Ports
+from shared.steps.supersede import age, newer
+
+MOVES: Final = frozenset({Outcome.CREATE, Outcome.LINK})
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The plan, and how its extract compares with the one before."""
+
+    plan: Plan
+    compared: Compared
+
+
+def fingerprint(profile: Profile) -> str:
+    """Tells whether a profile is the one with which a plan was made."""
+    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
+
+
+async def freeze_plan(
+    ports: Ports, profile: Profile, migration: Migration, totals: Totals, templates: Iterable[Template]
+) -> Frozen:
+    """Make the plan of a migration of which every account is classified."""
+    census, bands = Census(), own_bands(profile.plan)
+    before = await _before(ports, migration)
+    seen = _Seen()
+    for shard in SHARDS:
+        mine = await _count(ports, migration, shard, census, bands)
+        seen.customers += len(mine)
+        if before is not None:
+            await _compare(ports, before, migration, shard, mine, seen)
+    outcomes, known = totals.outcomes(), tuple(templates)
+    compared = seen.compared() if before is not None else Compared()
+    waves = schedule(profile.plan, census)
+    settled = f"{migration.file_hash} {sorted(totals.settled.items())}"
+    return Frozen(
+        Plan(
+            hash=hash_of(totals.plan, settled, profile.model_dump_json(), waves, known),
+            made_at=ports.clock.now(),
+            rows=migration.rows,
+            creates=outcomes[Outcome.CREATE],
+            links=outcomes[Outcome.LINK],
+            waves=waves,
+            templates=known,
+            uploaded_by=migration.uploaded_by,
+            profile=fingerprint(profile),
+            warnings=exceeded(profile.plan.limits, compared, seen.customers, migration.rows, outcomes[Outcome.REVIEW]),
+        ),
+        compared,
+    )
+
+
+@dataclass
+class _Seen:
+    """Customers of both extracts, counted shard by shard."""
+
+    customers: int = 0
+    before: int = 0
+    new: int = 0
+    missing: int = 0
+    changed: int = 0
+
+    def compared(self) -> Compared:
+        return Compared(self.before, self.new, self.missing, self.changed)
+
+
+async def _count(
+    ports: Ports, migration: Migration, shard: str, census: Census, bands: frozenset[Band]
+) -> dict[AccountId, str]:
+    """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
+    mine: dict[AccountId, str] = {}
+    async for account in ports.ledger.glance(migration.place, shard):
+        if _brought(account, migration):
+            mine[account.id] = account.digest
+        moves = account.state is State.CLASSIFIED and account.outcome in MOVES
+        if account.migration == migration.id and moves:
+            census.add(account.id, account.band if account.band in bands else Band.NONE)
+    return mine
+
+
+def _brought(account: Account, migration: Migration) -> bool:
+    """Whether an extract has this customer: its own account, or one that was moved before."""
+    return account.migration == migration.id or account.met.startswith(f"{migration.id}|")
+
+
+async def _before(ports: Ports, migration: Migration) -> Migration | None:
+    """The extract before this one that was assessed."""
+    older = [
+        other
+        async for other in ports.ledger.migrations(migration.authority)
+        if other.kind is not Kind.EXCLUDE and newer(migration, other) and other.assessed_at is not None
+    ]
+    return max(older, key=age, default=None)
+
+
+async def _compare(
+    ports: Ports, last: Migration, migration: Migration, shard: str, mine: Mapping[AccountId, str], seen: _Seen
+) -> None:
+    """Count who is new, missing or changed in one shard."""
+    place = draft(last.authority, last.id) if last.drafted else last.authority
+    theirs: dict[AccountId, str] = {}
+    async for account in ports.ledger.glance(place, shard):
+        # Among the council's own accounts the newer extract has taken over what both have: what it found there.
+        taken_over = place == migration.place and account.id in mine and account.first != migration.id
+        if taken_over or _brought(account, last):
+            theirs[account.id] = account.digest
+    seen.before += len(theirs)
+    seen.new += sum(id_ not in theirs for id_ in mine)
+    seen.missing += sum(id_ not in mine for id_ in theirs)
+    seen.changed += sum(theirs.get(id_, digest) != digest for id_, digest in mine.items())

@@ -1,0 +1,35 @@
+"""show-messages: ask the message service how each message reads, for invented people. Sends nothing."""
+
+from shared.domain.assessment import INVENTED, MESSAGES, ShownMessage
+from shared.domain.lifecycle import Outcome
+from shared.domain.profile import Profile
+from shared.domain.reasons import explain
+from shared.errors import Cannot, Stop, TryLater
+from shared.ports import Notifier, Ports
+
+
+async def show_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:
+    """The message of each outcome of which customers are told.
+
+    What cannot be shown says why: the picture is worth publishing without it.
+    """
+    return tuple([await _show(ports.notifier, profile, outcome) for outcome in MESSAGES])
+
+
+async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome) -> ShownMessage:
+    name = MESSAGES[outcome]
+    template = profile.messages.templates.get(name)  # type: ignore[call-overload]  # any name may be asked for
+    if template is None:
+        return ShownMessage(outcome, name, trouble="The profile has no template for this message, so it is not sent.")
+    if notifier is None:
+        trouble = "The message service is switched off (NOTIFY_PROVIDER is none), so nobody is told anything."
+        return ShownMessage(outcome, name, template, trouble=trouble)
+    try:
+        preview = await notifier.preview(profile, name, *INVENTED[outcome])
+    except TryLater:
+        trouble = "The message service did not answer when this page was made."
+        return ShownMessage(outcome, name, template, trouble=trouble)
+    except (Stop, Cannot) as refused:
+        reason = explain(refused.reason)
+        return ShownMessage(outcome, name, template, trouble=f"{reason.sentence} {reason.remedy}")
+    return ShownMessage(outcome, name, template, preview.version, preview.subject, preview.body)
