@@ -105,6 +105,10 @@ class Ledger(Protocol):
 
     async def migration(self, authority: Authority, migration: MigrationId) -> Migration | None: ...
 
+    async def recent_migration(self, authority: Authority, migration: MigrationId) -> Migration | None:
+        """The same as it was at most a second ago, for what is asked of every account."""
+        ...
+
     def migrations(self, authority: Authority) -> AsyncIterator[Migration]: ...
 
     async def open_migration(self, migration: Migration) -> bool:
@@ -161,8 +165,18 @@ class Ledger(Protocol):
 
     async def accounts_at(self, authority: Authority, address: AddressKey) -> list[AccountId]: ...
 
-    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> None:
-        """Note that this account matches this user."""
+    async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
+        """Whether several accounts have this address, or had it within the last ten minutes.
+
+        Only for a migration that has been staged whole: then nobody adds to its addresses any more.
+        """
+        ...
+
+    async def claim_identity(self, authority: Authority, user: DirectoryId, account: AccountId) -> list[AccountId]:
+        """Note that this account matches this user; returns the others that ever did.
+
+        Of two accounts, the one that claims later is told of the earlier.
+        """
         ...
 
     async def claims_on(self, authority: Authority, user: DirectoryId) -> list[AccountId]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared import names
 from shared.adapters.azure_tables import AzureTables
-from shared.adapters.memory import MemoryTables
+from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage import Storage
 from shared.adapters.store import Entity, Query, Store, Write
 from shared.adapters.table_ledger import PERSONAL_FREE, TableLedger
@@ -502,7 +502,7 @@ async def survives(
 @given(everything())
 @settings(max_examples=100)
 async def test_every_field_survives_in_memory(drawn: Drawn) -> None:
-    await survives(TableLedger(MemoryTables()), *drawn)
+    await survives(TableLedger(MemoryTables(), ManualClock()), *drawn)
 
 
 @dataclass
@@ -537,4 +537,4 @@ async def test_every_field_survives_on_azurite(storage: Storage) -> None:
 
     draw()
     for number, example in enumerate(examples):
-        await survives(TableLedger(Apart(tables, number)), *example)
+        await survives(TableLedger(Apart(tables, number), ManualClock()), *example)
