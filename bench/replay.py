@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
@@ -203,7 +203,7 @@ class Replay:
         left, running = len(self._sizes.accounts), set[asyncio.Task[None]]()
         while left:
             pages = client.receive_messages(messages_per_page=BATCH, visibility_timeout=LEASE).by_page()
-            messages = [message async for message in await anext(pages)]
+            messages = await _first(pages)
             left -= len(messages)
             running |= {asyncio.create_task(handle(message)) for message in messages}
             if not messages:
@@ -242,3 +242,10 @@ class Replay:
             personalisation={"first_name": given, "last_name": surname},
             reference=f"replay-{number}",
         )
+
+
+async def _first(pages: AsyncIterator[AsyncIterator[Any]]) -> list[Any]:
+    """What one request brings; none where the queue is empty."""
+    async for page in pages:
+        return [message async for message in page]
+    return []
