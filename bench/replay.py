@@ -69,7 +69,8 @@ class Replay:
         self._tables = TableServiceClient.from_connection_string(connection)
         self._queues = QueueServiceClient.from_connection_string(connection)
         self._graph: Any = graph_client(f"{stack.directory.url}/v1.0")
-        self._notify = NotificationsAPIClient(str(services.SOUTH_NORFOLK_LIVE_KEY), base_url=stack.notify.url)
+        client: Any = NotificationsAPIClient  # it has no types
+        self._notify = client(str(services.SOUTH_NORFOLK_LIVE_KEY), base_url=stack.notify.url)
         self._pool = ThreadPoolExecutor(THREADS)
         self._template = template
         self._sizes = sizes
