@@ -127,6 +127,10 @@ class Ledger(Protocol):
 
     async def migration(self, authority: Authority, migration: MigrationId) -> Migration | None: ...
 
+    async def recent_migration(self, authority: Authority, migration: MigrationId) -> Migration | None:
+        """The same as it was at most a second ago, for what is asked of every account."""
+        ...
+
     def migrations(self, authority: Authority) -> AsyncIterator[Migration]: ...
 
     async def open_migration(self, migration: Migration) -> bool:
@@ -193,8 +197,18 @@ class Ledger(Protocol):
 
     async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
-    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> None:
-        """Note that this account matches this user."""
+    async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
+        """Whether several accounts have this address, or had it within the last ten minutes.
+
+        Only for a migration that has been staged whole: then nobody adds to its addresses any more.
+        """
+        ...
+
+    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
+        """Note that this account matches this user; returns the others that ever did.
+
+        Of two accounts, the one that claims later is told of the earlier.
+        """
         ...
 
     async def claims_on(self, place: Place, user: DirectoryId) -> list[AccountId]:

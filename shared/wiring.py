@@ -96,7 +96,7 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         exports=BlobExports(storage.blobs),
         reports=BlobReports(storage.blobs),
         backups=BlobBackups(storage.blobs),
-        ledger=TableLedger(AzureTables(storage.tables)),
+        ledger=TableLedger(AzureTables(storage.tables), clock),
         outbox=QueueOutbox(storage.queues),
         directory=directory(chosen, known, clock),
         notifier=notifier(chosen, clock),
@@ -165,7 +165,7 @@ async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
         yield Inspectors(clock, directory, messages)
         return
     storage = connect()
-    ledger = TableLedger(AzureTables(storage.tables))
+    ledger = TableLedger(AzureTables(storage.tables), clock)
     try:
         yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
     finally:

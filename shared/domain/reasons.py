@@ -61,6 +61,10 @@ REASONS: Final[dict[str, Reason]] = {
     "changed_since_migrated": Reason(
         "The account was created or joined before, and the portal says something else of it now.", _DECIDE
     ),
+    "not_in_plan": Reason(
+        "The account got stuck before the plan was made, so nobody has signed for it.",
+        "Upload again: a new plan decides.",
+    ),
     "directory_unclear": Reason(
         "The directory says that the address is taken, but nobody with it can be found (perhaps a deleted user).",
         "Look among the deleted users of the directory, then upload again.",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared import names
 from shared.adapters.azure_tables import AzureTables
-from shared.adapters.memory import MemoryTables
+from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage import Storage
 from shared.adapters.store import Entity, Query, Store, Write
 from shared.adapters.table_ledger import PERSONAL_FREE, TableLedger
@@ -127,6 +127,14 @@ async def test_no_change_of_a_migration_is_lost_to_another_at_the_same_time(ledg
     found = await ledger.migration(SOUTH, MIGRATION)
     assert found
     assert found.row == 6
+
+
+async def test_a_migration_that_this_process_changes_is_recent_at_once(ledger: Ledger) -> None:
+    assert await ledger.recent_migration(SOUTH, MIGRATION) is None
+    await ledger.open_migration(a_migration())
+    assert await ledger.recent_migration(SOUTH, MIGRATION) == a_migration()
+    paused = await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, paused_at=NOW))
+    assert await ledger.recent_migration(SOUTH, MIGRATION) == paused
 
 
 # accounts
@@ -368,25 +376,48 @@ async def test_many_addresses_are_noted_at_once_also_when_some_come_twice(ledger
     assert await ledger.accounts_at(SOUTH, address_key(129, "f")) == [account_id(129)]
 
 
+async def test_only_an_address_of_several_accounts_may_be_shared(ledger: Ledger) -> None:
+    one, two = address_key(1), address_key(2)
+    await ledger.put_addresses(SOUTH, [(one, account_id(1)), (two, account_id(3))])
+    await ledger.put_addresses(YARMOUTH, [(one, account_id(4))])
+    assert not await ledger.may_be_shared(a_migration(), one)
+    await ledger.put_addresses(SOUTH, [(one, account_id(2))])
+    assert await ledger.may_be_shared(a_migration(), one)
+    assert not await ledger.may_be_shared(a_migration(), two)
+    assert not await ledger.may_be_shared(a_migration(), address_key(3, "f"))
+
+
+async def test_shared_addresses_are_found_among_many(ledger: Ledger) -> None:
+    pairs = [(address_key(number), account_id(number)) for number in range(1100)]
+    await ledger.put_addresses(SOUTH, [*pairs, (address_key(1050), account_id(2000))])
+    shared = [number for number in range(1100) if await ledger.may_be_shared(a_migration(), address_key(number))]
+    assert shared == [1050]
+
+
 async def test_an_identity_tells_everyone_who_ever_matched_it(ledger: Ledger) -> None:
     assert await ledger.claims_on(SOUTH, USER) == []
-    for number in (1, 1, 2):
-        await ledger.claim_identity(SOUTH, USER, account_id(number))
+    told = [await ledger.claim_identity(SOUTH, USER, account_id(number)) for number in (1, 1, 2, 2)]
+    assert told == [[], [], [account_id(1)], [account_id(1)]]
     await ledger.claim_identity(YARMOUTH, USER, account_id(3))
     await ledger.claim_identity(SOUTH, DirectoryId(USER[:-1] + "2"), account_id(4))
-    assert sorted(await ledger.claims_on(SOUTH, USER)) == [account_id(1), account_id(2)]
+    assert await ledger.claims_on(SOUTH, USER) == [account_id(2), account_id(1)]
     assert await ledger.claims_on(YARMOUTH, USER) == [account_id(3)]
 
 
-async def test_of_those_who_claim_an_identity_at_once_at_least_one_sees_all(ledger: Ledger) -> None:
-    async def claim(account: AccountId) -> list[AccountId]:
-        await ledger.claim_identity(SOUTH, USER, account)
-        return await ledger.claims_on(SOUTH, USER)
+async def test_who_claims_again_is_told_of_everyone_and_comes_first(ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        await ledger.claim_identity(SOUTH, USER, account_id(number))
+    assert await ledger.claim_identity(SOUTH, USER, account_id(1)) == [account_id(3), account_id(2)]
+    assert await ledger.claims_on(SOUTH, USER) == [account_id(1), account_id(3), account_id(2)]
 
+
+async def test_of_those_who_claim_an_identity_at_once_the_later_is_told_of_the_earlier(ledger: Ledger) -> None:
     everybody = [account_id(number) for number in range(5)]
-    seen = await asyncio.gather(*map(claim, everybody))
-    assert max(len(each) for each in seen) == 5
-    assert all(account in each for account, each in zip(everybody, seen, strict=True))
+    told = await asyncio.gather(*(ledger.claim_identity(SOUTH, USER, account) for account in everybody))
+    newest_first = await ledger.claims_on(SOUTH, USER)
+    assert sorted(newest_first) == everybody
+    for account, others in zip(everybody, told, strict=True):
+        assert others == newest_first[newest_first.index(account) + 1 :]
 
 
 # summaries, pace, first message
@@ -504,7 +535,7 @@ async def survives(
 @given(everything())
 @settings(max_examples=100)
 async def test_every_field_survives_in_memory(drawn: Drawn) -> None:
-    await survives(TableLedger(MemoryTables()), *drawn)
+    await survives(TableLedger(MemoryTables(), ManualClock()), *drawn)
 
 
 @dataclass
@@ -539,4 +570,4 @@ async def test_every_field_survives_on_azurite(storage: Storage) -> None:
 
     draw()
     for number, example in enumerate(examples):
-        await survives(TableLedger(Apart(tables, number)), *example)
+        await survives(TableLedger(Apart(tables, number), ManualClock()), *example)

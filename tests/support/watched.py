@@ -80,7 +80,7 @@ def watched(ports: Ports, tables: Store, script: Script) -> Ports:
         exports=cast("Exports", _Watched("exports", ports.exports, script)),
         reports=cast("Reports", _Watched("reports", ports.reports, script)),
         backups=cast("Backups", _Watched("backups", ports.backups, script)),
-        ledger=TableLedger(cast("Store", _Watched("tables", tables, script))),
+        ledger=TableLedger(cast("Store", _Watched("tables", tables, script)), ports.clock),
         outbox=cast("Outbox", _Watched("outbox", ports.outbox, script)),
         directory=cast("Directory", _Watched("directory", ports.directory, script)),
         notifier=cast("Notifier", _Watched("notifier", ports.notifier, script)) if ports.notifier else None,

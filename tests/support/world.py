@@ -87,7 +87,7 @@ class World:
         self.exports = MemoryExports(self.clock)
         self.outbox = MemoryOutbox(self.clock)
         self.directory = MemoryDirectory(self.clock)
-        self.ledger = TableLedger(self.tables)
+        self.ledger = TableLedger(self.tables, self.clock)
 
     @property
     def ports(self) -> Ports:
