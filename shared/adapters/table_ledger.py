@@ -8,7 +8,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | every table | `authority\\|anchor` | `anchor` | that the table was not emptied since the first upload |
 | Migrations | `authority\\|first` | `message` | when this authority's first message went out |
 | Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
-| Migrations | `directory\\|pace` | `write` | how much of the write quota is given away |
+| Migrations | `directory\\|pace` | lane | how much of a lane's quota is given away |
 | Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
@@ -21,7 +21,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
@@ -58,7 +58,7 @@ from shared.domain.canary import Canary
 from shared.domain.copies import Record
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration
-from shared.domain.pace import Pace
+from shared.domain.pace import Lane, Pace
 from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
@@ -77,6 +77,9 @@ PERSONAL_FREE: Final = (
 )
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
+_PACES: Final = "directory|pace"
+FRESH: Final = timedelta(seconds=5)
+"""So old may be what a glance shows."""
 
 
 class TableLedger:
@@ -88,6 +91,7 @@ class TableLedger:
         """Written once and never changed, so what was seen need not be asked again."""
         self._key: str | None = None
         """The same."""
+        self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
 
     # migrations
 
@@ -294,19 +298,28 @@ class TableLedger:
         found = self._store.query(names.MIGRATIONS, f"{authority}|s", Query(prefix=f"{migration}|"))
         return [summary_record(entity.values) async for entity in found]
 
-    async def pace(self) -> Stored[Pace] | None:
-        """The shared pace."""
-        entity = await self._store.get(names.MIGRATIONS, "directory|pace", "write")
+    async def pace(self, lane: Lane) -> Stored[Pace] | None:
+        """The shared pace of a lane."""
+        entity = await self._store.get(names.MIGRATIONS, _PACES, lane)
         return Stored(PACE.record(entity.values), entity.etag) if entity else None
 
-    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace unless somebody else was faster."""
+    async def save_pace(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace of a lane unless somebody else was faster."""
         verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
+        self._glances.pop(lane, None)
         try:
-            await self._store.write(names.MIGRATIONS, "directory|pace", [Write(verb, "write", PACE.values(pace), etag)])
+            await self._store.write(names.MIGRATIONS, _PACES, [Write(verb, lane, PACE.values(pace), etag)])
         except Conflict:
             return False
         return True
+
+    async def glance(self, lane: Lane, now: datetime) -> Pace | None:
+        """Remembered for a moment."""
+        seen = self._glances.get(lane)
+        if seen is None or not seen[0] <= now < seen[0] + FRESH:
+            stored = await self.pace(lane)
+            seen = self._glances[lane] = (now, stored.record if stored else None)
+        return seen[1]
 
     async def key_fingerprint(self) -> str | None:
         """Asked of every account's step, and so of the table only once."""

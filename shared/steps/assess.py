@@ -22,7 +22,7 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
     directory = await ports.directory.count_without_mark(migration.authority)
     plan = hashlib.sha256(f"{profile.model_dump_json()}\n{totals.plan}".encode()).hexdigest()
     now = ports.clock.now()
-    picture = assessment(migration, profile, totals, directory, plan, ports.quota, now)
+    picture = assessment(migration, profile, totals, directory, plan, ports.quotas.write, now)
     body = json.dumps(picture.to_json(), indent=2, ensure_ascii=False).encode()
     await ports.reports.put(f"{migration.folder}/assessment.json", body, "application/json")
     await ports.reports.put(f"{migration.folder}/assessment.html", render(picture), "text/html; charset=utf-8")

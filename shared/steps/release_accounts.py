@@ -1,57 +1,85 @@
 """release-accounts (timer): feed the per-account queues from the gate, a little ahead.
 
-Queues stay shallow, so that a pause bites at once: what is not released yet waits in the table. Provisioning gets its
-moments from the directory's write quota, which all instances share through one row.
+Queues stay shallow, so that a pause bites at once: what is not released yet waits in the table. Two questions, kept
+apart: which lines of accounts may be released at all (`_lines`, `_waiting`), and who of them gets which slot (`_feed`).
+Slots come from the lane of the step (`lanes`), which all instances share.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, Change, apply, released
+from shared.domain.fair import allot, in_turns
 from shared.domain.gate import Step, due
 from shared.domain.lifecycle import Event, State
 from shared.domain.migration import Migration, Phase
-from shared.domain.pace import Pace, blocked, take
+from shared.domain.pace import LOOK, LOOK_AGAIN, Lane
 from shared.domain.profile import Profile
 from shared.messages import for_step
 from shared.ports import Ports, Stored
 from shared.steps.key import KEY_CHANGED, key_changed
+from shared.steps.lanes import free, lane_of, slots
 from shared.steps.lost import torn
 from shared.steps.pause import pause
 
-HORIZON: Final = timedelta(seconds=30)
-AHEAD: Final = 1000
-"""Messages that a per-account queue holds at most."""
+AHEAD: Final = 1200
+"""Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""
 AT_ONCE: Final = 16
+STEP: Final[Mapping[State, Step]] = {
+    State.STAGED: Step.CLASSIFY,
+    State.CLASSIFIED: Step.PROVISION,
+    State.PROVISIONED: Step.NOTIFY,
+}
+"""What accounts wait for."""
 
-type Waiting = tuple[Stored[Account], datetime]
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Accounts of one migration and state, which stand in line for their step."""
+
+    profile: Profile
+    migration: Migration
+    state: State
+
+    @property
+    def step(self) -> Step:
+        """For which they wait."""
+        return STEP[self.state]
+
+    @property
+    def lane(self) -> Lane:
+        """In which their slots are."""
+        return lane_of(self.step, self.migration.authority)
 
 
 async def release_accounts(ports: Ports) -> int:
     """Give accounts their moments; returns how many."""
-    moving = [
-        (profile, migration)
+    lines = await _lines(ports)
+    if not lines:
+        return 0
+    if await key_changed(ports):
+        for authority, migration in {(line.migration.authority, line.migration.id) for line in lines}:
+            await pause(ports, authority, migration, KEY_CHANGED)
+        return 0
+    # What is furthest on goes first: its customer waits longest.
+    steps = (Step.NOTIFY, Step.PROVISION, Step.CLASSIFY)
+    return sum([await _feed(ports, step, [line for line in lines if line.step is step]) for step in steps])
+
+
+async def _lines(ports: Ports) -> list[Line]:
+    """The lines of all migrations that may move."""
+    return [
+        Line(profile, migration, state)
         for profile in ports.profiles.values()
         if not await torn(ports, profile.authority)
         async for migration in ports.ledger.migrations(profile.authority)
         if migration.phase in {Phase.CLASSIFYING, Phase.RUNNING} and not migration.paused
+        for state in _states(ports, profile, migration)
     ]
-    if not moving:
-        return 0
-    if await key_changed(ports):
-        for _, migration in moving:
-            await pause(ports, migration.authority, migration.id, KEY_CHANGED)
-        return 0
-    room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(moving) for step in Step}
-    count = 0
-    for profile, migration in moving:
-        for state in _states(ports, profile, migration):
-            step, waiting = await _waiting(ports, profile, migration, state, room)
-            count += await _release(ports, step, waiting) if step else 0
-    return count
 
 
 def _states(ports: Ports, profile: Profile, migration: Migration) -> list[State]:
@@ -74,39 +102,64 @@ async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]
     return [shard for shard in SHARDS if shard not in seen or any(was in such for _, was, _ in seen[shard].accounts)]
 
 
-async def _waiting(
-    ports: Ports, profile: Profile, migration: Migration, state: State, room: Mapping[Step, int]
-) -> tuple[Step | None, list[Waiting]]:
-    """Accounts of one state that wait for their step, spread over the shards."""
-    step = {State.STAGED: Step.CLASSIFY, State.CLASSIFIED: Step.PROVISION, State.PROVISIONED: Step.NOTIFY}[state]
-    if not room[step]:
-        return None, []
-    before = ports.clock.now() + HORIZON
-    each = room[step] // len(SHARDS) + 1
-    found: list[Waiting] = []
-    for shard in await _shards(ports, migration, state):
-        of = (migration.id, state)
-        async for stored in ports.ledger.waiting(profile.authority, shard, of, before, each):
-            answer = due(stored.record, migration, profile, messages_on=ports.notifier is not None)
-            if answer.step is step and answer.at is not None:
-                found.append((stored, answer.at))
-    return step, found[: room[step]]
-
-
-async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting]) -> int:
+async def _waiting(ports: Ports, line: Line, most: int) -> list[Stored[Account]]:
+    """The first of a line who may have their moment now, spread over the shards."""
+    # Nobody whose time is still to come: a slot that is used later would fall together with somebody else's.
     now = ports.clock.now()
-    if not waiting:
+    each = most // len(SHARDS) + 1
+    found: list[Stored[Account]] = []
+    for shard in await _shards(ports, line.migration, line.state) if most else ():
+        of = (line.migration.id, line.state)
+        async for stored in ports.ledger.waiting(line.profile.authority, shard, of, now, each):
+            answer = due(stored.record, line.migration, line.profile, messages_on=ports.notifier is not None)
+            if answer.step is line.step and answer.at is not None and answer.at <= now:
+                found.append(stored)
+    return found[:most]
+
+
+async def _feed(ports: Ports, step: Step, lines: Sequence[Line]) -> int:
+    """Give the lines of one step their slots: an equal part of the room each, one after the other."""
+    room = max(AHEAD - await ports.outbox.depth(step.value), 0) if lines else 0
+    if not room:
         return 0
-    slots = await _slots(ports, len(waiting)) if step is Step.PROVISION else [now] * len(waiting)
+    free_in = {lane: await free(ports, lane, room) for lane in {line.lane for line in lines}}
+    waiting = [await _waiting(ports, line, free_in[line.lane]) for line in lines]
+    first = int(ports.jitter() * len(lines)) % len(lines)
+    parts = allot(room, [len(each) for each in waiting], first)
+    order = in_turns(
+        [
+            [(line.lane, stored) for stored in each[:part]]
+            for line, each, part in zip(lines, waiting, parts, strict=True)
+        ],
+        first,
+    )
+    by_lane: dict[Lane, list[Stored[Account]]] = defaultdict(list)
+    for lane, stored in order:
+        by_lane[lane].append(stored)
+    return sum([await _release(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
+
+
+async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[Stored[Account]]) -> int:
+    """Release as many of them as there are slots."""
+    given = await slots(ports, lane, [_cost(stored.record) for stored in waiting])
+    now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    for (stored, not_before), slot in zip(waiting, slots, strict=False):
+    for stored, slot in zip(waiting, given, strict=False):
         account, change = stored.record, None
         if account.state is State.CLASSIFIED:
             account, change = apply(account, Event.RELEASE, now)
-        changes.append((stored, released(account, max(slot, not_before)), change))
+        changes.append((stored, released(account, slot), change))
     saved = await ports.ledger.save_all(changes)
     await _send(ports, step, saved, now)
     return len(saved)
+
+
+def _cost(account: Account) -> int:
+    """What an account takes of its lane: resource units where it is classified, else one request."""
+    if account.state is not State.STAGED:
+        return 1
+    looked_before = account.classified_at is not None or account.lost_since is not None
+    return LOOK_AGAIN if looked_before else LOOK
 
 
 async def _send(ports: Ports, step: Step, accounts: Sequence[Account], now: datetime) -> None:
@@ -118,33 +171,6 @@ async def _send(ports: Ports, step: Step, accounts: Sequence[Account], now: date
             await ports.outbox.send(for_step(step, account), delay)
 
     await asyncio.gather(*(send(account) for account in accounts))
-
-
-async def _slots(ports: Ports, count: int) -> list[datetime]:
-    """Places in the write quota; saved before they are used, so that two feeders never give away the same one."""
-    while True:
-        stored = await ports.ledger.pace()
-        now = ports.clock.now()
-        pace, slots = take(stored.record if stored else _idle(), ports.quota, count, now, HORIZON)
-        if not slots or await ports.ledger.save_pace(stored, pace):
-            return slots
-
-
-async def throttle(ports: Ports, wait: timedelta) -> None:
-    """The directory throttled us: nobody gets a slot before `wait` is over."""
-    while True:
-        stored = await ports.ledger.pace()
-        until = ports.clock.now() + wait
-        before = stored.record if stored else _idle()
-        if before.blocked_until >= until:
-            return
-        if await ports.ledger.save_pace(stored, blocked(before, ports.quota, until)):
-            return
-
-
-def _idle() -> Pace:
-    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    return Pace(long_ago, long_ago)
 
 
 def back_to_waiting(account: Account, now: datetime) -> tuple[Account, Change | None]:
