@@ -12,7 +12,7 @@ from shared.domain.headcount import Headcount
 from shared.domain.lines import Line
 from shared.domain.matching import DirectoryUser
 from shared.domain.migration import Migration
-from shared.domain.pace import Pace, Quota
+from shared.domain.pace import Lane, Pace, Quotas
 from shared.domain.profile import Profile
 from shared.domain.pseudonyms import Pseudonyms
 from shared.domain.rebuild import Anchors, Rebuild
@@ -158,7 +158,7 @@ class Ledger(Protocol):
         ...
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
-        """Save accounts of one place, those of one shard together; returns those that were saved."""
+        """Save accounts, those of one shard together; returns those that were saved."""
         ...
 
     async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
@@ -221,10 +221,14 @@ class Ledger(Protocol):
 
     async def summaries(self, authority: Authority, migration: MigrationId) -> list[ShardSummary]: ...
 
-    async def pace(self) -> Stored[Pace] | None: ...
+    async def pace(self, lane: Lane) -> Stored[Pace] | None: ...
 
-    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace; False when somebody else was faster."""
+    async def save_pace(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace of a lane; False when somebody else was faster."""
+        ...
+
+    async def recent_pace(self, lane: Lane, now: datetime) -> Pace | None:
+        """The pace of a lane as it was at most some seconds ago: cheap enough to be asked by every step."""
         ...
 
     async def first_message_at(self, authority: Authority) -> datetime | None: ...
@@ -342,8 +346,12 @@ class NewUser:
 class Directory(Protocol):
     """The shared directory. Reads may lag behind writes.
 
-    Every method may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
+    Every request may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
     """
+
+    def strain(self) -> float:
+        """The highest share of its limits that answers of the last seconds spoke of; 0 where none did. Asks nobody."""
+        ...
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
         """Users that sign in with this address or have it as a contact address (2 requests)."""
@@ -427,7 +435,7 @@ class Ports:
     """None: the message service is off and nobody is told anything."""
     profiles: Mapping[Authority, Profile]
     pseudonyms: Pseudonyms
-    quota: Quota
+    quotas: Quotas
     tenant: str
     """Issuer of the directory's local identities."""
     jitter: Callable[[], float]

@@ -102,7 +102,7 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         notifier=notifier(chosen, clock),
         profiles=known,
         pseudonyms=Pseudonyms(bytes.fromhex(chosen.pseudonym_key.get_secret_value())),
-        quota=chosen.quota,
+        quotas=chosen.quotas,
         tenant=chosen.directory_tenant,
         jitter=random.random,
         certificate_ends=_certificate_ends(chosen),

@@ -92,7 +92,7 @@ class GovukNotifyNotifier:
     ) -> Any:  # noqa: ANN401 - JSON
         blocked = self._blocked_until.get(profile.authority)
         if blocked and self._clock.now() < blocked:
-            raise Throttled("message_service_throttled", blocked - self._clock.now())
+            raise Throttled("message_service_throttled", blocked - self._clock.now(), known=True)
         trouble: MigrationError
         try:
             return await asyncio.get_running_loop().run_in_executor(

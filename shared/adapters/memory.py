@@ -306,7 +306,13 @@ class MemoryDirectory:
     """Users that were deleted."""
     bin_holds_addresses: bool = False
     may_delete: bool = False
+    full: float = 0.0
+    """How full its answers say that it is."""
     _ids: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+
+    def strain(self) -> float:
+        """As full as a test wants it."""
+        return self.full
 
     def add(self, user: DirectoryUser) -> DirectoryUser:
         """Put a user there, as if it had always been."""

@@ -8,7 +8,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | every table | `authority\\|anchor` | `anchor` | that the table was not emptied since the first upload |
 | Migrations | `authority\\|first` | `message` | when this authority's first message went out |
 | Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
-| Migrations | `directory\\|pace` | `write` | how much of the write quota is given away |
+| Migrations | `directory\\|pace` | lane | how much of a lane's quota is given away |
 | Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
@@ -65,7 +65,7 @@ from shared.domain.canary import Canary
 from shared.domain.copies import Record
 from shared.domain.lines import Line
 from shared.domain.migration import Migration
-from shared.domain.pace import Pace
+from shared.domain.pace import Lane, Pace
 from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
@@ -88,6 +88,9 @@ A_WHILE: Final = timedelta(minutes=10)
 """So long it is remembered which addresses are shared; what is staged later is of a newer export."""
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
+_PACES: Final = "directory|pace"
+FRESH: Final = timedelta(seconds=5)
+"""So old may be what a glance shows."""
 
 
 class TableLedger:
@@ -103,6 +106,7 @@ class TableLedger:
         """Written once and never changed, so what was seen need not be asked again."""
         self._key: str | None = None
         """The same."""
+        self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
 
     # migrations
 
@@ -173,9 +177,9 @@ class TableLedger:
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
         """Save accounts shard by shard; one that met another's change is left out, the others are saved."""
-        by_shard: dict[str, list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
+        by_shard: dict[tuple[Place, str], list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
         for item in changes:
-            by_shard[item[1].shard].append(item)
+            by_shard[item[1].place, item[1].shard].append(item)
         saved: list[Account] = []
         for items in by_shard.values():
             for batch in batched(items, TRANSACTION_LIMIT // 2, strict=False):
@@ -365,19 +369,28 @@ class TableLedger:
         found = self._store.query(names.MIGRATIONS, f"{authority}|s", Query(prefix=f"{migration}|"))
         return [summary_record(entity.values) async for entity in found]
 
-    async def pace(self) -> Stored[Pace] | None:
-        """The shared pace."""
-        entity = await self._store.get(names.MIGRATIONS, "directory|pace", "write")
+    async def pace(self, lane: Lane) -> Stored[Pace] | None:
+        """The shared pace of a lane."""
+        entity = await self._store.get(names.MIGRATIONS, _PACES, lane)
         return Stored(PACE.record(entity.values), entity.etag) if entity else None
 
-    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace unless somebody else was faster."""
+    async def save_pace(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace of a lane unless somebody else was faster."""
         verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
+        self._glances.pop(lane, None)
         try:
-            await self._store.write(names.MIGRATIONS, "directory|pace", [Write(verb, "write", PACE.values(pace), etag)])
+            await self._store.write(names.MIGRATIONS, _PACES, [Write(verb, lane, PACE.values(pace), etag)])
         except Conflict:
             return False
         return True
+
+    async def recent_pace(self, lane: Lane, now: datetime) -> Pace | None:
+        """Remembered for a moment."""
+        seen = self._glances.get(lane)
+        if seen is None or not seen[0] <= now < seen[0] + FRESH:
+            stored = await self.pace(lane)
+            seen = self._glances[lane] = (now, stored.record if stored else None)
+        return seen[1]
 
     async def key_fingerprint(self) -> str | None:
         """Asked of every account's step, and so of the table only once."""

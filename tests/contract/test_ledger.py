@@ -30,7 +30,7 @@ from shared.domain.account import (
 from shared.domain.lifecycle import Event, State
 from shared.domain.lines import Line
 from shared.domain.migration import Migration, Phase
-from shared.domain.pace import Pace
+from shared.domain.pace import READ, WRITE, Pace, message_lane
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
 from shared.errors import StaleWrite
@@ -437,19 +437,47 @@ async def test_the_latest_summary_of_a_shard_is_kept(ledger: Ledger) -> None:
 
 
 async def test_of_those_who_change_the_pace_at_once_one_is_faster(ledger: Ledger) -> None:
-    assert await ledger.pace() is None
+    assert await ledger.pace(WRITE) is None
     paces = [Pace(NOW + timedelta(seconds=number), NOW) for number in range(4)]
-    assert sorted(await asyncio.gather(*(ledger.save_pace(None, pace) for pace in paces))) == [False] * 3 + [True]
-    before = await ledger.pace()
+    assert sorted(await asyncio.gather(*(ledger.save_pace(WRITE, None, pace) for pace in paces))) == [False] * 3 + [
+        True
+    ]
+    before = await ledger.pace(WRITE)
     assert before
     assert before.record in paces
     later = [Pace(NOW + timedelta(hours=number), NOW) for number in range(4)]
-    assert sorted(await asyncio.gather(*(ledger.save_pace(before, pace) for pace in later))) == [False] * 3 + [True]
-    after = await ledger.pace()
+    assert sorted(await asyncio.gather(*(ledger.save_pace(WRITE, before, pace) for pace in later))) == [False] * 3 + [
+        True
+    ]
+    after = await ledger.pace(WRITE)
     assert after
     assert after.record in later
-    assert not await ledger.save_pace(before, paces[0])
-    assert await ledger.pace() == after
+    assert not await ledger.save_pace(WRITE, before, paces[0])
+    assert await ledger.pace(WRITE) == after
+
+
+async def test_every_lane_has_a_pace_of_its_own(ledger: Ledger) -> None:
+    lanes = [WRITE, READ, message_lane(SOUTH), message_lane(YARMOUTH)]
+    paces = {lane: Pace(NOW + timedelta(seconds=number), NOW) for number, lane in enumerate(lanes)}
+    for lane, pace in paces.items():
+        assert await ledger.pace(lane) is None
+        assert await ledger.save_pace(lane, None, pace)
+    for lane, pace in paces.items():
+        found = await ledger.pace(lane)
+        assert found
+        assert found.record == pace
+
+
+async def test_a_glance_is_some_seconds_old_at_most_and_sees_what_was_saved_here(store: Store) -> None:
+    here, elsewhere = TableLedger(store, ManualClock()), TableLedger(store, ManualClock())
+    assert await here.recent_pace(WRITE, NOW) is None
+    first, second = Pace(NOW, NOW), Pace(NOW, NOW + timedelta(minutes=1), throttled=1)
+    assert await here.save_pace(WRITE, None, first)
+    assert await here.recent_pace(WRITE, NOW) == first
+    assert await elsewhere.save_pace(WRITE, await elsewhere.pace(WRITE), second)
+    assert await here.recent_pace(WRITE, NOW + timedelta(seconds=4)) in {first, second}
+    assert await here.recent_pace(WRITE, NOW + timedelta(seconds=5)) == second
+    assert await here.recent_pace(READ, NOW) is None
 
 
 async def test_only_the_first_note_of_the_first_message_counts(ledger: Ledger) -> None:
@@ -526,8 +554,8 @@ async def survives(
         assert await ledger.row(staged) == row
     await ledger.put_summary(migration.authority, migration.id, summary)
     assert await ledger.summary(migration.authority, migration.id, summary.shard) == summary
-    assert await ledger.save_pace(None, pace)
-    found = await ledger.pace()
+    assert await ledger.save_pace(WRITE, None, pace)
+    found = await ledger.pace(WRITE)
     assert found
     assert found.record == pace
 

@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from shared.domain.account import SHARDS
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration, Phase
 from shared.ports import Ports
@@ -18,7 +17,7 @@ from tests.support import timeless
 from tests.support.plans import assessed, sign_all, signed, with_templates
 from tests.support.stories import check_end, populate, settle, small_export
 from tests.support.watched import watched
-from tests.support.world import SOUTH_NORFOLK, World, export, line
+from tests.support.world import World, export, line
 
 ANNOUNCEMENT = "template of account-is-changing"
 PARTS = 4
@@ -62,9 +61,7 @@ async def _lived(story: Callable[[World], Coroutine[None, None, None]], death: D
     def wrap(ports: Ports) -> Ports:
         return watched(ports, world.tables, death.life())
 
-    signing = World.ports.fget(world) if World.ports.fget else world.ports
     world.wrap = wrap
-    del signing
     await story(world)
 
 
@@ -243,10 +240,4 @@ async def test_what_is_only_assessed_never_goes_on(world: World) -> None:
     await world.upload(small_export(), "south-norfolk/real.csv")
     await settle(world)
     assert len(world.told) == 4
-    assert all([not stored async for shard in SHARDS async for stored in _nobody(world, shard)])
-
-
-async def _nobody(world: World, shard: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    async for stored in world.ledger.accounts(SOUTH_NORFOLK, shard):
-        if stored.record.drafted:
-            yield stored
+    assert not any(account.drafted for account in await world.accounts())

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from shared.steps.sign import Signing, approve
+
 from shared.domain.account import Authority
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Plan
-from shared.steps.sign import Signing, approve
 from tests.support.world import SOUTH_NORFOLK, World
 
 ROUND = timedelta(seconds=10)
@@ -23,7 +24,7 @@ def signed(world: World, authority: Authority = SOUTH_NORFOLK, **plan: Any) -> N
 def with_templates(world: World, *names: str, authority: Authority = SOUTH_NORFOLK) -> None:
     """Let the council send further messages."""
     profile = world.profiles[authority]
-    templates = {**profile.messages.templates, **{name: f"template of {name}" for name in names}}
+    templates: dict[str, str] = {**profile.messages.templates} | {name: f"template of {name}" for name in names}
     messages = profile.messages.model_copy(update={"templates": templates})
     world.profiles[authority] = profile.model_copy(update={"messages": messages})
 

@@ -68,7 +68,8 @@ class _Watched:
             await script.after(this)
             return found
 
-        chosen = items if inspect.isasyncgenfunction(real) else answer
+        asks_somebody = items if inspect.isasyncgenfunction(real) else answer
+        chosen = asks_somebody if inspect.isasyncgenfunction(real) or inspect.iscoroutinefunction(real) else real
         setattr(self, method, chosen)
         return chosen
 

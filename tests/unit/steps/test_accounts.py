@@ -11,7 +11,7 @@ from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import Account, DirectoryId
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Phase
-from shared.domain.pace import GIVE_UP
+from shared.domain.pace import GIVE_UP, WRITE
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, Hold, StaleWrite, Stop, Throttled, TryLater
 from shared.ports import NewUser
@@ -327,7 +327,7 @@ async def test_throttling_blocks_everybody_and_uses_up_no_attempt(world: World) 
     world.directory.fail = [Throttled("directory_throttled", timedelta(minutes=3))]
     await world.timers()
     await world.deliver()
-    pace = await world.ledger.pace()
+    pace = await world.ledger.pace(WRITE)
     assert pace is not None
     assert pace.record.blocked_until > world.clock.now() + timedelta(minutes=2)
     assert not world.errors
