@@ -163,6 +163,14 @@ class Ledger(Protocol):
 
     async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+        """Note who is to be left alone and for which reason; an empty reason takes the account off the list."""
+        ...
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """Who is to be left alone, and why: a reason code."""
+        ...
+
     async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> None:
         """Note that this account matches this user."""
         ...
