@@ -347,14 +347,29 @@ class Letter:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to one of a council's staff: our own words, and nobody's name."""
+
+    template: str
+    address: str
+    subject: str
+    text: str
+    reference: str
+
+
 class Notifier(Protocol):
     """The message service. It does not deduplicate: whoever sends twice tells twice.
 
-    Both may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; `send` also `Hold` and `AnswerLost`.
+    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; those that send also `Hold` and `AnswerLost`.
     """
 
     async def send(self, profile: Profile, letter: Letter) -> str:
         """Send; returns the service's id of the message."""
+        ...
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:
+        """Send to staff; returns the service's id of the message."""
         ...
 
     async def find(self, profile: Profile, reference: str) -> str | None:

@@ -31,6 +31,7 @@ from shared.steps.lost import torn, waits_for_older
 from shared.steps.measure import measure
 from shared.steps.publish_result import RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
+from shared.steps.tell_staff import tell_staff
 from shared.telemetry import progress
 
 log: Final = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ async def reconcile(ports: Ports) -> None:
     """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
     troubles: list[Exception] = []
     walks = (partial(_walk, profile=profile) for profile in ports.profiles.values())
-    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, measure]
+    notices = (partial(tell_staff, profile=profile) for profile in ports.profiles.values())
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, *notices, measure]
     for work in round_:
         try:
             await work(ports)
@@ -277,7 +279,9 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, elsewhere: s
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
-        return replace(current, published=told, phase=Phase.DONE) if current == migration else current
+        moved = current.moved_at if current.phase is Phase.DONE else ports.clock.now()
+        done = replace(current, published=told, phase=Phase.DONE, moved_at=moved)
+        return done if current == migration else current
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
 
