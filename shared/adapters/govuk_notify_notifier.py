@@ -29,6 +29,7 @@ UNREACHABLE: Final = "message_service_unreachable"
 KEY_LENGTH: Final = 73
 """Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
 PLACEHOLDERS: Final = ("first_name", "last_name")
+STAFF_PLACEHOLDERS: Final = ("subject", "text")
 
 
 class GovukNotifyNotifier:

@@ -11,11 +11,12 @@ from local.notify import rendering, services
 from shared.adapters import govuk_notify_notifier
 from shared.adapters.memory import ManualClock, MemoryNotifier
 from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
-from shared.ports import Letter, Notifier
+from shared.ports import Letter, Notice, Notifier
 from tests.contract.notify import (
     KEYS,
     ONE_ACCOUNT,
     SET_PASSWORD,
+    STAFF,
     YARMOUTH_TEMPLATE,
     KeyOf,
     Service,
@@ -93,7 +94,33 @@ async def test_many_letters_at_once_are_told_apart(post: Post) -> None:
     assert sorted(post.taken()) == sorted(letter.address for letter in letters)
 
 
+NOTICE = Notice(STAFF, "staff@example.org", "South Norfolk Council: done", "All 12 rows.", "n" + "0" * 40)
+
+
+async def test_a_notice_is_found_by_its_reference_and_is_no_letter(post: Post) -> None:
+    letters = len(post.taken())
+    id_ = await post.notifier.send_notice(SOUTH_NORFOLK, NOTICE)
+    assert await post.notifier.find(SOUTH_NORFOLK, NOTICE.reference) == id_
+    await post.notifier.send(SOUTH_NORFOLK, ADA)
+    assert await post.notifier.find(SOUTH_NORFOLK, NOTICE.reference) == id_
+    assert ADA.address in post.taken()[letters:]
+
+
 # by the official client
+
+
+async def test_staff_read_our_own_words(service: Service) -> None:
+    await service.notifier.send_notice(SOUTH_NORFOLK, NOTICE)
+    [message] = service.messages
+    assert (message.email_address, message.subject) == (NOTICE.address, NOTICE.subject)
+    assert NOTICE.text in message.body
+
+
+async def test_a_notice_that_is_throttled_was_not_sent(service: Service) -> None:
+    service.fault("rate-limited", count=1)
+    with pytest.raises(Throttled):
+        await service.notifier.send_notice(SOUTH_NORFOLK, NOTICE)
+    assert service.messages == []
 
 
 async def test_the_customer_is_called_by_name(service: Service) -> None:
