@@ -197,6 +197,14 @@ class Ledger(Protocol):
 
     async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+        """Note who is to be left alone and for which reason; an empty reason takes the account off the list."""
+        ...
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """Who is to be left alone, and why: a reason code."""
+        ...
+
     async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
         """Whether several accounts have this address, or had it within the last ten minutes.
 
@@ -401,14 +409,29 @@ class Preview:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to one of a council's staff: our own words, and nobody's name."""
+
+    template: str
+    address: str
+    subject: str
+    text: str
+    reference: str
+
+
 class Notifier(Protocol):
     """The message service. It does not deduplicate: whoever sends twice tells twice.
 
-    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; `send` also `Hold` and `AnswerLost`.
+    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; those that send also `Hold` and `AnswerLost`.
     """
 
     async def send(self, profile: Profile, letter: Letter) -> str:
         """Send; returns the service's id of the message."""
+        ...
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:
+        """Send to staff; returns the service's id of the message."""
         ...
 
     async def find(self, profile: Profile, reference: str) -> str | None:

@@ -13,6 +13,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
 | Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
+| Accounts | `authority\\|shard` | `excluded\\|id` | that the council wants a customer left alone, and why |
 | Accounts | `authority\\|a\\|shard` | `address\\|id` | which accounts have an address |
 | Accounts | `authority\\|i\\|shard` | `user` | which accounts match a directory user, the newest first |
 
@@ -22,7 +23,7 @@ instead of `authority`.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import batched
@@ -311,6 +312,29 @@ class TableLedger:
         query = Query(prefix=f"{address}|")
         found = self._store.query(names.ACCOUNTS, f"{place}|a|{address[0]}", query)
         return [AccountId(str(entity.values["account"])) async for entity in found]
+
+    # who is to be left alone
+
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+        """Whoever is taken off the list leaves nothing behind on it."""
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for account, reason in found.items():
+            if reason:
+                write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
+                by_partition[f"{authority}|{account[1]}"].append(write)
+        await self._put(names.ACCOUNTS, by_partition)
+        for account in (account for account, reason in found.items() if not reason):
+            # One by one: a transaction fails as a whole where one of its records is gone already.
+            write = Write(Verb.DELETE, f"excluded|{account}")
+            await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """One query: the list is short."""
+        query = Query(prefix="excluded|", select=("reason",))
+        found = self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
+        return {
+            AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["reason"]) async for entity in found
+        }
 
     async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
         """One look through a sixteenth of the addresses answers for all that are in it."""

@@ -177,11 +177,16 @@ REASONS: Final[dict[str, Reason]] = {
 def explain(code: str) -> Reason:
     """The sentence and next step of a code.
 
-    `source_<status>` is built from the export's own status words, so one entry serves them all.
+    `source_<status>` is built from the export's own status words, and `excluded_<why>` from the council's own words, so
+    one entry serves them all.
     """
     if code in REASONS:
         return REASONS[code]
     if code.startswith("source_"):
         status = code.removeprefix("source_").replace("_", " ")
         return Reason(f"The portal says that the account is {status}.", "Nothing, unless it should be moved.")
+    if code.startswith("excluded_"):
+        why = code.removeprefix("excluded_").replace("_", " ")
+        sentence = f"The council asked to leave this customer alone: {why}."
+        return Reason(sentence, "Nothing. Nobody writes to the customer.")
     return Reason(code.replace("_", " "), "See docs/runbook.md.")

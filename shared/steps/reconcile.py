@@ -32,6 +32,7 @@ from shared.steps.pause import stopped
 from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
 from shared.steps.stage_rows import BY_PIECES
+from shared.steps.tell_staff import tell_staff
 from shared.steps.visit import Migrations, visit
 from shared.telemetry import progress
 
@@ -55,7 +56,8 @@ async def reconcile(ports: Ports) -> None:
         partial(_walk, profile=profile, ends=ends, councils=len(ports.profiles) - number)
         for number, profile in enumerate(ports.profiles.values())
     )
-    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, measure]
+    notices = (partial(tell_staff, profile=profile) for profile in ports.profiles.values())
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, *notices, measure]
     for work in round_:
         try:
             await work(ports)
@@ -181,7 +183,9 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, says: Mappin
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
-        return replace(current, published=told, phase=phase) if current == migration else current
+        ended = current.done_at if current.phase is Phase.DONE else ports.clock.now()
+        rested = replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
+        return rested if current == migration else current
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
 

@@ -501,6 +501,35 @@ async def test_of_two_who_note_a_key_at_once_both_hear_the_same(ledger: Ledger) 
     assert await ledger.key_fingerprint() == heard[0]
 
 
+# who is to be left alone
+
+
+async def test_a_list_is_kept_by_authority_and_shard(ledger: Ledger) -> None:
+    accounts = [account_id(number, shard) for shard in "01" for number in range(60)]
+    await ledger.exclude(SOUTH, dict.fromkeys(accounts, "excluded_deceased"), NOW)
+    await ledger.exclude(YARMOUTH, {accounts[0]: "excluded_objecting"}, NOW)
+    assert await ledger.exclusions(SOUTH, "0") == dict.fromkeys(accounts[:60], "excluded_deceased")
+    assert await ledger.exclusions(SOUTH, "1") == dict.fromkeys(accounts[60:], "excluded_deceased")
+    assert await ledger.exclusions(SOUTH, "2") == {}
+    assert await ledger.exclusions(YARMOUTH, "0") == {accounts[0]: "excluded_objecting"}
+
+
+async def test_a_list_may_be_read_again_and_the_newest_word_counts(ledger: Ledger) -> None:
+    one, two, three = (account_id(number) for number in (1, 2, 3))
+    await ledger.exclude(SOUTH, dict.fromkeys((one, two), "excluded_deceased"), NOW)
+    for _ in range(2):
+        await ledger.exclude(SOUTH, {one: "excluded_other", two: "", three: ""}, NOW)
+        assert await ledger.exclusions(SOUTH, "0") == {one: "excluded_other"}
+
+
+async def test_a_list_stands_beside_the_accounts_and_is_none_of_them(ledger: Ledger) -> None:
+    [stored] = await inserted(ledger, an_account(1))
+    await ledger.exclude(SOUTH, {stored.record.id: "excluded_deceased"}, NOW)
+    assert await of_shard(ledger, SOUTH) == [stored.record.id]
+    assert await ledger.account(SOUTH, stored.record.id) == stored
+    assert len(await ledger.history(SOUTH, stored.record.id)) == 1
+
+
 # every field survives
 
 

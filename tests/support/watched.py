@@ -20,6 +20,7 @@ EFFECTS = frozenset(
         "directory.retire",
         "directory.delete",
         "notifier.send",
+        "notifier.send_notice",
         "reports.put",
         "reports.put_blocks",
         "reports.stage",

@@ -186,6 +186,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             rebuild.Rebuild,
             summary.ShardSummary,
             ports.Letter,
+            ports.Notice,
             ports.NewUser,
             matching.DirectoryUser,
         )
