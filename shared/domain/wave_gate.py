@@ -78,7 +78,7 @@ def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
     """What the wave before came to, against the profile's limits."""
     limits = profile.plan.gate
     rates = (
-        (before.get(State.FAILED, 0), limits.failed_percent, "stuck", "failed_percent", "replay them (ops poison)"),
+        (before.get(State.FAILED, 0), limits.failed_percent, "stuck", "failed_percent", "replay (ops poison)"),
         (before.get(State.REVIEW, 0), limits.review_percent, "in review", "review_percent", "look why"),
         (before.get(UNDELIVERED, 0), limits.undelivered_percent, "not reached", "undelivered_percent", "look why"),
     )
