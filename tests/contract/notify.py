@@ -36,6 +36,10 @@ class Service:
     def change(self, **rules: object) -> None:
         self.notify.change_rules(self.notify.rules.changed(rules))
 
+    def at_once(self) -> None:
+        """What becomes of a message is known when it is sent."""
+        self.change(sending_after_ms=0, completed_after_ms=0)
+
     @property
     def requests(self) -> int:
         return len(self.notify.outbox.journal())
