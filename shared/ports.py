@@ -397,6 +397,8 @@ class Letter:
     given_name: str
     surname: str
     reference: str
+    change_date: str = ""
+    """The day on which the account changes, as people write it; only of an announcement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +438,10 @@ class Notifier(Protocol):
 
     async def find(self, profile: Profile, reference: str) -> str | None:
         """The id of a message that was taken with this reference."""
+        ...
+
+    def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+        """Ids of messages sent since then that did not arrive, as the service knew at most five minutes ago."""
         ...
 
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:

@@ -161,6 +161,8 @@ def summary_values(summary: ShardSummary) -> Values:
         "fingerprint": summary.fingerprint,
         "plan": summary.plan,
         "took_ms": summary.took_ms,
+        "waves": json.dumps({number: dict(tally) for number, tally in summary.waves.items()}, sort_keys=True),
+        "told_at": moment(summary.told_at) if summary.told_at else "",
     }
 
 
@@ -178,6 +180,8 @@ def summary_record(values: Values) -> ShardSummary:
         fingerprint=str(values["fingerprint"]),
         plan=str(values["plan"]),
         took_ms=int(values.get("took_ms", 0)),
+        waves={int(number): tally for number, tally in json.loads(str(values.get("waves", "{}"))).items()},
+        told_at=_moment_or_none(str(values.get("told_at", ""))),
     )
 
 

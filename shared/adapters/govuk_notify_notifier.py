@@ -6,16 +6,17 @@ The client is synchronous and not thread-safe: it is kept off the event loop, in
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from notifications_python_client.errors import APIError
 from notifications_python_client.notifications import NotificationsAPIClient
 
 from shared.domain.account import Authority
-from shared.domain.profile import Profile
+from shared.domain.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, Profile
 from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
 from shared.ports import Clock, Letter, Notice, Preview
 
@@ -32,6 +33,13 @@ KEY_LENGTH: Final = 73
 """Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
 PLACEHOLDERS: Final = ("first_name", "last_name")
 STAFF_PLACEHOLDERS: Final = ("subject", "text")
+CHANGE_DATE: Final = "change_date"
+"""Filled in beside them in the messages before anything changes."""
+ANNOUNCING: Final = frozenset({ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE})
+INVENTED_DATE: Final = "Tuesday 1 December 2026"
+FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
+FRESH: Final = timedelta(minutes=5)
+"""So long what did not arrive is not asked for again: there may be many pages of it."""
 
 
 class GovukNotifyNotifier:
@@ -46,10 +54,13 @@ class GovukNotifyNotifier:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
         self._local = threading.local()
         self._blocked_until: dict[Authority, datetime] = {}
+        self._undelivered: dict[Authority, tuple[datetime, list[str]]] = {}
 
     async def send(self, profile: Profile, letter: Letter) -> str:
         """Send one e-mail; the names are sanitised by the service, so that nobody's name becomes a link."""
         values = {"first_name": letter.given_name or "customer", "last_name": letter.surname}
+        if letter.change_date:
+            values[CHANGE_DATE] = letter.change_date
         return await self._sent(
             profile,
             lambda client: client.send_email_notification(
@@ -91,10 +102,41 @@ class GovukNotifyNotifier:
             raise TryLater(UNREACHABLE)
         return str(found[0]["id"]) if found else None
 
+    async def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+        """The ids of what failed, newest first."""
+        asked, known = self._undelivered.get(profile.authority, (None, []))
+        if asked is None or self._clock.now() >= asked + FRESH:
+            now = self._clock.now()
+            known = [id_ async for id_ in self._failed(profile, since)]
+            self._undelivered[profile.authority] = (now, known)
+        for id_ in known:
+            yield id_
+
+    async def _failed(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+        """Page by page, until one begins before `since`."""
+        older_than: str | None = None
+        while True:
+            ask = partial(NotificationsAPIClient.get_all_notifications, status=list(FAILED), older_than=older_than)
+            answer = await self._ask(profile, ask, lost=TryLater(UNREACHABLE))
+            try:
+                page = [
+                    (str(each["id"]), datetime.fromisoformat(each["created_at"])) for each in answer["notifications"]
+                ]
+            except (KeyError, TypeError, ValueError):
+                raise TryLater(UNREACHABLE) from None
+            for id_, created_at in page:
+                if created_at >= since:
+                    yield id_
+            if not page or page[-1][1] < since:
+                return
+            older_than = page[-1][0]
+
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
         """The template filled in for somebody who does not exist."""
         template = profile.messages.templates[message]  # type: ignore[index]  # a message that the profile has
         values = {"first_name": given_name, "last_name": surname}
+        if message in ANNOUNCING:
+            values[CHANGE_DATE] = INVENTED_DATE
         answer = await self._ask(
             profile, lambda client: client.post_template_preview(template, values), lost=TryLater(UNREACHABLE)
         )

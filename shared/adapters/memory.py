@@ -454,6 +454,8 @@ class MemoryNotifier:
     versions: dict[str, int] = field(default_factory=dict)
     """Version of a template by its id, 1 where nothing is said."""
     fail_previews: list[Exception] = field(default_factory=list)
+    unreachable: set[str] = field(default_factory=set)
+    """Addresses that no message reaches, though the service takes it."""
 
     async def send(self, profile: Profile, letter: Letter) -> str:  # noqa: ARG002 - one service for all
         """Take a letter."""
@@ -478,6 +480,12 @@ class MemoryNotifier:
         if self.fail_after:
             raise self.fail_after.pop(0)
         return f"s{len(self.notices)}"
+
+    async def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:  # noqa: ARG002 - all of them
+        """What went to addresses that cannot be reached."""
+        for number, letter in reversed(list(enumerate(self.sent, 1))):
+            if letter.address in self.unreachable:
+                yield f"n{number}"
 
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
         """A letter of one line."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from shared.adapters.govuk_notify_notifier import PLACEHOLDERS, STAFF_PLACEHOLDERS
+from shared.adapters.govuk_notify_notifier import ANNOUNCING, CHANGE_DATE, PLACEHOLDERS, STAFF_PLACEHOLDERS
 from shared.doctor.facts import KeyTrouble, MessageFacts, Sending, ServiceFacts, Template
 from shared.doctor.report import Area, Check, Code, Purpose, missing, not_checked, ok
 from shared.domain.account import Authority
@@ -148,19 +148,25 @@ def _template(service: ServiceFacts, profile: Profile, name: str, id_: str) -> C
         found = f"{id_} is a template for {there.type}"
         mend = f"Name a template of the type email in `messages.templates.{name}` of {profile.authority}.toml."
         return missing(Area.MESSAGES, title, Code.TEMPLATE_UNFIT, found, mend)
-    values = STAFF_PLACEHOLDERS if name == STAFF_NOTICE else PLACEHOLDERS
-    unfilled = unfilled_of(there, values)
+    unfilled = unfilled_of(there, name)
     if unfilled:
         found = f"it has {_in_brackets(unfilled)}, which nobody fills in: GOV.UK Notify would refuse every message"
-        mend = f"Take {_in_brackets(unfilled)} out of the template; {_in_brackets(values)} are filled in."
+        mend = f"Take {_in_brackets(unfilled)} out of the template; {_in_brackets(filled_in(name))} are filled in."
         return missing(Area.MESSAGES, title, Code.TEMPLATE_UNFIT, found, mend)
     filled = f", fills {_in_brackets(there.placeholders)}" if there.placeholders else ", fills nothing in"
     return ok(Area.MESSAGES, title, f"an e-mail template{filled}")
 
 
-def unfilled_of(template: Template, values: tuple[str, ...] = PLACEHOLDERS) -> list[str]:
+def filled_in(message: str) -> tuple[str, ...]:
+    """The placeholders for which we send a value in this message."""
+    if message == STAFF_NOTICE:
+        return STAFF_PLACEHOLDERS
+    return (*PLACEHOLDERS, CHANGE_DATE) if message in ANNOUNCING else PLACEHOLDERS
+
+
+def unfilled_of(template: Template, message: str) -> list[str]:
     """Placeholders for which we send no value. GOV.UK Notify does not mind case, spaces, hyphens and underscores."""
-    ours = {_plain(name) for name in values}
+    ours = {_plain(name) for name in filled_in(message)}
     return [name for name in template.placeholders if _plain(name) not in ours]
 
 

@@ -79,6 +79,12 @@ def check(local: datetime, allowed: Allowed) -> datetime:
     return moment
 
 
+def day_in_words(moment: datetime) -> str:
+    """The day as a customer reads it: `Tuesday 1 December 2026`."""
+    local = moment.astimezone(LONDON)
+    return f"{local:%A} {local.day} {local:%B %Y}"
+
+
 def bank_holiday(day: date) -> str:
     """The name of the bank holiday in England on that day, empty for an ordinary day."""
     return _england().get(day) or ""

@@ -86,6 +86,8 @@ class Event(StrEnum):
     """The other side asked to wait, or did not answer."""
     SET_ASIDE = "set_aside"
     """The evidence does not suffice."""
+    ASSIGN = "assign"
+    """Somebody is to decide the case, until a day."""
     HOLD = "hold"
     """The customer cannot be reached or is to be left alone, a newer export left the account out, or the migration was
     cancelled."""
@@ -122,6 +124,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.RELEASED, Event.SET_ASIDE): State.REVIEW,
     (State.PROVISIONED, Event.HOLD): State.HELD,
     (State.TOLD, Event.HOLD): State.HELD,
+    (State.REVIEW, Event.ASSIGN): State.REVIEW,
     # stuck
     (State.STAGED, Event.FAIL): State.FAILED,
     (State.CLASSIFIED, Event.FAIL): State.FAILED,

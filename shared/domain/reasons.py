@@ -71,6 +71,10 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     # held
     "address_refused": Reason("The message service refused the e-mail address.", "Tell the customer another way."),
+    "address_undelivered": Reason(
+        "The message service could not deliver the message to this e-mail address.",
+        "Tell the customer another way. Where nothing was created yet, a new export with the right address goes on.",
+    ),
     "message_in_doubt": Reason(
         "The message may have been sent, and the service no longer remembers it.",
         "Ask the customer, or tell the customer another way.",

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from shared.domain.account import SHARDS
 from shared.domain.lifecycle import MOVING, Outcome, RowState, State
+from shared.domain.wave_tally import WaveTally, added
 
 type Tally = Mapping[tuple[str, str, str], int]
 """(outcome, state, reason) -> rows; an outcome that is not known yet is the empty word."""
@@ -36,6 +37,10 @@ class ShardSummary:
     """Fingerprint of what is to be done to whom."""
     took_ms: int = 0
     """How long it took to count."""
+    waves: Mapping[int, WaveTally] = field(default_factory=dict)
+    """By number of the wave; empty where the plan has one only."""
+    told_at: datetime | None = None
+    """When the newest message to one of its customers was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Totals:
     shards: Mapping[str, str]
     """Fingerprint of each shard."""
     plan: str
+    waves: Mapping[int, WaveTally] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -120,4 +126,5 @@ def total(summaries: Iterable[ShardSummary]) -> Totals:
         oldest=min((summary.oldest for summary in known if summary.oldest), default=None),
         shards={summary.shard: summary.fingerprint for summary in known},
         plan="".join(summary.plan for summary in known),
+        waves=added(summary.waves for summary in known),
     )

@@ -1,4 +1,6 @@
-"""notify-customer: send the message of an account's scenario, at most once: claim, send, record.
+"""notify-customer: send the message that an account is due, at most once: claim, send, record.
+
+Before its wave that is the announcement, after the directory effect the message of its scenario.
 
 The message service does not deduplicate. A claim that was never recorded is doubt; before anything is sent again the
 service is asked, after a wait, whether it knows the reference.
@@ -9,13 +11,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.account import Account, apply
-from shared.domain.gate import Step, message_for
-from shared.domain.lifecycle import Event
+from shared.domain.calendar import day_in_words
+from shared.domain.gate import Step, message_for, wave_for
+from shared.domain.lifecycle import MOVING, Event
+from shared.domain.migration import Migration
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Hold, Stop, Throttled, TryLater
 from shared.messages import AccountMessage
 from shared.ports import Ledger, Letter, Notifier, Ports, Stored
-from shared.steps.admission import admit, person_of
+from shared.steps.admission import Admitted, admit, person_of
 from shared.telemetry import metrics
 from shared.telemetry.progress import reached
 
@@ -26,7 +30,7 @@ REMEMBERED: Final = timedelta(days=6)
 
 
 async def notify_customer(ports: Ports, message: AccountMessage) -> None:
-    """Tell one customer what happened to the account."""
+    """Tell one customer what will happen to the account, or what happened to it."""
     admitted = await admit(ports, message, Step.NOTIFY)
     if admitted is None or ports.notifier is None:
         return
@@ -35,23 +39,35 @@ async def notify_customer(ports: Ports, message: AccountMessage) -> None:
     if name is None:
         return
     reference = ports.pseudonyms.reference(stored.record.id, name)
-    sent = await _sent_before(ports.notifier, profile, stored.record, reference, ports.clock.now())
+    announcing = stored.record.state in MOVING
+    if announcing and admitted.migration.rebuilt_at and stored.record.claimed_at is None:
+        # Lost tables may have known that it was announced; the service may know it still.
+        sent = await ports.notifier.find(profile, reference)
+    else:
+        sent = await _sent_before(ports.notifier, profile, stored.record, reference, ports.clock.now())
     if sent is None:
-        letter = await _letter(ports, profile, stored.record, name, reference)
+        letter = await _letter(ports, admitted, name, reference)
         stored = await _claim(ports.ledger, stored, ports.clock.now())
         sent = await _send(ports, ports.notifier, profile, stored, letter)
-    await _record(ports, stored, sent)
+    await (_announced if announcing else _told)(ports, stored, sent)
 
 
-async def _letter(ports: Ports, profile: Profile, account: Account, name: str, reference: str) -> Letter:
-    _, person = await person_of(ports, account)
+async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -> Letter:
+    _, person = await person_of(ports, admitted.account)
     return Letter(
-        template=profile.messages.templates[name],  # type: ignore[index]  # message_for gave a name that is there
+        template=admitted.profile.messages.templates[name],  # type: ignore[index]  # message_for gave a name that is there
         address=person.email,
         given_name=person.given_name,
         surname=person.surname,
         reference=reference,
+        change_date=_change_date(admitted.account, admitted.migration),
     )
+
+
+def _change_date(account: Account, migration: Migration) -> str:
+    """The day of the account's wave, of which only an announcement speaks."""
+    wave = wave_for(account, migration) if account.state in MOVING else None
+    return day_in_words(wave.starts_at) if wave is not None and wave.starts_at is not None else ""
 
 
 async def _sent_before(
@@ -92,7 +108,17 @@ def _count(profile: Profile, result: metrics.Result) -> None:
     metrics.add(metrics.MESSAGE_REQUESTS, authority=profile.authority, result=result)
 
 
-async def _record(ports: Ports, stored: Stored[Account], notify_id: str) -> None:
+async def _announced(ports: Ports, stored: Stored[Account], announce_id: str) -> None:
+    """It waits for its wave again, as it did."""
+    now = ports.clock.now()
+    announced, change = apply(stored.record, Event.ANNOUNCE, now)
+    announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None, not_before=now)
+    await ports.ledger.note_first_message(announced.authority, now)
+    await ports.ledger.save(stored, announced, change)
+    reached(announced, change)
+
+
+async def _told(ports: Ports, stored: Stored[Account], notify_id: str) -> None:
     now = ports.clock.now()
     told, change = apply(stored.record, Event.TELL, now)
     told = replace(told, notified_at=now, notify_id=notify_id, claimed_at=None)

@@ -1,15 +1,137 @@
-"""open-waves: which waves of a plan may begin."""
+"""open-waves: which waves of a plan may begin; asked by the walk, and by people who open, confirm and switch."""
 
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
+from typing import Final
 
-from shared.domain.migration import Gate
+from shared.domain.account import Authority, MigrationId
+from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
+from shared.domain.wave_gate import Answer, Facts, NotDone, calls_of, checked_off, judge, noted, opened, switched
+from shared.domain.wave_tally import WaveTally
+from shared.domain.waves import Wave
+from shared.errors import Cannot, Stop, TryLater
+from shared.ports import Ports
+from shared.steps.freeze_plan import fingerprint
+
+log: Final = logging.getLogger(__name__)
+
+NOBODY: Final = ("Ada", "Example")
+"""For whom templates are filled in to see their version."""
+
+type Versions = Mapping[str, tuple[str, int]]
 
 
 def open_at_once(plan: Plan, profile: Profile, now: datetime) -> tuple[Gate, ...]:
-    """The gates of a plan that begins: the first wave is open where it has no date and nothing is to be confirmed."""
+    """The gates of a plan that begins: the first wave is open where it has no date and nothing is in its way."""
     first = plan.waves[0] if plan.waves else None
     if first is None or first.starts_at is not None or profile.plan.checklist:
         return ()
-    return (Gate(first.number, opened_at=now),)
+    return () if calls_of(first, profile) else (Gate(first.number, opened_at=now),)
+
+
+async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:
+    """Open each wave whose time has come, or note what stops it. `tallies` are of all shards."""
+    if migration.plan is None or migration.paused or migration.phase is not Phase.RUNNING:
+        return
+    if migration.superseded_by or not migration.may_move(profile):
+        return
+    for wave in migration.plan.waves:
+        first = wave.number == migration.plan.waves[0].number
+        begun = first or migration.gate(wave.number - 1).opened_at is not None
+        counted = first or bool(tallies)
+        if begun and counted and migration.gate(wave.number).opened_at is None:
+            before = {} if first else tallies.get(wave.number - 1, {})
+            await _ask_gate(ports, profile, migration, wave, before)
+
+
+async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, before: WaveTally) -> None:
+    now = ports.clock.now()
+    said = judge(wave, migration, profile, Facts(before, fingerprint(profile), None), now)
+    if said.answer is Answer.OPEN:
+        # Only now is the message service asked: it may be the last thing in the way.
+        try:
+            versions = await _versions(ports, profile, migration)
+        except TryLater as later:
+            log.info("wave waits for the message service", extra={"migration": migration.id, "cause": later.cause})
+            return
+        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), versions), now)
+    if noted(migration, wave.number, said, now) == migration:
+        return
+    log.info("wave", extra={"migration": migration.id, "wave": wave.number, "answer": said.answer})
+
+    def note(current: Migration) -> Migration:
+        # A newer state of things is judged at the next round.
+        same = current.plan == migration.plan and current.phase is migration.phase and not current.paused
+        return noted(current, wave.number, said, now) if same and not current.superseded_by else current
+
+    await ports.ledger.change_migration(migration.authority, migration.id, note)
+
+
+async def _versions(ports: Ports, profile: Profile, migration: Migration) -> Versions | None:
+    """The templates of the plan as they are now; what is not to be seen is left out."""
+    if ports.notifier is None or migration.plan is None:
+        return None
+    found: dict[str, tuple[str, int]] = {}
+    for template in migration.plan.templates:
+        id_ = profile.messages.templates.get(template.message)  # type: ignore[call-overload]  # of another profile
+        if id_ is None:
+            continue
+        try:
+            found[template.message] = id_, (await ports.notifier.preview(profile, template.message, *NOBODY)).version
+        except (Stop, Cannot):
+            continue
+    return found
+
+
+async def open_wave(
+    ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, by: str, why: str
+) -> Migration:
+    """Open a wave against what stops it.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    profile = _profile(ports, authority)
+    change = partial(opened, profile=profile, number=wave, by=by, why=why, now=ports.clock.now())
+    return await _change(ports, authority, migration_id, change)
+
+
+async def check_off(
+    ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, point: str, by: str
+) -> Migration:
+    """Confirm one point of a wave's checklist.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    profile = _profile(ports, authority)
+    change = partial(checked_off, profile=profile, number=wave, point=point, by=by)
+    return await _change(ports, authority, migration_id, change)
+
+
+async def confirm_switch(ports: Ports, authority: Authority, migration_id: MigrationId, by: str) -> Migration:
+    """Confirm that the portal has switched, so that customers are told.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    change = partial(switched, profile=_profile(ports, authority), by=by, now=ports.clock.now())
+    return await _change(ports, authority, migration_id, change)
+
+
+def _profile(ports: Ports, authority: Authority) -> Profile:
+    if authority not in ports.profiles:
+        raise NotDone("No council of this name has a profile.")
+    return ports.profiles[authority]
+
+
+async def _change(
+    ports: Ports, authority: Authority, migration_id: MigrationId, change: Callable[[Migration], Migration]
+) -> Migration:
+    if await ports.ledger.migration(authority, migration_id) is None:
+        raise NotDone("This council has no such migration. `ops status` lists them.")
+    return await ports.ledger.change_migration(authority, migration_id, change)

@@ -28,11 +28,13 @@ from shared.steps.assess import assess
 from shared.steps.canary import ask_for_canary
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.measure import measure
+from shared.steps.open_waves import open_waves
 from shared.steps.pause import stopped
 from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
 from shared.steps.stage_rows import BY_PIECES
 from shared.steps.tell_staff import tell_staff
+from shared.steps.undelivered import undelivered
 from shared.steps.visit import Migrations, visit
 from shared.telemetry import progress
 
@@ -97,10 +99,13 @@ async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until:
     now = ports.clock.now()
     found = [(place, turn) for place, there in known.items() for turn in turns(there, now)]
     seen: set[MigrationId] = set()
+    returned = await undelivered(
+        ports, profile, [s for there in known.values() for _, seen in there for s in seen.values()]
+    )
     for place, turn in sorted(found, key=lambda each: each[1].last):
         if seen and ports.clock.now() >= until:
             break
-        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard)
+        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard, returned)
         seen |= turn.of
     return seen
 
@@ -139,9 +144,9 @@ async def _advance(
     if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
         await _try_to_assess(ports, profile, migration, totals)
     elif migration.phase in {Phase.RUNNING, Phase.DONE}:
-        await _rest(
-            ports, migration, totals, _said(migration, totals, _told_elsewhere(migration, sums, migrations)), until
-        )
+        await open_waves(ports, profile, migration, totals.waves)
+        says = _said(migration, totals, _told_elsewhere(migration, sums, migrations))
+        await _rest(ports, migration, totals, says, until, waits=_waits_for_switch(ports, profile, migration, totals))
 
 
 def _all_classified(migration: Migration, totals: Totals) -> bool:
@@ -169,7 +174,15 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         )
 
 
-async def _rest(ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime) -> None:
+def _waits_for_switch(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> bool:
+    """Whether customers are still to be told, as soon as a person confirms that the portal has switched."""
+    waits = profile.plan.switch == "at-once" and migration.switched_at is None and ports.notifier is not None
+    return waits and bool(profile.messages.templates) and bool(totals.in_state(State.PROVISIONED))
+
+
+async def _rest(
+    ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, *, waits: bool
+) -> None:
     fingerprint = hashlib.sha256("".join(says.values()).encode()).hexdigest()
     if migration.paused:
         return
@@ -180,6 +193,8 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, says: Mappin
     told, phase = migration.published, Phase.DONE
     if told != fingerprint:
         told, phase = await _published(ports, migration, totals, says, until, fingerprint)
+
+    phase = Phase.RUNNING if waits else phase
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.

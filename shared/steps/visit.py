@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.account import Account, AccountId, Change, Place, apply
-from shared.domain.gate import Due, due, overdue, to_be_looked_for
+from shared.domain.gate import Due, due, overdue, to_be_looked_for, wave_for
 from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
@@ -19,6 +19,7 @@ from shared.domain.result_file import note, outcome_of
 from shared.domain.rows import OTHER_STATUS, Row
 from shared.domain.summary import ShardSummary
 from shared.domain.visits import stale
+from shared.domain.wave_tally import ADDRESS_UNDELIVERED, words_of
 from shared.ports import Ports, Stored
 from shared.steps.release_accounts import back_to_waiting
 from shared.telemetry import progress
@@ -44,6 +45,8 @@ class _Count:
     oldest: datetime | None = None
     fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     plan: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    waves: dict[int, Counter[str]] = field(default_factory=dict)
+    told_at: datetime | None = None
 
     def take(self, account: Account, answer: Due) -> None:
         """Take one account into the counts."""
@@ -55,12 +58,29 @@ class _Count:
         fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.band)
         self.plan.update(repr(fate).encode())
         note(account, outcome, self.fingerprint)
+        for at in (account.announced_at, account.notified_at):
+            self.told_at = max(self.told_at or at, at) if at else self.told_at
+
+    def take_wave(self, account: Account, migration: Migration, answer: Due, *, undelivered: bool) -> None:
+        """Count it in its wave, where that makes a difference."""
+        if migration.plan is None or len(migration.plan.waves) == 1:
+            return
+        wave = wave_for(account, migration)
+        if wave is not None:
+            words = words_of(account, due=answer.step is not None, undelivered=undelivered)
+            self.waves.setdefault(wave.number, Counter()).update(words)
 
 
 async def visit(
-    ports: Ports, profile: Profile, migrations: Migrations, counted: Migrations, place: Place, shard: str
+    ports: Ports,
+    profile: Profile,
+    migrations: Migrations,
+    counted: Migrations,
+    place: Place,
+    shard: str,
+    undelivered: Collection[str] = frozenset(),
 ) -> None:
-    """Count one shard of a place, and bring back what was lost in it."""
+    """Count one shard of a place, and bring back what was lost in it. `undelivered` are ids of messages."""
     now = ports.clock.now()
     counts = {key: _Count() for key in counted}
     lost: set[AccountId] = set()
@@ -69,27 +89,50 @@ async def visit(
         if migration is None or migration.phase is Phase.STAGING or account.settled:
             continue
         answer = due(account, migration, profile, messages_on=ports.notifier is not None)
-        if _left_out(account, migration, migrations) or overdue(account, answer, now):
+        returned = _returned(account, undelivered)
+        if _left_out(account, migration, migrations) or overdue(account, answer, now) or returned:
             lost.add(account.id)
         if account.migration in counts:
             counts[account.migration].take(account, answer)
+            counts[account.migration].take_wave(account, migration, answer, undelivered=returned)
     took = ports.clock.now() - now
-    await _bring_back(ports, profile, migrations, place, shard, lost)
+    await _bring_back(ports, profile, migrations, place, shard, lost, undelivered)
     for key, count in counts.items():
         await _summarise(ports, counted[key], shard, count, now, took)
 
 
 async def _bring_back(
-    ports: Ports, profile: Profile, migrations: Migrations, place: Place, shard: str, lost: Collection[AccountId]
+    ports: Ports,
+    profile: Profile,
+    migrations: Migrations,
+    place: Place,
+    shard: str,
+    lost: Collection[AccountId],
+    undelivered: Collection[str],
 ) -> None:
     """Look again at those that a glance found lost, and mend them some hundreds at a time."""
     mended: list[tuple[Stored[Account], Account, Change | None]] = []
+    now = ports.clock.now()
     async for stored in _in_full(ports, place, shard, lost):
-        mended += await _mended(ports, profile, migrations, stored)
+        returned = _returned(stored.record, undelivered)
+        mended += [_held(stored, now)] if returned else await _mended(ports, profile, migrations, stored)
         if len(mended) == AT_ONCE:
             await _save(ports, mended)
             mended = []
     await _save(ports, mended)
+
+
+def _returned(account: Account, undelivered: Collection[str]) -> bool:
+    """Whether the message by which the customer knows did not arrive."""
+    if account.state is State.TOLD:
+        return account.notify_id in undelivered
+    return account.state is State.CLASSIFIED and account.announce_id in undelivered
+
+
+def _held(stored: Stored[Account], now: datetime) -> tuple[Stored[Account], Account, Change | None]:
+    """Nobody is moved who does not know of it. Who was not reached is told anew, should another address come."""
+    held, change = apply(stored.record, Event.HOLD, now, ADDRESS_UNDELIVERED)
+    return stored, held if held.done else replace(held, announced_at=None, announce_id=""), change
 
 
 async def _in_full(
@@ -165,6 +208,8 @@ async def _summarise(
         fingerprint=count.fingerprint.hexdigest(),
         plan=count.plan.hexdigest(),
         took_ms=took // timedelta(milliseconds=1),
+        waves=count.waves,
+        told_at=count.told_at,
     )
     await ports.ledger.put_summary(migration.authority, migration.id, summary)
 

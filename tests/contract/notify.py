@@ -16,7 +16,7 @@ from tests.contract.records import SOUTH, YARMOUTH
 
 SET_PASSWORD = "00000000-0000-0000-0000-000000000001"
 ONE_ACCOUNT = "00000000-0000-0000-0000-000000000002"
-STAFF = "00000000-0000-0000-0000-000000000003"
+STAFF = "00000000-0000-0000-0000-000000000005"
 YARMOUTH_TEMPLATE = "00000000-0000-0000-0000-000000000011"
 KEYS = {SOUTH: services.SOUTH_NORFOLK_LIVE_KEY, YARMOUTH: services.GREAT_YARMOUTH_LIVE_KEY}
 
@@ -36,6 +36,10 @@ class Service:
 
     def change(self, **rules: object) -> None:
         self.notify.change_rules(self.notify.rules.changed(rules))
+
+    def at_once(self) -> None:
+        """What becomes of a message is known when it is sent."""
+        self.change(sending_after_ms=0, completed_after_ms=0)
 
     @property
     def requests(self) -> int:

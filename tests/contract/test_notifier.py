@@ -27,6 +27,7 @@ from tests.contract.records import SOUTH, YARMOUTH
 from tests.contract.standin import GREAT_YARMOUTH, SOUTH_NORFOLK
 
 ADA = Letter(SET_PASSWORD, "ada.o'hara+x@example.org", "Ada", "O'Hara", "m" + "0" * 40)
+UNREACHABLE = "perm-fail@simulator.notify"
 type Request = Callable[[Notifier], Awaitable[object]]
 SEND: Request = lambda notifier: notifier.send(SOUTH_NORFOLK, ADA)  # noqa: E731 - a request by its name
 PREVIEW: Request = lambda notifier: notifier.preview(SOUTH_NORFOLK, "set-your-password", "Ada", "Example")  # noqa: E731
@@ -39,6 +40,8 @@ class Post:
 
     notifier: Notifier
     taken: Callable[[], list[str]]
+    at_once: Callable[[], None] = lambda: None
+    """What becomes of a message is known when it is sent."""
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def post(request: pytest.FixtureRequest, memory: MemoryNotifier) -> Post:
     if request.param == "memory":
         return Post(memory, lambda: [letter.address for letter in memory.sent])
     found: Service = request.getfixturevalue("service")
-    return Post(found.notifier, lambda: [message.email_address for message in found.messages])
+    return Post(found.notifier, lambda: [message.email_address for message in found.messages], found.at_once)
 
 
 @pytest.fixture
@@ -116,7 +119,54 @@ async def test_a_notice_is_found_by_its_reference_and_is_no_letter(post: Post) -
     assert ADA.address in post.taken()[letters:]
 
 
+async def test_what_did_not_arrive_is_told_by_its_id(post: Post, memory: MemoryNotifier, clock: ManualClock) -> None:
+    memory.unreachable = {UNREACHABLE}
+    post.at_once()
+    await post.notifier.send(SOUTH_NORFOLK, ADA)
+    lost = [await post.notifier.send(SOUTH_NORFOLK, replace(ADA, address=UNREACHABLE)) for _ in range(2)]
+    since = clock.now() - timedelta(days=4)
+    assert sorted([id_ async for id_ in post.notifier.undelivered(SOUTH_NORFOLK, since)]) == sorted(lost)
+
+
 # by the official client
+
+
+async def test_what_did_not_arrive_is_read_page_by_page_and_asked_for_every_five_minutes(
+    service: Service, clock: ManualClock
+) -> None:
+    async def told(since: datetime) -> set[str]:
+        return {id_ async for id_ in service.notifier.undelivered(SOUTH_NORFOLK, since)}
+
+    service.at_once()
+    letters = [replace(ADA, address=UNREACHABLE, reference=f"m{n}") for n in range(300)]
+    lost = {await service.notifier.send(SOUTH_NORFOLK, letter) for letter in letters}
+    since = clock.now() - timedelta(hours=1)
+    before = service.requests
+    assert await told(since) == await told(since) == lost
+    assert service.requests == before + 3
+    clock.tick(timedelta(minutes=5))
+    assert await told(datetime(2100, 1, 1, tzinfo=UTC)) == set()
+    assert service.requests == before + 4
+
+
+async def test_what_did_not_arrive_is_for_later_without_an_answer(service: Service, clock: ManualClock) -> None:
+    service.fault("error-500-before-store", on="any")
+    with pytest.raises(TryLater):
+        [id_ async for id_ in service.notifier.undelivered(SOUTH_NORFOLK, clock.now())]
+
+
+@pytest.mark.parametrize("template", ["account-is-changing", "accounts-become-one"])
+async def test_an_announcement_names_the_day(service: Service, template: str) -> None:
+    [known] = [each for each in service.notify.templates.of("south-norfolk") if each.name == template]
+    day = "Tuesday 1 December 2026"
+    await service.notifier.send(SOUTH_NORFOLK, replace(ADA, template=str(known.id), change_date=day))
+    [message] = service.messages
+    assert message.subject.endswith(f"on {day}")
+    assert f"From {day}, go to https://www.south-norfolk.example.org/account" in rendering.plain(message.body)
+    profile = SOUTH_NORFOLK.model_copy(
+        update={"messages": SOUTH_NORFOLK.messages.model_copy(update={"templates": {template: str(known.id)}})}
+    )
+    assert (await service.notifier.preview(profile, template, "Ada", "Example")).version == 1
 
 
 async def test_a_preview_says_which_version_it_is(service: Service) -> None:

@@ -135,7 +135,7 @@ class Contended(TableLedger):
 
 async def test_who_was_faster_is_looked_at_again(world: World) -> None:
     account = await _begun(world)
-    ledger: Ledger = Contended(world.tables)
+    ledger: Ledger = Contended(world.tables, world.clock)
     await leave_alone(replace(world.ports, ledger=ledger), await world.migration(), {account.id: DECEASED})
     held = await _now(world)
     assert (held.state, held.tries) == (State.HELD, 1)

@@ -1,0 +1,45 @@
+"""What the walk counts of each wave of a plan. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from shared.domain.account import Account
+from shared.domain.lifecycle import MOVING, State
+
+type WaveTally = Mapping[str, int]
+"""State -> accounts of one wave; and the words below."""
+
+DUE: Final = "due"
+"""Something is due to happen to them, now or at a moment to come."""
+UNDELIVERED: Final = "undelivered"
+"""Their message did not arrive."""
+UNOWNED: Final = "unowned"
+"""In review, and nobody is to decide it, or not until a day."""
+ADDRESS_UNDELIVERED: Final = "address_undelivered"
+
+
+def words_of(account: Account, *, due: bool, undelivered: bool) -> list[str]:
+    """What an account counts as in its wave."""
+    unowned = account.state is State.REVIEW and not (account.owner and account.decide_by)
+    lost = undelivered or account.reason == ADDRESS_UNDELIVERED
+    return [account.state, *[DUE] * due, *[UNDELIVERED] * lost, *[UNOWNED] * unowned]
+
+
+def added(waves: Iterable[Mapping[int, WaveTally]]) -> dict[int, WaveTally]:
+    """Shard after shard, wave by wave."""
+    sums: dict[int, Counter[str]] = {}
+    for shard in waves:
+        for number, tally in shard.items():
+            sums.setdefault(number, Counter()).update(tally)
+    return dict(sums)
+
+
+def accounts(tally: WaveTally) -> int:
+    """How many accounts the wave has."""
+    return sum(tally.get(state, 0) for state in State)
+
+
+def resting(tally: WaveTally) -> bool:
+    """Whether every account of the wave has come to rest for now."""
+    return not tally.get(DUE) and not any(tally.get(state) for state in MOVING)

@@ -1,0 +1,297 @@
+"""Waves from the announcement to the last message: nobody before the day, nobody twice, whoever fails or dies."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.domain.account import Account, MigrationId
+from shared.domain.gate import wave_for
+from shared.domain.lifecycle import State
+from shared.domain.migration import Phase
+from shared.domain.profile import PlannedWave, Profile
+from shared.domain.wave_gate import NotDone
+from shared.errors import DirectoryRefused, Hold
+from shared.ports import Ports
+from shared.steps.open_waves import check_off, confirm_switch, open_wave
+from shared.steps.pause import pause
+from shared.steps.poison import resume
+from shared.steps.review import assign_review
+from tests.simulation.test_crash import PARTS, Death
+from tests.support import timeless
+from tests.support.stories import populate
+from tests.support.watched import watched
+from tests.support.world import SOUTH_NORFOLK, World, export, line
+
+ANNOUNCE = {"account-is-changing": "t-changing", "accounts-become-one": "t-one"}
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+"""The clock of a world begins then: a Monday."""
+PEOPLE = [f"P{number}" for number in range(24)]
+MINUTE = timedelta(minutes=1)
+
+
+def planned(world: World, *waves: PlannedWave, **plan: object) -> None:
+    """Give South Norfolk these waves, and messages before them."""
+    profile = world.profiles[SOUTH_NORFOLK]
+    mine = profile.plan.model_copy(update={"waves": waves, "announce_days": 1, **plan})
+    messages = profile.messages.model_copy(update={"templates": {**profile.messages.templates, **ANNOUNCE}})
+    world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"plan": mine, "messages": messages})
+
+
+def wave(name: str, takes: int | str, starts: datetime | None = None) -> PlannedWave:
+    return PlannedWave(name=name, takes=takes, starts=starts)
+
+
+def day(number: int, hour: int = 10) -> datetime:
+    return datetime(2026, 3, number, hour)  # noqa: DTZ001 - as a clock in London shows it
+
+
+async def until(world: World, local: datetime, step: timedelta = timedelta(minutes=20)) -> None:
+    """Let the world work until a moment (London has no summer time in March's first weeks)."""
+    number = 0
+    while world.clock.now() < local.replace(tzinfo=UTC):
+        await world.timers(number)
+        await world.deliver()
+        world.clock.tick(min(step, local.replace(tzinfo=UTC) - world.clock.now()))
+        number += 1
+
+
+async def work(world: World, minutes: int = 45) -> None:
+    await until(world, (world.clock.now() + minutes * MINUTE).replace(tzinfo=None), MINUTE)
+
+
+def letters(world: World, *, announcing: bool) -> Counter[str]:
+    names = set(ANNOUNCE.values())
+    return Counter(letter.address for letter in world.notifier.sent if (letter.template in names) is announcing)
+
+
+async def waves_of(world: World) -> dict[int, list[Account]]:
+    migration = await world.migration()
+    found: dict[int, list[Account]] = {}
+    for account in await world.accounts():
+        mine = wave_for(account, migration)
+        found.setdefault(mine.number if mine else 0, []).append(account)
+    return found
+
+
+async def states(world: World, number: int) -> Counter[State]:
+    return Counter(account.state for account in (await waves_of(world))[number])
+
+
+def profile_of(world: World) -> Profile:
+    return world.profiles[SOUTH_NORFOLK]
+
+
+async def three_waves(world: World, **plan: object) -> None:
+    """A pilot of eight on the 4th, eight on the 10th, the rest on the 11th."""
+    slices = (wave("pilot", 8, day(4)), wave("second", 8, day(10)), wave("rest", "rest", day(11)))
+    planned(world, *slices, **plan)
+    await world.upload(export(*(line(ref) for ref in PEOPLE)))
+    await until(world, day(2, 12))
+
+
+async def test_three_waves_each_on_its_day_and_everybody_told_once() -> None:
+    world = World()
+    await three_waves(world)
+    assert world.notifier.sent == []
+    await until(world, day(3, 12))
+    assert sum(letters(world, announcing=True).values()) == 8
+    assert {letter.change_date for letter in world.notifier.sent} == {"Wednesday 4 March 2026"}
+    assert world.directory.writes == 0
+    await until(world, day(4, 12))
+    assert await states(world, 1) == {State.TOLD: 8}
+    assert await states(world, 2) == {State.CLASSIFIED: 8}
+    assert {letter.change_date for letter in world.notifier.sent[8:]} == {""}
+    await until(world, day(11, 12))
+    await work(world)
+    assert letters(world, announcing=True) == letters(world, announcing=False)
+    assert set(letters(world, announcing=True).values()) == {1}
+    assert len(letters(world, announcing=True)) == len(PEOPLE)
+    assert (await world.migration()).phase is Phase.DONE
+    assert world.errors == []
+
+
+async def test_a_pilot_that_fails_stops_the_next_wave_until_a_person_opens_it() -> None:
+    world = World()
+    await three_waves(world)
+    await until(world, day(4, 10))
+    world.directory.fail = [DirectoryRefused("x", conflict=False, attribute=False, setting=False) for _ in range(2)]
+    await until(world, day(10, 12))
+    assert await states(world, 1) == {State.TOLD: 6, State.FAILED: 2}
+    migration = await world.migration()
+    assert migration.gate(2).opened_at is None
+    assert migration.gate(2).stopped[0].startswith("Of 8 accounts of wave 1, 2 are stuck: 25.0 %")
+    assert await states(world, 2) == {State.CLASSIFIED: 8}
+    await pause(world.ports, SOUTH_NORFOLK, migration.id, "asked_to")
+    await open_wave(world.ports, SOUTH_NORFOLK, migration.id, 2, "ada", "both are known")
+    await work(world)
+    assert await states(world, 2) == {State.CLASSIFIED: 8}
+    await resume(world.ports, SOUTH_NORFOLK, migration.id, "ada")
+    await until(world, day(11, 12))
+    await work(world)
+    assert await states(world, 2) == {State.TOLD: 8}
+    assert await states(world, 3) == {State.TOLD: 8}
+    gate = (await world.migration()).gate(2)
+    assert (gate.opened_by, gate.why, gate.stopped) == ("ada", "both are known", ())
+    assert set(letters(world, announcing=True).values()) == {1}
+    assert set(letters(world, announcing=False).values()) == {1}
+    assert len(letters(world, announcing=True)) == 24
+    assert len(letters(world, announcing=False)) == 22
+
+
+async def test_a_wave_waits_for_what_is_to_be_confirmed_for_it() -> None:
+    world = World()
+    planned(world, wave("all", "rest"), checklist=("sign-up closed",))
+    await world.upload(export(line("A")))
+    await work(world)
+    migration = await world.migration()
+    assert migration.gate(1).stopped[0].startswith('"sign-up closed" is not confirmed for wave 1')
+    assert world.directory.writes == 0
+    await check_off(world.ports, SOUTH_NORFOLK, migration.id, 1, "sign-up closed", "ada")
+    await work(world)
+    assert world.told == ["a@example.org"]
+    with pytest.raises(NotDone, match="no such migration"):
+        await check_off(world.ports, SOUTH_NORFOLK, MigrationId("x"), 1, "sign-up closed", "ada")
+
+
+async def test_a_text_that_changed_since_it_was_signed_stops_the_wave() -> None:
+    world = World()
+    planned(world, wave("first", 1), wave("rest", "rest", day(4)))
+    await world.upload(export(line("A"), line("B")))
+    await work(world)
+    world.notifier.versions[profile_of(world).messages.templates["set-your-password"]] = 2
+    await until(world, day(4, 12))
+    assert "version 1 was signed, and it is version 2 now" in (await world.migration()).gate(2).stopped[0]
+    assert len(letters(world, announcing=False)) == 1
+
+
+async def test_who_is_not_reached_before_the_change_is_not_moved() -> None:
+    world = World()
+    planned(world, wave("all", "rest", day(4)))
+    await world.upload(export(line("A"), line("B"), line("C")))
+    world.notifier.unreachable = {"b@example.org"}
+    await until(world, day(4, 12))
+    ended = {account.reason: account for account in await world.accounts()}
+    assert (ended["address_undelivered"].state, ended["address_undelivered"].done) == (State.HELD, False)
+    assert ended["address_undelivered"].announced_at is None
+    assert world.directory.writes == 2
+    assert letters(world, announcing=False) == {"a@example.org": 1, "c@example.org": 1}
+
+
+async def test_an_address_that_is_refused_at_the_announcement_is_held_before_anything_is_created() -> None:
+    world = World()
+    planned(world, wave("all", "rest", day(4)))
+    await world.upload(export(line("A")))
+    world.notifier.fail = [Hold("address_refused")]
+    await until(world, day(4, 12))
+    [account] = await world.accounts()
+    assert (account.state, account.reason) == (State.HELD, "address_refused")
+    assert world.directory.writes == 0
+
+
+async def test_who_was_told_and_not_reached_is_shown_to_people_afterwards() -> None:
+    world = World()
+    await world.upload(export(line("A"), line("B")))
+    await work(world)
+    assert (await world.migration()).phase is Phase.DONE
+    world.notifier.unreachable = {"b@example.org"}
+    await work(world)
+    rows = await world.result()
+    assert (rows["B"]["state"], rows["B"]["reason"]) == ("held", "address_undelivered")
+    assert rows["A"]["state"] == "told"
+    assert len(world.told) == 2
+
+
+async def test_nobody_is_told_before_a_person_confirmed_that_the_portal_has_switched() -> None:
+    world = World()
+    planned(world, wave("all", "rest"), switch="at-once", switch_at=day(4), announce_days=0)
+    await world.upload(export(line("A"), line("B")))
+    await until(world, day(4, 14))
+    migration = await world.migration()
+    assert {account.state for account in await world.accounts()} == {State.PROVISIONED}
+    assert letters(world, announcing=False) == Counter()
+    assert migration.phase is Phase.RUNNING
+    await confirm_switch(world.ports, SOUTH_NORFOLK, migration.id, "ada")
+    await work(world)
+    assert letters(world, announcing=False) == {"a@example.org": 1, "b@example.org": 1}
+    assert (await world.migration()).phase is Phase.DONE
+
+
+async def test_a_wave_waits_until_every_review_case_has_an_owner_and_a_date() -> None:
+    world = World()
+    populate(world)
+    await _with_a_case(world)
+    await until(world, day(4, 12))
+    migration = await world.migration()
+    assert migration.gate(2).stopped[0].startswith("1 review cases of wave 1 have no owner or no date")
+    assign = ("names_differ", "helpdesk", "2026-03-06", "ada")
+    assert await assign_review(world.ports, SOUTH_NORFOLK, migration.id, *assign) == 1
+    await work(world)
+    assert (await world.migration()).gate(2).opened_at is not None
+    [case] = [account for account in await world.accounts() if account.state is State.REVIEW]
+    assert (case.owner, case.decide_by, case.reason) == ("helpdesk", "2026-03-06", "names_differ")
+    assert (await world.ledger.history(SOUTH_NORFOLK, case.id))[-1].by == "ada"
+
+
+async def _with_a_case(world: World) -> None:
+    """One wave for the one on the list, whose name differs from the directory's; the rest on the 4th."""
+    planned(world, wave("pilot", "pilot"), wave("rest", "rest", day(4)), pilot=("V1",))
+    gate = profile_of(world).plan.gate.model_copy(update={"review_percent": 100.0})
+    plan = profile_of(world).plan.model_copy(update={"gate": gate})
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"plan": plan})
+    await world.upload(export(line("V1", given="Vera", surname="Reviewed"), line("A")))
+
+
+@pytest.mark.parametrize(
+    ("which", "owner", "decide_by", "sentence"),
+    [
+        ("names_differ", "b@example.org", "2026-03-06", "No e-mail address"),
+        ("names_differ", "", "2026-03-06", "Nobody said the owner"),
+        ("names_differ", "desk", "6 March", "should be written like"),
+        ("names_differ", "desk", "2026-03-01", "That day is over"),
+        ("names_missing", "desk", "2026-03-06", "No case in review"),
+    ],
+)
+async def test_a_case_is_not_given_to_nobody(which: str, owner: str, decide_by: str, sentence: str) -> None:
+    world = World()
+    populate(world)
+    await _with_a_case(world)
+    await work(world)
+    migration = await world.migration()
+    with pytest.raises(NotDone, match=sentence):
+        await assign_review(world.ports, SOUTH_NORFOLK, migration.id, which, owner, decide_by, "ada")
+
+
+# the host dies
+
+
+async def _two_waves(death: Death) -> None:
+    world = World()
+    planned(world, wave("pilot", 1, day(3)), wave("rest", "rest", day(3, 11)))
+
+    def wrap(ports: Ports) -> Ports:
+        return watched(ports, world.tables, death.life())
+
+    world.wrap = wrap
+    populate(world)
+    await world.upload(export(line("A"), line("L1", given="Lena", surname="Linked")))
+    await until(world, day(2, 12), 10 * MINUTE)
+    world.clock.tick(timedelta(hours=21, minutes=50))
+    await until(world, day(3, 13), 10 * MINUTE)
+    assert world.errors == []
+    assert letters(world, announcing=True) == {"a@example.org": 1, "l1@example.org": 1}
+    assert letters(world, announcing=False) == {"a@example.org": 1, "l1@example.org": 1}
+    assert {account.state for account in await world.accounts()} == {State.TOLD}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_host_dies_at_an_effect_and_everybody_is_announced_to_and_told_once(
+    after: bool,  # noqa: FBT001 - a parameter of the table
+    part: int,
+) -> None:
+    death = Death()
+    timeless.run(_two_waves(death))
+    assert death.effects.count("notifier.send") == 4
+    for at in range(1 + part, len(death.effects) + 1, PARTS):
+        timeless.run(_two_waves(Death(at, after=after)))

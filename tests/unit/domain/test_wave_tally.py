@@ -1,0 +1,77 @@
+"""What is counted of each wave, and how a day is written to customers."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.adapters.entities import summary_record, summary_values
+from shared.domain.account import Account, AccountId, AddressKey, Authority, MigrationId
+from shared.domain.calendar import day_in_words
+from shared.domain.lifecycle import State
+from shared.domain.summary import ShardSummary, total
+from shared.domain.wave_tally import accounts, added, resting, words_of
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def _account(state: State, reason: str = "", owner: str = "", decide_by: str = "") -> Account:
+    return Account(
+        AccountId("a" + "0" * 40),
+        Authority("south-norfolk"),
+        MigrationId("m"),
+        1,
+        state,
+        NOW,
+        "",
+        AddressKey(""),
+        NOW,
+        reason=reason,
+        owner=owner,
+        decide_by=decide_by,
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        (_account(State.TOLD), ["told"]),
+        (_account(State.REVIEW), ["review", "unowned"]),
+        (_account(State.REVIEW, owner="desk"), ["review", "unowned"]),
+        (_account(State.REVIEW, owner="desk", decide_by="2026-03-06"), ["review"]),
+        (_account(State.HELD, "address_undelivered"), ["held", "undelivered"]),
+    ],
+)
+def test_what_an_account_counts_as(account: Account, words: list[str]) -> None:
+    assert words_of(account, due=False, undelivered=False) == words
+
+
+def test_what_is_due_or_came_back_counts_beside_its_state() -> None:
+    assert words_of(_account(State.TOLD), due=True, undelivered=True) == ["told", "due", "undelivered"]
+
+
+def test_shards_are_added_wave_by_wave() -> None:
+    sums = added([{1: {"told": 2, "due": 1}, 2: {"staged": 1}}, {1: {"told": 1, "failed": 1}}])
+    assert sums == {1: {"told": 3, "due": 1, "failed": 1}, 2: {"staged": 1}}
+    assert accounts(sums[1]) == 4
+    assert not resting(sums[1])
+    assert resting({"told": 3, "review": 1, "unowned": 1, "provisioned": 2})
+
+
+def test_a_summary_keeps_its_waves_and_one_of_before_has_none() -> None:
+    summary = ShardSummary("0", NOW, counted=True, waves={2: {"told": 3}}, told_at=NOW)
+    assert summary_record(summary_values(summary)) == summary
+    assert total([summary]).waves == {2: {"told": 3}}
+    old = {key: value for key, value in summary_values(summary).items() if key not in {"waves", "told_at"}}
+    assert (summary_record(old).waves, summary_record(old).told_at) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        (datetime(2026, 12, 1, 10, tzinfo=UTC), "Tuesday 1 December 2026"),
+        (datetime(2026, 6, 30, 23, 30, tzinfo=UTC), "Wednesday 1 July 2026"),
+        (datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=14), "Monday 16 March 2026"),
+    ],
+)
+def test_a_day_is_written_as_people_in_england_write_it(moment: datetime, day: str) -> None:
+    assert day_in_words(moment) == day
