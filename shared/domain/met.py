@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.domain.account import Account, Change, apply
+from shared.domain.exclusions import EXCLUDED
 from shared.domain.lifecycle import Event, Outcome, State
 
 DISCARDED: Final = "discarded"
@@ -32,8 +33,12 @@ def verdict(known: Account, digest: str) -> Verdict | None:
 
 
 def told_after_all(known: Account) -> bool:
-    """Whether a cancelled migration created or joined it and told its customer nothing: a newer one does."""
-    return known.state is State.HELD and known.reason == CANCELLED and known.done and known.notified_at is None
+    """Whether it was created or joined and its customer told nothing, because somebody stopped that: a newer one does.
+
+    Somebody cancelled the migration, or had the customer left alone and has taken that back since.
+    """
+    stopped = known.reason == CANCELLED or known.reason.startswith(EXCLUDED)
+    return known.state is State.HELD and stopped and known.done and known.notified_at is None
 
 
 def go_on_with_message(known: Account, new: Account, now: datetime) -> tuple[Account, Change]:

@@ -172,10 +172,14 @@ class Migration:
         return self.phase in OPEN and not (self.kind is Kind.ASSESS and self.phase is Phase.ASSESSED)
 
     @property
+    def apart(self) -> bool:
+        """Whether it is still a draft, whose accounts are kept apart from the council's own."""
+        return self.drafted and self.adopted_at is None
+
+    @property
     def place(self) -> Place:
         """Where its accounts are kept now."""
-        apart = self.drafted and self.adopted_at is None
-        return draft(self.authority, self.id) if apart else self.authority
+        return draft(self.authority, self.id) if self.apart else self.authority
 
     def may_move(self, profile: Profile) -> bool:
         """Whether accounts may be created and linked: the plan is signed, or the profile wants no signature."""

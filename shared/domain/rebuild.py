@@ -16,13 +16,13 @@ from shared import names
 from shared.domain.account import Account, Change, apply
 from shared.domain.lifecycle import MOVING, Event, Outcome
 from shared.domain.matching import DirectoryUser
-from shared.domain.migration import Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """The directory's clock tells when a user was made, ours when the tables were copied."""
 LATE: Final = timedelta(minutes=2)
 """So long a message that was being sent when the tables were lost may take to be known to the service."""
-BEGUN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
+BEGUN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.DONE})
 
 
 class Source(StrEnum):
@@ -105,7 +105,8 @@ def made_again(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
     again = replace(migration, rebuilt_at=rebuild.since, lost_since=rebuild.lost_since)
     if migration.phase is Phase.FAILED:
         return replace(again, piece=0, offset=migration.layout.start, row=0)
-    if migration.phase not in BEGUN:
+    only_assessed = migration.kind is Kind.ASSESS and migration.phase is Phase.ASSESSED
+    if migration.phase not in BEGUN or only_assessed or migration.kind is Kind.EXCLUDE:
         return again
     newer = left.newer
     if newer is not None and not left.was_assessed:
@@ -131,6 +132,8 @@ def made_again(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
         moved_at=None,
         stalled=0,
         assessed_at=None,
+        # A draft is frozen again, and signed again: its accounts are gone, and with them what was signed.
+        plan=None if migration.apart else migration.plan,
         published="",
     )
 

@@ -24,7 +24,8 @@ from shared.steps.supersede import supersede_older
 IN_FLIGHT: Final = timedelta(minutes=2)
 """So long a create that was begun for the older plan may take to show in the directory."""
 AT_ONCE: Final = 500
-BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED})
+BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED, State.PROVISIONED})
+"""As what an account may leave its draft; provisioned where its mark showed, after a loss, that it was moved."""
 
 
 async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration:
@@ -54,15 +55,26 @@ async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> 
 
 async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
     batch: list[Account] = []
+    # Somebody may have been put on the list while the plan waited for its signatures.
+    excluded = await ports.ledger.exclusions(migration.authority, shard)
     async for stored in ports.ledger.accounts(migration.place, shard):
         account = stored.record
         if account.settled or account.state not in BEGINS:
+            continue
+        if account.id in excluded:
+            await _leave_alone(ports, account, excluded[account.id])
             continue
         batch.append(replace(account, drafted=False, moment=None))
         if len(batch) == AT_ONCE:
             await _take(ports, batch)
             batch = []
     await _take(ports, batch)
+
+
+async def _leave_alone(ports: Ports, account: Account, reason: str) -> None:
+    row = await ports.ledger.row(account)
+    if row is not None:
+        await ports.ledger.put_rows([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
 
 
 async def _take(ports: Ports, accounts: Sequence[Account]) -> None:
@@ -98,6 +110,8 @@ async def _meet(ports: Ports, mine: Account) -> None:
         try:
             if settled is not None:
                 await _settle_row(ports, stored, mine, settled)
+            elif mine.state is State.PROVISIONED:
+                return  # the council's own record is looked for in the directory by itself
             elif told_after_all(known):
                 await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
             else:

@@ -86,7 +86,7 @@ async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash
         if current.phase is not Phase.CLASSIFYING:
             return current
         assessed = replace(current, assessed_at=now, moved_at=now, plan_hash=plan_hash, plan=current.plan or plan)
-        if current.drafted and current.adopted_at is None:
+        if current.apart:
             return replace(assessed, phase=Phase.ASSESSED)
         gates = open_at_once(plan, profile, now) if plan else ()
         signed = assessed.plan is not None and assessed.plan.approved(profile.plan.signatures)

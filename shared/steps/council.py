@@ -33,7 +33,7 @@ async def council_of(ports: Ports, migration: Migration, wanted: Sequence[Accoun
         if other.kind is Kind.MIGRATE and newer(migration, other) and other.place == other.authority and other.row
     ]
     had_a_plan = any(other.plan is not None for other in older)
-    if not older or not migration.drafted:
+    if not older or not migration.apart:
         return Council(had_a_plan=had_a_plan)
     gate = asyncio.Semaphore(AT_ONCE)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.domain.account import REFUSED, Authority
+from shared.domain.exclusions import exclusion_columns
 from shared.domain.export_file import FirstPass, RefusedFile
 from shared.domain.migration import Kind, Layout, Migration, Phase, migration_id
 from shared.domain.profile import Profile, suggestion
@@ -145,7 +146,8 @@ async def _layout(ports: Ports, migration: Migration) -> tuple[Layout, str]:
         raise RefusedFile("empty")
     if migration.blob_size > SIZE_LIMIT:
         raise RefusedFile("too_large", f"{migration.blob_size} bytes; at most {SIZE_LIMIT}")
-    first_pass = FirstPass(profile.export.columns)
+    excludes = migration.kind is Kind.EXCLUDE
+    first_pass = FirstPass(exclusion_columns(profile) if excludes else profile.export.columns)
     digest = hashlib.sha256()
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag):
         digest.update(chunk)

@@ -17,7 +17,7 @@ from shared import names
 from shared.domain.account import Account, Change, MigrationId, Place, apply
 from shared.domain.gate import OVERDUE
 from shared.domain.lifecycle import MOVING, Event, Outcome, State
-from shared.domain.migration import Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals, total
 from shared.domain.visits import Known, stale, turns
@@ -78,7 +78,7 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
     for migration in migrations.values():
         await _keep_staging(ports, migration)
     seen = await _visits(ports, profile, migrations, until)
-    counted = [m for m in migrations.values() if m.phase in COUNTED]
+    counted = [m for m in migrations.values() if _counts(m)]
     if not any(m.open or m.id in seen for m in counted) or await torn(ports, profile.authority):
         return  # what was counted may be what was left
     sums: dict[str, Totals] = {}
@@ -90,11 +90,16 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
             await _advance(ports, profile, migration, sums, migrations, until)
 
 
+def _counts(migration: Migration) -> bool:
+    """Whether it has accounts to be counted; a list of people to be left alone has none."""
+    return migration.phase in COUNTED and migration.kind is not Kind.EXCLUDE
+
+
 async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
     """Visit the shards whose turn it is until time is over, one at least; returns the migrations that were counted."""
     known: dict[Place, list[Known]] = defaultdict(list)
     for m in migrations.values():
-        if m.phase in COUNTED:
+        if _counts(m):
             known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries(m.authority, m.id)}))
     now = ports.clock.now()
     found = [(place, turn) for place, there in known.items() for turn in turns(there, now)]

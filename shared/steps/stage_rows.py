@@ -16,7 +16,7 @@ from shared.domain.addresses import email_key
 from shared.domain.export_file import RecordReader
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.met import DISCARDED, Verdict, go_on_with_message, told_after_all, verdict
-from shared.domain.migration import PIECE_ROWS, Layout, Migration, Phase
+from shared.domain.migration import PIECE_ROWS, Kind, Layout, Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.rebuild import beyond
 from shared.domain.rows import Person, Rejected, Row, judge
@@ -29,6 +29,7 @@ from shared.steps.council import Council, council_of
 from shared.steps.key import KEY_CHANGED, key_fits
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.pause import pause
+from shared.steps.stage_exclusions import exclude_piece
 from shared.steps.supersede import leave_to_nobody, newer, supersede_older
 from shared.telemetry import spans
 
@@ -80,12 +81,14 @@ async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> 
     if migration.piece == 0:
         if await waits_for_older(ports, migration):
             return None  # the walk sends it again
-        if not migration.drafted:
+        if migration.kind is Kind.MIGRATE and not migration.apart:
             await supersede_older(ports, migration)
     layout = migration.layout
     if layout is None:
         return None
     try:
+        if migration.kind is Kind.EXCLUDE:
+            return await exclude_piece(ports, migration, layout)
         piece = await read_piece(ports, profile, migration, layout)
     except Superseded:
         await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
@@ -142,6 +145,7 @@ async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Pi
         if row.account is not None:
             first.setdefault(row.account, row)
         rows.append(row)
+    rows = await _without_excluded(ports, migration, rows, first)
     stories = spans.Stories(migration, ports.clock.now)
     council = await council_of(ports, migration, list(first))
     accounts = [
@@ -152,9 +156,27 @@ async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Pi
     pairs = [(a.address_key, a.id) for a in accounts if a.address_key and not a.settled]
     await ports.ledger.put_addresses(migration.place, pairs)
     met = await _stage_accounts(ports, accounts, first, stories)
-    if migration.drafted:
+    if migration.apart:
         met = {**{a.id: _as_settled(first[a.id], a) for a in accounts if a.settled}, **met}
     await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
+
+
+async def _without_excluded(
+    ports: Ports, migration: Migration, rows: list[Row], first: dict[AccountId, Row]
+) -> list[Row]:
+    """The rows, those of people whom the council wants left alone rejected; they leave `first` too."""
+    shards = {row.shard for row in first.values()}
+    excluded: dict[AccountId, str] = {}
+    for shard in sorted(shards):
+        excluded |= await ports.ledger.exclusions(migration.authority, shard)
+    for account in excluded.keys() & first.keys():
+        del first[account]
+    return [
+        replace(row, account=None, outcome=Outcome.REJECT, reason=excluded[row.account], person=None)
+        if row.account in excluded
+        else row
+        for row in rows
+    ]
 
 
 def _settled(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
@@ -186,7 +208,7 @@ def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, cou
     known = council.accounts.get(account)
     late = council.had_a_plan and known is None
     digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
-    settled = verdict(known, digest) if migration.drafted and known else None
+    settled = verdict(known, digest) if migration.apart and known else None
     return Account(
         id=account,
         authority=row.authority,
@@ -199,7 +221,7 @@ def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, cou
         address_key=ports.pseudonyms.address(row.authority, key),
         release=beyond(migration.rebuilt_at) if migration.rebuilt_at else 0,
         lost_since=migration.lost_since,
-        drafted=migration.drafted,
+        drafted=migration.apart,
         outcome=settled.outcome if settled else None,
         reason=settled.reason if settled else "",
         settled=settled is not None,

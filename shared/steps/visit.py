@@ -188,7 +188,7 @@ def _left_out(account: Account, migration: Migration, migrations: Migrations) ->
     while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
         newer = migrations.get(newer.superseded_by)
     taken_over = newer is not None and newer.phase in {Phase.RUNNING, Phase.DONE, Phase.CLASSIFYING}
-    return taken_over and newer is not None and (not newer.drafted or newer.adopted_at is not None)
+    return taken_over and newer is not None and not newer.apart
 
 
 async def _summarise(

@@ -1,0 +1,77 @@
+"""stage-exclusions: one piece of a list of people to be left alone. A piece may be read any number of times."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from shared.domain.account import AccountId
+from shared.domain.exclusions import RejectedExclusion, read_exclusion
+from shared.domain.export_file import Record, RecordReader
+from shared.domain.migration import PIECE_ROWS, Layout, Migration, Phase
+from shared.domain.reasons import explain
+from shared.ports import Ports
+from shared.steps.exclude import leave_alone
+
+
+async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
+    """Leave alone whom a piece names, and say which of its lines name nobody.
+
+    Raises:
+        Superseded: the file is not the one any more.
+    """
+    found: dict[AccountId, str] = {}
+    rejected: dict[int, str] = {}
+    rows, end = 0, migration.blob_size
+    reader = RecordReader(layout.separator, layout.encoding, migration.offset)
+    async for record in _records(ports, migration, reader):
+        rows += 1
+        read = read_exclusion(record, layout, migration.authority, ports.pseudonyms)
+        if isinstance(read, RejectedExclusion):
+            rejected[migration.row + rows] = read.reason
+        else:
+            found[read.account] = read.reason
+        if rows == PIECE_ROWS:
+            end = record.end
+            break
+    await leave_alone(ports, migration, found)
+    await _report(ports, migration, found, rejected)
+    last = migration.row + rows >= layout.rows
+    return await _check_point(ports, migration, rows, end, last=last)
+
+
+async def _records(ports: Ports, migration: Migration, reader: RecordReader) -> AsyncIterator[Record]:
+    async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
+        for record in reader.feed(chunk):
+            yield record
+    for record in reader.close():
+        yield record
+
+
+async def _report(ports: Ports, migration: Migration, found: dict[AccountId, str], rejected: dict[int, str]) -> None:
+    """`excluded.json`: counts, and the lines that name nobody. Whom it names is told nowhere."""
+    why = [reason for reason in found.values() if reason]
+    says = {
+        "migration": migration.id,
+        "left_alone": {reason: why.count(reason) for reason in sorted(set(why))},
+        "taken_off": len(found) - len(why),
+        "rejected": [
+            {"row": row, "reason": reason, "sentence": explain(reason).sentence, "next": explain(reason).remedy}
+            for row, reason in rejected.items()
+        ],
+    }
+    name = f"excluded-{migration.piece + 1}.json" if migration.piece else "excluded.json"
+    body = json.dumps(says, indent=2).encode()
+    await ports.reports.put(f"{migration.folder}/{name}", body, "application/json")
+
+
+async def _check_point(ports: Ports, migration: Migration, rows: int, end: int, *, last: bool) -> Migration:
+    read = migration.piece
+
+    def move_on(current: Migration) -> Migration:
+        if current.piece != read or current.phase is not Phase.STAGING:
+            return current
+        now = ports.clock.now()
+        moved = replace(current, piece=read + 1, offset=end, row=current.row + rows, moved_at=now, stalled=0)
+        return replace(moved, phase=Phase.DONE, done_at=now) if last else moved
+
+    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
