@@ -100,6 +100,8 @@ def _may_move(account: Account, migration: Migration, profile: Profile, at: date
         return Due(None, waits_for="the assessment")
     if account.drafted or not migration.may_move(profile):
         return Due(None, waits_for="approval")
+    if account.outcome is Outcome.CREATE and not tells(profile, messages_on=messages_on):
+        return Due(None, waits_for="somebody who tells the customers")
     wave = wave_for(account, migration)
     if wave is not None and not told_before(account, wave, profile, messages_on=messages_on):
         return Due(Step.NOTIFY, max(at, announced_from(wave, profile) or at))
@@ -108,6 +110,11 @@ def _may_move(account: Account, migration: Migration, profile: Profile, at: date
     if wave is not None and migration.gate(wave.number).opened_at is None:
         return Due(None, waits_for=f"wave {wave.number}")
     return Due(Step.PROVISION, at)
+
+
+def tells(profile: Profile, *, messages_on: bool) -> bool:
+    """Whether somebody tells those for whom an account is created: without that they would be locked out."""
+    return messages_on or profile.plan.council_tells_customers
 
 
 def told_before(account: Account, wave: Wave, profile: Profile, *, messages_on: bool) -> bool:

@@ -70,6 +70,8 @@ class Plan:
     """Fingerprint of the profile: with another one it is not this plan that would be carried out."""
     warnings: tuple[str, ...] = ()
     """Limits of the profile which the extract exceeds, in sentences; whoever signs accepts them."""
+    silent: bool = False
+    """Whether it creates accounts and nobody would tell their owners."""
     signatures: tuple[Signature, ...] = ()
     rejected_by: str = ""
 
@@ -110,6 +112,12 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
         NotSigned: it is another plan, the wrong total, or the wrong person.
     """
     _same_plan(plan, signature, parts, control_total)
+    if plan.silent:
+        raise NotSigned(
+            "The plan creates accounts, and no message service tells their owners. Set NOTIFY_PROVIDER and the "
+            "council's key, or say in the profile that the council tells its customers itself "
+            "(plan.council_tells_customers); then upload the export again."
+        )
     if plan.warnings and not signature.accepts_warnings:
         raise NotSigned(
             f"The extract exceeds what the profile allows: {' '.join(plan.warnings)} If it is right all the same, sign "

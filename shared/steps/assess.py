@@ -8,12 +8,10 @@ from dataclasses import replace
 from typing import Final
 
 from shared.domain.assessment import Assessment, Findings, assessment, templates_of, with_plan
-from shared.domain.lifecycle import Outcome
-from shared.domain.migration import Kind, Migration, Phase
+from shared.domain.migration import Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals
-from shared.errors import Stop
 from shared.pages.assessment import render
 from shared.ports import Ports
 from shared.steps.earlier_extracts import earlier_extracts
@@ -25,13 +23,14 @@ from shared.steps.publish_lists import publish_lists
 from shared.steps.show_messages import show_messages
 
 UNLIKE: Final = "extract_unlike_last"
+SILENT: Final = "nobody_to_tell"
 
 
 async def assess(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
     """Publish the picture and freeze the plan; from then on the gate asks the plan.
 
     Raises:
-        TryLater, Stop, Cannot: the directory cannot be counted, or nobody could tell the customers.
+        TryLater, Stop, Cannot: the directory cannot be counted.
     """
     published = await ports.reports.read(f"{migration.folder}/assessment.json") if migration.rebuilt_at else None
     if published is not None:
@@ -39,21 +38,12 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
         plan = await published_plan(ports, migration)
         await _go_on(ports, profile, migration, str(json.loads(published)["plan_hash"]), plan)
         return
-    _refuse_silence(ports, profile, migration, totals)
     found = await gather(ports, profile, migration)
     frozen = await freeze_plan(ports, profile, migration, totals, templates_of(found.messages))
     picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quotas.write, ports.clock.now())
     await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, profile))
     await publish_plan(ports, replace(migration, plan=frozen.plan))
     await _go_on(ports, profile, migration, frozen.plan.hash, frozen.plan)
-
-
-def _refuse_silence(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
-    """Nobody is given an account that nobody tells about."""
-    creates = totals.outcomes()[Outcome.CREATE]
-    told = ports.notifier is not None or profile.plan.council_tells_customers
-    if migration.kind is Kind.MIGRATE and creates and not told:
-        raise Stop("nobody_to_tell", f"{creates} accounts to create")
 
 
 async def gather(ports: Ports, profile: Profile, migration: Migration) -> Findings:
@@ -93,6 +83,8 @@ async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash
         approved = assessed.approved_at or (now if profile.plan.approval == "required" and signed else None)
         running = replace(assessed, phase=Phase.RUNNING, gates=current.gates or gates, approved_at=approved)
         unlike = plan is not None and plan.warnings and current.rebuilt_at is None
+        if plan is not None and plan.silent:
+            return stopped(running, now, SILENT, f"{plan.creates} accounts to create")
         # Nobody signs here, so nobody would see that it is the wrong or a cut file.
         return stopped(running, now, UNLIKE, " ".join(plan.warnings)) if plan and unlike else running
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from shared.domain.account import SHARDS, Account, AccountId, Band, draft
 from shared.domain.extract_check import Compared, exceeded
+from shared.domain.gate import tells
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Kind, Migration
 from shared.domain.plan import Plan, Template, hash_of
@@ -64,6 +65,7 @@ async def freeze_plan(
             templates=known,
             uploaded_by=migration.uploaded_by,
             profile=fingerprint(profile),
+            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=ports.notifier is not None),
             warnings=exceeded(profile.plan.limits, compared, seen.customers, migration.rows, outcomes[Outcome.REVIEW]),
         ),
         compared,

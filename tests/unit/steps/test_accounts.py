@@ -442,6 +442,9 @@ async def test_a_service_that_refuses_us_pauses(world: World) -> None:
 
 async def test_with_messages_off_everybody_is_provisioned_and_nobody_told(world: World) -> None:
     world.wrap = lambda ports: replace(ports, notifier=None)
+    profile = world.profiles[SOUTH_NORFOLK]
+    themselves = profile.plan.model_copy(update={"council_tells_customers": True})
+    world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"plan": themselves})
     await _one(world)
     row = (await world.result())["C1"]
     assert (row["state"], row["notified_at"], world.told) == ("provisioned", "", [])
@@ -456,7 +459,8 @@ async def test_with_approval_required_nothing_is_written(world: World) -> None:
     await world.upload(export(line("C1")))
     await world.run(rounds=30)
     assert (await world.report("assessment.json"))["create"] == 1
-    assert ((await world.accounts())[0].state, world.directory.writes) == (State.CLASSIFIED, 0)
+    assert (await world.accounts(), world.directory.writes) == ([], 0)
+    assert (await world.migration()).phase is Phase.ASSESSED
 
 
 async def test_an_error_that_nothing_settles_names_nobody() -> None:

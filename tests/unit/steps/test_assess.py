@@ -234,6 +234,7 @@ async def test_a_message_that_cannot_be_shown_holds_nothing_up(world: World, tro
 async def test_without_a_message_service_the_page_says_that_nobody_is_told(world: World) -> None:
     world.wrap = lambda ports: replace(ports, notifier=None)
     migration = await assessed(world, small())
+    assert (migration.paused, migration.pause_reason) == (True, "nobody_to_tell")
     assert "switched off" in world.reports.files[f"{migration.folder}/assessment.html"].decode()
     assert (await world.report("assessment.json"))["predicted_messages"] == 0
 
