@@ -31,6 +31,7 @@ from shared.steps.measure import measure
 from shared.steps.pause import stopped
 from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
+from shared.steps.sample import sample
 from shared.steps.stage_rows import BY_PIECES
 from shared.steps.visit import Migrations, visit
 from shared.telemetry import progress
@@ -43,7 +44,7 @@ LOSSES: Final = 3
 """So often the host may die over an account before it is taken for the account's fault."""
 STALLS: Final = 10
 """So often a piece is sent again without any progress before people are asked to look."""
-COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
+COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
 
 
 async def reconcile(ports: Ports) -> None:
@@ -81,6 +82,7 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
     for migration in counted:
         summaries = await ports.ledger.summaries(migration.authority, migration.id)
         sums[migration.id] = total(summary for summary in summaries if not stale(migration, summary))
+        await sample(ports, migration, sums[migration.id])
     for migration in counted:
         if migration.open or migration.id in seen:
             await _advance(ports, profile, migration, sums, migrations, until)
@@ -136,7 +138,7 @@ async def _advance(
         return
     if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
         await _try_to_assess(ports, profile, migration, totals)
-    elif migration.phase in {Phase.RUNNING, Phase.DONE}:
+    elif migration.phase in {Phase.RUNNING, Phase.DONE, Phase.CANCELLED}:
         await _rest(
             ports, migration, totals, _said(migration, totals, _told_elsewhere(migration, sums, migrations)), until
         )
@@ -181,7 +183,8 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, says: Mappin
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
-        return replace(current, published=told, phase=phase) if current == migration else current
+        after = current.phase if current.phase is Phase.CANCELLED else phase
+        return replace(current, published=told, phase=after) if current == migration else current
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
 
