@@ -181,10 +181,7 @@ async def cancel_migration(ports: Ports, request: func.HttpRequest) -> dict[str,
     return await _controlled(ports, request, control.cancel)
 
 
-type _Control = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
-
-
-async def _controlled(ports: Ports, request: func.HttpRequest, work: _Control) -> dict[str, object]:
+async def _controlled(ports: Ports, request: func.HttpRequest, work: control.Work) -> dict[str, object]:
     by = signed_by(request, read_body(Told, request, 'Send nothing, or {"by": name} on a laptop.').by)
     try:
         migration = found(await work(ports, *wanted(request), by), request)

@@ -4,6 +4,7 @@ Both a pause and a cancellation make void whatever was released before: the gate
 of an old release has no effect, even after the migration goes on.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +16,9 @@ from shared.ports import Ports
 from shared.steps.pause import stopped
 
 BY_PERSON: Final = "paused_by_person"
+
+type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
+"""What a person has done with a migration of a council, and who that is."""
 
 
 class NotNow(MigrationError):
