@@ -1,4 +1,4 @@
-"""The host dies at every effect while people pause, resume and cancel: nothing is done twice, and nothing after a stop."""
+"""The host dies at every effect while people pause, resume and cancel: nothing is done twice, or after a stop."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
