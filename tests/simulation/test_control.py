@@ -15,7 +15,7 @@ from tests.support.stories import check_effects, populate, settle
 from tests.support.watched import watched
 from tests.support.world import HostDiedError, World, export, line
 
-ROWS = (*(line(f"C{number}") for number in range(5)), line("L1", given="Lena", surname="Linked"))
+ROWS = (*(line(f"C{number}") for number in range(3)), line("L1", given="Lena", surname="Linked"))
 SLOW = Quota(limit=2, window=timedelta(seconds=40), share=1.0)
 
 type Ask = Callable[[], Awaitable[object]]
