@@ -9,7 +9,7 @@ from shared import names
 from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.plan import NotSigned, Part
 from shared.steps.sign import approve, reject, supersede
-from tests.support.plans import BOTH, assessed, signed, signing, wants_signatures
+from tests.support.signatures import BOTH, assessed, signed, signing, wants_signatures
 from tests.support.stories import settle
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
