@@ -12,15 +12,20 @@ TRIES: Final = 5
 """So often a user is tried again after the library itself has given up."""
 
 
-async def create_all(graph: str, numbers: Sequence[int], at_once: int) -> int:
-    """Create these people, so many at once; returns how many are not there in the end."""
+def graph_client(url: str) -> object:
+    """A client as the documentation makes it, but without a token."""
     from kiota_abstractions.authentication import AnonymousAuthenticationProvider  # noqa: PLC0415 - slow to import
     from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415
     from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415
 
     adapter = GraphRequestAdapter(AnonymousAuthenticationProvider())
-    adapter.base_url = graph
-    client = GraphServiceClient(request_adapter=adapter)
+    adapter.base_url = url
+    return GraphServiceClient(request_adapter=adapter)
+
+
+async def create_all(graph: str, numbers: Sequence[int], at_once: int) -> int:
+    """Create these people, so many at once; returns how many are not there in the end."""
+    client = graph_client(graph)
     gate = asyncio.Semaphore(at_once)
 
     async def create(number: int) -> bool:
@@ -35,14 +40,15 @@ async def _create(client: object, number: int) -> bool:
 
     for _ in range(TRIES):
         try:
-            await client.users.post(_user(number))  # type: ignore[attr-defined]  # a generated client
+            await client.users.post(new_user(number))  # type: ignore[attr-defined]  # a generated client
         except APIError:
             continue
         return True
     return False
 
 
-def _user(number: int) -> object:
+def new_user(number: int) -> object:
+    """A local account for an invented person, who must set a password."""
     from msgraph.generated.models.object_identity import ObjectIdentity  # noqa: PLC0415
     from msgraph.generated.models.password_profile import PasswordProfile  # noqa: PLC0415
     from msgraph.generated.models.user import User  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 Creates and links are counted in runs of their own. Storage is counted at Azurite, by its access log; what the host and
 the timers cost whether there is one account or a thousand (receives, empty polls, leases, summaries, reports) is shown
-apart.
+apart. So are the host's deletes of messages that were worked off, one for each message.
 """
 
 import argparse
@@ -27,8 +27,7 @@ def kind_of(method: str, target: str) -> tuple[str, bool]:
     if name == "$batch":
         return "table transaction", True
     if name.startswith(("Accounts", "Rows")):
-        listing = method == "GET" and "(PartitionKey" not in name
-        return (f"{name.partition('(')[0]} {'query' if listing else {'GET': 'get'}.get(method, 'write')}", True)
+        return _table(method, name, unquote(target).partition("?")[2])
     if name.startswith("Migrations"):
         one = "(PartitionKey" in name and "|m'" in name
         return (f"Migrations {'get' if method == 'GET' else 'write'}", one and method == "GET")
@@ -39,6 +38,17 @@ def kind_of(method: str, target: str) -> tuple[str, bool]:
             return "queue delete (host)", False
         return "queue receive (host)", False
     return f"other ({parts[0] if parts else method})", False
+
+
+def _table(method: str, name: str, asks: str) -> tuple[str, bool]:
+    """A request to Accounts or Rows; timers look for anchors, and go through accounts and rows shard by shard."""
+    table = name.partition("(")[0]
+    if method != "GET":
+        return f"{table} write", True
+    if "(PartitionKey" in name:
+        return (f"{table} get (anchor)", False) if "|anchor'" in name else (f"{table} get", True)
+    of_address = "|a|" in asks
+    return (f"{table} query", True) if of_address else (f"{table} query (timers)", False)
 
 
 def count(folder: Path, accounts: int, *, linked: bool) -> tuple[Counter[str], Counter[str], Counter[str]]:

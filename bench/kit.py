@@ -17,6 +17,7 @@ from local.stack import TENANT, Stack, get_json, stack
 HEADER: Final = "customer_ref,email,first_name,last_name,email_verified,status,created,last_login,postcode"
 FILE: Final = "south-norfolk/bench.csv"
 PATIENCE: Final = 3600.0
+UNLIMITED: Final = {"DIRECTORY_WRITE_LIMIT": "1000000", "DIRECTORY_READ_LIMIT": "1000000"}
 REQUEST: Final = re.compile(r'\[.*?\] "(?P<method>\w+) (?P<target>\S+) HTTP[^"]*" (?P<status>\d+)')
 
 
@@ -102,7 +103,7 @@ def running(
     options = limits.options if limits else ["--write-limit", "0", "--units-limit", "-1"]
     with stack(folder, seed=users, directory_options=options, storage_log=storage_log) as started:
         # What is allowed without limits is more than one machine can do.
-        started.settings.update(limits.settings if limits else {"DIRECTORY_WRITE_LIMIT": "1000000"})
+        started.settings.update(limits.settings if limits else UNLIMITED)
         for _ in range(hosts):
             started.add_host("--log-level", "WARNING")
         yield started

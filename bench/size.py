@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from bench import kit
 from local.stack import ROOT
-from shared.adapters.memory import MemoryTables
+from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import Account, AccountId, AddressKey, Authority, Change
 from shared.domain.rows import Row
@@ -71,7 +71,7 @@ class DigestLedger(TableLedger):
     """A ledger that keeps one digest of accounts, rows and addresses: what it costs is what the app costs."""
 
     def __init__(self) -> None:
-        super().__init__(MemoryTables())
+        super().__init__(MemoryTables(), ManualClock())
         self._digest = hashlib.sha256()
         self.rows_seen = 0
 

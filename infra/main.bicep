@@ -51,6 +51,15 @@ param directoryWriteWindowSeconds int = 150
 
 param directoryWriteShare string = '0.98'
 
+@description('Resource units that the directory allows in a window (3500, 5000 or 8000 by its size), and how much of it classification takes.')
+@minValue(1)
+param directoryReadLimit int = 3500
+
+@minValue(1)
+param directoryReadWindowSeconds int = 10
+
+param directoryReadShare string = '0.5'
+
 // People
 
 @description('Client id of the registration for sign-in in this tenant: what `python3 -m infra.sign_in` printed. Empty at first: then nobody gets in.')
@@ -88,6 +97,10 @@ param authorities array = [
 param notifyProvider string = 'govuk-notify'
 
 param notifyUrl string = 'https://api.notifications.service.gov.uk'
+
+@description('Messages that GOV.UK Notify takes of one key in a minute.')
+@minValue(1)
+param notifyRatePerMinute int = 3000
 
 @description('True where the vault holds `notify-api-key`, for councils without a key of their own.')
 param commonNotifyKey bool = false
@@ -368,8 +381,12 @@ module appSettings 'modules/app-settings.bicep' = {
     directoryWriteLimit: directoryWriteLimit
     directoryWriteWindowSeconds: directoryWriteWindowSeconds
     directoryWriteShare: directoryWriteShare
+    directoryReadLimit: directoryReadLimit
+    directoryReadWindowSeconds: directoryReadWindowSeconds
+    directoryReadShare: directoryReadShare
     notifyProvider: notifyProvider
     notifyUrl: notifyUrl
+    notifyRatePerMinute: notifyRatePerMinute
     commonNotifyKey: commonNotifyKey
     ownNotifyKeys: ownNotifyKeys
   }

@@ -92,9 +92,10 @@ def flow() -> str:
 
 def reason_codes() -> str:
     """docs/reasons.md."""
-    closed = explain("source_closed")
+    closed, objecting = explain("source_closed"), explain("excluded_objecting")
     made = [
         ("`source_<status>`", f"{closed.sentence} (here: `source_closed`)", closed.remedy),
+        ("`excluded_<why>`", f"{objecting.sentence} (here: `excluded_objecting`)", objecting.remedy),
         ("`same_as_row_<number>`", "The row is a duplicate of this earlier row of the file.", "Nothing."),
     ]
     return _REASONS.format(

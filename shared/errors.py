@@ -21,7 +21,14 @@ class TryLater(MigrationError):
 
 
 class Throttled(TryLater):
-    """The other side asks everybody to wait: a new slot, not a private delay."""
+    """The other side asks everybody to wait: a new slot, not a private delay.
+
+    `known`: nobody was asked, because everybody waits already.
+    """
+
+    def __init__(self, cause: str, after: timedelta | None = None, *, known: bool = False) -> None:
+        super().__init__(cause, after)
+        self.known = known
 
 
 class Unclear(TryLater):

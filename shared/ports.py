@@ -13,7 +13,7 @@ from shared.domain.headcount import Headcount
 from shared.domain.lines import Line
 from shared.domain.matching import DirectoryUser
 from shared.domain.migration import Migration
-from shared.domain.pace import Pace, Quota
+from shared.domain.pace import Lane, Pace, Quotas
 from shared.domain.profile import Profile
 from shared.domain.pseudonyms import Pseudonyms
 from shared.domain.rebuild import Anchors, Rebuild
@@ -128,6 +128,10 @@ class Ledger(Protocol):
 
     async def migration(self, authority: Authority, migration: MigrationId) -> Migration | None: ...
 
+    async def recent_migration(self, authority: Authority, migration: MigrationId) -> Migration | None:
+        """The same as it was at most a second ago, for what is asked of every account."""
+        ...
+
     def migrations(self, authority: Authority) -> AsyncIterator[Migration]: ...
 
     async def open_migration(self, migration: Migration) -> bool:
@@ -155,7 +159,7 @@ class Ledger(Protocol):
         ...
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
-        """Save accounts of one place, those of one shard together; returns those that were saved."""
+        """Save accounts, those of one shard together; returns those that were saved."""
         ...
 
     async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
@@ -194,8 +198,26 @@ class Ledger(Protocol):
 
     async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
-    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> None:
-        """Note that this account matches this user."""
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+        """Note who is to be left alone and for which reason; an empty reason takes the account off the list."""
+        ...
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """Who is to be left alone, and why: a reason code."""
+        ...
+
+    async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
+        """Whether several accounts have this address, or had it within the last ten minutes.
+
+        Only for a migration that has been staged whole: then nobody adds to its addresses any more.
+        """
+        ...
+
+    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
+        """Note that this account matches this user; returns the others that ever did.
+
+        Of two accounts, the one that claims later is told of the earlier.
+        """
         ...
 
     async def claims_on(self, place: Place, user: DirectoryId) -> list[AccountId]:
@@ -214,10 +236,14 @@ class Ledger(Protocol):
         """Keep how far a migration was when; the latest write counts."""
         ...
 
-    async def pace(self) -> Stored[Pace] | None: ...
+    async def pace(self, lane: Lane) -> Stored[Pace] | None: ...
 
-    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace; False when somebody else was faster."""
+    async def save_pace(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace of a lane; False when somebody else was faster."""
+        ...
+
+    async def recent_pace(self, lane: Lane, now: datetime) -> Pace | None:
+        """The pace of a lane as it was at most some seconds ago: cheap enough to be asked by every step."""
         ...
 
     async def first_message_at(self, authority: Authority) -> datetime | None: ...
@@ -335,8 +361,12 @@ class NewUser:
 class Directory(Protocol):
     """The shared directory. Reads may lag behind writes.
 
-    Every method may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
+    Every request may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
     """
+
+    def strain(self) -> float:
+        """The highest share of its limits that answers of the last seconds spoke of; 0 where none did. Asks nobody."""
+        ...
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
         """Users that sign in with this address or have it as a contact address (2 requests)."""
@@ -386,14 +416,29 @@ class Preview:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to one of a council's staff: our own words, and nobody's name."""
+
+    template: str
+    address: str
+    subject: str
+    text: str
+    reference: str
+
+
 class Notifier(Protocol):
     """The message service. It does not deduplicate: whoever sends twice tells twice.
 
-    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; `send` also `Hold` and `AnswerLost`.
+    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; those that send also `Hold` and `AnswerLost`.
     """
 
     async def send(self, profile: Profile, letter: Letter) -> str:
         """Send; returns the service's id of the message."""
+        ...
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:
+        """Send to staff; returns the service's id of the message."""
         ...
 
     async def find(self, profile: Profile, reference: str) -> str | None:
@@ -420,7 +465,7 @@ class Ports:
     """None: the message service is off and nobody is told anything."""
     profiles: Mapping[Authority, Profile]
     pseudonyms: Pseudonyms
-    quota: Quota
+    quotas: Quotas
     tenant: str
     """Issuer of the directory's local identities."""
     jitter: Callable[[], float]

@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.domain.account import Authority
-from shared.domain.pace import Quota
+from shared.domain.pace import Quota, Quotas
 from shared.errors import BadSetting
 
 APP_ID: Final = r"^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}$"
@@ -38,10 +39,14 @@ _SAYS: Final = {
     "DIRECTORY_WRITE_LIMIT": "a whole number above 0, like 3000",
     "DIRECTORY_WRITE_WINDOW_SECONDS": "a number above 0, like 150",
     "DIRECTORY_WRITE_SHARE": "a number above 0 and at most 1, like 0.98",
+    "DIRECTORY_READ_LIMIT": "a whole number of resource units above 0, like 3500",
+    "DIRECTORY_READ_WINDOW_SECONDS": "a number above 0, like 10",
+    "DIRECTORY_READ_SHARE": "a number above 0 and at most 1, like 0.5",
     "DIRECTORY_CLIENT_CERTIFICATE": "a certificate with its key: PEM text, or base64 PKCS#12 as Key Vault gives it",
     "AUTHORITIES_FOLDER": "the folder of the councils' profiles, like authorities",
     "NOTIFY_PROVIDER": "govuk-notify or none",
     "NOTIFY_URL": "an https address (plain http only to loopback)",
+    "NOTIFY_RATE_PER_MINUTE": "a whole number of messages above 0, like 3000",
     "PSEUDONYM_KEY": "a secret of at least 64 hex digits (openssl rand -hex 32); losing it orphans every account",
 }
 """What a setting should be, for the one line of a refusal."""
@@ -72,9 +77,15 @@ class Settings(BaseSettings):
         150, gt=0, le=86400, allow_inf_nan=False, validation_alias="DIRECTORY_WRITE_WINDOW_SECONDS"
     )
     directory_write_share: float = Field(0.98, gt=0, le=1, validation_alias="DIRECTORY_WRITE_SHARE")
+    directory_read_limit: int = Field(3500, gt=0, validation_alias="DIRECTORY_READ_LIMIT")
+    directory_read_window_seconds: float = Field(
+        10, gt=0, le=86400, allow_inf_nan=False, validation_alias="DIRECTORY_READ_WINDOW_SECONDS"
+    )
+    directory_read_share: float = Field(0.5, gt=0, le=1, validation_alias="DIRECTORY_READ_SHARE")
     notify_provider: Literal["govuk-notify", "none"] = Field(validation_alias="NOTIFY_PROVIDER")
     notify_api_key: SecretStr | None = Field(None, validation_alias="NOTIFY_API_KEY")
     notify_url: str = Field("https://api.notifications.service.gov.uk", validation_alias="NOTIFY_URL")
+    notify_rate_per_minute: int = Field(3000, gt=0, validation_alias="NOTIFY_RATE_PER_MINUTE")
     pseudonym_key: SecretStr = Field(validation_alias="PSEUDONYM_KEY")
     authorities_folder: Path = Field(Path("authorities"), validation_alias=AliasChoices("AUTHORITIES_FOLDER"))
 
@@ -135,10 +146,15 @@ class Settings(BaseSettings):
         return urlsplit(self.directory_graph_url).scheme == "http"
 
     @cached_property
-    def quota(self) -> Quota:
-        """The directory's write quota and our share of it."""
-        window = timedelta(seconds=self.directory_write_window_seconds)
-        return Quota(self.directory_write_limit, window, self.directory_write_share)
+    def quotas(self) -> Quotas:
+        """What the directory and the message service allow, and our share of it."""
+        writing = timedelta(seconds=self.directory_write_window_seconds)
+        reading = timedelta(seconds=self.directory_read_window_seconds)
+        return Quotas(
+            Quota(self.directory_write_limit, writing, self.directory_write_share),
+            Quota(self.directory_read_limit, reading, self.directory_read_share),
+            replace(Quotas().message, limit=self.notify_rate_per_minute),
+        )
 
     @property
     def profiles_folder(self) -> Path:

@@ -96,13 +96,13 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         exports=BlobExports(storage.blobs),
         reports=BlobReports(storage.blobs),
         backups=BlobBackups(storage.blobs),
-        ledger=TableLedger(AzureTables(storage.tables)),
+        ledger=TableLedger(AzureTables(storage.tables), clock),
         outbox=QueueOutbox(storage.queues),
         directory=directory(chosen, known, clock),
         notifier=notifier(chosen, clock),
         profiles=known,
         pseudonyms=Pseudonyms(bytes.fromhex(chosen.pseudonym_key.get_secret_value())),
-        quota=chosen.quota,
+        quotas=chosen.quotas,
         tenant=chosen.directory_tenant,
         jitter=random.random,
         certificate_ends=_certificate_ends(chosen),
@@ -165,7 +165,7 @@ async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
         yield Inspectors(clock, directory, messages)
         return
     storage = connect()
-    ledger = TableLedger(AzureTables(storage.tables))
+    ledger = TableLedger(AzureTables(storage.tables), clock)
     try:
         yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
     finally:

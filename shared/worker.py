@@ -4,6 +4,7 @@
 |---|---|---|
 | returns | as the step saved it | done |
 | raises `TryLater` | waits for a new moment; after 24 hours `failed` | done |
+| raises `Throttled` | the same, and so does everybody in its lane | done |
 | raises `SetAside`, `Hold`, `Cannot` | `review`, `held`, `failed` with the reason | done |
 | raises `Stop` | as it was; its migration pauses | done |
 | raises `StaleWrite` | as somebody else saved it | done |
@@ -19,6 +20,7 @@ from typing import Final
 
 from shared import names
 from shared.domain.account import Account, Change, apply
+from shared.domain.gate import Step
 from shared.domain.lifecycle import Event, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.pace import GIVE_UP, UNCLEAR_LIMIT, delay
@@ -37,9 +39,10 @@ from shared.errors import (
 )
 from shared.messages import AccountMessage, StageRows, decode, decode_upload
 from shared.ports import Ports, Stored
+from shared.steps.lanes import keep_to_the_lane, lanes_of, throttle
 from shared.steps.pause import pause
 from shared.steps.receive_export import receive_export, record_failure
-from shared.steps.release_accounts import back_to_waiting, throttle
+from shared.steps.release_accounts import back_to_waiting
 from shared.steps.stage_rows import stage_rows
 from shared.telemetry import metrics, spans
 from shared.telemetry.progress import reached
@@ -78,6 +81,7 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
         raise BadMessage("a message of another queue")
     with spans.attempt(message, attempt):
         try:
+            await keep_to_the_lane(ports, message)
             await step(ports, message)
         except SETTLED as error:
             await _settle(ports, message, error)
@@ -168,8 +172,8 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
             log.info("postponed", extra=note)
             spans.failed(error.cause)
             metrics.add(metrics.POSTPONED, authority=message.authority, step=message.kind, reason=error.cause)
-            if isinstance(error, Throttled) and message.kind == names.PROVISION_ACCOUNT:
-                await throttle(ports, error.after or delay(0, 1))
+            if isinstance(error, Throttled) and not error.known:
+                await throttle(ports, lanes_of(Step(message.kind), message.authority), error.after)
             await _change(ports, message, lambda account: _postponed(ports, account, error))
         case SetAside():
             log.info("set aside for a person", extra=note)

@@ -26,9 +26,13 @@ param directoryGraphUrl string
 param directoryWriteLimit int
 param directoryWriteWindowSeconds int
 param directoryWriteShare string
+param directoryReadLimit int
+param directoryReadWindowSeconds int
+param directoryReadShare string
 
 param notifyProvider string
 param notifyUrl string
+param notifyRatePerMinute int
 
 @description('True where the vault holds `notify-api-key`, for councils without a key of their own.')
 param commonNotifyKey bool
@@ -91,9 +95,13 @@ var settings = {
   DIRECTORY_WRITE_LIMIT: string(directoryWriteLimit)
   DIRECTORY_WRITE_WINDOW_SECONDS: string(directoryWriteWindowSeconds)
   DIRECTORY_WRITE_SHARE: directoryWriteShare
+  DIRECTORY_READ_LIMIT: string(directoryReadLimit)
+  DIRECTORY_READ_WINDOW_SECONDS: string(directoryReadWindowSeconds)
+  DIRECTORY_READ_SHARE: directoryReadShare
 
   NOTIFY_PROVIDER: notifyProvider
   NOTIFY_URL: notifyUrl
+  NOTIFY_RATE_PER_MINUTE: string(notifyRatePerMinute)
   NOTIFY_API_KEY: tells && commonNotifyKey ? '${reference}notify-api-key)' : ''
 
   PSEUDONYM_KEY: '${reference}pseudonym-key)'

@@ -17,7 +17,7 @@ from notifications_python_client.notifications import NotificationsAPIClient
 from shared.domain.account import Authority
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
-from shared.ports import Clock, Letter, Preview
+from shared.ports import Clock, Letter, Notice, Preview
 
 THREADS: Final = 8
 TIMEOUT: Final = 20
@@ -31,6 +31,7 @@ UNREACHABLE: Final = "message_service_unreachable"
 KEY_LENGTH: Final = 73
 """Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
 PLACEHOLDERS: Final = ("first_name", "last_name")
+STAFF_PLACEHOLDERS: Final = ("subject", "text")
 
 
 class GovukNotifyNotifier:
@@ -49,7 +50,7 @@ class GovukNotifyNotifier:
     async def send(self, profile: Profile, letter: Letter) -> str:
         """Send one e-mail; the names are sanitised by the service, so that nobody's name becomes a link."""
         values = {"first_name": letter.given_name or "customer", "last_name": letter.surname}
-        sent = await self._ask(
+        return await self._sent(
             profile,
             lambda client: client.send_email_notification(
                 email_address=letter.address,
@@ -59,8 +60,23 @@ class GovukNotifyNotifier:
                 email_reply_to_id=profile.messages.reply_to,
                 sanitise_content_for=list(PLACEHOLDERS),
             ),
-            lost=AnswerLost(),
         )
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:
+        """Send one e-mail to staff; subject and text are ours and hold nothing that anybody typed."""
+        return await self._sent(
+            profile,
+            lambda client: client.send_email_notification(
+                email_address=notice.address,
+                template_id=notice.template,
+                personalisation={"subject": notice.subject, "text": notice.text},
+                reference=notice.reference,
+                email_reply_to_id=profile.messages.reply_to,
+            ),
+        )
+
+    async def _sent(self, profile: Profile, request: Callable[[NotificationsAPIClient], Any]) -> str:
+        sent = await self._ask(profile, request, lost=AnswerLost())
         if not isinstance(sent, dict) or not sent.get("id"):
             raise AnswerLost
         return str(sent["id"])
@@ -92,7 +108,7 @@ class GovukNotifyNotifier:
     ) -> Any:  # noqa: ANN401 - JSON
         blocked = self._blocked_until.get(profile.authority)
         if blocked and self._clock.now() < blocked:
-            raise Throttled("message_service_throttled", blocked - self._clock.now())
+            raise Throttled("message_service_throttled", blocked - self._clock.now(), known=True)
         trouble: MigrationError
         try:
             return await asyncio.get_running_loop().run_in_executor(

@@ -9,7 +9,8 @@ import json
 import re
 import secrets
 import string
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -41,6 +42,9 @@ TIMEOUT: Final = httpx.Timeout(15, connect=5)
 DEADLINE: Final = 25
 """Seconds for a whole request, whatever trickles in."""
 PAGE: Final = 999
+STRAIN_LASTS: Final = timedelta(seconds=5)
+HIGHEST_STRAIN: Final = 10
+"""The documentation speaks of up to 1.8; what is far beyond is no share."""
 LONGEST_PAUSE: Final = 15 * 60
 """Seconds; the directory's own windows are minutes."""
 NOT_FOUND: Final = 404
@@ -84,11 +88,35 @@ class GraphDirectory:
     def __init__(
         self, url: str, tenant: str, attributes: Attributes, credential: "AsyncTokenCredential | None", clock: Clock
     ) -> None:
-        self._client = _client(url, credential)
+        self._client = _client(url, credential, self._note_strain)
         self._tenant = tenant
         self._attributes = attributes
         self._clock = clock
         self._blocked_until: datetime | None = None
+        self._strains: deque[tuple[datetime, float]] = deque()
+        """When the directory said that it is how full: each fuller than those after it."""
+
+    def strain(self) -> float:
+        """The highest share of a limit that an answer of the last seconds spoke of."""
+        self._forget_strains()
+        return self._strains[0][1] if self._strains else 0.0
+
+    async def _note_strain(self, response: httpx.Response) -> None:
+        """Of every answer, whatever it says: the share stands there from four fifths of the limit on."""
+        try:
+            share = float(response.headers.get("x-ms-throttle-limit-percentage", ""))
+        except ValueError:
+            return
+        if not 0 < share <= HIGHEST_STRAIN:
+            return
+        self._forget_strains()
+        while self._strains and self._strains[-1][1] <= share:
+            self._strains.pop()
+        self._strains.append((self._clock.now(), share))
+
+    def _forget_strains(self) -> None:
+        while self._strains and self._strains[0][0] + STRAIN_LASTS < self._clock.now():
+            self._strains.popleft()
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
         """By sign-in name, then by contact address."""
@@ -297,7 +325,7 @@ class GraphDirectory:
         if self._blocked_until and self._clock.now() < self._blocked_until:
             if asyncio.iscoroutine(request):
                 request.close()
-            raise Throttled("directory_throttled", self._blocked_until - self._clock.now())
+            raise Throttled("directory_throttled", self._blocked_until - self._clock.now(), known=True)
 
     def _meaning(self, error: APIError) -> MigrationError:
         status = error.response_status_code or 0
@@ -379,7 +407,9 @@ def _until(text: str) -> float:
     return (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
 
 
-def _client(url: str, credential: "AsyncTokenCredential | None") -> "GraphServiceClient":
+def _client(
+    url: str, credential: "AsyncTokenCredential | None", answered: Callable[[httpx.Response], Awaitable[None]]
+) -> "GraphServiceClient":
     import kiota_abstractions.request_information  # noqa: PLC0415
     import kiota_http.httpx_request_adapter  # noqa: PLC0415
     import kiota_http.middleware.middleware  # noqa: PLC0415
@@ -398,7 +428,9 @@ def _client(url: str, credential: "AsyncTokenCredential | None") -> "GraphServic
     ):
         module.tracer = NoOpTracer()  # type: ignore[attr-defined]  # its spans carry URLs with people's addresses
     # No retry handler, no redirects: what the directory answers is ours to judge.
-    plain = httpx.AsyncClient(timeout=TIMEOUT, headers={"x-ms-throttle-priority": "low"})
+    plain = httpx.AsyncClient(
+        timeout=TIMEOUT, headers={"x-ms-throttle-priority": "low"}, event_hooks={"response": [answered]}
+    )
     http = GraphClientFactory.create_with_custom_middleware([ParametersNameDecodingHandler()], client=plain)
     authentication = (
         AzureIdentityAuthenticationProvider(credential, scopes=["https://graph.microsoft.com/.default"])

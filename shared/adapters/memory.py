@@ -16,7 +16,7 @@ from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.profile import Profile
 from shared.errors import DirectoryRefused, Superseded
 from shared.messages import Message, decode, decode_upload
-from shared.ports import Blob, Letter, NewUser, PoisonMessage, Preview
+from shared.ports import Blob, Letter, NewUser, Notice, PoisonMessage, Preview
 
 FORBIDDEN_IN_KEYS: Final = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f%]")
 PROPERTY_LIMIT: Final = 32 * 1024
@@ -306,7 +306,13 @@ class MemoryDirectory:
     """Users that were deleted."""
     bin_holds_addresses: bool = False
     may_delete: bool = False
+    full: float = 0.0
+    """How full its answers say that it is."""
     _ids: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+
+    def strain(self) -> float:
+        """As full as a test wants it."""
+        return self.full
 
     def add(self, user: DirectoryUser) -> DirectoryUser:
         """Put a user there, as if it had always been."""
@@ -441,6 +447,8 @@ class MemoryNotifier:
     """A message service that takes every letter as often as it is sent."""
 
     sent: list[Letter] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    """What staff were told."""
     fail: list[Exception] = field(default_factory=list)
     fail_after: list[Exception] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
@@ -458,8 +466,18 @@ class MemoryNotifier:
 
     async def find(self, profile: Profile, reference: str) -> str | None:  # noqa: ARG002 - one service for all
         """Find a letter by its reference."""
-        found = [number for number, letter in enumerate(self.sent, 1) if letter.reference == reference]
-        return f"n{found[0]}" if found else None
+        found = [f"n{number}" for number, letter in enumerate(self.sent, 1) if letter.reference == reference]
+        found += [f"s{number}" for number, notice in enumerate(self.notices, 1) if notice.reference == reference]
+        return found[0] if found else None
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:  # noqa: ARG002 - one service for all
+        """Take a message to staff."""
+        if self.fail:
+            raise self.fail.pop(0)
+        self.notices.append(notice)
+        if self.fail_after:
+            raise self.fail_after.pop(0)
+        return f"s{len(self.notices)}"
 
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
         """A letter of one line."""

@@ -8,13 +8,14 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | every table | `authority\\|anchor` | `anchor` | that the table was not emptied since the first upload |
 | Migrations | `authority\\|first` | `message` | when this authority's first message went out |
 | Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
-| Migrations | `directory\\|pace` | `write` | how much of the write quota is given away |
+| Migrations | `directory\\|pace` | lane | how much of a lane's quota is given away |
 | Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
 | Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
+| Accounts | `authority\\|shard` | `excluded\\|id` | that the council wants a customer left alone, and why |
 | Accounts | `authority\\|a\\|shard` | `address\\|id` | which accounts have an address |
-| Accounts | `authority\\|i\\|shard` | `user\\|id` | which accounts match a directory user |
+| Accounts | `authority\\|i\\|shard` | `user` | which accounts match a directory user, the newest first |
 
 Accounts of a plan that nobody has approved stand the same way at a place of their own: `authority\\|d\\|migration`
 instead of `authority`.
@@ -22,9 +23,9 @@ instead of `authority`.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
@@ -48,6 +49,7 @@ from shared.adapters.entities import (
     without_file_name,
     without_reference,
 )
+from shared.adapters.recent import Recent
 from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
 from shared.domain.account import (
     REFUSED,
@@ -66,12 +68,12 @@ from shared.domain.copies import Record
 from shared.domain.forecast import Progress
 from shared.domain.lines import Line
 from shared.domain.migration import Migration
-from shared.domain.pace import Pace
+from shared.domain.pace import Lane, Pace
 from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
 from shared.errors import StaleWrite
-from shared.ports import Mending, Stored
+from shared.ports import Clock, Mending, Stored
 
 PERSONAL_FREE: Final = (
     "authority",
@@ -83,19 +85,31 @@ PERSONAL_FREE: Final = (
     "reason",
     "duplicate_of",
 )
+A_MOMENT: Final = timedelta(seconds=1)
+"""So old a migration's record may be at a guard: a pause must bite within seconds in every process."""
+A_WHILE: Final = timedelta(minutes=10)
+"""So long it is remembered which addresses are shared; what is staged later is of a newer export."""
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
+_PACES: Final = "directory|pace"
+FRESH: Final = timedelta(seconds=5)
+"""So old may be what a glance shows."""
 
 
 class TableLedger:
     """The `Ledger` over any `Store`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._recent: Recent[tuple[Authority, MigrationId], Migration | None] = Recent(clock, A_MOMENT)
+        self._shared: Recent[tuple[Place, MigrationId, datetime | None, str], frozenset[AddressKey]] = Recent(
+            clock, A_WHILE
+        )
         self._first_messages: dict[Authority, datetime] = {}
         """Written once and never changed, so what was seen need not be asked again."""
         self._key: str | None = None
         """The same."""
+        self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
 
     # migrations
 
@@ -103,6 +117,10 @@ class TableLedger:
         """One migration."""
         entity = await self._store.get(names.MIGRATIONS, f"{authority}|m", migration)
         return MIGRATION.record(entity.values) if entity else None
+
+    async def recent_migration(self, authority: Authority, migration: MigrationId) -> Migration | None:
+        """One migration, read once a second; this process's own changes are seen at once."""
+        return await self._recent.get((authority, migration), lambda: self.migration(authority, migration))
 
     async def migrations(self, authority: Authority) -> AsyncIterator[Migration]:
         """All migrations of an authority, oldest first."""
@@ -120,6 +138,8 @@ class TableLedger:
             await self._store.write(names.MIGRATIONS, f"{migration.authority}|m", [write])
         except Conflict:
             return False
+        finally:
+            self._recent.forget()
         return True
 
     async def change_migration(
@@ -139,6 +159,9 @@ class TableLedger:
                 await self._store.write(names.MIGRATIONS, f"{authority}|m", [write])
             except Conflict:
                 continue
+            finally:
+                # Also after an error: the write may have got through.
+                self._recent.forget()
             return after
 
     # accounts
@@ -157,9 +180,9 @@ class TableLedger:
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
         """Save accounts shard by shard; one that met another's change is left out, the others are saved."""
-        by_shard: dict[str, list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
+        by_shard: dict[tuple[Place, str], list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
         for item in changes:
-            by_shard[item[1].shard].append(item)
+            by_shard[item[1].place, item[1].shard].append(item)
         saved: list[Account] = []
         for items in by_shard.values():
             for batch in batched(items, TRANSACTION_LIMIT // 2, strict=False):
@@ -279,6 +302,7 @@ class TableLedger:
             write = Write(Verb.PUT, f"{address}|{account}", {"account": account})
             by_partition[f"{place}|a|{address[0]}"].append(write)
         await self._put(names.ACCOUNTS, by_partition)
+        self._shared.forget()
 
     async def drop_address(self, place: Place, address: AddressKey, account: AccountId) -> None:
         """The account has this address no more."""
@@ -291,15 +315,68 @@ class TableLedger:
         found = self._store.query(names.ACCOUNTS, f"{place}|a|{address[0]}", query)
         return [AccountId(str(entity.values["account"])) async for entity in found]
 
-    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> None:
-        """Note a match."""
-        write = Write(Verb.PUT, f"{user}|{account}", {"account": account})
-        await self._store.write(names.ACCOUNTS, f"{place}|i|{user[0]}", [write])
+    # who is to be left alone
+
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+        """Whoever is taken off the list leaves nothing behind on it."""
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for account, reason in found.items():
+            if reason:
+                write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
+                by_partition[f"{authority}|{account[1]}"].append(write)
+        await self._put(names.ACCOUNTS, by_partition)
+        for account in (account for account, reason in found.items() if not reason):
+            # One by one: a transaction fails as a whole where one of its records is gone already.
+            write = Write(Verb.DELETE, f"excluded|{account}")
+            await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """One query: the list is short."""
+        query = Query(prefix="excluded|", select=("reason",))
+        found = self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
+        return {
+            AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["reason"]) async for entity in found
+        }
+
+    async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
+        """One look through a sixteenth of the addresses answers for all that are in it."""
+        place, shard = migration.place, address[0]
+        key = (place, migration.id, migration.rebuilt_at, shard)
+        return address in await self._shared.get(key, lambda: self._shared_addresses(place, shard))
+
+    async def _shared_addresses(self, place: Place, shard: str) -> frozenset[AddressKey]:
+        shared: set[AddressKey] = set()
+        last = ""
+        # Row keys come in their order, so the accounts of one address are neighbours.
+        async for entity in self._store.query(names.ACCOUNTS, f"{place}|a|{shard}", Query()):
+            address = entity.row_key.partition("|")[0]
+            if address == last:
+                shared.add(AddressKey(address))
+            last = address
+        return frozenset(shared)
+
+    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
+        """One insert where nobody else matches; else the list grows, the newest first, so that claims have an order."""
+        partition = f"{place}|i|{user[0]}"
+        write = Write(Verb.INSERT, user, {"accounts": account})
+        while True:
+            try:
+                await self._store.write(names.ACCOUNTS, partition, [write])
+            except Conflict:
+                entity = await self._store.get(names.ACCOUNTS, partition, user)
+            else:
+                return _claims(write.values)[1:]
+            claims = _claims(entity.values) if entity else []
+            others = [other for other in claims if other != account]
+            if entity is not None and claims[0] == account:
+                return others
+            verb, etag = (Verb.REPLACE, entity.etag) if entity else (Verb.INSERT, "")
+            write = Write(verb, user, {"accounts": ",".join([account, *others])}, etag)
 
     async def claims_on(self, place: Place, user: DirectoryId) -> list[AccountId]:
-        """Every account that ever matched this user."""
-        found = self._store.query(names.ACCOUNTS, f"{place}|i|{user[0]}", Query(prefix=f"{user}|"))
-        return [AccountId(str(entity.values["account"])) async for entity in found]
+        """Every account that ever matched this user, the newest match first."""
+        entity = await self._store.get(names.ACCOUNTS, f"{place}|i|{user[0]}", user)
+        return _claims(entity.values) if entity else []
 
     # summaries, pace, first message
 
@@ -328,19 +405,28 @@ class TableLedger:
         write = Write(Verb.PUT, f"progress|{migration}", PROGRESS.values(progress))
         await self._store.write(names.MIGRATIONS, f"{authority}|s", [write])
 
-    async def pace(self) -> Stored[Pace] | None:
-        """The shared pace."""
-        entity = await self._store.get(names.MIGRATIONS, "directory|pace", "write")
+    async def pace(self, lane: Lane) -> Stored[Pace] | None:
+        """The shared pace of a lane."""
+        entity = await self._store.get(names.MIGRATIONS, _PACES, lane)
         return Stored(PACE.record(entity.values), entity.etag) if entity else None
 
-    async def save_pace(self, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace unless somebody else was faster."""
+    async def save_pace(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace of a lane unless somebody else was faster."""
         verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
+        self._glances.pop(lane, None)
         try:
-            await self._store.write(names.MIGRATIONS, "directory|pace", [Write(verb, "write", PACE.values(pace), etag)])
+            await self._store.write(names.MIGRATIONS, _PACES, [Write(verb, lane, PACE.values(pace), etag)])
         except Conflict:
             return False
         return True
+
+    async def recent_pace(self, lane: Lane, now: datetime) -> Pace | None:
+        """Remembered for a moment."""
+        seen = self._glances.get(lane)
+        if seen is None or not seen[0] <= now < seen[0] + FRESH:
+            stored = await self.pace(lane)
+            seen = self._glances[lane] = (now, stored.record if stored else None)
+        return seen[1]
 
     async def key_fingerprint(self) -> str | None:
         """Asked of every account's step, and so of the table only once."""
@@ -458,6 +544,8 @@ class TableLedger:
         for (table, partition), groups in by_place.items():
             for batch in batched(groups, TRANSACTION_LIMIT // 2, strict=False):
                 count += await self._insert_missing(table, partition, list(batch))
+        self._recent.forget()
+        self._shared.forget()
         return count
 
     async def _insert_missing(self, table: str, partition: str, groups: list[list[Write]]) -> int:
@@ -477,6 +565,10 @@ class TableLedger:
         for partition, writes in by_partition.items():
             for batch in batched(writes, TRANSACTION_LIMIT, strict=False):
                 await self._store.write(table, partition, batch)
+
+
+def _claims(values: Values) -> list[AccountId]:
+    return [AccountId(account) for account in str(values["accounts"]).split(",")]
 
 
 def _row_key(migration: MigrationId, number: int) -> str:

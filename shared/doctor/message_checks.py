@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from shared.adapters.govuk_notify_notifier import PLACEHOLDERS
+from shared.adapters.govuk_notify_notifier import PLACEHOLDERS, STAFF_PLACEHOLDERS
 from shared.doctor.facts import KeyTrouble, MessageFacts, Sending, ServiceFacts, Template
 from shared.doctor.report import Area, Check, Code, Purpose, missing, not_checked, ok
 from shared.domain.account import Authority
-from shared.domain.profile import Profile
+from shared.domain.profile import STAFF_NOTICE, Profile
 
 KEYS: Final = "on the API integration page of the council's GOV.UK Notify service"
 _OFF: Final = (
@@ -148,18 +148,19 @@ def _template(service: ServiceFacts, profile: Profile, name: str, id_: str) -> C
         found = f"{id_} is a template for {there.type}"
         mend = f"Name a template of the type email in `messages.templates.{name}` of {profile.authority}.toml."
         return missing(Area.MESSAGES, title, Code.TEMPLATE_UNFIT, found, mend)
-    unfilled = unfilled_of(there)
+    values = STAFF_PLACEHOLDERS if name == STAFF_NOTICE else PLACEHOLDERS
+    unfilled = unfilled_of(there, values)
     if unfilled:
         found = f"it has {_in_brackets(unfilled)}, which nobody fills in: GOV.UK Notify would refuse every message"
-        mend = f"Take {_in_brackets(unfilled)} out of the template; {_in_brackets(PLACEHOLDERS)} are filled in."
+        mend = f"Take {_in_brackets(unfilled)} out of the template; {_in_brackets(values)} are filled in."
         return missing(Area.MESSAGES, title, Code.TEMPLATE_UNFIT, found, mend)
     filled = f", fills {_in_brackets(there.placeholders)}" if there.placeholders else ", fills nothing in"
     return ok(Area.MESSAGES, title, f"an e-mail template{filled}")
 
 
-def unfilled_of(template: Template) -> list[str]:
+def unfilled_of(template: Template, values: tuple[str, ...] = PLACEHOLDERS) -> list[str]:
     """Placeholders for which we send no value. GOV.UK Notify does not mind case, spaces, hyphens and underscores."""
-    ours = {_plain(name) for name in PLACEHOLDERS}
+    ours = {_plain(name) for name in values}
     return [name for name in template.placeholders if _plain(name) not in ours]
 
 

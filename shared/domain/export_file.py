@@ -10,10 +10,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from shared.domain.migration import Layout
-from shared.domain.profile import Columns
 from shared.errors import MigrationError
 
 RECORD_LIMIT: Final = 1024 * 1024
@@ -31,6 +30,14 @@ END_IN_QUOTES: Final = "unexpected end of data"
 """What the csv module says of a file that ends within a quoted cell; a test holds it to that."""
 
 csv.field_size_limit(2 * RECORD_LIMIT)
+
+
+class Columns(Protocol):
+    """The columns that a file has to have."""
+
+    def named(self) -> dict[str, str]:
+        """Our names -> theirs."""
+        ...
 
 
 class RefusedFile(MigrationError):

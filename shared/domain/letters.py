@@ -6,6 +6,7 @@ A wrong encoding shows in nothing else, and only a person can tell whether a nam
 from collections import Counter
 from dataclasses import dataclass
 from heapq import nsmallest
+from math import inf
 from typing import Final
 
 from shared.domain.rows import Row
@@ -37,6 +38,8 @@ class LetterCheck:
         self._names = self._damaged = 0
         self._letters: Counter[str] = Counter()
         self._kept: list[tuple[bool, int, Row]] = []
+        self._last: tuple[bool, float] = (True, inf)
+        """What comes after it is not among the first."""
 
     def add(self, row: Row) -> None:
         """Look at one row; a row without a person is passed over."""
@@ -47,9 +50,12 @@ class LetterCheck:
         self._names += 1
         self._damaged += broken
         self._letters.update({letter for letter in name if not letter.isascii()})
+        if (not broken, row.number) > self._last:
+            return
         self._kept.append((not broken, row.number, row))
         if len(self._kept) > AT_MOST:
             self._kept = self._first()
+            self._last = self._kept[-1][:2]
 
     def first(self) -> list[Row]:
         """The rows for a person to look at: what looks damaged, then the first of the file."""

@@ -155,6 +155,9 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.STAGED, Event.HOLD): State.HELD,
     (State.CLASSIFIED, Event.HOLD): State.HELD,
     (State.RELEASED, Event.HOLD): State.HELD,
+    # the council wants the customer left alone
+    (State.REVIEW, Event.HOLD): State.HELD,
+    (State.FAILED, Event.HOLD): State.HELD,
 }
 
 

@@ -119,6 +119,8 @@ class Migration:
     offset: int = 0
     row: int = 0
     """Rows staged so far."""
+    done_at: datetime | None = None
+    """When every account had come to rest and result.csv was published; None while it is not so."""
     moved_at: datetime | None = None
     """When staging last went on, or the phase changed."""
     stalled: int = 0

@@ -6,6 +6,7 @@ people is not kept, so it is not in them. Safe to open in a spreadsheet, as resu
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from shared.domain import result_file
@@ -17,6 +18,8 @@ from shared.domain.rows import Person, Row
 
 FOLDER: Final = "personal"
 NAMES: Final = "names-to-check.csv"
+KEPT: Final = 4096
+"""Sets of facts whose words are remembered."""
 _WHO: Final = ("row", "source_id", "given_name", "surname", "email")
 _WHY: Final = ("reason", "sentence", "what_to_do")
 
@@ -122,5 +125,12 @@ _WORDS: Final[Mapping[str, Callable[[str], str]]] = {
 
 def in_words(evidence: Mapping[str, str]) -> str:
     """The facts a decision rests on, as one line for people; what has no words here stands as it is recorded."""
-    known = [words(evidence[key]) for key, words in _WORDS.items() if key in evidence]
-    return "; ".join([*known, *(f"{key}: {said}" for key, said in sorted(evidence.items()) if key not in _WORDS)])
+    return _in_words(tuple(sorted(evidence.items())))
+
+
+@lru_cache(KEPT)
+def _in_words(facts: tuple[tuple[str, str], ...]) -> str:
+    """Most accounts share their facts with many others: said once, and kept once."""
+    said = dict(facts)
+    known = [words(said[key]) for key, words in _WORDS.items() if key in said]
+    return "; ".join([*known, *(f"{key}: {fact}" for key, fact in facts if key not in _WORDS)])

@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.account import AccountId, AddressKey, Authority
+from shared.domain.account import AccountId, AddressKey, Authority, MigrationId
 
 ID_DIGITS: Final = 40
 """160 bits: no two customers ever share an id."""
@@ -44,6 +44,10 @@ class Pseudonyms:
     def fingerprint(self) -> str:
         """Tells whether two keys are the same, and nothing of the key: one part, so that no id is ever the same."""
         return self._hmac("fingerprint")[:ID_DIGITS]
+
+    def notice(self, migration: MigrationId, notice: str, contact: int) -> str:
+        """The reference of a message to staff: the same for every attempt, and without the contact's address."""
+        return "n" + self._hmac("notice", migration, notice, str(contact))[:ID_DIGITS]
 
     def reference(self, account: AccountId, purpose: str) -> str:
         """The reference of a message: the same for every attempt to send it, and says nothing of the person."""

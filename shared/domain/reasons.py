@@ -61,6 +61,10 @@ REASONS: Final[dict[str, Reason]] = {
     "changed_since_migrated": Reason(
         "The account was created or joined before, and the portal says something else of it now.", _DECIDE
     ),
+    "not_in_plan": Reason(
+        "The account got stuck before the plan was made, so nobody has signed for it.",
+        "Upload again: a new plan decides.",
+    ),
     "directory_unclear": Reason(
         "The directory says that the address is taken, but nobody with it can be found (perhaps a deleted user).",
         "Look among the deleted users of the directory, then upload again.",
@@ -183,11 +187,16 @@ REASONS: Final[dict[str, Reason]] = {
 def explain(code: str) -> Reason:
     """The sentence and next step of a code.
 
-    `source_<status>` is built from the export's own status words, so one entry serves them all.
+    `source_<status>` is built from the export's own status words, and `excluded_<why>` from the council's own words, so
+    one entry serves them all.
     """
     if code in REASONS:
         return REASONS[code]
     if code.startswith("source_"):
         status = code.removeprefix("source_").replace("_", " ")
         return Reason(f"The portal says that the account is {status}.", "Nothing, unless it should be moved.")
+    if code.startswith("excluded_"):
+        why = code.removeprefix("excluded_").replace("_", " ")
+        sentence = f"The council asked to leave this customer alone: {why}."
+        return Reason(sentence, "Nothing. Nobody writes to the customer.")
     return Reason(code.replace("_", " "), "See docs/runbook.md.")

@@ -71,9 +71,9 @@ class Rejected:
 
 def judge(record: Record, layout: Layout, profile: Profile) -> Person | Rejected:
     """Judge one record by itself; duplicates are judged against the other rows later."""
-    cells = _named(record.cells, layout)
+    cells = named_cells(record.cells, layout)
     source_id = _printable(cells.get("source_id", ""))
-    reason = _shape(record, layout, cells) or _content(cells, profile)
+    reason = refused_shape(record, layout, cells) or _content(cells, profile)
     if reason:
         return Rejected(reason, source_id)
     return Person(
@@ -88,11 +88,13 @@ def judge(record: Record, layout: Layout, profile: Profile) -> Person | Rejected
     )
 
 
-def _named(cells: list[str], layout: Layout) -> dict[str, str]:
+def named_cells(cells: list[str], layout: Layout) -> dict[str, str]:
+    """The cells of our columns, by our names."""
     return {ours: cells[index].strip() for ours, index in layout.columns if index < len(cells)}
 
 
-def _shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
+def refused_shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
+    """Why a record cannot be read as it stands, whatever it says; empty where it can."""
     if record.size > ROW_LIMIT:
         return "row_too_long"
     if len(record.cells) != layout.width:
@@ -104,13 +106,18 @@ def _shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
     return "cell_too_long" if any(len(cell) > CELL_LIMIT for cell in cells.values()) else ""
 
 
-def _content(cells: dict[str, str], profile: Profile) -> str:
+def refused_reference(cells: dict[str, str]) -> str:
+    """Why the customer reference names nobody; empty where it does."""
     if not cells["source_id"]:
         return "missing_source_id"
     if any(unicodedata.category(character) == "Cf" for character in cells["source_id"]):
         return "control_character"
-    if len(cells["source_id"]) > SOURCE_ID_LIMIT:
-        return "source_id_too_long"
+    return "source_id_too_long" if len(cells["source_id"]) > SOURCE_ID_LIMIT else ""
+
+
+def _content(cells: dict[str, str], profile: Profile) -> str:
+    if refused := refused_reference(cells):
+        return refused
     if "status" in cells and cells["status"].casefold() not in {s.casefold() for s in profile.export.migrate_status}:
         return f"source_{_slug(cells['status'])}"
     if not cells["email"]:

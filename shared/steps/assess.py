@@ -42,7 +42,7 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
     _refuse_silence(ports, profile, migration, totals)
     found = await gather(ports, profile, migration)
     frozen = await freeze_plan(ports, profile, migration, totals, templates_of(found.messages))
-    picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quota, ports.clock.now())
+    picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quotas.write, ports.clock.now())
     await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, profile))
     await publish_plan(ports, replace(migration, plan=frozen.plan))
     await _go_on(ports, profile, migration, frozen.plan.hash, frozen.plan)

@@ -4,22 +4,23 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from shared.domain.account import Account, Authority, DirectoryId, apply
+from shared.domain.account import Account, Authority, apply
 from shared.domain.addresses import email_key
 from shared.domain.gate import Step
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.matching import Decision, DirectoryUser, Rules, Source, announcement, decide
+from shared.domain.migration import Migration
 from shared.domain.profile import Profile
 from shared.domain.rows import Person
 from shared.errors import SetAside, TryLater
 from shared.messages import AccountMessage
 from shared.ports import Ports, Stored
-from shared.steps.admission import admit, person_of
+from shared.steps.admission import Admitted, admit, person_of
+from shared.steps.claim import TWO_ACCOUNTS, claim, still_alone
 from shared.steps.lost import being_made_again
 from shared.steps.recognise import recognise
-from shared.telemetry.progress import count, reached
+from shared.telemetry.progress import reached
 
-TWO_ACCOUNTS: Final = "one_identity_two_accounts"
 CLAIMED_AFTER: Final = timedelta(minutes=1)
 """A password changed so long after we created the user was set by its owner."""
 
@@ -33,33 +34,46 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
     if await recognise(ports, admitted):
         return
     _, person = await person_of(ports, account)
-    decision = await judge(ports, admitted.profile, account, person)
+    decision = await judge(ports, admitted, person)
     if account.lost_since is not None and decision.reason == "already_marked":
         raise TryLater("not_visible_yet")  # found by its address, and not by its mark yet
+    if admitted.migration.approved_at is not None:
+        _as_signed(account, decision)
     user = decision.user if decision.outcome is Outcome.LINK else None
-    if user is not None:
-        await ports.ledger.claim_identity(account.place, user.id, account.id)
+    if user is not None and not await claim(ports, account, user.id):
+        decision = replace(decision, outcome=Outcome.REVIEW, reason=TWO_ACCOUNTS)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
     classified, change = apply(account, event, ports.clock.now(), decision.reason)
     stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports), change)
     reached(stored.record, change)
-    # Claim, save, then look: of two accounts that match one user, the one that looks last sees both.
-    if user is not None and not await alone_at_identity(ports, stored.record, user.id):
-        await _set_aside(ports, stored)
 
 
-async def judge(ports: Ports, profile: Profile, account: Account, person: Person) -> Decision:
+def _as_signed(account: Account, decision: Decision) -> None:
+    """What got stuck goes on as the signed plan says, never another way.
+
+    Raises:
+        SetAside: the plan said nothing of it, or something else.
+    """
+    if account.outcome not in {Outcome.CREATE, Outcome.LINK}:
+        raise SetAside("not_in_plan")
+    same_user = account.outcome is Outcome.CREATE or (decision.user and decision.user.id == account.directory_id)
+    if decision.outcome is not account.outcome or not same_user:
+        raise SetAside("changed_since_assessment")
+
+
+async def judge(ports: Ports, admitted: Admitted, person: Person) -> Decision:
     """The decision on an account as the directory stands now (2 requests; 3 for one that was judged before)."""
+    account, profile = admitted.account, admitted.profile
     address = email_key(person.email)
     if not address:
         return Decision(Outcome.REVIEW, "email_look_alike")
-    if await _shares_address(ports, account):
+    if await _shares_address(ports, admitted.migration, account):
         return Decision(Outcome.REVIEW, "shared_address")
     found = await ports.directory.with_address(address)
     ours = next((user for user in found if user.marks.get(account.authority) == account.id), None)
     if ours is not None:
-        return _made_before(account, ours)
-    if account.state is State.STAGED and account.classified_at is not None:
+        return _made_before(await _own_record(ports, account), ours)
+    if account.met_before or (account.state is State.STAGED and account.classified_at is not None):
         # Brought again: what an earlier attempt made and could not record may have the address that was mended since.
         marked = await ports.directory.with_mark(account.authority, account.id)
         if marked:
@@ -69,14 +83,22 @@ async def judge(ports: Ports, profile: Profile, account: Account, person: Person
     return decide(source, found, marks.unclaimed, await _rules(ports, profile), vouched=bool(marks.claimed))
 
 
-async def _shares_address(ports: Ports, account: Account) -> bool:
+async def _shares_address(ports: Ports, migration: Migration, account: Account) -> bool:
     """Whether another account has this address: one that was moved, or one of the same export."""
+    if not await ports.ledger.may_be_shared(migration, account.address_key):
+        return False
     for other in await ports.ledger.accounts_at(account.place, account.address_key):
         stored = await ports.ledger.account(account.place, other) if other != account.id else None
         rival = stored.record if stored else None
         if rival and (rival.done or rival.migration == account.migration or rival.reason == "discarded"):
             return True
     return False
+
+
+async def _own_record(ports: Ports, account: Account) -> Account:
+    """The council's own record of an account: a draft knows nothing of what an older plan does meanwhile."""
+    stored = await ports.ledger.account(account.authority, account.id) if account.drafted else None
+    return stored.record if stored is not None else account
 
 
 def _made_before(account: Account, user: DirectoryUser) -> Decision:
@@ -135,29 +157,6 @@ def _claimed(user: DirectoryUser, record: Account) -> bool:
     return made is not None and user.password_changed is not None and user.password_changed > made + CLAIMED_AFTER
 
 
-async def alone_at_identity(ports: Ports, account: Account, user: DirectoryId) -> bool:
-    """Whether no other account of this authority matches this user. What does is set aside if nothing was done yet."""
-    alone = True
-    for other in await ports.ledger.claims_on(account.place, user):
-        stored = await ports.ledger.account(account.place, other) if other != account.id else None
-        rival = stored.record if stored else None
-        if stored is None or rival is None or rival.directory_id != user:
-            continue
-        if not rival.done and rival.migration != account.migration:
-            continue  # an older export's match, which nobody acted on
-        alone = False
-        if rival.state is State.CLASSIFIED:
-            await _set_aside(ports, stored)
-    return alone
-
-
-async def _set_aside(ports: Ports, stored: Stored[Account]) -> None:
-    aside, change = apply(stored.record, Event.SET_ASIDE, ports.clock.now(), TWO_ACCOUNTS)
-    aside = replace(aside, outcome=Outcome.REVIEW)
-    await ports.ledger.save(stored, aside, change)
-    count(aside, change)
-
-
 def _with(account: Account, decision: Decision, ports: Ports) -> Account:
     user = decision.user
     linked = user is not None and decision.outcome is Outcome.LINK
@@ -182,15 +181,28 @@ def _before(account: Account, user: DirectoryUser) -> dict[str, str]:
     }
 
 
-async def unchanged_since(ports: Ports, profile: Profile, account: Account, person: Person) -> None:
+async def unchanged_since(ports: Ports, admitted: Admitted, person: Person) -> None:
     """Look again, because the classification is old.
 
     Raises:
         SetAside: the directory would be judged differently now.
     """
-    decision = await judge(ports, profile, account, person)
+    account = admitted.account
+    decision = await judge(ports, admitted, person)
     same_user = account.outcome is Outcome.CREATE or (
         decision.user is not None and decision.user.id == account.directory_id
     )
     if decision.outcome is not account.outcome or not same_user:
         raise SetAside("changed_since_assessment")
+    await alone_since(ports, account)
+
+
+async def alone_since(ports: Ports, account: Account) -> None:
+    """Look whether another account matches the user to whom this one is to be joined.
+
+    Raises:
+        SetAside: one does.
+    """
+    user = account.directory_id if account.outcome is Outcome.LINK else None
+    if user is not None and not await still_alone(ports, account, user):
+        raise SetAside(TWO_ACCOUNTS)

@@ -20,7 +20,7 @@ from shared.errors import AnswerLost, Cannot, DirectoryRefused, SetAside, Stop, 
 from shared.messages import AccountMessage, for_step
 from shared.ports import NewUser, Ports
 from shared.steps.admission import Admitted, admit, person_of
-from shared.steps.classify_account import TWO_ACCOUNTS, alone_at_identity, unchanged_since
+from shared.steps.classify_account import alone_since, unchanged_since
 from shared.telemetry.progress import reached
 
 
@@ -31,8 +31,12 @@ async def provision_account(ports: Ports, message: AccountMessage) -> None:
         return
     account, profile = admitted.account, admitted.profile
     row, person = await person_of(ports, account)
-    if account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now():
-        await unchanged_since(ports, profile, account, person)
+    old = account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now()
+    if old or account.met_before:
+        await unchanged_since(ports, admitted, person)
+    elif admitted.migration.adopted_at is not None:
+        # It was compared with the others of its draft; another plan may have gone on meanwhile.
+        await alone_since(ports, account)
     if account.outcome is Outcome.LINK:
         user = await _link(ports, profile, account, row)
     else:
@@ -99,8 +103,6 @@ async def _link(ports: Ports, profile: Profile, account: Account, row: Row) -> D
     user = account.directory_id
     if user is None:
         raise SetAside("changed_since_assessment")
-    if not await alone_at_identity(ports, account, user):
-        raise SetAside(TWO_ACCOUNTS)
     try:
         if not await ports.directory.link(profile, user, account.id, row.source_id):
             raise Unclear("directory_unclear")

@@ -21,6 +21,7 @@ from shared.domain.addresses import email_key
 from shared.domain.copies import Damaged, Manifest, Partition, unpacked
 from shared.domain.copies import Part as CopyPart
 from shared.domain.migration import Migration, Phase, migration_id
+from shared.domain.pace import WRITE
 from shared.domain.profile import Profile
 from shared.domain.rebuild import BEGUN, Left, Rebuild, Source, made_again, put_back
 from shared.domain.rows import Person
@@ -29,9 +30,9 @@ from shared.errors import Cannot, Stop, Superseded, TryLater
 from shared.ports import Blob, Mending, Ports
 from shared.steps.copy_tables import copy_of, key_fingerprint, newest_copy
 from shared.steps.key import key_changed
+from shared.steps.lanes import throttle
 from shared.steps.lost import Loss, loss, taken
 from shared.steps.receive_export import receive_again, refuse_again
-from shared.steps.release_accounts import throttle
 from shared.steps.stage_rows import read_piece
 from shared.steps.supersede import age
 
@@ -282,9 +283,9 @@ async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebu
     if names.MIGRATIONS in lost.tables and first is not None:
         # Nobody was told before the first assessment: whoever signed up since may have heard of it.
         await ports.ledger.recall_first_message(authority, first)
-    if await ports.ledger.pace() is None:
+    if await ports.ledger.pace(WRITE) is None:
         # What was written just before the loss counts against the directory's quota still.
-        await throttle(ports, ports.quota.window)
+        await throttle(ports, [WRITE], ports.quotas.write.window)
     await ports.ledger.end_rebuild(authority)
 
 

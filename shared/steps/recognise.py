@@ -10,6 +10,7 @@ from shared.domain.rebuild import holds, recognised
 from shared.errors import SetAside
 from shared.ports import Ports
 from shared.steps.admission import Admitted
+from shared.steps.claim import claim
 from shared.telemetry.progress import reached
 
 
@@ -29,7 +30,7 @@ async def recognise(ports: Ports, admitted: Admitted) -> bool:
     told = await _told(ports, admitted.profile, account)
     back, change = recognised(account, user, told, ports.clock.now())
     if back.outcome is Outcome.LINK:
-        await ports.ledger.claim_identity(account.place, user.id, account.id)
+        await claim(ports, account, user.id)
     await ports.ledger.save(admitted.stored, back, change)
     reached(back, change)
     return True

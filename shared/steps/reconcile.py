@@ -33,6 +33,7 @@ from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
 from shared.steps.sample import sample
 from shared.steps.stage_rows import BY_PIECES
+from shared.steps.tell_staff import tell_staff
 from shared.steps.visit import Migrations, visit
 from shared.telemetry import progress
 
@@ -56,7 +57,8 @@ async def reconcile(ports: Ports) -> None:
         partial(_walk, profile=profile, ends=ends, councils=len(ports.profiles) - number)
         for number, profile in enumerate(ports.profiles.values())
     )
-    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, measure]
+    notices = (partial(tell_staff, profile=profile) for profile in ports.profiles.values())
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, *notices, measure]
     for work in round_:
         try:
             await work(ports)
@@ -183,8 +185,12 @@ async def _rest(ports: Ports, migration: Migration, totals: Totals, says: Mappin
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
-        after = current.phase if current.phase is Phase.CANCELLED else phase
-        return replace(current, published=told, phase=after) if current == migration else current
+        if current != migration:
+            return current
+        if current.phase is Phase.CANCELLED:
+            return replace(current, published=told)
+        ended = current.done_at if current.phase is Phase.DONE else ports.clock.now()
+        return replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
 

@@ -1,60 +1,82 @@
 """release-accounts (timer): feed the per-account queues from the gate, a little ahead.
 
-Queues stay shallow, so that a pause bites at once: what is not released yet waits in the table. Provisioning gets its
-moments from the directory's write quota, which all instances share through one row.
+Queues stay shallow, so that a pause bites at once: what is not released yet waits in the table. Two questions, kept
+apart: which lines of accounts may be released at all (`_standing`, `_waiting`), and who gets which slot (`_feed`).
+Slots come from the lane of the step (`lanes`), which all instances share.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, Change, apply, released
+from shared.domain.fair import allot, in_turns
 from shared.domain.gate import Step, due
 from shared.domain.lifecycle import Event, State
 from shared.domain.lines import Line, lines
 from shared.domain.migration import Migration, Phase
-from shared.domain.pace import Pace, blocked, take
+from shared.domain.pace import LOOK, LOOK_AGAIN, Lane
 from shared.domain.profile import Profile
 from shared.messages import for_step
 from shared.ports import Ports, Stored
 from shared.steps.key import KEY_CHANGED, key_changed
+from shared.steps.lanes import free, lane_of, slots
 from shared.steps.lost import torn
 from shared.steps.pause import pause
 
-HORIZON: Final = timedelta(seconds=30)
-AHEAD: Final = 1000
-"""Messages that a per-account queue holds at most."""
+AHEAD: Final = 1200
+"""Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""
 AT_ONCE: Final = 16
-AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.ASSESSED, Phase.RUNNING})
+AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING})
 
-type Waiting = tuple[Stored[Account], datetime]
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A migration whose accounts wait for one step, and in which lines."""
+
+    profile: Profile
+    migration: Migration
+    step: Step
+    lines: tuple[Line, ...]
+
+    @property
+    def lane(self) -> Lane:
+        """In which their slots are."""
+        return lane_of(self.step, self.migration.authority)
 
 
 async def release_accounts(ports: Ports) -> int:
     """Give accounts their moments; returns how many."""
-    moving = [
-        (profile, migration)
-        for profile in ports.profiles.values()
-        if not await torn(ports, profile.authority)
-        async for migration in ports.ledger.migrations(profile.authority)
-        if migration.phase in AT_WORK and not migration.paused
-    ]
-    if not moving:
+    standing = await _standing(ports)
+    if not standing:
         return 0
     if await key_changed(ports):
-        for _, migration in moving:
-            await pause(ports, migration.authority, migration.id, KEY_CHANGED)
+        for authority, migration in {(each.migration.authority, each.migration.id) for each in standing}:
+            await pause(ports, authority, migration, KEY_CHANGED)
         return 0
-    room = {step: max(AHEAD - await ports.outbox.depth(step.value), 0) // len(moving) for step in Step}
-    count = 0
-    for profile, migration in moving:
-        before = ports.clock.now() + HORIZON
-        for step, line in lines(migration, profile, before, messages_on=ports.notifier is not None):
-            waiting = await _waiting(ports, profile, migration, step, line, room[step])
-            count += await _release(ports, step, waiting, migration.epoch)
-    return count
+    # What is furthest on goes first: its customer waits longest.
+    steps = (Step.NOTIFY, Step.PROVISION, Step.CLASSIFY)
+    return sum([await _feed(ports, step, [each for each in standing if each.step is step]) for step in steps])
+
+
+async def _standing(ports: Ports) -> list[Standing]:
+    """All migrations that may move, each with its lines; one claim on the room each, however many waves are open."""
+    now = ports.clock.now()
+    found: list[Standing] = []
+    for profile in ports.profiles.values():
+        if await torn(ports, profile.authority):
+            continue
+        async for migration in ports.ledger.migrations(profile.authority):
+            if migration.phase not in AT_WORK or migration.paused:
+                continue
+            there = lines(migration, profile, now, messages_on=ports.notifier is not None)
+            for step in Step:
+                mine = tuple(line for towards, line in there if towards is step)
+                found += [Standing(profile, migration, step, mine)] if mine else []
+    return found
 
 
 async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]:
@@ -65,37 +87,64 @@ async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]
     return [shard for shard in SHARDS if shard not in seen or any(was in such for _, was, _ in seen[shard].accounts)]
 
 
-async def _waiting(
-    ports: Ports, profile: Profile, migration: Migration, step: Step, line: Line, room: int
-) -> list[Waiting]:
-    """Accounts of one line for which its step is due by the horizon, spread over the shards."""
+async def _waiting(ports: Ports, standing: Standing, most: int) -> list[Stored[Account]]:
+    """The first who may have their moment now, spread over the shards."""
+    # Nobody whose time is still to come: a slot that is used later would fall together with somebody else's.
+    now, migration = ports.clock.now(), standing.migration
+    each = most // len(SHARDS) + 1
+    found: list[Stored[Account]] = []
+    for line in standing.lines:
+        for shard in await _shards(ports, migration, line.state) if len(found) < most else ():
+            async for stored in ports.ledger.waiting(migration.place, shard, line, now, each):
+                answer = due(stored.record, migration, standing.profile, messages_on=ports.notifier is not None)
+                if answer.step is standing.step and answer.at is not None and answer.at <= now:
+                    found.append(stored)
+    return found[:most]
+
+
+async def _feed(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
+    """Give one step its slots: an equal part of the room for each migration, one after the other."""
+    room = max(AHEAD - await ports.outbox.depth(step.value), 0) if standing else 0
     if not room:
-        return []
-    before = ports.clock.now() + HORIZON
-    each = room // len(SHARDS) + 1
-    found: list[Waiting] = []
-    for shard in await _shards(ports, migration, line.state):
-        async for stored in ports.ledger.waiting(migration.place, shard, line, before, each):
-            answer = due(stored.record, migration, profile, messages_on=ports.notifier is not None)
-            if answer.step is step and answer.at is not None and answer.at <= before:
-                found.append((stored, answer.at))
-    return found[:room]
-
-
-async def _release(ports: Ports, step: Step, waiting: Sequence[Waiting], epoch: int) -> int:
-    now = ports.clock.now()
-    if not waiting:
         return 0
-    slots = await _slots(ports, len(waiting)) if step is Step.PROVISION else [now] * len(waiting)
+    free_in = {lane: await free(ports, lane, room) for lane in {each.lane for each in standing}}
+    waiting = [await _waiting(ports, each, free_in[each.lane]) for each in standing]
+    first = int(ports.jitter() * len(standing)) % len(standing)
+    parts = allot(room, [len(each) for each in waiting], first)
+    order = in_turns(
+        [
+            [(each, stored) for stored in there[:part]]
+            for each, there, part in zip(standing, waiting, parts, strict=True)
+        ],
+        first,
+    )
+    by_lane: dict[Lane, list[tuple[Standing, Stored[Account]]]] = defaultdict(list)
+    for each, stored in order:
+        by_lane[each.lane].append((each, stored))
+    return sum([await _release(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
+
+
+async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]) -> int:
+    """Release as many of them as there are slots."""
+    given = await slots(ports, lane, [_cost(stored.record) for _, stored in waiting])
+    now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    for (stored, not_before), slot in zip(waiting, slots, strict=False):
+    for (standing, stored), slot in zip(waiting, given, strict=False):
         account, change = stored.record, None
         if step is Step.PROVISION and account.state is State.CLASSIFIED:
             account, change = apply(account, Event.RELEASE, now)
-        changes.append((stored, released(account, max(slot, not_before), epoch), change))
+        changes.append((stored, released(account, slot, standing.migration.epoch), change))
     saved = await ports.ledger.save_all(changes)
     await _send(ports, step, saved, now)
     return len(saved)
+
+
+def _cost(account: Account) -> int:
+    """What an account takes of its lane: resource units where it is classified, else one request."""
+    if account.state is not State.STAGED:
+        return 1
+    looked_before = account.classified_at is not None or account.lost_since is not None
+    return LOOK_AGAIN if looked_before else LOOK
 
 
 async def _send(ports: Ports, step: Step, accounts: Sequence[Account], now: datetime) -> None:
@@ -107,33 +156,6 @@ async def _send(ports: Ports, step: Step, accounts: Sequence[Account], now: date
             await ports.outbox.send(for_step(step, account), delay)
 
     await asyncio.gather(*(send(account) for account in accounts))
-
-
-async def _slots(ports: Ports, count: int) -> list[datetime]:
-    """Places in the write quota; saved before they are used, so that two feeders never give away the same one."""
-    while True:
-        stored = await ports.ledger.pace()
-        now = ports.clock.now()
-        pace, slots = take(stored.record if stored else _idle(), ports.quota, count, now, HORIZON)
-        if not slots or await ports.ledger.save_pace(stored, pace):
-            return slots
-
-
-async def throttle(ports: Ports, wait: timedelta) -> None:
-    """The directory throttled us: nobody gets a slot before `wait` is over."""
-    while True:
-        stored = await ports.ledger.pace()
-        until = ports.clock.now() + wait
-        before = stored.record if stored else _idle()
-        if before.blocked_until >= until:
-            return
-        if await ports.ledger.save_pace(stored, blocked(before, ports.quota, until)):
-            return
-
-
-def _idle() -> Pace:
-    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    return Pace(long_ago, long_ago)
 
 
 def back_to_waiting(account: Account, now: datetime) -> tuple[Account, Change | None]:

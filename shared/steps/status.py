@@ -204,7 +204,7 @@ async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | 
         return None
     running = migration.phase is Phase.RUNNING
     due = min(totals.due, left(migration, totals))
-    told = forecast(progress.samples, due, ports.clock.now(), ports.quota if running else None)
+    told = forecast(progress.samples, due, ports.clock.now(), ports.quotas.write if running else None)
     return (
         Speed(per_minute=round(told.per_minute, 1), ready_from=told.earliest, ready_until=told.latest) if told else None
     )

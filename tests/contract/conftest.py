@@ -57,4 +57,4 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def ledger(store: Store) -> Ledger:
-    return TableLedger(store)
+    return TableLedger(store, ManualClock())

@@ -272,4 +272,16 @@ summaries = st.builds(
     plan=texts,
     took_ms=numbers,
 )
-paces = st.builds(Pace, arrival=moments, blocked_until=moments)
+paces = st.builds(
+    Pace,
+    arrival=moments,
+    blocked_until=moments,
+    strikes=numbers,
+    stretch=st.floats(1, 4),
+    stretched_until=st.none() | moments,
+    window_began=st.none() | moments,
+    given=numbers,
+    given_before=numbers,
+    throttled=numbers,
+    throttled_before=numbers,
+)

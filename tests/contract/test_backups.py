@@ -116,6 +116,7 @@ async def _filled(ledger: Ledger) -> None:
     accounts = [an_account(number) for number in range(1, 131)]
     await ledger.insert_accounts([(account, a_change()) for account in accounts])
     await ledger.put_addresses(SOUTH, [(account.address_key, account.id) for account in accounts[:3]])
+    await ledger.exclude(SOUTH, {accounts[5].id: "excluded_deceased"}, NOW)
     await ledger.open_migration(a_migration())
     await ledger.note_first_message(SOUTH, NOW)
 
@@ -153,6 +154,7 @@ async def test_records_are_put_back_where_nothing_is(emptied: tuple[Ledger, list
         for record in await listed(ledger.records(table, partition))
     ]
     assert back == await _taken_out(ledger)
+    assert await ledger.exclusions(BROADLAND, "0") == {account_id(6): "excluded_deceased"}
     assert await ledger.put_back(found, AS_IT_IS) == 0
 
 

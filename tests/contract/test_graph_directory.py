@@ -246,6 +246,71 @@ async def test_the_write_quota_is_answered_with_the_time_to_wait(clock: ManualCl
         assert timedelta(seconds=90) < caught.value.after <= timedelta(seconds=101)
 
 
+async def test_only_what_the_directory_itself_refused_is_news(standin: StandIn) -> None:
+    standin.fault("throttle-storm", count=1, retry_after=30)
+    known = []
+    for _ in range(2):
+        with pytest.raises(Throttled) as caught:
+            await standin.graph.get(NOBODY)
+        known.append(caught.value.known)
+    assert known == [False, True]
+
+
+# how full it is
+
+
+async def test_every_request_asks_for_low_priority(clock: ManualClock) -> None:
+    priorities = []
+
+    async def answer(request: web.Request) -> web.Response:
+        priorities.append(request.headers.get("x-ms-throttle-priority"))
+        return web.json_response({"error": {"code": "Request_BadRequest", "message": "no"}}, status=400)
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    async with served(app) as address, asking(address, clock) as graph:
+        for request in REQUESTS.values():
+            with pytest.raises(MigrationError):
+                await request(graph)
+    assert len(priorities) >= len(REQUESTS)
+    assert set(priorities) == {"low"}
+
+
+async def test_answers_that_succeed_tell_how_full_the_directory_is(clock: ManualClock) -> None:
+    async with standing_in(clock, write_limit=10, write_window_seconds=1000.0) as standin:
+        assert standin.graph.strain() == 0
+        for number in range(10):
+            user = NewUser(f"x{number}@example.org", "", "", account_id(number), f"R{number}")
+            await standin.graph.create(SOUTH_NORFOLK, user)
+            assert standin.graph.strain() == (pytest.approx((number + 1) / 10) if number >= 8 else 0)
+        with pytest.raises(Throttled):
+            await standin.graph.create(SOUTH_NORFOLK, ADA)
+        assert standin.graph.strain() >= 1
+        clock.tick(timedelta(seconds=6))
+        assert standin.graph.strain() == 0
+
+
+async def test_the_fullest_of_the_last_seconds_counts_and_what_is_no_share_does_not(clock: ManualClock) -> None:
+    said = iter(["0.9", "1.4", "junk", "nan", "-1", "1e9", "0.85"])
+
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        headers = {"x-ms-throttle-limit-percentage": next(said)}
+        return web.json_response({"value": []}, headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    async with served(app) as address, asking(address, clock) as graph:
+        for expected in (0.9, 1.4, 1.4, 1.4, 1.4, 1.4):
+            await graph.with_mark(SOUTH, account_id(1))
+            assert graph.strain() == expected
+        clock.tick(timedelta(seconds=3))
+        await graph.with_mark(SOUTH, account_id(1))
+        assert graph.strain() == 1.4
+        clock.tick(timedelta(seconds=3))
+        assert graph.strain() == 0.85
+
+
 # stop
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared import names
 from shared.adapters.azure_tables import AzureTables
-from shared.adapters.memory import MemoryTables
+from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage import Storage
 from shared.adapters.store import Entity, Query, Store, Write
 from shared.adapters.table_ledger import PERSONAL_FREE, TableLedger
@@ -31,7 +31,7 @@ from shared.domain.forecast import Progress, Sample
 from shared.domain.lifecycle import Event, State
 from shared.domain.lines import Line
 from shared.domain.migration import Migration, Phase
-from shared.domain.pace import Pace
+from shared.domain.pace import READ, WRITE, Pace, message_lane
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
 from shared.errors import StaleWrite
@@ -128,6 +128,14 @@ async def test_no_change_of_a_migration_is_lost_to_another_at_the_same_time(ledg
     found = await ledger.migration(SOUTH, MIGRATION)
     assert found
     assert found.row == 6
+
+
+async def test_a_migration_that_this_process_changes_is_recent_at_once(ledger: Ledger) -> None:
+    assert await ledger.recent_migration(SOUTH, MIGRATION) is None
+    await ledger.open_migration(a_migration())
+    assert await ledger.recent_migration(SOUTH, MIGRATION) == a_migration()
+    paused = await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, paused_at=NOW))
+    assert await ledger.recent_migration(SOUTH, MIGRATION) == paused
 
 
 # accounts
@@ -369,25 +377,48 @@ async def test_many_addresses_are_noted_at_once_also_when_some_come_twice(ledger
     assert await ledger.accounts_at(SOUTH, address_key(129, "f")) == [account_id(129)]
 
 
+async def test_only_an_address_of_several_accounts_may_be_shared(ledger: Ledger) -> None:
+    one, two = address_key(1), address_key(2)
+    await ledger.put_addresses(SOUTH, [(one, account_id(1)), (two, account_id(3))])
+    await ledger.put_addresses(YARMOUTH, [(one, account_id(4))])
+    assert not await ledger.may_be_shared(a_migration(), one)
+    await ledger.put_addresses(SOUTH, [(one, account_id(2))])
+    assert await ledger.may_be_shared(a_migration(), one)
+    assert not await ledger.may_be_shared(a_migration(), two)
+    assert not await ledger.may_be_shared(a_migration(), address_key(3, "f"))
+
+
+async def test_shared_addresses_are_found_among_many(ledger: Ledger) -> None:
+    pairs = [(address_key(number), account_id(number)) for number in range(1100)]
+    await ledger.put_addresses(SOUTH, [*pairs, (address_key(1050), account_id(2000))])
+    shared = [number for number in range(1100) if await ledger.may_be_shared(a_migration(), address_key(number))]
+    assert shared == [1050]
+
+
 async def test_an_identity_tells_everyone_who_ever_matched_it(ledger: Ledger) -> None:
     assert await ledger.claims_on(SOUTH, USER) == []
-    for number in (1, 1, 2):
-        await ledger.claim_identity(SOUTH, USER, account_id(number))
+    told = [await ledger.claim_identity(SOUTH, USER, account_id(number)) for number in (1, 1, 2, 2)]
+    assert told == [[], [], [account_id(1)], [account_id(1)]]
     await ledger.claim_identity(YARMOUTH, USER, account_id(3))
     await ledger.claim_identity(SOUTH, DirectoryId(USER[:-1] + "2"), account_id(4))
-    assert sorted(await ledger.claims_on(SOUTH, USER)) == [account_id(1), account_id(2)]
+    assert await ledger.claims_on(SOUTH, USER) == [account_id(2), account_id(1)]
     assert await ledger.claims_on(YARMOUTH, USER) == [account_id(3)]
 
 
-async def test_of_those_who_claim_an_identity_at_once_at_least_one_sees_all(ledger: Ledger) -> None:
-    async def claim(account: AccountId) -> list[AccountId]:
-        await ledger.claim_identity(SOUTH, USER, account)
-        return await ledger.claims_on(SOUTH, USER)
+async def test_who_claims_again_is_told_of_everyone_and_comes_first(ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        await ledger.claim_identity(SOUTH, USER, account_id(number))
+    assert await ledger.claim_identity(SOUTH, USER, account_id(1)) == [account_id(3), account_id(2)]
+    assert await ledger.claims_on(SOUTH, USER) == [account_id(1), account_id(3), account_id(2)]
 
+
+async def test_of_those_who_claim_an_identity_at_once_the_later_is_told_of_the_earlier(ledger: Ledger) -> None:
     everybody = [account_id(number) for number in range(5)]
-    seen = await asyncio.gather(*map(claim, everybody))
-    assert max(len(each) for each in seen) == 5
-    assert all(account in each for account, each in zip(everybody, seen, strict=True))
+    told = await asyncio.gather(*(ledger.claim_identity(SOUTH, USER, account) for account in everybody))
+    newest_first = await ledger.claims_on(SOUTH, USER)
+    assert sorted(newest_first) == everybody
+    for account, others in zip(everybody, told, strict=True):
+        assert others == newest_first[newest_first.index(account) + 1 :]
 
 
 # summaries, pace, first message
@@ -417,19 +448,47 @@ async def test_how_far_a_migration_was_is_kept_and_is_no_summary(ledger: Ledger)
 
 
 async def test_of_those_who_change_the_pace_at_once_one_is_faster(ledger: Ledger) -> None:
-    assert await ledger.pace() is None
+    assert await ledger.pace(WRITE) is None
     paces = [Pace(NOW + timedelta(seconds=number), NOW) for number in range(4)]
-    assert sorted(await asyncio.gather(*(ledger.save_pace(None, pace) for pace in paces))) == [False] * 3 + [True]
-    before = await ledger.pace()
+    assert sorted(await asyncio.gather(*(ledger.save_pace(WRITE, None, pace) for pace in paces))) == [False] * 3 + [
+        True
+    ]
+    before = await ledger.pace(WRITE)
     assert before
     assert before.record in paces
     later = [Pace(NOW + timedelta(hours=number), NOW) for number in range(4)]
-    assert sorted(await asyncio.gather(*(ledger.save_pace(before, pace) for pace in later))) == [False] * 3 + [True]
-    after = await ledger.pace()
+    assert sorted(await asyncio.gather(*(ledger.save_pace(WRITE, before, pace) for pace in later))) == [False] * 3 + [
+        True
+    ]
+    after = await ledger.pace(WRITE)
     assert after
     assert after.record in later
-    assert not await ledger.save_pace(before, paces[0])
-    assert await ledger.pace() == after
+    assert not await ledger.save_pace(WRITE, before, paces[0])
+    assert await ledger.pace(WRITE) == after
+
+
+async def test_every_lane_has_a_pace_of_its_own(ledger: Ledger) -> None:
+    lanes = [WRITE, READ, message_lane(SOUTH), message_lane(YARMOUTH)]
+    paces = {lane: Pace(NOW + timedelta(seconds=number), NOW) for number, lane in enumerate(lanes)}
+    for lane, pace in paces.items():
+        assert await ledger.pace(lane) is None
+        assert await ledger.save_pace(lane, None, pace)
+    for lane, pace in paces.items():
+        found = await ledger.pace(lane)
+        assert found
+        assert found.record == pace
+
+
+async def test_a_glance_is_some_seconds_old_at_most_and_sees_what_was_saved_here(store: Store) -> None:
+    here, elsewhere = TableLedger(store, ManualClock()), TableLedger(store, ManualClock())
+    assert await here.recent_pace(WRITE, NOW) is None
+    first, second = Pace(NOW, NOW), Pace(NOW, NOW + timedelta(minutes=1), throttled=1)
+    assert await here.save_pace(WRITE, None, first)
+    assert await here.recent_pace(WRITE, NOW) == first
+    assert await elsewhere.save_pace(WRITE, await elsewhere.pace(WRITE), second)
+    assert await here.recent_pace(WRITE, NOW + timedelta(seconds=4)) in {first, second}
+    assert await here.recent_pace(WRITE, NOW + timedelta(seconds=5)) == second
+    assert await here.recent_pace(READ, NOW) is None
 
 
 async def test_only_the_first_note_of_the_first_message_counts(ledger: Ledger) -> None:
@@ -451,6 +510,35 @@ async def test_of_two_who_note_a_key_at_once_both_hear_the_same(ledger: Ledger) 
     heard = await asyncio.gather(*(ledger.note_key(f"key {number}") for number in range(5)))
     assert len(set(heard)) == 1
     assert await ledger.key_fingerprint() == heard[0]
+
+
+# who is to be left alone
+
+
+async def test_a_list_is_kept_by_authority_and_shard(ledger: Ledger) -> None:
+    accounts = [account_id(number, shard) for shard in "01" for number in range(60)]
+    await ledger.exclude(SOUTH, dict.fromkeys(accounts, "excluded_deceased"), NOW)
+    await ledger.exclude(YARMOUTH, {accounts[0]: "excluded_objecting"}, NOW)
+    assert await ledger.exclusions(SOUTH, "0") == dict.fromkeys(accounts[:60], "excluded_deceased")
+    assert await ledger.exclusions(SOUTH, "1") == dict.fromkeys(accounts[60:], "excluded_deceased")
+    assert await ledger.exclusions(SOUTH, "2") == {}
+    assert await ledger.exclusions(YARMOUTH, "0") == {accounts[0]: "excluded_objecting"}
+
+
+async def test_a_list_may_be_read_again_and_the_newest_word_counts(ledger: Ledger) -> None:
+    one, two, three = (account_id(number) for number in (1, 2, 3))
+    await ledger.exclude(SOUTH, dict.fromkeys((one, two), "excluded_deceased"), NOW)
+    for _ in range(2):
+        await ledger.exclude(SOUTH, {one: "excluded_other", two: "", three: ""}, NOW)
+        assert await ledger.exclusions(SOUTH, "0") == {one: "excluded_other"}
+
+
+async def test_a_list_stands_beside_the_accounts_and_is_none_of_them(ledger: Ledger) -> None:
+    [stored] = await inserted(ledger, an_account(1))
+    await ledger.exclude(SOUTH, {stored.record.id: "excluded_deceased"}, NOW)
+    assert await of_shard(ledger, SOUTH) == [stored.record.id]
+    assert await ledger.account(SOUTH, stored.record.id) == stored
+    assert len(await ledger.history(SOUTH, stored.record.id)) == 1
 
 
 # every field survives
@@ -506,8 +594,8 @@ async def survives(
         assert await ledger.row(staged) == row
     await ledger.put_summary(migration.authority, migration.id, summary)
     assert await ledger.summary(migration.authority, migration.id, summary.shard) == summary
-    assert await ledger.save_pace(None, pace)
-    found = await ledger.pace()
+    assert await ledger.save_pace(WRITE, None, pace)
+    found = await ledger.pace(WRITE)
     assert found
     assert found.record == pace
 
@@ -515,7 +603,7 @@ async def survives(
 @given(everything())
 @settings(max_examples=100)
 async def test_every_field_survives_in_memory(drawn: Drawn) -> None:
-    await survives(TableLedger(MemoryTables()), *drawn)
+    await survives(TableLedger(MemoryTables(), ManualClock()), *drawn)
 
 
 @dataclass
@@ -550,4 +638,4 @@ async def test_every_field_survives_on_azurite(storage: Storage) -> None:
 
     draw()
     for number, example in enumerate(examples):
-        await survives(TableLedger(Apart(tables, number)), *example)
+        await survives(TableLedger(Apart(tables, number), ManualClock()), *example)

@@ -11,11 +11,12 @@ from local.notify import rendering, services
 from shared.adapters import govuk_notify_notifier
 from shared.adapters.memory import ManualClock, MemoryNotifier
 from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
-from shared.ports import Letter, Notifier
+from shared.ports import Letter, Notice, Notifier
 from tests.contract.notify import (
     KEYS,
     ONE_ACCOUNT,
     SET_PASSWORD,
+    STAFF,
     YARMOUTH_TEMPLATE,
     KeyOf,
     Service,
@@ -103,6 +104,18 @@ async def test_a_preview_is_for_somebody_and_sends_nothing(post: Post) -> None:
     assert post.taken() == []
 
 
+NOTICE = Notice(STAFF, "staff@example.org", "South Norfolk Council: done", "All 12 rows.", "n" + "0" * 40)
+
+
+async def test_a_notice_is_found_by_its_reference_and_is_no_letter(post: Post) -> None:
+    letters = len(post.taken())
+    id_ = await post.notifier.send_notice(SOUTH_NORFOLK, NOTICE)
+    assert await post.notifier.find(SOUTH_NORFOLK, NOTICE.reference) == id_
+    await post.notifier.send(SOUTH_NORFOLK, ADA)
+    assert await post.notifier.find(SOUTH_NORFOLK, NOTICE.reference) == id_
+    assert ADA.address in post.taken()[letters:]
+
+
 # by the official client
 
 
@@ -131,6 +144,20 @@ async def test_a_preview_without_an_answer_is_for_later(clock: ManualClock) -> N
         address = gone.address
     with notifying_at(address, clock, KEYS.get) as notifier, pytest.raises(TryLater):
         await PREVIEW(notifier)
+
+
+async def test_staff_read_our_own_words(service: Service) -> None:
+    await service.notifier.send_notice(SOUTH_NORFOLK, NOTICE)
+    [message] = service.messages
+    assert (message.email_address, message.subject) == (NOTICE.address, NOTICE.subject)
+    assert NOTICE.text in message.body
+
+
+async def test_a_notice_that_is_throttled_was_not_sent(service: Service) -> None:
+    service.fault("rate-limited", count=1)
+    with pytest.raises(Throttled):
+        await service.notifier.send_notice(SOUTH_NORFOLK, NOTICE)
+    assert service.messages == []
 
 
 async def test_the_customer_is_called_by_name(service: Service) -> None:

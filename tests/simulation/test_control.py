@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.migration import Phase
-from shared.domain.pace import Quota
+from shared.domain.pace import Quota, Quotas
 from shared.ports import Ports
 from shared.steps import control
 from tests.simulation.test_crash import PARTS, Death
@@ -22,7 +22,7 @@ type Ask = Callable[[], Awaitable[object]]
 
 
 def _world(death: Death) -> World:
-    world = World(quota=SLOW)
+    world = World(quotas=Quotas(write=SLOW))
 
     def wrap(ports: Ports) -> Ports:
         return watched(ports, world.tables, death.life())

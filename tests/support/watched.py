@@ -20,6 +20,7 @@ EFFECTS = frozenset(
         "directory.retire",
         "directory.delete",
         "notifier.send",
+        "notifier.send_notice",
         "reports.put",
         "reports.put_blocks",
         "reports.stage",
@@ -68,7 +69,8 @@ class _Watched:
             await script.after(this)
             return found
 
-        chosen = items if inspect.isasyncgenfunction(real) else answer
+        asks_somebody = items if inspect.isasyncgenfunction(real) else answer
+        chosen = asks_somebody if inspect.isasyncgenfunction(real) or inspect.iscoroutinefunction(real) else real
         setattr(self, method, chosen)
         return chosen
 
@@ -80,7 +82,7 @@ def watched(ports: Ports, tables: Store, script: Script) -> Ports:
         exports=cast("Exports", _Watched("exports", ports.exports, script)),
         reports=cast("Reports", _Watched("reports", ports.reports, script)),
         backups=cast("Backups", _Watched("backups", ports.backups, script)),
-        ledger=TableLedger(cast("Store", _Watched("tables", tables, script))),
+        ledger=TableLedger(cast("Store", _Watched("tables", tables, script)), ports.clock),
         outbox=cast("Outbox", _Watched("outbox", ports.outbox, script)),
         directory=cast("Directory", _Watched("directory", ports.directory, script)),
         notifier=cast("Notifier", _Watched("notifier", ports.notifier, script)) if ports.notifier else None,

@@ -24,7 +24,7 @@ from shared.adapters.memory import (
 from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import SHARDS, Account, Authority
 from shared.domain.migration import Migration
-from shared.domain.pace import Quota
+from shared.domain.pace import Quotas
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.pseudonyms import Pseudonyms
 from shared.messages import ReceiveExport
@@ -79,7 +79,7 @@ class World:
     reports: MemoryReports = field(default_factory=MemoryReports)
     backups: MemoryBackups = field(default_factory=MemoryBackups)
     profiles: dict[Authority, Profile] = field(default_factory=lambda: read_profiles(ROOT / "authorities"))
-    quota: Quota = field(default_factory=Quota)
+    quotas: Quotas = field(default_factory=Quotas)
     errors: list[Exception] = field(default_factory=list)
     wrap: Callable[[Ports], Ports] = field(default=lambda ports: ports)
 
@@ -87,7 +87,7 @@ class World:
         self.exports = MemoryExports(self.clock)
         self.outbox = MemoryOutbox(self.clock)
         self.directory = MemoryDirectory(self.clock)
-        self.ledger = TableLedger(self.tables)
+        self.ledger = TableLedger(self.tables, self.clock)
 
     @property
     def ports(self) -> Ports:
@@ -104,7 +104,7 @@ class World:
                 notifier=self.notifier,
                 profiles=self.profiles,
                 pseudonyms=Pseudonyms(b"k" * 32),
-                quota=self.quota,
+                quotas=self.quotas,
                 tenant=self.directory.tenant,
                 jitter=lambda: 0.5,
             )

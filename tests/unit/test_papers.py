@@ -187,6 +187,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             forecast.Progress,
             summary.ShardSummary,
             ports.Letter,
+            ports.Notice,
             ports.NewUser,
             matching.DirectoryUser,
         )

@@ -8,8 +8,8 @@ import pytest
 
 from shared import operations, plans
 from shared.people import APPROVERS, OPERATORS, READERS, Role
-from tests.support.signatures import assessed, wants_signatures
 from tests.support.sign_in import CALLER, signed_in
+from tests.support.signatures import assessed, wants_signatures
 from tests.support.stories import settle
 from tests.support.world import World, export, line
 

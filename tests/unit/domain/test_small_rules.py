@@ -1,10 +1,9 @@
-"""The smaller rules: addresses, pseudonyms, pace, summaries, results, ids and the words for all of it."""
+"""The smaller rules: addresses, pseudonyms, summaries, results, ids and the words for all of it."""
 
 import csv
 import io
 import re
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from shared.domain.account import SHARDS, Account, AccountId, AddressKey, Author
 from shared.domain.addresses import InvalidAddress, email_key
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import migration_id
-from shared.domain.pace import FIRST_DELAY, LONGEST_DELAY, Pace, Quota, blocked, delay, take
 from shared.domain.pseudonyms import Pseudonyms
 from shared.domain.reasons import REASONS, explain
 from shared.domain.result_file import COLUMNS, FORMULA, Line, header, line_of, lines, told_of
@@ -113,54 +111,6 @@ def test_ids_of_different_kinds_never_meet() -> None:
     }
     assert len(kinds) == 4
     assert KEYS.address(SOUTH_NORFOLK, "") == ""
-
-
-# pace
-
-
-@given(
-    st.integers(1, 50),
-    st.integers(1, 300),
-    st.sampled_from([0.5, 0.98, 1.0]),
-    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40), st.booleans()), max_size=12),
-)
-def test_slots_never_ask_for_more_than_the_bucket_holds(
-    limit: int, window: int, share: float, asked: list[tuple[int, int, bool]]
-) -> None:
-    quota = Quota(limit, timedelta(seconds=window), share)
-    pace, now, horizon = Pace(NOW - timedelta(days=1), NOW - timedelta(days=1)), NOW, timedelta(seconds=30)
-    given_away: list[datetime] = []
-    for wait, count, throttled in asked:
-        now += timedelta(seconds=wait)
-        if throttled:
-            pace = blocked(pace, quota, now + timedelta(seconds=7))
-        pace, slots = take(pace, quota, count, now, horizon)
-        assert len(slots) <= count
-        assert all(max(now, pace.blocked_until) <= slot <= now + horizon for slot in slots)
-        given_away += slots
-    given_away.sort()
-    tolerance = timedelta(milliseconds=1)
-    for first in range(len(given_away)):
-        for last in range(first, len(given_away)):
-            span = given_away[last] - given_away[first]
-            assert quota.interval * (last - first) <= span + quota.burst + tolerance
-
-
-def test_after_throttling_nobody_writes_and_then_nobody_bursts() -> None:
-    quota = Quota(10, timedelta(seconds=10), 1.0)
-    until = NOW + timedelta(seconds=20)
-    pace = blocked(Pace(NOW, NOW), quota, until)
-    _, slots = take(pace, quota, 100, NOW, timedelta(seconds=30))
-    assert slots[0] == until
-    assert all(later - earlier >= quota.interval for earlier, later in pairwise(slots))
-    assert blocked(pace, quota, NOW).blocked_until == until
-    assert take(pace, quota, 5, NOW, timedelta(seconds=10)) == (pace, [])
-
-
-@given(st.integers(0, 10_000), st.floats(0, 1))
-def test_delays_grow_to_a_limit(tries: int, jitter: float) -> None:
-    assert FIRST_DELAY * 0.75 <= delay(tries, jitter) <= LONGEST_DELAY
-    assert delay(tries, jitter) <= delay(tries + 1, 1)
 
 
 # ids of migrations

@@ -43,7 +43,7 @@ def profile() -> Profile:
 
 def totals(**states: int) -> Totals:
     """So many accounts in each state."""
-    accounts = {("create", State(state), ""): number for state, number in states.items()}
+    accounts = {("create", str(State(state)), ""): number for state, number in states.items()}
     return Totals(complete=True, settled={}, accounts=accounts, due=0, oldest=None, shards={}, plan="")
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import MemoryDirectory
+from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import Account, DirectoryId
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Phase
-from shared.domain.pace import GIVE_UP
+from shared.domain.pace import GIVE_UP, WRITE
 from shared.domain.profile import Profile
-from shared.errors import AnswerLost, Cannot, DirectoryRefused, Hold, Stop, Throttled, TryLater
+from shared.errors import AnswerLost, Cannot, DirectoryRefused, Hold, StaleWrite, Stop, Throttled, TryLater
 from shared.ports import NewUser
 from shared.steps import control, poison
 from tests.support.stories import LONG_AGO, settle
@@ -103,6 +104,69 @@ async def test_two_accounts_that_match_one_identity_both_go_to_a_person(world: W
     await _one(world, line("L1"), line("L2"))
     assert {r["reason"] for r in (await world.result()).values()} == {"one_identity_two_accounts"}
     assert world.directory.writes == 0
+
+
+async def _two_that_match_one_identity(world: World) -> list[Account]:
+    """Both are about to be classified."""
+    user = world.directory.local_user("l1@example.org", "Ada", "Example", LONG_AGO)
+    second = replace(user.identities[0], assigned_id="l2@example.org")
+    world.directory.users[user.id] = replace(user, identities=(*user.identities, second))
+    await _until(world, names.CLASSIFY_ACCOUNT, line("L1"), line("L2"))
+    return await world.accounts()
+
+
+async def test_who_claimed_an_identity_and_was_not_saved_yet_looks_again(world: World) -> None:
+    first, second = await _two_that_match_one_identity(world)
+    user = next(iter(world.directory.users.values()))
+    before = await world.ledger.account(SOUTH_NORFOLK, first.id)
+    await world.ledger.claim_identity(SOUTH_NORFOLK, user.id, first.id)
+    [item] = [each for each in world.outbox.queues[names.CLASSIFY_ACCOUNT] if second.id.encode() in each.body]
+    await RUNS[names.CLASSIFY_ACCOUNT](world.ports, item.body, 1)
+    assert before
+    with pytest.raises(StaleWrite):
+        await world.ledger.save(before, replace(first, directory_id=user.id), None)
+    await settle(world)
+    assert {r["reason"] for r in (await world.result()).values()} == {"one_identity_two_accounts"}
+    assert world.directory.writes == 0
+
+
+async def test_a_claim_of_somebody_who_was_judged_otherwise_in_the_end_holds_up_nobody(world: World) -> None:
+    first, _ = await _two_that_match_one_identity(world)
+    user = next(iter(world.directory.users.values()))
+    await world.ledger.claim_identity(SOUTH_NORFOLK, user.id, first.id)
+    only = user.identities[:1] if first.row == 2 else user.identities[1:]
+    world.directory.users[user.id] = replace(user, identities=only)
+    await settle(world)
+    assert sorted(r["outcome"] for r in (await world.result()).values()) == ["create", "link"]
+
+
+async def test_a_pause_of_another_process_bites_within_a_second(world: World) -> None:
+    await _until(world, names.PROVISION_ACCOUNT)
+    [item] = world.outbox.queues[names.PROVISION_ACCOUNT]
+    migration = await world.migration()
+    assert await world.ledger.recent_migration(migration.authority, migration.id) == migration
+    another = TableLedger(world.tables, world.clock)
+    now = world.clock.now()
+    await another.change_migration(migration.authority, migration.id, lambda m: replace(m, paused_at=now))
+    world.clock.tick(timedelta(seconds=1))
+    await RUNS[names.PROVISION_ACCOUNT](world.ports, item.body, 1)
+    assert world.directory.writes == 0
+
+
+async def test_what_another_process_allows_is_done_at_once(world: World) -> None:
+    account = await _until(world, names.PROVISION_ACCOUNT)
+    [item] = world.outbox.queues[names.PROVISION_ACCOUNT]
+    migration = await world.migration()
+    another = TableLedger(world.tables, world.clock)
+    now = world.clock.now()
+    await another.change_migration(migration.authority, migration.id, lambda m: replace(m, paused_at=now))
+    world.clock.tick(timedelta(seconds=1))
+    paused = await world.ledger.recent_migration(account.authority, account.migration)
+    assert paused
+    assert paused.paused
+    await another.change_migration(migration.authority, migration.id, lambda m: replace(m, paused_at=None))
+    await RUNS[names.PROVISION_ACCOUNT](world.ports, item.body, 1)
+    assert world.directory.writes == 1
 
 
 async def test_an_identity_joined_to_another_account_of_ours_is_not_joined_again(world: World) -> None:
@@ -263,7 +327,7 @@ async def test_throttling_blocks_everybody_and_uses_up_no_attempt(world: World) 
     world.directory.fail = [Throttled("directory_throttled", timedelta(minutes=3))]
     await world.timers()
     await world.deliver()
-    pace = await world.ledger.pace()
+    pace = await world.ledger.pace(WRITE)
     assert pace is not None
     assert pace.record.blocked_until > world.clock.now() + timedelta(minutes=2)
     assert not world.errors

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration, Phase
-from shared.domain.pace import Quota
+from shared.domain.pace import Quota, Quotas
 from shared.steps import control
 from tests.support.stories import settle
 from tests.support.world import SOUTH_NORFOLK, World, export, line
@@ -19,7 +19,7 @@ ROWS = [line(f"C{number}") for number in range(8)]
 @pytest.fixture
 async def under_way(world: World) -> Migration:
     """Some of eight customers are moved, the others wait for their slots."""
-    world.quota = SLOW
+    world.quotas = Quotas(write=SLOW)
     await world.upload(export(*ROWS))
     for number in range(60):
         await world.timers(number)

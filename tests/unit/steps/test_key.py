@@ -26,7 +26,7 @@ FINGERPRINT = Pseudonyms(RIGHT).fingerprint()
 
 def restart(world: World, key: bytes) -> None:
     """A new process with this key: it remembers nothing."""
-    world.ledger = TableLedger(world.tables)
+    world.ledger = TableLedger(world.tables, world.clock)
     world.wrap = lambda ports: replace(ports, pseudonyms=Pseudonyms(key))
 
 
@@ -38,7 +38,7 @@ async def rounds(world: World, count: int) -> None:
 
 
 async def noted(world: World) -> str | None:
-    return await TableLedger(world.tables).key_fingerprint()
+    return await TableLedger(world.tables, world.clock).key_fingerprint()
 
 
 async def resume_all(world: World) -> None:

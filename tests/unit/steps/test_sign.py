@@ -68,7 +68,7 @@ async def test_a_signature_that_is_not_taken_says_why(world: World, says: dict[s
     plan = await assessed(world, export(line("C1"), line("C2")))
     assert plan.plan
     await _changed(world, plan, plan=replace(plan.plan, uploaded_by="uploader"))
-    wrong = replace(signing(plan), **says)
+    wrong = replace(signing(plan), **says)  # type: ignore[arg-type]  # as each case says it
     with pytest.raises(NotSigned, match=sentence):
         await approve(world.ports, "", plan.id, wrong)
     after = (await world.migration()).plan

@@ -13,10 +13,11 @@ from shared.adapters.store import Verb, Write
 from shared.domain.account import SHARDS
 from shared.domain.lifecycle import State
 from shared.domain.migration import Phase
-from shared.domain.pace import Quota
+from shared.domain.pace import Quota, Quotas
 from shared.messages import AccountMessage, ReceiveExport, StageRows
 from shared.steps import poison
-from shared.steps.release_accounts import AHEAD, HORIZON, release_accounts
+from shared.steps.lanes import HORIZON
+from shared.steps.release_accounts import AHEAD, release_accounts
 from shared.steps.status import status
 from tests.support.stories import EXPECTED, LONG_AGO, check_end, outcome_by_row, populate, settle, small_export
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
@@ -74,7 +75,7 @@ async def test_queues_stay_shallow_and_every_council_gets_its_share(world: World
 
 
 async def test_provisioning_keeps_to_the_slots_of_the_quota() -> None:
-    world = World(quota=Quota(limit=10, window=timedelta(seconds=10), share=1.0))
+    world = World(quotas=Quotas(write=Quota(limit=10, window=timedelta(seconds=10), share=1.0)))
     await world.upload(export(*(line(f"C{n}") for n in range(60))))
     await world.deliver()
     while (await world.migration()).phase is not Phase.RUNNING:

@@ -1,0 +1,119 @@
+"""How much of the machine's speed the pipeline leaves: one host without a quota, against a bare replay of its calls.
+
+Both run in turn against the same Azurite, directory and Notify: the app with one host process, then one process that
+makes the same requests with nothing decided between them (`bench/replay.py`). Compared are the two parts in which
+accounts are worked on: from the first account compared with the directory to the last, and from the first account
+released to the last customer told. What lies between (timers that wait for their next occurrence, the assessment) and
+staging are not in it, on either side. The requests of both are counted at Azurite and shown side by side.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from azure.data.tables import TableServiceClient
+
+from bench import kit
+from bench.replay import Replay, Sizes
+from local.stack import Stack
+from shared.domain.account import Authority
+from shared.domain.profile import SET_YOUR_PASSWORD, read_profiles
+
+AUTHORITIES: Final = Path(__file__).resolve().parent.parent / "authorities"
+BAR: Final = 0.6
+
+
+def app(stack: Stack, accounts: int) -> tuple[float, float]:
+    """Seconds of comparing, and of creating and telling."""
+    kit.upload(stack, kit.export(range(accounts)))
+    found = kit.done(stack)
+    if found["states"] != {"told": accounts}:
+        raise kit.BenchError(f"not everybody was told: {found['states']}")
+    entities = _entities(stack, "Accounts")
+    classified = _moments(entities, "classify")
+    return (
+        (max(classified) - min(classified)).total_seconds(),
+        (max(_moments(entities, "tell")) - min(_moments(entities, "release"))).total_seconds(),
+    )
+
+
+def _moments(entities: Iterable[dict[str, Any]], event: str) -> list[datetime]:
+    return [datetime.fromisoformat(each["at"]) for each in entities if each.get("event") == event]
+
+
+def _entities(stack: Stack, table: str) -> list[dict[str, Any]]:
+    with TableServiceClient.from_connection_string(stack.storage.connection_string) as service:
+        return [dict(entity) for entity in service.get_table_client(table).list_entities()]
+
+
+def sizes(stack: Stack) -> Sizes:
+    """An account, an entry of its history and its row, for every account."""
+    entities = _entities(stack, "Accounts")
+    accounts = {e["RowKey"].split("|")[1]: e for e in entities if e["RowKey"].startswith("account|")}
+    histories = {e["RowKey"].split("|")[1]: e for e in entities if e["RowKey"].startswith("history|")}
+    rows = {e["account"]: e for e in _entities(stack, "Rows") if "account" in e}
+    ids = sorted(accounts)
+    return Sizes([accounts[i] for i in ids], [histories[i] for i in ids], [rows[i] for i in ids])
+
+
+def kinds(requests: Iterable[tuple[str, str, int]]) -> Counter[str]:
+    """What was asked of storage for accounts, by what it costs there."""
+    counted: Counter[str] = Counter()
+    for method, target, _ in requests:
+        if "$batch" in target:
+            counted["transaction"] += 1
+        elif "Accounts" in target or "Rows" in target:
+            one = "(PartitionKey" in target.replace("%28", "(")
+            counted["get" if method == "GET" and one else "query" if method == "GET" else "write"] += 1
+        elif "/messages" in target and "peekonly" not in target and "receive-export" not in target:
+            counted[{"POST": "queue put", "DELETE": "queue delete"}.get(method, "queue receive")] += 1
+    return counted
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pipeline", description=__doc__)
+    parser.add_argument("--accounts", type=int, default=600, help="how many accounts (600)")
+    options = parser.parse_args(arguments)
+    profile = read_profiles(AUTHORITIES)[Authority("south-norfolk")]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "azurite.log")
+        with kit.running(Path(folder, "run"), hosts=1, storage_log=log) as stack:
+            ours = app(stack, options.accounts)
+            stack.hosts[0].stop()
+            asked = list(kit.requests(log))
+            replay = Replay(stack, profile.messages.templates[SET_YOUR_PASSWORD], sizes(stack))
+            bare = asyncio.run(_run(replay))
+            replayed = list(kit.requests(log))[len(asked) :]
+    _show(options.accounts, ours, bare, kinds(asked), kinds(replayed))
+    return 0
+
+
+async def _run(replay: Replay) -> tuple[float, float]:
+    return await replay.run()
+
+
+def _show(
+    accounts: int, ours: Sequence[float], bare: Sequence[float], asked: Counter[str], replayed: Counter[str]
+) -> None:
+    rows = [
+        (name, f"{app_took:.1f} s", f"{bare_took:.1f} s", f"{bare_took / app_took:.2f}")
+        for name, app_took, bare_took in zip(
+            ("compared", "created and told", "both"), (*ours, sum(ours)), (*bare, sum(bare)), strict=True
+        )
+    ]
+    print(f"{accounts} accounts, one host, no quota; bar: {BAR} of the speed of the bare replay\n")
+    print(kit.table(("part", "app", "bare replay", "speed of the app / of the replay"), rows))
+    print(f"\napp: {accounts / sum(ours):.1f} accounts a second; requests for each account, as counted at Azurite:\n")
+    lines = [(kind, f"{asked[kind] / accounts:.2f}", f"{replayed[kind] / accounts:.2f}") for kind in sorted(asked)]
+    print(kit.table(("request", "app, timers included", "bare replay"), lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

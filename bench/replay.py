@@ -1,0 +1,252 @@
+"""The calls of the pipeline without the pipeline: the same requests on entities of the same size, nothing decided.
+
+Azure's and Microsoft's client libraries are used as their documentation shows, with as much in flight as the host has.
+"""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import Any, Final
+
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+from azure.storage.queue.aio import QueueClient, QueueServiceClient
+from notifications_python_client.notifications import NotificationsAPIClient
+
+from bench import kit
+from bench.baseline import graph_client, new_user
+from local.notify import services
+from local.stack import TENANT, Stack
+
+BATCH, THRESHOLD = 16, 8
+"""As host.json has it: at most 24 messages of a queue are worked on."""
+LEASE: Final = 600
+FEEDERS: Final = 16
+AT_ONCE: Final = 50
+"""Accounts that the feeder saves in one transaction, each with its history."""
+THREADS: Final = 8
+
+type Entity = dict[str, Any]
+type Work = Callable[[int], Awaitable[None]]
+
+
+@dataclass
+class Took:
+    """Seconds of a part, from its first account to its last."""
+
+    ends: list[float] = field(default_factory=list)
+
+    def note(self) -> None:
+        """One more has come to the end of this part."""
+        self.ends.append(time.monotonic())
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last."""
+        return max(self.ends) - min(self.ends)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the app has left in its tables, as a measure for entities of the replay."""
+
+    accounts: Sequence[Entity]
+    histories: Sequence[Entity]
+    rows: Sequence[Entity]
+
+
+class Replay:
+    """Everything that is asked of storage, directory and message service for so many new accounts."""
+
+    def __init__(self, stack: Stack, template: str, sizes: Sizes) -> None:
+        connection = stack.storage.connection_string
+        self._tables = TableServiceClient.from_connection_string(connection)
+        self._queues = QueueServiceClient.from_connection_string(connection)
+        self._graph: Any = graph_client(f"{stack.directory.url}/v1.0")
+        client: Any = NotificationsAPIClient  # it has no types
+        self._notify = client(str(services.SOUTH_NORFOLK_LIVE_KEY), base_url=stack.notify.url)
+        self._pool = ThreadPoolExecutor(THREADS)
+        self._template = template
+        self._sizes = sizes
+
+    async def run(self) -> tuple[float, float]:
+        """Seconds of comparing all accounts, and of creating and telling them all."""
+        self._accounts = await self._table("ReplayAccounts")
+        self._rows = await self._table("ReplayRows")
+        self._queue = {name: await self._made(f"replay-{name}") for name in ("classify", "provision", "notify")}
+        await self._stage()
+        try:
+            return await self._classify_all(), await self._move_all()
+        finally:
+            self._pool.shutdown()
+            for closing in (self._tables, self._queues):
+                await closing.close()
+
+    async def _table(self, name: str) -> TableClient:
+        return await self._tables.create_table(name)
+
+    async def _made(self, name: str) -> QueueClient:
+        return await self._queues.create_queue(name)
+
+    async def _stage(self) -> None:
+        """Not timed: the app's staging is not either."""
+        for table, entities in ((self._accounts, self._sizes.accounts), (self._rows, self._sizes.rows)):
+            by_partition: dict[str, list[Entity]] = {}
+            for entity in entities:
+                by_partition.setdefault(entity["PartitionKey"], []).append(entity)
+            for own in by_partition.values():
+                for batch in batched(own, 100, strict=False):
+                    await table.submit_transaction([("upsert", entity) for entity in batch])
+
+    async def _classify_all(self) -> float:
+        took = Took()
+
+        async def classify(number: int) -> None:
+            await self._read(number)
+            _, address, _, _ = kit.person(self._person(number))
+            await self._find(f"identities/any(c:c/issuerAssignedId eq '{address}' and c/issuer eq '{TENANT}')")
+            await self._find(f"otherMails/any(x:x eq '{address}')")
+            await self._save(number, history=True)
+            took.note()
+
+        await asyncio.gather(self._feed("classify"), self._drain("classify", classify))
+        return took.seconds
+
+    async def _move_all(self) -> float:
+        told = Took()
+
+        async def provision(number: int) -> None:
+            await self._read(number)
+            created = await self._graph.users.post(new_user(self._person(number)))
+            await self._graph.users.by_user_id(created.id).get(self._selected())
+            await self._save(number, history=True)
+            await self._put("notify", number)
+
+        async def notify(number: int) -> None:
+            await self._read(number)
+            await self._save(number, history=False)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._send, number)
+            await self._save(number, history=True)
+            told.note()
+
+        told.note()
+        await asyncio.gather(
+            self._feed("provision"), self._drain("provision", provision), self._drain("notify", notify)
+        )
+        return told.seconds
+
+    def _person(self, number: int) -> int:
+        """Somebody the directory does not know yet."""
+        return len(self._sizes.accounts) + number
+
+    async def _read(self, number: int) -> None:
+        account, row = self._sizes.accounts[number], self._sizes.rows[number]
+        account["etag"] = (await self._accounts.get_entity(account["PartitionKey"], account["RowKey"])).metadata["etag"]
+        await self._rows.get_entity(row["PartitionKey"], row["RowKey"])
+
+    async def _save(self, number: int, *, history: bool) -> None:
+        account = self._sizes.accounts[number]
+        entity = {key: value for key, value in account.items() if key != "etag"}
+        condition = {
+            "mode": UpdateMode.REPLACE,
+            "etag": account["etag"],
+            "match_condition": MatchConditions.IfNotModified,
+        }
+        if history:
+            entry = ("upsert", self._sizes.histories[number], {"mode": UpdateMode.REPLACE})
+            answers = await self._accounts.submit_transaction([("update", entity, condition), entry])
+            account["etag"] = answers[0]["etag"]
+        else:
+            account["etag"] = (await self._accounts.update_entity(entity, **condition))["etag"]
+
+    async def _feed(self, queue: str) -> None:
+        """Moments for all, as the timer gives them: saved by the hundred, then sent one by one."""
+        numbers = range(len(self._sizes.accounts))
+        by_partition: dict[str, list[int]] = {}
+        for number in numbers:
+            by_partition.setdefault(self._sizes.accounts[number]["PartitionKey"], []).append(number)
+        for own in by_partition.values():
+            for batch in batched(own, AT_ONCE, strict=False):
+                writes = [
+                    ("upsert", {k: v for k, v in entity.items() if k != "etag"}, {"mode": UpdateMode.REPLACE})
+                    for number in batch
+                    for entity in (self._sizes.accounts[number], self._sizes.histories[number])
+                ]
+                await self._accounts.submit_transaction(writes)
+        gate = asyncio.Semaphore(FEEDERS)
+
+        async def put(number: int) -> None:
+            async with gate:
+                await self._put(queue, number)
+
+        await asyncio.gather(*(put(number) for number in numbers))
+
+    async def _put(self, queue: str, number: int) -> None:
+        account = self._sizes.accounts[number]["RowKey"].removeprefix("account|")
+        body = {"v": 1, "kind": f"{queue}-account", "authority": "south-norfolk", "account": account, "release": number}
+        text = base64.b64encode(json.dumps(body).encode()).decode()
+        await self._queue[queue].send_message(text, time_to_live=-1)
+
+    async def _drain(self, queue: str, work: Work) -> None:
+        """Take every message there will be, up to 24 at a time, and delete it when its work is done."""
+        client = self._queue[queue]
+
+        async def handle(message: Any) -> None:  # noqa: ANN401 - the SDK's message
+            await work(json.loads(base64.b64decode(message.content))["release"])
+            await client.delete_message(message.id, message.pop_receipt)
+
+        left, running = len(self._sizes.accounts), set[asyncio.Task[None]]()
+        while left:
+            pages = client.receive_messages(messages_per_page=BATCH, visibility_timeout=LEASE).by_page()
+            messages = await _first(pages)
+            left -= len(messages)
+            running |= {asyncio.create_task(handle(message)) for message in messages}
+            if not messages:
+                await asyncio.sleep(0.1)
+            while len(running) > (THRESHOLD if left else 0):
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+
+    async def _find(self, condition: str) -> None:
+        from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
+        from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
+
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(filter=condition, select=self._columns())
+        await self._graph.users.get(RequestConfiguration(query_parameters=query))
+
+    def _selected(self) -> Any:  # noqa: ANN401 - the SDK's generic configuration
+        from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
+        from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder  # noqa: PLC0415
+
+        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=self._columns())
+        return RequestConfiguration(query_parameters=query)
+
+    @staticmethod
+    def _columns() -> list[str]:
+        return [
+            *("id", "displayName", "givenName", "surname", "identities", "otherMails", "accountEnabled"),
+            *("createdDateTime", "lastPasswordChangeDateTime"),
+        ]
+
+    def _send(self, number: int) -> None:
+        _, address, given, surname = kit.person(self._person(number))
+        self._notify.send_email_notification(
+            email_address=address,
+            template_id=self._template,
+            personalisation={"first_name": given, "last_name": surname},
+            reference=f"replay-{number}",
+        )
+
+
+async def _first(pages: AsyncIterator[AsyncIterator[Any]]) -> list[Any]:
+    """What one request brings; none where the queue is empty."""
+    async for page in pages:
+        return [message async for message in page]
+    return []

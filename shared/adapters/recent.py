@@ -1,0 +1,44 @@
+"""What was read a moment ago, so that a thousand accounts need not ask for the same record a thousand times."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.ports import Clock
+
+MANY: Final = 100
+"""Far more than are in use at once; what is beyond is forgotten with the rest."""
+
+
+class Recent[K, V]:
+    """Answers that are kept for so long at most; those who ask at the same time wait for the one who reads."""
+
+    def __init__(self, clock: Clock, age: timedelta) -> None:
+        self._clock = clock
+        self._age = age
+        self._kept: dict[K, tuple[datetime, V]] = {}
+        self._reading = asyncio.Lock()
+        self._forgotten = 0
+
+    async def get(self, key: K, read: Callable[[], Awaitable[V]]) -> V:
+        """The answer as it was at most `age` ago."""
+        async with self._reading:
+            # The age counts from before the question: the answer may be as old as that.
+            asked = self._clock.now()
+            kept = self._kept.get(key)
+            # A clock that was set back makes nothing younger.
+            if kept is not None and kept[0] <= asked < kept[0] + self._age:
+                return kept[1]
+            forgotten = self._forgotten
+            answer = await read()
+            if forgotten == self._forgotten:
+                if len(self._kept) >= MANY:
+                    self._kept.clear()
+                self._kept[key] = (asked, answer)
+            return answer
+
+    def forget(self) -> None:
+        """This process changed something: also what is being read at this moment is not kept."""
+        self._kept.clear()
+        self._forgotten += 1

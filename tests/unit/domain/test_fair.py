@@ -1,0 +1,43 @@
+"""Nobody gets more than it asks, nobody less than its part, and nothing is left while somebody wants it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.fair import allot, in_turns
+
+demands = st.lists(st.integers(0, 200), max_size=8)
+
+
+@given(st.integers(0, 500), demands, st.integers(0, 20))
+def test_all_of_the_room_is_given_and_to_nobody_more_than_it_asks(room: int, asked: list[int], first: int) -> None:
+    given_ = allot(room, asked, first)
+    assert sum(given_) == min(room, sum(asked))
+    assert all(0 <= got <= wanted for got, wanted in zip(given_, asked, strict=True))
+
+
+@given(st.integers(0, 500), demands, st.integers(0, 20))
+def test_who_gets_less_than_it_asks_has_as_much_as_anybody(room: int, asked: list[int], first: int) -> None:
+    given_ = allot(room, asked, first)
+    short = [got for got, wanted in zip(given_, asked, strict=True) if got < wanted]
+    assert all(got >= max(given_) - 1 for got in short)
+
+
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=6))
+def test_what_cannot_be_divided_goes_round(asked: list[int]) -> None:
+    winners = [allot(1, asked, first).index(1) for first in range(len(asked))]
+    assert winners == list(range(len(asked)))
+
+
+@given(st.integers(0, 100), demands, st.integers(0, 20))
+def test_the_first_of_those_in_turns_are_a_fair_share(room: int, asked: list[int], first: int) -> None:
+    lines = [[(line, place) for place in range(wanted)] for line, wanted in enumerate(asked)]
+    order = in_turns(lines, first)
+    assert sorted(order) == sorted(each for line in lines for each in line)
+    front = [line for line, _ in order[:room]]
+    assert [front.count(line) for line in range(len(asked))] == allot(room, asked, first)
+
+
+def test_two_councils_have_half_each_and_a_small_one_all_it_needs() -> None:
+    assert allot(100, [1000, 1000]) == [50, 50]
+    assert allot(100, [1000, 3]) == [97, 3]
+    assert "".join(in_turns(["aaaaa", "bb"])) == "ababaaa"

@@ -1,0 +1,74 @@
+"""What staff are told, by what a migration has come to."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.domain.account import Authority, MigrationId
+from shared.domain.migration import Gate, Kind, Migration, Phase
+from shared.domain.notices import notices
+from shared.domain.plan import Part, Plan, Signature
+from shared.domain.profile import Plan as Planning
+from shared.domain.profile import Profile
+from tests.support.world import SOUTH_NORFOLK, World
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+PLAN = Plan("h" * 64, NOW, 12, 7, 2, (), ())
+SIGNED = replace(PLAN, signatures=(Signature(Part.DATA_OWNER, "x", NOW, "h" * 64),))
+UPLOAD = Migration(
+    MigrationId("2026-03-02-portal-d7e3"),
+    Authority("south-norfolk"),
+    "south-norfolk/ada.larter.csv",
+    "e",
+    1,
+    NOW,
+    NOW,
+    Phase.STAGING,
+    moved_at=NOW,
+)
+ASSESSED = replace(UPLOAD, phase=Phase.ASSESSED, assessed_at=NOW, plan=PLAN)
+STOPPED = Gate(2, stopped=("3 % failed.",))
+RUNNING = replace(ASSESSED, phase=Phase.RUNNING, approved_at=NOW)
+
+
+def _profile() -> Profile:
+    profile = World().profiles[SOUTH_NORFOLK]
+    return profile.model_copy(update={"plan": Planning(approval="required")})
+
+
+@pytest.mark.parametrize(
+    ("migration", "keys"),
+    [
+        (UPLOAD, []),
+        (replace(UPLOAD, phase=Phase.CLASSIFYING), []),
+        (replace(UPLOAD, phase=Phase.REFUSED, reason="empty"), ["refused"]),
+        (replace(UPLOAD, paused_at=NOW, pause_reason="directory_full", epoch=3), ["paused:directory_full:3"]),
+        (ASSESSED, ["assessed", "signature:data-owner", "signature:operations", "signature:directory-owner"]),
+        (replace(ASSESSED, plan=SIGNED), ["assessed", "signature:operations", "signature:directory-owner"]),
+        (replace(ASSESSED, plan=replace(SIGNED, links=0)), ["assessed", "signature:operations"]),
+        (replace(ASSESSED, plan=replace(PLAN, rejected_by="x")), ["assessed"]),
+        (replace(ASSESSED, kind=Kind.ASSESS), ["assessed"]),
+        (replace(ASSESSED, phase=Phase.CANCELLED), []),
+        (RUNNING, ["assessed"]),
+        (replace(RUNNING, gates=(Gate(1), STOPPED)), ["assessed", "gate:2"]),
+        (replace(RUNNING, gates=(replace(STOPPED, opened_at=NOW),)), ["assessed"]),
+        (replace(RUNNING, phase=Phase.DONE), ["assessed", "done"]),
+        (replace(UPLOAD, phase=Phase.DONE, kind=Kind.EXCLUDE), ["done"]),
+    ],
+)
+def test_each_state_has_its_news_for_a_day(migration: Migration, keys: list[str]) -> None:
+    found = notices(migration, _profile(), NOW + timedelta(hours=23))
+    assert [notice.key for notice in found] == keys
+    assert notices(migration, _profile(), NOW + timedelta(days=1)) == []
+    for notice in found:
+        assert notice.subject.startswith("South Norfolk Council: ")
+        assert migration.id in notice.text
+        assert "larter" not in notice.text
+        assert "](" not in notice.text
+
+
+def test_who_signs_is_told_what_to_run() -> None:
+    found = {notice.key: notice.text for notice in notices(ASSESSED, _profile(), NOW)}
+    assert f"ops plan show {ASSESSED.id}" in found["signature:operations"]
+    assert f"reports/{ASSESSED.folder}/assessment.html" in found["assessed"]
