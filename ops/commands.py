@@ -292,4 +292,5 @@ import ops.canary  # noqa: E402 - it registers its command, and needs what stand
 import ops.control  # noqa: E402 - the same
 import ops.doctor  # noqa: E402 - the same
 import ops.plan  # noqa: E402 - the same
-import ops.rebuild  # noqa: E402, F401 - the same
+import ops.rebuild  # noqa: E402 - the same
+import ops.waves  # noqa: E402, F401 - the same

@@ -54,6 +54,7 @@ class Wave(BaseModel):
     starts_at: datetime | None
     accounts: int
     opened_at: datetime | None
+    stopped: list[str] = []
 
 
 class Template(BaseModel):

@@ -56,6 +56,8 @@ class WaveAnswer(BaseModel):
     starts_at: datetime | None
     accounts: int
     opened_at: datetime | None
+    stopped: list[str]
+    """Why it waits for a person, in sentences."""
 
 
 class TemplateAnswer(BaseModel):
@@ -189,6 +191,7 @@ def _waves(migration: Migration, plan: Plan) -> list[WaveAnswer]:
             starts_at=wave.starts_at,
             accounts=wave.accounts,
             opened_at=migration.gate(wave.number).opened_at,
+            stopped=list(migration.gate(wave.number).stopped),
         )
         for wave in plan.waves
     ]
