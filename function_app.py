@@ -12,6 +12,7 @@ from functions import (
     doctor,
     notify_customer,
     operations,
+    plans,
     provision_account,
     rebuild,
     receive_export,
@@ -19,6 +20,7 @@ from functions import (
     release_accounts,
     stage_rows,
     sweep_exports,
+    waves,
 )
 from shared import wiring
 
@@ -35,7 +37,9 @@ app.register_functions(provision_account.blueprint)  # the one change in the dir
 app.register_functions(notify_customer.blueprint)  # the one message to the customer
 app.register_functions(reconcile.blueprint)  # the walk: what is lost, what is done, the reports
 app.register_functions(copy_tables.blueprint)  # a copy of the tables every night: Table Storage has no restore
-app.register_functions(operations.blueprint)  # status, poison, resume: for people
+app.register_functions(operations.blueprint)  # status, poison, pause, resume, cancel: for people
+app.register_functions(plans.blueprint)  # a plan is read and signed before anything is changed
+app.register_functions(waves.blueprint)  # a wave is opened, the portal has switched, a case has an owner
 app.register_functions(canary.blueprint)  # a test customer goes the whole way before anybody else does
 app.register_functions(doctor.blueprint)  # every prerequisite, and how to mend what is missing
 app.register_functions(rebuild.blueprint)  # makes the tables again after they were emptied

@@ -1,4 +1,4 @@
-"""For people: status, poison, resume. The command line `ops` calls these; it holds no key of its own."""
+"""For people: status, poison, pause, resume, cancel. The command line `ops` calls these; it holds no key of its own."""
 
 import azure.functions as func
 
@@ -34,6 +34,28 @@ async def poison_replay(request: func.HttpRequest) -> func.HttpResponse:
 async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
     """Leave stuck accounts as they are."""
     return await operations.answer(wiring.ports, operations.discard_poison, request, OPERATORS)
+
+
+@blueprint.route(
+    route="migrations/{migration}/pause",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def pause(request: func.HttpRequest) -> func.HttpResponse:
+    """Let no new effect of a migration start."""
+    return await operations.answer(wiring.ports, operations.pause_migration, request, OPERATORS)
+
+
+@blueprint.route(
+    route="migrations/{migration}/cancel",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def cancel(request: func.HttpRequest) -> func.HttpResponse:
+    """Stop a migration for good."""
+    return await operations.answer(wiring.ports, operations.cancel_migration, request, OPERATORS)
 
 
 @blueprint.route(

@@ -24,6 +24,22 @@ class Pause(BaseModel):
     since: datetime
 
 
+class Waits(BaseModel):
+    """One thing that a migration waits for; `command` where a person is wanted."""
+
+    what: str
+    sentence: str
+    command: str
+
+
+class Speed(BaseModel):
+    """How fast a migration goes, and between which moments what is due will be done."""
+
+    per_minute: float
+    ready_from: datetime | None
+    ready_until: datetime | None
+
+
 class Migration(BaseModel):
     """One upload, and where it stands."""
 
@@ -43,6 +59,9 @@ class Migration(BaseModel):
     states: dict[str, int]
     reasons: dict[str, int]
     failures: list[Cause]
+    done: int | None = None
+    speed: Speed | None = None
+    waits: list[Waits] = []
     oldest_waiting_seconds: int | None
     counted_at: datetime | None
     reports: str
@@ -81,6 +100,10 @@ class Status(BaseModel):
     """Everything at one moment; migrations newest first."""
 
     at: datetime
+    quota_used: float | None = None
+    """Part of our share of the directory's write quota."""
+    throttled_share: float | None = None
+    """Part of our requests to the directory."""
     migrations: list[Migration]
     queues: list[Queue]
     lost: list[Lost] = []
@@ -116,8 +139,10 @@ class Settled(BaseModel):
 
 
 class Resumed(BaseModel):
-    """A migration after `resume`."""
+    """A migration after `pause`, `resume` or `cancel`."""
 
     migration: str
     phase: str
     paused: bool
+    reason: str = ""
+    """Why it is paused."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Final
-from urllib.parse import quote
 
 import typer
 from pydantic import BaseModel
@@ -17,7 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ops import show
-from ops.answers import Migration, Poison, Resumed, Settled, Status
+from ops.answers import Migration, Poison, Settled, Status
 from ops.client import Answer, App, Json, NoAnswerError, NotReachableError
 from ops.findings import findings, moves
 
@@ -32,7 +31,8 @@ commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="""Watch migrations, bring back what is stuck, and see what is missing.
+    help="""Watch migrations, sign plans, stop what runs, bring back what is
+stuck, and see what is missing.
 
 It asks the app at --url (or OPS_URL, or http://127.0.0.1:7071) and holds
 no key. Where the app wants a sign-in, put your own access token into the
@@ -43,19 +43,23 @@ Examples:
   ops status --watch
   ops poison list
   ops poison replay --cause directory_unreachable
+  ops plan show 2026-03-02-portal-d7e3
+  ops pause 2026-03-02-portal-d7e3
   ops resume 2026-03-02-portal-d7e3
   ops canary --authority south-norfolk --address canary@example.org
   ops rebuild --dry-run
 
 Exit status: 0 done, 1 it did not work, 2 there are findings: something is
-stuck, paused or refused (`status`), missing or too much (`doctor`), or
-failed (`canary`).""",
+stuck, paused or refused, or waits for a person (`status`, `plan show`),
+missing or too much (`doctor`), or failed (`canary`).""",
 )
 poison_commands = typer.Typer(no_args_is_help=True, help="What is stuck: list it, replay it, or leave it.")
 commands.add_typer(poison_commands, name="poison")
 
 Url = Annotated[str, typer.Option("--url", envvar="OPS_URL", help="Address of the app.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the app's answer as JSON, for programs.")]
+Wanted = Annotated[str, typer.Argument(metavar="MIGRATION", help="The migration, as `ops status` shows it.")]
+By = Annotated[str, typer.Option(metavar="NAME", help="Your name; only where nobody signs in (on a laptop).")]
 Authority = Annotated[str, typer.Option(help="Only this council, as its folder in exports is named.")]
 Account = Annotated[str, typer.Option(metavar="ID", help="This account: `a` and 40 digits, as `list` shows.")]
 CauseCode = Annotated[str, typer.Option("--cause", metavar="CODE", help="All that are stuck for this reason.")]
@@ -81,7 +85,7 @@ def status(
     newer file of its council is taken (in a folder of no council: for a week).
 
     Exit status: 0 all is well, 1 the app could not be asked, 2 something is
-    stuck, paused or refused.
+    stuck, paused or refused, or waits for a person.
 
     Examples:
       ops status
@@ -249,28 +253,6 @@ def _settle(url: str, verb: str, choice: Json, as_json: bool, done: str) -> None
     _print(answer, as_json, Text(show.settled(answer.read, done)))
 
 
-@commands.command()
-def resume(
-    migration: Annotated[str, typer.Argument(help="The migration, as `ops status` shows it.")],
-    authority: Authority = "",
-    as_json: AsJson = False,
-    url: Url = HERE,
-) -> None:
-    """Let a paused migration go on, once its reason is mended.
-
-    Nothing is lost by a pause: every account waits where it was. If the
-    reason still holds, the migration pauses again with it.
-
-    Examples:
-      ops resume 2026-03-02-portal-d7e3
-    """
-    params = {"authority": authority} if authority else None
-    path = f"migrations/{quote(migration, safe='')}/resume"
-    with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Resumed, path, params=params))
-    _print(answer, as_json, Text(show.resumed(answer.read)))
-
-
 @contextmanager
 def _app(url: str) -> Iterator[App]:
     """The app, for one command; what goes wrong is told, and the command ends."""
@@ -307,5 +289,8 @@ def complain(sentence: str) -> None:
 
 
 import ops.canary  # noqa: E402 - it registers its command, and needs what stands above
+import ops.control  # noqa: E402 - the same
 import ops.doctor  # noqa: E402 - the same
-import ops.rebuild  # noqa: E402, F401 - the same
+import ops.plan  # noqa: E402 - the same
+import ops.rebuild  # noqa: E402 - the same
+import ops.waves  # noqa: E402, F401 - the same

@@ -26,6 +26,7 @@ def _of(migration: Migration, status: Status) -> list[str]:
         found.append(f"{migration.name} is paused: {migration.paused.reason}.")
     if migration.stuck:
         found.append(f"{migration.name}: {number(migration.stuck, 'account is', 'accounts are')} stuck.")
+    found += [f"{migration.name} waits: {wait.sentence}" for wait in migration.waits if wait.command]
     if migration.phase == "failed" and migration.refused:
         found.append(f"{migration.name}: the file {migration.file} is stuck: {migration.refused.reason}.")
     if refused_for_now(migration, status) and migration.refused:
@@ -54,8 +55,16 @@ def needs_a_look(migration: Migration, status: Status) -> bool:
 
 def moves(status: Status) -> bool:
     """Whether anything happens by itself: a message lies in a queue, or a migration goes on."""
-    going = any(m.phase in {"staging", "classifying", "running"} and not m.paused for m in status.migrations)
+    going = any(_goes(m) for m in status.migrations)
     return going or any(queue.messages for queue in status.queues)
+
+
+GOING: Final = frozenset({"staging", "classifying", "adopting", "running"})
+"""Phases in which something happens by itself."""
+
+
+def _goes(migration: Migration) -> bool:
+    return migration.phase in GOING and not migration.paused
 
 
 def _age(migration: Migration, now: datetime) -> timedelta:

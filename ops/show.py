@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.answers import Cause, Lost, Migration, Poison, Queue, Resumed, Settled, Status, Stuck
-from ops.findings import findings, needs_a_look
-from ops.words import OUTCOMES, PHASES, QUEUES, STATES, duration, moment, number
+from ops.findings import GOING, findings, needs_a_look
+from ops.words import OUTCOMES, PHASES, QUEUES, STATES, between, duration, moment, number
 
 
 def overview(status: Status) -> RenderableType:
@@ -29,7 +29,8 @@ def overview(status: Status) -> RenderableType:
     parts += [Padding(migration(each, status.at), (0, 0, 1, 0)) for each in full]
     if earlier:
         parts.append(Padding(_earlier(earlier), (0, 0, 1, 0)))
-    return Group(*parts, *_queues(status.queues), *_copied(status), _verdict(findings(status)))
+    facts = [Text(fact, style="dim") for fact in used(status)]
+    return Group(*parts, *_queues(status.queues), *facts, *_copied(status), _verdict(findings(status)))
 
 
 def _lost(found: Lost) -> RenderableType:
@@ -81,6 +82,8 @@ def migration(found: Migration, now: datetime) -> RenderableType:
         parts.append(_failures(found.failures))
     if found.reasons:
         parts.append(_reasons(found.reasons))
+    if found.waits:
+        parts.append(_waiting(found))
     parts.append(_foot(found, now))
     return Group(*parts)
 
@@ -152,12 +155,33 @@ def _reasons(reasons: dict[str, int]) -> Text:
 
 def _foot(found: Migration, now: datetime) -> Text:
     facts = []
+    if found.speed is not None:
+        facts.append(f"Pace: {', '.join(_fast(found))}.")
     if found.oldest_waiting_seconds is not None:
         facts.append(f"The oldest account has waited for {duration(found.oldest_waiting_seconds)}.")
     if found.counted_at is not None:
         facts.append(f"Counted {duration(max(int((now - found.counted_at).total_seconds()), 0))} ago.")
     facts.append(f"Reports: {found.reports}")
     return Text(" ".join(facts), style="dim").append(f"\nNext: {found.next}", style="not dim")
+
+
+def _waiting(found: Migration) -> Text:
+    """What it waits for, and what whoever is wanted types."""
+    text = Text("Waits for:", style="bold yellow")
+    for wait in found.waits:
+        text.append(f"\n  - {wait.sentence}", style="not bold default")
+        if wait.command:
+            text.append(f"\n    {wait.command}", style="not bold cyan")
+    return text
+
+
+def _fast(found: Migration) -> list[str]:
+    """How fast it goes, and when it will be ready."""
+    speed = found.speed
+    if speed is None:
+        return []
+    ready = between(speed.ready_from, speed.ready_until) if speed.ready_from and speed.ready_until else ""
+    return [f"{speed.per_minute:,.0f} a minute", *([f"ready {ready}"] if ready else [])]
 
 
 def _earlier(migrations: Iterable[Migration]) -> Table:
@@ -188,12 +212,24 @@ def progress(status: Status) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for each in watched(status):
         table.add_row(*map(Text, progress_cells(each)))
+    for fact in used(status):
+        table.add_row(Text(fact, style="dim"))
     return table
+
+
+def used(status: Status) -> list[str]:
+    """How much of the directory's quota is used, and how much of what is asked is refused; where it is known."""
+    facts = []
+    if status.quota_used is not None:
+        facts.append(f"Write quota used: {status.quota_used:.0%}.")
+    if status.throttled_share is not None:
+        facts.append(f"Throttled: {status.throttled_share:.1%} of the requests.")
+    return facts
 
 
 def watched(status: Status) -> list[Migration]:
     """Migrations that go on or need a look; when there is none, the newest."""
-    going = [m for m in status.migrations if m.phase in {"staging", "classifying", "running"}]
+    going = [m for m in status.migrations if m.phase in GOING]
     looked_at = [m for m in status.migrations if m not in going and needs_a_look(m, status)]
     return going + looked_at or status.migrations[:1]
 
@@ -202,18 +238,22 @@ def progress_cells(found: Migration) -> tuple[str, str, str, str]:
     """Council, what is going on, how far, and what hinders it."""
     done, of = _done(found), found.rows
     share = f"{done:,} of {of:,} ({done * 100 // of} %)" if of else ""
-    notes = []
+    notes = _fast(found)
     if found.paused:
         notes.append(f"PAUSED: {found.paused.reason}")
     if found.stuck:
         notes.append(f"{found.stuck:,} stuck")
     if found.oldest_waiting_seconds:
         notes.append(f"oldest has waited for {duration(found.oldest_waiting_seconds)}")
+    notes += [cause.reason for cause in found.failures]
+    notes += [wait.sentence for wait in found.waits]
     return found.name, PHASES.get(found.phase, found.phase), share, ", ".join(notes)
 
 
 def _done(found: Migration) -> int:
     """Rows behind which lies what the phase is about."""
+    if found.done is not None:
+        return found.done
     if found.phase == "staging":
         return found.staged
     ahead = {"classifying": ("staged",), "running": ("staged", "classified", "released")}.get(found.phase, ())
@@ -271,6 +311,18 @@ def resumed(now: Resumed) -> str:
     words = PHASES.get(now.phase, now.phase)
     if now.paused:
         return f"{now.migration} was paused again at once: `ops status` says why."
-    if now.phase in {"done", "refused", "superseded", "failed"}:
+    if now.phase in {"done", "refused", "superseded", "failed", "cancelled"}:
         return f"{now.migration} is not paused: it is {words}."
     return f"{now.migration} goes on: {words}. `ops status --watch` shows how."
+
+
+def paused(now: Resumed) -> str:
+    """What a pause came to, in a sentence."""
+    if now.reason != "paused_by_person":
+        return f"{now.migration} was paused already: {now.reason}. `ops status` says what to do."
+    return f"{now.migration} is paused: no new effect starts. `ops resume {now.migration}` lets it go on."
+
+
+def cancelled(now: Resumed) -> str:
+    """What a cancellation came to, in a sentence."""
+    return f"{now.migration} is cancelled: what was done stays, the rest is left as it was. result.csv will tell it."

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 OUTCOMES: Final = {
     "link": "joined to an existing account",
@@ -30,10 +31,13 @@ STATES: Final = {
 PHASES: Final = {
     "staging": "reading rows",
     "classifying": "comparing with the directory",
+    "assessed": "assessed",
+    "adopting": "approved, taking over the plan",
     "running": "moving accounts",
     "done": "done",
     "refused": "not taken",
     "superseded": "replaced by another upload",
+    "cancelled": "stopped for good by a person",
     "failed": "stuck while reading the file",
 }
 
@@ -45,6 +49,7 @@ QUEUES: Final = {
     "notify-customer": "customers to tell",
 }
 
+LONDON: Final = ZoneInfo("Europe/London")
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -65,6 +70,20 @@ def moment(at: datetime) -> str:
     """`2 March 2026 09:00 UTC`, as the app's logs and reports say it."""
     utc = at.astimezone(UTC)
     return f"{utc.day} {utc:%B %Y %H:%M} UTC"
+
+
+def in_london(at: datetime) -> str:
+    """`2 March 2026 09:00 London time`: what is planned for customers is said in their own time."""
+    local = at.astimezone(LONDON)
+    return f"{local.day} {local:%B %Y %H:%M} London time"
+
+
+def between(start: datetime, end: datetime) -> str:
+    """`between 14:20 and 14:45 UTC`, with the day where it is not one and the same."""
+    first, last = start.astimezone(UTC), end.astimezone(UTC)
+    if first.date() == last.date():
+        return f"between {first:%H:%M} and {last:%H:%M} UTC"
+    return f"between {first.day} {first:%B %H:%M} and {last.day} {last:%B %H:%M} UTC"
 
 
 def number(count: int, one: str, several: str = "") -> str:

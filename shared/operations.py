@@ -8,13 +8,16 @@ from typing import Annotated, Final
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
-from shared.people import READERS, NotLetIn, Role, admit, person
+from shared.domain.migration import Migration
+from shared.people import LOCAL, READERS, NotLetIn, Role, admit, person
 from shared.ports import Ports
-from shared.steps import poison
+from shared.steps import control, poison
 from shared.steps.status import status
 from shared.worker import unexpected
 
 LIMIT: Final = 1000
+Name = Annotated[str, StringConstraints(pattern=r"^[\w .,'@-]{0,80}$")]
+"""Of a person, where nobody signs in."""
 
 
 class Chosen(BaseModel):
@@ -114,10 +117,79 @@ async def discard_poison(ports: Ports, request: func.HttpRequest) -> dict[str, o
     return asdict(await poison.discard(ports, _chosen(request), who(request)))
 
 
+class Told(BaseModel):
+    """Who asks, where nobody signs in."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    by: Name = ""
+
+
+def signed_by(request: func.HttpRequest, told: str) -> str:
+    """Who asks: the signed-in person's id; on a laptop, where nobody signs in, the name that was told.
+
+    Raises:
+        Refused: somebody is signed in and tells a name as well.
+    """
+    caller = person(request.headers)
+    if caller == LOCAL:
+        return told or caller.id
+    if told:
+        raise Refused(400, "Leave out the name (`--by`): here it is the signed-in person's, whoever is named.")
+    return caller.id
+
+
+def read_body[T: BaseModel](kind: type[T], request: func.HttpRequest, says: str) -> T:
+    """The body as it should be.
+
+    Raises:
+        Refused: it is not; `says` tells what to send.
+    """
+    try:
+        return kind.model_validate_json(request.get_body() or b"{}")
+    except ValidationError:
+        raise Refused(400, says) from None
+
+
+def wanted(request: func.HttpRequest) -> tuple[str, str]:
+    """The council, if one is named, and the migration that a request is about."""
+    return request.params.get("authority") or "", request.route_params.get("migration", "")
+
+
+def found(migration: Migration | None, request: func.HttpRequest) -> Migration:
+    """The migration.
+
+    Raises:
+        Refused: there is none.
+    """
+    if migration is None:
+        raise Refused(404, f"There is no migration `{wanted(request)[1]}`; `ops status` lists them.")
+    return migration
+
+
+async def pause_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/migrations/{migration}/pause."""
+    return await _controlled(ports, request, control.pause)
+
+
 async def resume_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/resume."""
-    wanted = request.route_params.get("migration", "")
-    migration = await poison.resume(ports, request.params.get("authority") or "", wanted, who(request))
-    if migration is None:
-        raise Refused(404, f"There is no migration `{wanted}`; `ops status` lists them.")
-    return {"migration": migration.id, "phase": migration.phase.value, "paused": migration.paused}
+    return await _controlled(ports, request, control.resume)
+
+
+async def cancel_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/migrations/{migration}/cancel."""
+    return await _controlled(ports, request, control.cancel)
+
+
+async def _controlled(ports: Ports, request: func.HttpRequest, work: control.Work) -> dict[str, object]:
+    by = signed_by(request, read_body(Told, request, 'Send nothing, or {"by": name} on a laptop.').by)
+    try:
+        migration = found(await work(ports, *wanted(request), by), request)
+    except control.NotNow as not_now:
+        raise Refused(409, str(not_now)) from None
+    return {
+        "migration": migration.id,
+        "phase": migration.phase.value,
+        "paused": migration.paused,
+        "reason": migration.pause_reason,
+    }

@@ -31,6 +31,7 @@ class Role(StrEnum):
 
 READERS: Final = frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER})
 OPERATORS: Final = frozenset({Role.OPERATOR})
+APPROVERS: Final = frozenset({Role.APPROVER})
 
 
 class NotLetIn(Exception):

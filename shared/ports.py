@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Place
 from shared.domain.canary import Canary
 from shared.domain.copies import Record
+from shared.domain.forecast import Progress
 from shared.domain.headcount import Headcount
 from shared.domain.lines import Line
 from shared.domain.matching import DirectoryUser
@@ -228,6 +229,12 @@ class Ledger(Protocol):
     async def put_summary(self, authority: Authority, migration: MigrationId, summary: ShardSummary) -> None: ...
 
     async def summaries(self, authority: Authority, migration: MigrationId) -> list[ShardSummary]: ...
+
+    async def progress(self, authority: Authority, migration: MigrationId) -> Progress | None: ...
+
+    async def put_progress(self, authority: Authority, migration: MigrationId, progress: Progress) -> None:
+        """Keep how far a migration was when; the latest write counts."""
+        ...
 
     async def pace(self, lane: Lane) -> Stored[Pace] | None: ...
 

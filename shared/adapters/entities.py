@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from shared.adapters.store import Value, Values
 from shared.domain.account import Account, Band, Change
 from shared.domain.canary import Canary
+from shared.domain.forecast import Progress
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Migration
 from shared.domain.pace import Pace
@@ -145,6 +146,7 @@ CHANGE: Final = Mapper(Change)
 MIGRATION: Final = Mapper(Migration, layout=dict, plan=dict, gates=list, notices=dict)
 ROW: Final = Mapper(Row, person=dict)
 PACE: Final = Mapper(Pace)
+PROGRESS: Final = Mapper(Progress, samples=list)
 REBUILD: Final = Mapper(Rebuild)
 
 

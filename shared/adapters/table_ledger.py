@@ -36,6 +36,7 @@ from shared.adapters.entities import (
     GLANCE,
     MIGRATION,
     PACE,
+    PROGRESS,
     REBUILD,
     ROW,
     canary_record,
@@ -64,6 +65,7 @@ from shared.domain.account import (
 )
 from shared.domain.canary import Canary
 from shared.domain.copies import Record
+from shared.domain.forecast import Progress
 from shared.domain.lines import Line
 from shared.domain.migration import Migration
 from shared.domain.pace import Lane, Pace
@@ -392,6 +394,16 @@ class TableLedger:
         """What is known of all shards of a migration."""
         found = self._store.query(names.MIGRATIONS, f"{authority}|s", Query(prefix=f"{migration}|"))
         return [summary_record(entity.values) async for entity in found]
+
+    async def progress(self, authority: Authority, migration: MigrationId) -> Progress | None:
+        """How far a migration was when."""
+        entity = await self._store.get(names.MIGRATIONS, f"{authority}|s", f"progress|{migration}")
+        return PROGRESS.record(entity.values) if entity else None
+
+    async def put_progress(self, authority: Authority, migration: MigrationId, progress: Progress) -> None:
+        """Beside the summaries, and like these not worth a copy: it is counted again."""
+        write = Write(Verb.PUT, f"progress|{migration}", PROGRESS.values(progress))
+        await self._store.write(names.MIGRATIONS, f"{authority}|s", [write])
 
     async def pace(self, lane: Lane) -> Stored[Pace] | None:
         """The shared pace of a lane."""

@@ -81,6 +81,13 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "superseded": Reason("A newer export no longer has this customer.", "Nothing to do."),
     "discarded": Reason("A person decided to leave it as it is.", "Nothing to do."),
+    "cancelled": Reason(
+        "A person cancelled the migration: what was done stays, the rest is left as it was.",
+        "Nothing. A later export begins with whoever was left, and tells whoever was moved and not told.",
+    ),
+    "plan_rejected": Reason(
+        "A person rejected the plan, and nothing was done.", "Mend what was wrong, then upload the export again."
+    ),
     # stuck
     "unexpected_error": Reason("The app failed five times over this account.", _REPLAY),
     "host_lost": Reason(
@@ -96,6 +103,9 @@ REASONS: Final[dict[str, Reason]] = {
     "row_missing": Reason("The row that brought the account is not kept any more.", "Upload a new export."),
     "gave_up": Reason("It could not be done within 24 hours.", _REPLAY),
     # a stop
+    "paused_by_person": Reason(
+        "A person paused the migration; nothing is lost.", "Ask that person why, then `ops resume` or `ops cancel`."
+    ),
     "key_changed": Reason(
         "PSEUDONYM_KEY is not the key with which the accounts were made, so no account would be found again. "
         "Nothing was done with it.",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shared.domain.account import SHARDS, MigrationId
-from shared.domain.migration import Migration
+from shared.domain.migration import Migration, Phase
 from shared.domain.summary import ShardSummary
 
 LONGEST: Final = timedelta(minutes=10)
@@ -35,7 +35,7 @@ class Turn:
 
 def turns(known: Sequence[Known], now: datetime) -> list[Turn]:
     """The shards whose turn it is, the longest neglected first."""
-    moving = [each for each in known if each[0].open]
+    moving = [each for each in known if each[0].open or _just_cancelled(each[0], now)]
     found: list[Turn] = []
     for shard in SHARDS:
         of = {each[0].id for each in known if not each[0].open and _last(each, shard) + LONGEST <= now}
@@ -45,6 +45,12 @@ def turns(known: Sequence[Known], now: datetime) -> list[Turn]:
         if of:
             found.append(Turn(shard, frozenset(of), min(_last(each, shard) for each in known if each[0].id in of)))
     return sorted(found, key=lambda turn: turn.last)
+
+
+def _just_cancelled(migration: Migration, now: datetime) -> bool:
+    """Whether steps that were at work may still come to their end, and what is left is still to be told."""
+    moved = migration.moved_at
+    return migration.phase is Phase.CANCELLED and moved is not None and now < moved + LONGEST
 
 
 def stale(migration: Migration, summary: ShardSummary) -> bool:

@@ -18,7 +18,7 @@ from shared.steps.copy_tables import newest_copy
 from shared.steps.lost import loss
 from shared.telemetry import metrics
 
-COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
+COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
 EVERY_STATE: Final = (*State, *RowState)
 DAY: Final = timedelta(days=1)
 

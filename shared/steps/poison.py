@@ -187,21 +187,3 @@ async def _received(ports: Ports, message: ReceiveExport) -> bool:
             if migration.blob == message.blob and migration.phase is not Phase.FAILED:
                 return True
     return False
-
-
-async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
-    """Let a paused migration go on; None when there is no such migration."""
-
-    def unpaused(migration: Migration) -> Migration:
-        if not migration.paused:
-            return migration
-        now = ports.clock.now()
-        return replace(
-            migration, paused_at=None, pause_reason="", pause_detail="", resumed_at=now, resumed_by=by, moved_at=now
-        )
-
-    for known in ports.profiles:
-        async for migration in ports.ledger.migrations(known):
-            if migration.id == migration_id and (not authority or authority == known):
-                return await ports.ledger.change_migration(known, migration.id, unpaused)
-    return None

@@ -85,7 +85,13 @@ async def _told(ports: Ports, migration: Migration, shard: str, counted: str) ->
     """What lines tell of the accounts of a shard, if those of this migration still are as they were counted."""
     told: dict[str, Told] = {}
     fingerprint = hashlib.sha256()
-    async for account in ports.ledger.glance(migration.authority, shard):
+    if migration.place != migration.authority:
+        # It never left its draft: whoever was moved before is with the council.
+        async for account in ports.ledger.glance(migration.authority, shard):
+            told[account.id] = told_of(account)
+    async for account in ports.ledger.glance(migration.place, shard):
+        if account.settled:
+            continue
         told[account.id] = told_of(account)
         if account.migration == migration.id:
             note(account, outcome_of(account), fingerprint)

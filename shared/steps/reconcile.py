@@ -32,6 +32,7 @@ from shared.steps.open_waves import open_waves
 from shared.steps.pause import stopped
 from shared.steps.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.steps.release_accounts import back_to_waiting
+from shared.steps.sample import sample
 from shared.steps.stage_rows import BY_PIECES
 from shared.steps.tell_staff import tell_staff
 from shared.steps.undelivered import undelivered
@@ -46,7 +47,7 @@ LOSSES: Final = 3
 """So often the host may die over an account before it is taken for the account's fault."""
 STALLS: Final = 10
 """So often a piece is sent again without any progress before people are asked to look."""
-COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE})
+COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
 
 
 async def reconcile(ports: Ports) -> None:
@@ -85,6 +86,7 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
     for migration in counted:
         summaries = await ports.ledger.summaries(migration.authority, migration.id)
         sums[migration.id] = total(summary for summary in summaries if not stale(migration, summary))
+        await sample(ports, migration, sums[migration.id])
     for migration in counted:
         if migration.open or migration.id in seen:
             await _advance(ports, profile, migration, sums, migrations, until)
@@ -148,8 +150,9 @@ async def _advance(
         return
     if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
         await _try_to_assess(ports, profile, migration, totals)
-    elif migration.phase in {Phase.RUNNING, Phase.DONE}:
-        await open_waves(ports, profile, migration, totals.waves)
+    elif migration.phase in {Phase.RUNNING, Phase.DONE, Phase.CANCELLED}:
+        if migration.phase is not Phase.CANCELLED:
+            await open_waves(ports, profile, migration, totals.waves)
         says = _said(migration, totals, _told_elsewhere(migration, sums, migrations))
         await _rest(ports, migration, totals, says, until, waits=_waits_for_switch(ports, profile, migration, totals))
 
@@ -203,9 +206,12 @@ async def _rest(
 
     def rest(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
+        if current != migration:
+            return current
+        if current.phase is Phase.CANCELLED:
+            return replace(current, published=told)
         ended = current.done_at if current.phase is Phase.DONE else ports.clock.now()
-        rested = replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
-        return rested if current == migration else current
+        return replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
 
     await ports.ledger.change_migration(migration.authority, migration.id, rest)
 

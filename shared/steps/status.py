@@ -7,14 +7,17 @@ from typing import Final
 from pydantic import BaseModel
 
 from shared import names
+from shared.domain.forecast import forecast
 from shared.domain.lifecycle import MOVING, State
-from shared.domain.migration import Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
 from shared.domain.summary import ShardSummary, Totals, total
+from shared.domain.waits import waits
 from shared.ports import Ports
 from shared.steps.copy_tables import newest_copy
 from shared.steps.lost import loss
+from shared.steps.sample import SAMPLED, done, left
 
 COUNTING: Final = "Is being counted again; look in a few minutes. Nothing to do."
 
@@ -38,6 +41,23 @@ class Pause(BaseModel):
     since: datetime
 
 
+class Waits(BaseModel):
+    """One thing that a migration waits for, and what to type where a person is wanted."""
+
+    what: str
+    sentence: str
+    command: str
+
+
+class Speed(BaseModel):
+    """How fast a migration goes."""
+
+    per_minute: float
+    ready_from: datetime | None
+    ready_until: datetime | None
+    """Between these moments what is due now will be done; None where nothing is."""
+
+
 class MigrationStatus(BaseModel):
     """One migration."""
 
@@ -56,6 +76,11 @@ class MigrationStatus(BaseModel):
     states: dict[str, int]
     reasons: dict[str, int]
     failures: list[Cause]
+    done: int
+    """Rows behind which lies what the phase is about."""
+    speed: Speed | None
+    """None while it is unknown, or nothing moves."""
+    waits: list[Waits]
     oldest_waiting_seconds: int | None
     counted_at: datetime | None
     """When the oldest of the counts was made."""
@@ -85,6 +110,10 @@ class Status(BaseModel):
     """Everything at one moment."""
 
     at: datetime
+    quota_used: float | None = None
+    """Part of our share of the directory's write quota that is used; None where it is not known."""
+    throttled_share: float | None = None
+    """Part of our requests that the directory refused for the time being; None where it is not known."""
     migrations: list[MigrationStatus]
     queues: list[QueueStatus]
     lost: list[LostTables]
@@ -156,11 +185,34 @@ async def _migration(ports: Ports, profile: Profile | None, migration: Migration
         states=totals.states(),
         reasons=totals.reasons(),
         failures=[_cause(reason, "", count) for reason, count in totals.failures().items()],
+        done=done(migration, totals),
+        speed=await _speed(ports, migration, totals),
+        waits=_waits(migration, profile, totals),
         oldest_waiting_seconds=waiting,
         counted_at=min((summary.visited_at for summary in summaries), default=None),
         reports=f"{names.REPORTS}/{migration.folder}/",
         next=_next(migration, profile, totals) if _counted(migration, summaries) else COUNTING,
     )
+
+
+async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | None:
+    """What the walk's samples say; nothing of what stands still or was not sampled in this phase."""
+    if migration.phase not in SAMPLED or migration.paused:
+        return None
+    progress = await ports.ledger.progress(migration.authority, migration.id)
+    if progress is None or progress.phase != migration.phase:
+        return None
+    running = migration.phase is Phase.RUNNING
+    due = min(totals.due, left(migration, totals))
+    told = forecast(progress.samples, due, ports.clock.now(), ports.quotas.write if running else None)
+    return (
+        Speed(per_minute=round(told.per_minute, 1), ready_from=told.earliest, ready_until=told.latest) if told else None
+    )
+
+
+def _waits(migration: Migration, profile: Profile | None, totals: Totals) -> list[Waits]:
+    found = waits(migration, profile, totals) if profile else []
+    return [Waits(what=wait.what, sentence=wait.sentence, command=wait.command) for wait in found]
 
 
 def _counted(migration: Migration, summaries: Sequence[ShardSummary]) -> bool:
@@ -204,26 +256,25 @@ def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
             f"{gone} rows have no account any more: somebody deleted records from the tables, and this does not go on. "
             "Find out who, then upload the file again; whoever was moved is found by our mark, and goes to review."
         )
-    if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED}:
+    if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED, Phase.CANCELLED}:
         return explain(migration.reason).remedy
     if migration.superseded_by and totals.in_state(*MOVING):
         return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
-    if profile is not None and profile.plan.approval != "automatic" and totals.in_state(State.CLASSIFIED):
-        return f"Waits for approval, which is not built yet: see plan.approval in {profile.authority}.toml."
-    if profile is not None and migration.waits_for_canary and totals.in_state(State.CLASSIFIED, State.RELEASED):
-        days = profile.directory.canary_within_days
-        return (
-            f"Waits for a canary: none passed within {days} days, which {profile.authority}.toml asks for. "
-            f"Run `ops canary --authority {profile.authority} --address` with a mailbox that you can read."
-        )
+    if migration.kind is Kind.ASSESS and migration.phase is Phase.ASSESSED:
+        return "Assessed, and that is all it was uploaded for. Read assessment.html; nothing else to do."
+    first = next(iter(_waits(migration, profile, totals)), None)
     stuck = sum(totals.failures().values())
     if stuck:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."
+    if first is not None:
+        return f"Waits: {first.sentence} Type: {first.command}" if first.command else f"Waits: {first.sentence}"
     review = totals.states().get("review", 0)
     if migration.phase is Phase.DONE:
         done = f"Done. {review} need a person: see result.csv." if review else "Done. Nothing to do."
         return f"{done} Rows of it are gone, so result.csv stays as it was." if migration.rows_lost else done
     return {
         Phase.STAGING: "Rows are being read. Nothing to do.",
+        Phase.ASSESSED: "The plan waits; read it with `ops plan show`.",
+        Phase.ADOPTING: "The plan is approved, and its accounts are being taken over. Nothing to do.",
         Phase.CLASSIFYING: "Accounts are being compared with the directory; nothing is changed there. Nothing to do.",
     }.get(migration.phase, "Accounts are being moved. Nothing to do.")

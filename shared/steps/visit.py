@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.domain import cancelled
 from shared.domain.account import Account, AccountId, Change, Place, apply
 from shared.domain.gate import Due, due, overdue, to_be_looked_for, wave_for
 from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
@@ -88,9 +89,12 @@ async def visit(
         migration = migrations.get(account.migration)
         if migration is None or migration.phase is Phase.STAGING or account.settled:
             continue
-        answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+        messages_on = ports.notifier is not None
+        answer = due(account, migration, profile, messages_on=messages_on)
+        left = cancelled.left(account, migration, profile, now, messages_on=messages_on)
         returned = _returned(account, undelivered)
-        if _left_out(account, migration, migrations) or overdue(account, answer, now) or returned:
+        left = left or returned or _left_out(account, migration, migrations)
+        if left or overdue(account, answer, now):
             lost.add(account.id)
         if account.migration in counts:
             counts[account.migration].take(account, answer)
@@ -156,12 +160,14 @@ async def _mended(
     migration = migrations.get(account.migration)
     if migration is None:
         return []
-    answer = due(account, migration, profile, messages_on=ports.notifier is not None)
-    if _left_out(account, migration, migrations):
+    messages_on = ports.notifier is not None
+    left = cancelled.left(account, migration, profile, now, messages_on=messages_on)
+    if left or _left_out(account, migration, migrations):
         # First the address, which holds up nobody any more: a crash in between is made up at the next count.
-        if account.address_key:
+        if account.address_key and not account.done:
             await ports.ledger.drop_address(account.place, account.address_key, account.id)
-        return [(stored, *apply(account, Event.HOLD, now, "superseded"))]
+        return [(stored, *(cancelled.held(account, now) if left else apply(account, Event.HOLD, now, "superseded")))]
+    answer = due(account, migration, profile, messages_on=messages_on)
     return [(stored, *_sent_in_vain(account, now))] if overdue(account, answer, now) else []
 
 
@@ -187,6 +193,8 @@ def _left_out(account: Account, migration: Migration, migrations: Migrations) ->
     newer = migrations.get(migration.superseded_by)
     while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
         newer = migrations.get(newer.superseded_by)
+    if newer is not None and newer.phase is Phase.CANCELLED:
+        return True  # it was begun, so the older one does not go on behind the back of whoever stopped it
     taken_over = newer is not None and newer.phase in {Phase.RUNNING, Phase.DONE, Phase.CLASSIFYING}
     return taken_over and newer is not None and not newer.apart
 

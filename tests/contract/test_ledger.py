@@ -27,6 +27,7 @@ from shared.domain.account import (
     MigrationId,
     apply,
 )
+from shared.domain.forecast import Progress, Sample
 from shared.domain.lifecycle import Event, State
 from shared.domain.lines import Line
 from shared.domain.migration import Migration, Phase
@@ -434,6 +435,16 @@ async def test_the_latest_summary_of_a_shard_is_kept(ledger: Ledger) -> None:
     assert await ledger.summary(SOUTH, MIGRATION, "f") == records.ODD_SUMMARY
     assert await ledger.summaries(SOUTH, MIGRATION) == [first, records.ODD_SUMMARY]
     assert await ledger.summary(YARMOUTH, MIGRATION, "f") is None
+
+
+async def test_how_far_a_migration_was_is_kept_and_is_no_summary(ledger: Ledger) -> None:
+    assert await ledger.progress(SOUTH, MIGRATION) is None
+    await ledger.put_progress(SOUTH, MIGRATION, Progress("classifying"))
+    kept = Progress("running", (Sample(NOW, 1), Sample(NOW + timedelta(seconds=30), 7)))
+    await ledger.put_progress(SOUTH, MIGRATION, kept)
+    assert await ledger.progress(SOUTH, MIGRATION) == kept
+    assert await ledger.progress(YARMOUTH, MIGRATION) is None
+    assert await ledger.summaries(SOUTH, MIGRATION) == []
 
 
 async def test_of_those_who_change_the_pace_at_once_one_is_faster(ledger: Ledger) -> None:

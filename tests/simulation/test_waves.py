@@ -13,9 +13,9 @@ from shared.domain.profile import PlannedWave, Profile
 from shared.domain.wave_gate import NotDone
 from shared.errors import DirectoryRefused, Hold
 from shared.ports import Ports
+from shared.steps.control import resume
 from shared.steps.open_waves import check_off, confirm_switch, open_wave
 from shared.steps.pause import pause
-from shared.steps.poison import resume
 from shared.steps.review import assign_review
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless

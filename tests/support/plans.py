@@ -3,11 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from shared.steps.sign import Signing, approve
-
 from shared.domain.account import Authority
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Plan
+from shared.steps.sign import Signing, approve
 from tests.support.world import SOUTH_NORFOLK, World
 
 ROUND = timedelta(seconds=10)

@@ -22,7 +22,7 @@ from infra.directory import permissions
 from shared import messages, names, ports, wiring
 from shared.adapters import entities
 from shared.adapters.store import Verb, Write
-from shared.domain import account, canary, matching, migration, pace, rebuild, result_file, rows, summary
+from shared.domain import account, canary, forecast, matching, migration, pace, rebuild, result_file, rows, summary
 from shared.domain.pseudonyms import Pseudonyms
 from shared.people import Role
 from shared.settings import Settings
@@ -184,6 +184,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             rows.Person,
             pace.Pace,
             rebuild.Rebuild,
+            forecast.Progress,
             summary.ShardSummary,
             ports.Letter,
             ports.Notice,
@@ -199,7 +200,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
     },
     "result.csv": set(result_file.COLUMNS),
 }
-MAPPED: Final = {"ACCOUNT", "CHANGE", "MIGRATION", "ROW", "PACE", "REBUILD"}
+MAPPED: Final = {"ACCOUNT", "CHANGE", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD"}
 """The mappers of `entities`; each stands for a record above."""
 
 

@@ -18,8 +18,9 @@ from shared.domain.lifecycle import RowState, State
 from shared.errors import AnswerLost, Hold, Stop, Throttled
 from shared.messages import AccountMessage, StageRows, decode
 from shared.ports import Ports
+from shared.steps.control import resume
 from shared.steps.copy_tables import copy_tables
-from shared.steps.poison import Choice, replay, resume
+from shared.steps.poison import Choice, replay
 from shared.steps.reconcile import reconcile
 from shared.telemetry import metrics, spans
 from shared.worker import run_timer

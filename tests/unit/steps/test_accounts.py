@@ -15,7 +15,7 @@ from shared.domain.pace import GIVE_UP, WRITE
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, Hold, StaleWrite, Stop, Throttled, TryLater
 from shared.ports import NewUser
-from shared.steps import poison
+from shared.steps import control, poison
 from tests.support.stories import LONG_AGO, settle
 from tests.support.world import RUNS, SOUTH_NORFOLK, World, export, line
 
@@ -280,14 +280,14 @@ async def test_what_would_repeat_for_everybody_pauses_until_somebody_resumes(
     assert (migration.paused, migration.pause_reason) == (True, reason)
     assert {a.state for a in await world.accounts()} <= {State.CLASSIFIED, State.RELEASED}
     assert world.directory.writes == 0
-    assert await poison.resume(world.ports, "", migration.id, "me")
+    assert await control.resume(world.ports, "", migration.id, "me")
     await settle(world)
     assert {a.state for a in await world.accounts()} == {State.TOLD}
     assert sorted(world.told) == ["c1@example.org", "c2@example.org", "c3@example.org"]
 
 
 async def test_resuming_what_does_not_exist_says_so(world: World) -> None:
-    assert await poison.resume(world.ports, "", "nothing", "me") is None
+    assert await control.resume(world.ports, "", "nothing", "me") is None
 
 
 async def test_a_clear_refusal_of_one_account_stops_that_one(world: World) -> None:
@@ -435,7 +435,7 @@ async def test_a_service_that_refuses_us_pauses(world: World) -> None:
     await world.run(rounds=20)
     migration = await world.migration()
     assert migration.pause_reason == "message_service_refused"
-    await poison.resume(world.ports, SOUTH_NORFOLK, migration.id, "me")
+    await control.resume(world.ports, SOUTH_NORFOLK, migration.id, "me")
     await settle(world)
     assert world.told == ["c1@example.org"]
 
@@ -482,7 +482,7 @@ async def test_one_account_that_stops_again_and_again_fails_alone(world: World) 
     world.directory.fail = [Stop("permission_missing")] * 1000
     for _ in range(8):
         await settle(world)
-        await poison.resume(world.ports, "", (await world.migration()).id, "somebody")
+        await control.resume(world.ports, "", (await world.migration()).id, "somebody")
     await settle(world)
     assert [account.reason for account in await world.accounts()] == ["permission_missing"]
     assert not (await world.migration()).paused

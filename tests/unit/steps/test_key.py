@@ -11,7 +11,7 @@ from shared.domain.lifecycle import State
 from shared.domain.migration import Phase
 from shared.domain.pseudonyms import Pseudonyms
 from shared.domain.reasons import REASONS
-from shared.steps import canary, poison, rebuild
+from shared.steps import canary, control, rebuild
 from shared.steps.copy_tables import copy_tables, newest_copy
 from shared.steps.key import KEY_CHANGED
 from tests.support.losses import lose, make_again
@@ -43,7 +43,7 @@ async def noted(world: World) -> str | None:
 
 async def resume_all(world: World) -> None:
     for migration in await world.migrations():
-        await poison.resume(world.ports, "", migration.id, "somebody")
+        await control.resume(world.ports, "", migration.id, "somebody")
 
 
 def effects(world: World) -> tuple[int, int, int]:

@@ -1,0 +1,52 @@
+"""For people: a wave is opened or a point of its checklist confirmed, the portal has switched, a case has an owner."""
+
+import azure.functions as func
+
+from shared import operations, wave_requests, wiring
+from shared.people import OPERATORS
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route(
+    route="migrations/{migration}/waves/{wave}/open",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def wave_open(request: func.HttpRequest) -> func.HttpResponse:
+    """Open a wave against what stops it."""
+    return await operations.answer(wiring.ports, wave_requests.open_a_wave, request, OPERATORS)
+
+
+@blueprint.route(
+    route="migrations/{migration}/waves/{wave}/check",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def wave_check(request: func.HttpRequest) -> func.HttpResponse:
+    """Confirm one point of a wave's checklist."""
+    return await operations.answer(wiring.ports, wave_requests.check_a_point, request, OPERATORS)
+
+
+@blueprint.route(
+    route="migrations/{migration}/switch",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
+    """Confirm that the portal has switched."""
+    return await operations.answer(wiring.ports, wave_requests.switch, request, OPERATORS)
+
+
+@blueprint.route(
+    route="migrations/{migration}/review",
+    methods=["POST"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def review_assign(request: func.HttpRequest) -> func.HttpResponse:
+    """Give review cases an owner and a day."""
+    return await operations.answer(wiring.ports, wave_requests.assign, request, OPERATORS)

@@ -1,0 +1,102 @@
+"""`ops pause`, `ops resume`, `ops cancel`: stop a migration for now, let it go on, or stop it for good."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import typer
+from rich.text import Text
+
+from ops import show
+from ops.answers import Resumed
+from ops.client import Json
+from ops.commands import (
+    ERROR,
+    HERE,
+    AsJson,
+    Authority,
+    By,
+    NoInput,
+    Url,
+    Wanted,
+    Yes,
+    _app,
+    _print,
+    _waiting,
+    commands,
+    complain,
+)
+
+
+@commands.command()
+def pause(migration: Wanted, authority: Authority = "", by: By = "", as_json: AsJson = False, url: Url = HERE) -> None:
+    """Stop a migration for now: within seconds nothing new is begun.
+
+    Nothing is lost: every account waits where it is. What was handed out
+    before is void, also after `ops resume`.
+
+    Examples:
+      ops pause 2026-03-02-portal-d7e3
+      ops pause 2026-03-02-portal-d7e3 --json | jq .phase
+    """
+    _control(url, migration, "pause", authority, by, as_json, show.paused)
+
+
+@commands.command()
+def resume(migration: Wanted, authority: Authority = "", by: By = "", as_json: AsJson = False, url: Url = HERE) -> None:
+    """Let a paused migration go on, once its reason is mended.
+
+    Nothing is lost by a pause: every account waits where it was. If the
+    reason still holds, the migration pauses again with it.
+
+    Examples:
+      ops resume 2026-03-02-portal-d7e3
+    """
+    _control(url, migration, "resume", authority, by, as_json, show.resumed)
+
+
+@commands.command()
+def cancel(
+    migration: Wanted,
+    authority: Authority = "",
+    by: By = "",
+    as_json: AsJson = False,
+    yes: Yes = False,
+    no_input: NoInput = False,
+    url: Url = HERE,
+) -> None:
+    """Stop a migration for good: within seconds nothing new is begun.
+
+    Accounts that are finished stay as they are; the others are held with the
+    reason `cancelled`, as result.csv then tells. A later export begins with
+    them afresh. It cannot be taken back, so it wants the migration's name
+    typed; to stop for a while only, see `ops pause`.
+
+    Examples:
+      ops cancel 2026-03-02-portal-d7e3
+      ops cancel 2026-03-02-portal-d7e3 --yes
+    """
+    if not yes:
+        _agree(migration, no_input=no_input)
+    _control(url, migration, "cancel", authority, by, as_json, show.cancelled)
+
+
+def _agree(migration: str, *, no_input: bool) -> None:
+    """Have the migration's name typed, and end here unless it is."""
+    if no_input:
+        complain("Nothing was done: with --no-input, cancelling needs --yes.")
+        raise typer.Exit(ERROR)
+    typed = typer.prompt(f"This stops {migration} for good. Type its name to do it", err=True).strip()
+    if typed != migration:
+        complain("That is another name. Nothing was done.")
+        raise typer.Exit(ERROR)
+
+
+def _control(
+    url: str, migration: str, verb: str, authority: str, by: str, as_json: bool, says: Callable[[Resumed], str]
+) -> None:
+    params = {"authority": authority} if authority else None
+    body: Json = {"by": by} if by else {}
+    path = f"migrations/{quote(migration, safe='')}/{verb}"
+    with _app(url) as app:
+        answer = _waiting("Asking the app", lambda: app.post(Resumed, path, body, params))
+    _print(answer, as_json, Text(says(answer.read)))

@@ -1,0 +1,205 @@
+"""`ops wave`, `ops switch`, `ops review`: what people confirm, open and give to somebody while waves run."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from pydantic import BaseModel
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ops.answers import Migration, Status
+from ops.client import Json
+from ops.commands import FINDINGS, HERE, AsJson, By, Url, Wanted, _app, _print, _waiting, commands
+from ops.plan import Plan, Wave
+from ops.words import in_london, moment, number
+
+wave_commands = typer.Typer(no_args_is_help=True, help="The waves of a plan: list, confirm, open.")
+switch_commands = typer.Typer(no_args_is_help=True, help="The portal has switched: confirm it.")
+review_commands = typer.Typer(no_args_is_help=True, help="Review cases: who decides them, and until when.")
+commands.add_typer(wave_commands, name="wave")
+commands.add_typer(switch_commands, name="switch")
+commands.add_typer(review_commands, name="review")
+
+Number = Annotated[int, typer.Argument(metavar="WAVE", min=1, max=999, help="Its number, as `ops wave list` shows it.")]
+
+
+class Gate(BaseModel):
+    """One wave after somebody did something about it."""
+
+    migration: str
+    wave: int
+    opened: bool
+    checked: dict[str, str]
+    stopped: list[str]
+
+
+class Switched(BaseModel):
+    """A migration after `ops switch confirm`."""
+
+    migration: str
+    switched: bool
+
+
+class Assigned(BaseModel):
+    """What `ops review assign` did."""
+
+    migration: str
+    cases: int
+
+
+@wave_commands.command("list")
+def list_waves(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> None:
+    """The waves of a plan, when each begins, and what stops one.
+
+    Exit status: 0 nothing is stopped, 1 it could not be shown, 2 a wave waits
+    for a person.
+
+    Examples:
+      ops wave list 2026-03-02-portal-d7e3
+      ops wave list 2026-03-02-portal-d7e3 --json | jq '.waves[].stopped'
+    """
+    with _app(url) as app:
+        answer = _waiting("Asking the app", lambda: app.get(Plan, _path(migration, "plan")))
+    _print(answer, as_json, waves(answer.read.waves))
+    if any(wave.stopped and not wave.opened_at for wave in answer.read.waves):
+        raise typer.Exit(FINDINGS)
+
+
+@wave_commands.command("open")
+def open_wave(
+    migration: Wanted,
+    wave: Number,
+    why: Annotated[str, typer.Option("--why", help="Why it may begin all the same; kept on the record.")],
+    by: By = "",
+    as_json: AsJson = False,
+    url: Url = HERE,
+) -> None:
+    """Open a wave against what stops it.
+
+    Who did it and why is kept. Mend what stops it first where that can be
+    done: a wave that nothing stops opens by itself.
+
+    Examples:
+      ops wave open 2026-03-02-portal-d7e3 2 --why "the 12 failures are one closed domain"
+    """
+    body: Json = {"why": why, **_named(by)}
+    with _app(url) as app:
+        path = _path(migration, f"waves/{wave}/open")
+        answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
+    _print(answer, as_json, gate(answer.read))
+
+
+@wave_commands.command("check")
+def check(
+    migration: Wanted,
+    wave: Number,
+    point: Annotated[str, typer.Argument(help="The point of the checklist, as the council's profile spells it.")],
+    by: By = "",
+    as_json: AsJson = False,
+    url: Url = HERE,
+) -> None:
+    """Confirm one point of a wave's checklist.
+
+    Examples:
+      ops wave check 2026-03-02-portal-d7e3 2 "help desks briefed"
+    """
+    body: Json = {"point": point, **_named(by)}
+    with _app(url) as app:
+        path = _path(migration, f"waves/{wave}/check")
+        answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
+    _print(answer, as_json, gate(answer.read))
+
+
+@switch_commands.command()
+def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = HERE) -> None:
+    """Say that the portal has switched: only then are customers told.
+
+    Examples:
+      ops switch confirm 2026-03-02-portal-d7e3
+    """
+    with _app(url) as app:
+        answer = _waiting("Asking the app", lambda: app.post(Switched, _path(migration, "switch"), _named(by)))
+    _print(answer, as_json, Text(f"The portal has switched: customers of {answer.read.migration} are told now."))
+
+
+@review_commands.command("list")
+def list_review(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> None:
+    """The review cases of a migration, by reason.
+
+    Who they are stands under `personal/` of its reports, never here.
+
+    Examples:
+      ops review list 2026-03-02-portal-d7e3
+    """
+    with _app(url) as app:
+        answer = _waiting("Asking the app", lambda: app.get(Status, "status"))
+    found = [each for each in answer.read.migrations if each.migration == migration]
+    if not found:
+        raise typer.BadParameter("there is no such migration; `ops status` lists them.", param_hint="MIGRATION")
+    _print(answer, as_json, cases(found[0]))
+
+
+@review_commands.command()
+def assign(
+    migration: Wanted,
+    which: Annotated[str, typer.Argument(help="A reason code as `ops review list` shows it, or an account id.")],
+    owner: Annotated[str, typer.Option("--owner", help="Who decides: a team, or a person's object id.")],
+    by_day: Annotated[str, typer.Option("--by-day", metavar="DATE", help="Until when, like 2026-03-31.")],
+    by: By = "",
+    as_json: AsJson = False,
+    url: Url = HERE,
+) -> None:
+    """Give review cases an owner and a day, all of one reason or one account.
+
+    Examples:
+      ops review assign 2026-03-02-portal-d7e3 names_differ --owner customer-services --by-day 2026-03-31
+    """
+    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **_named(by)}
+    with _app(url) as app:
+        answer = _waiting("Asking the app", lambda: app.post(Assigned, _path(migration, "review"), body))
+    told = number(answer.read.cases, "case is", "cases are")
+    _print(answer, as_json, Text(f"{told} for {owner} to decide until {by_day}."))
+
+
+def _path(migration: str, rest: str) -> str:
+    return f"migrations/{quote(migration, safe='')}/{rest}"
+
+
+def _named(by: str) -> Json:
+    return {"by": by} if by else {}
+
+
+def waves(found: list[Wave]) -> RenderableType:
+    """The waves as a person reads them."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("wave", "accounts", "begins", "stands"):
+        table.add_column(column, justify="right" if column == "accounts" else "left")
+    for wave in found:
+        begins = in_london(wave.starts_at) if wave.starts_at else "when nothing is in its way"
+        stopped = f"stopped: {' '.join(wave.stopped)}" if wave.stopped else "not open yet"
+        stands = f"open since {moment(wave.opened_at)}" if wave.opened_at else stopped
+        table.add_row(Text(f"{wave.number} {wave.name}"), f"{wave.accounts:,}", Text(begins), Text(stands))
+    return table
+
+
+def gate(found: Gate) -> RenderableType:
+    """One wave, after somebody did something about it."""
+    stands = "is open" if found.opened else "is not open yet"
+    lines = [Text(f"Wave {found.wave} of {found.migration} {stands}.")]
+    lines += [Text(f"Confirmed: {point}, by {who}.") for point, who in found.checked.items()]
+    lines += [Text(f"In its way: {sentence}", style="yellow") for sentence in found.stopped if not found.opened]
+    return Group(*lines)
+
+
+def cases(found: Migration) -> RenderableType:
+    """Review cases, by reason."""
+    count = found.states.get("review", 0)
+    if not count:
+        return Text("No case is in review.", style="green")
+    return Group(
+        Text(f"{number(count, 'case')} in review. Reasons of this migration, what needs no person among them:"),
+        *(Text(f"  {cause}: {cases:,}") for cause, cases in found.reasons.items()),
+    )

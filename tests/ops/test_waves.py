@@ -1,0 +1,74 @@
+"""`ops wave`, `ops switch`, `ops review`: what people read, what is asked of the app, and the exit status."""
+
+import pytest
+
+from tests.ops.conftest import Ops
+from tests.ops.kit import AppStub, Json, a_migration, a_status
+from tests.ops.test_plan import MIGRATION, PATH, a_plan
+
+
+def a_wave(**changes: object) -> Json:
+    """A wave that is open."""
+    return {
+        "number": 1,
+        "name": "pilot",
+        "takes": "pilot",
+        "starts_at": "2026-06-02T09:00:00Z",
+        "accounts": 20,
+        "opened_at": "2026-06-02T09:00:05Z",
+        "stopped": [],
+        **changes,
+    }
+
+
+def a_gate(**changes: object) -> Json:
+    """A wave that waits."""
+    return {"migration": MIGRATION, "wave": 2, "opened": False, "checked": {}, "stopped": [], **changes}
+
+
+def test_a_stopped_wave_is_a_finding_with_the_reason(stub: AppStub, ops: Ops) -> None:
+    second = a_wave(number=2, name="all", opened_at=None, stopped=["7 % failed, 1 % may."])
+    stub.says("GET", f"{PATH}/plan", a_plan(waves=[a_wave(), second]), a_plan(waves=[a_wave()]))
+    result = ops("wave", "list", MIGRATION)
+    assert result.exit_code == 2
+    for said in ("2 June 2026 10:00 London time", "open since 2 June 2026 09:00 UTC", "stopped: 7 % failed, 1 % may."):
+        assert said in result.output
+    assert ops("wave", "list", MIGRATION).exit_code == 0
+
+
+def test_a_wave_is_opened_with_a_reason(stub: AppStub, ops: Ops) -> None:
+    stub.says("POST", f"{PATH}/waves/2/open", a_gate(opened=True))
+    assert ops("wave", "open", MIGRATION, "2").exit_code != 0
+    assert stub.asked == []
+    assert "is open" in ops("wave", "open", MIGRATION, "2", "--why", "one closed domain", "--by", "Ann").output
+    assert stub.asked[0].body == {"why": "one closed domain", "by": "Ann"}
+
+
+def test_a_point_is_confirmed(stub: AppStub, ops: Ops) -> None:
+    gate = a_gate(checked={"help desks briefed": "ann"}, stopped=["The page is not published."])
+    stub.says("POST", f"{PATH}/waves/2/check", gate)
+    result = ops("wave", "check", MIGRATION, "2", "help desks briefed")
+    assert stub.asked[0].body == {"point": "help desks briefed"}
+    for said in ("is not open yet", "Confirmed: help desks briefed, by ann.", "The page is not published."):
+        assert said in result.output
+
+
+def test_the_switch_is_confirmed(stub: AppStub, ops: Ops) -> None:
+    stub.says("POST", f"{PATH}/switch", {"migration": MIGRATION, "switched": True})
+    assert "are told now" in ops("switch", "confirm", MIGRATION).output
+
+
+def test_review_cases_are_listed_and_given_to_somebody(stub: AppStub, ops: Ops) -> None:
+    stub.says("GET", "/api/status", a_status(a_migration()))
+    assert "60 cases in review" in ops("review", "list", MIGRATION).output
+    stub.says("POST", f"{PATH}/review", {"migration": MIGRATION, "cases": 60})
+    result = ops("review", "assign", MIGRATION, "names_differ", "--owner", "desk", "--by-day", "2026-03-31")
+    assert "60 cases are for desk to decide until 2026-03-31." in result.output
+    assert stub.asked[-1].body == {"which": "names_differ", "owner": "desk", "decide_by": "2026-03-31"}
+
+
+@pytest.mark.parametrize("states", [{}, {"told": 3}])
+def test_where_nothing_is_in_review_that_is_said(stub: AppStub, ops: Ops, states: dict[str, int]) -> None:
+    stub.says("GET", "/api/status", a_status(a_migration(states=states)))
+    assert "No case is in review." in ops("review", "list", MIGRATION).output
+    assert ops("review", "list", "nothing").exit_code != 0

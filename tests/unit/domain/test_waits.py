@@ -1,0 +1,90 @@
+"""What a migration waits for, and what whoever is wanted types."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.domain.account import Authority, Band, MigrationId
+from shared.domain.lifecycle import State
+from shared.domain.migration import Gate, Kind, Migration, Phase
+from shared.domain.plan import Part, Plan, Signature
+from shared.domain.profile import Profile, read_profiles
+from shared.domain.summary import Totals
+from shared.domain.waits import waits
+from shared.domain.waves import POSITIONS, Wave
+from tests.support.world import ROOT, SOUTH_NORFOLK
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+WAVES = (
+    Wave(1, "pilot", Band.PILOT, 0, 0, None, 20),
+    Wave(2, "all", Band.NONE, 0, POSITIONS, datetime(2026, 6, 2, 9, tzinfo=UTC), 1200),
+)
+PLAN = Plan("3f2a91c07b55" + "0" * 52, NOW, 1220, 1000, 0, WAVES, ())
+MIGRATION = Migration(
+    id=MigrationId("2026-03-02-portal-d7e3"),
+    authority=Authority(SOUTH_NORFOLK),
+    blob="south-norfolk/portal.csv",
+    blob_etag="1",
+    blob_size=1,
+    uploaded_at=NOW,
+    received_at=NOW,
+    phase=Phase.ASSESSED,
+    plan=PLAN,
+)
+RUNNING = replace(MIGRATION, phase=Phase.RUNNING, gates=(Gate(1, opened_at=NOW),))
+
+
+@pytest.fixture
+def profile() -> Profile:
+    """The sample council."""
+    return read_profiles(ROOT / "authorities")[SOUTH_NORFOLK]
+
+
+def totals(**states: int) -> Totals:
+    """So many accounts in each state."""
+    accounts = {("create", str(State(state)), ""): number for state, number in states.items()}
+    return Totals(complete=True, settled={}, accounts=accounts, due=0, oldest=None, shards={}, plan="")
+
+
+def test_each_part_that_is_wanted_is_told_with_what_to_type(profile: Profile) -> None:
+    found = waits(MIGRATION, profile, totals())
+    assert [wait.sentence for wait in found] == [
+        "The signature of data-owner is wanted.",
+        "The signature of operations is wanted.",
+    ]
+    says = "ops plan approve 2026-03-02-portal-d7e3 --as data-owner --hash 3f2a91c07b55 --rows ROWS"
+    assert found[0].command == says
+    signed = replace(PLAN, signatures=(Signature(Part.DATA_OWNER, "ann", NOW, PLAN.hash),))
+    assert len(waits(replace(MIGRATION, plan=signed), profile, totals())) == 1
+
+
+def test_what_is_only_assessed_waits_for_nobody(profile: Profile) -> None:
+    assert waits(replace(MIGRATION, kind=Kind.ASSESS), profile, totals()) == []
+
+
+def test_what_is_paused_or_over_waits_for_nothing_else(profile: Profile) -> None:
+    assert waits(replace(MIGRATION, paused_at=NOW), profile, totals()) == []
+    assert waits(replace(MIGRATION, phase=Phase.CANCELLED), profile, totals()) == []
+
+
+def test_a_wave_with_a_date_comes_by_itself_and_is_told_as_a_clock_in_london_shows_it(profile: Profile) -> None:
+    (wait,) = waits(RUNNING, profile, totals())
+    assert (wait.what, wait.command) == ("wave", "")
+    assert wait.sentence == "Wave 2 (all, 1,200 accounts) begins 2 June 2026 10:00 London time."
+
+
+def test_a_stopped_gate_tells_why_and_what_opens_it(profile: Profile) -> None:
+    gates = (*RUNNING.gates, Gate(2, stopped=("7 % failed, 1 % may.",)))
+    (wait,) = waits(replace(RUNNING, gates=gates), profile, totals())
+    assert wait.sentence == "Wave 2 (all, 1,200 accounts) is stopped: 7 % failed, 1 % may."
+    assert wait.command == "ops wave open 2026-03-02-portal-d7e3 2 --why REASON"
+
+
+def test_a_canary_and_the_switch_are_waited_for_where_they_hold_somebody(profile: Profile) -> None:
+    planned = profile.plan.model_copy(update={"switch": "at-once"})
+    profile = profile.model_copy(update={"plan": planned})
+    waiting = replace(RUNNING, waits_for_canary=True, plan=None)
+    found = waits(waiting, profile, totals(classified=3, provisioned=2))
+    assert [wait.what for wait in found] == ["canary", "switch"]
+    assert waits(waiting, profile, totals(told=3)) == []

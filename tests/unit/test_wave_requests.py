@@ -1,0 +1,58 @@
+"""What people ask of waves over HTTP: every no is a sentence."""
+
+import json
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from shared import operations, wave_requests
+from tests.support.signatures import assessed, signed, wants_signatures
+from tests.support.world import World, export, line
+
+
+@pytest.fixture
+async def world() -> World:
+    """A plan of one wave, signed."""
+    world = World()
+    wants_signatures(world, checklist=("help desks briefed",))
+    await signed(world, await assessed(world, export(line("C1"))))
+    return world
+
+
+async def _ask(world: World, handler: operations.Handler, body: object, wave: str = "1") -> tuple[int, dict[str, Any]]:
+    route = {"migration": (await world.migration()).id, "wave": wave}
+    request = func.HttpRequest(method="POST", url="/api/x", route_params=route, body=json.dumps(body).encode())
+    answer = await operations.answer(lambda: world.ports, handler, request)
+    return answer.status_code, json.loads(answer.get_body())
+
+
+async def test_a_point_is_confirmed_by_name(world: World) -> None:
+    status, gate = await _ask(world, wave_requests.check_a_point, {"point": "help desks briefed", "by": "ann"})
+    assert (status, gate["checked"]) == (200, {"help desks briefed": "ann"})
+
+
+@pytest.mark.parametrize(
+    ("handler", "body"),
+    [
+        (wave_requests.check_a_point, {"point": "nothing of the kind"}),
+        (wave_requests.switch, {}),
+        (wave_requests.assign, {"which": "names_differ", "owner": "desk", "decide_by": "2030-01-31"}),
+    ],
+)
+async def test_what_is_not_done_is_told_in_a_sentence(world: World, handler: operations.Handler, body: object) -> None:
+    status, said = await _ask(world, handler, body)
+    assert status == 409
+    assert said["error"].endswith(".")
+
+
+@pytest.mark.parametrize("wave", ["0", "x", "-1", "1000000"])
+async def test_a_wave_is_a_number(world: World, wave: str) -> None:
+    status, said = await _ask(world, wave_requests.open_a_wave, {"why": "because"}, wave)
+    assert (status, said["error"]) == (404, "A wave is a number from 1; `ops plan show` lists them.")
+
+
+@pytest.mark.parametrize("body", [{}, {"why": ""}, {"why": 5}, {"why": "x", "else": 1}])
+async def test_a_wave_is_not_opened_without_a_reason(world: World, body: object) -> None:
+    status, said = await _ask(world, wave_requests.open_a_wave, body)
+    assert (status, said["error"]) == (400, 'Send {"why": reason}.')
