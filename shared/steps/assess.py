@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from shared.domain.assessment import Assessment, Findings, assessment, templates_of, with_plan
-from shared.domain.migration import Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals
@@ -20,7 +20,7 @@ from shared.steps.open_waves import open_at_once
 from shared.steps.pause import stopped
 from shared.steps.plan_report import publish_plan, published_plan
 from shared.steps.publish_lists import publish_lists
-from shared.steps.show_messages import show_messages
+from shared.steps.show_messages import show_messages, templates_to_sign
 
 UNLIKE: Final = "extract_unlike_last"
 SILENT: Final = "nobody_to_tell"
@@ -30,7 +30,7 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
     """Publish the picture and freeze the plan; from then on the gate asks the plan.
 
     Raises:
-        TryLater, Stop, Cannot: the directory cannot be counted.
+        TryLater, Stop, Cannot: the directory cannot be counted, or it cannot be told which texts would be signed.
     """
     published = await ports.reports.read(f"{migration.folder}/assessment.json") if migration.rebuilt_at else None
     if published is not None:
@@ -38,8 +38,11 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
         plan = await published_plan(ports, migration)
         await _go_on(ports, profile, migration, str(json.loads(published)["plan_hash"]), plan)
         return
+    signed = profile.plan.approval == "required" and migration.kind is Kind.MIGRATE
+    templates = await templates_to_sign(ports, profile) if signed else None
     found = await gather(ports, profile, migration)
-    frozen = await freeze_plan(ports, profile, migration, totals, templates_of(found.messages))
+    known = templates_of(found.messages) if templates is None else templates
+    frozen = await freeze_plan(ports, profile, migration, totals, known)
     picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quotas.write, ports.clock.now())
     await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, profile))
     await publish_plan(ports, replace(migration, plan=frozen.plan))

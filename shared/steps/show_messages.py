@@ -2,7 +2,8 @@
 
 from shared.domain.assessment import INVENTED, MESSAGES, ShownMessage
 from shared.domain.lifecycle import Outcome
-from shared.domain.profile import Profile
+from shared.domain.plan import Template
+from shared.domain.profile import STAFF_NOTICE, Profile
 from shared.domain.reasons import explain
 from shared.errors import Cannot, Stop, TryLater
 from shared.ports import Notifier, Ports
@@ -33,3 +34,16 @@ async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome) -
         reason = explain(refused.reason)
         return ShownMessage(outcome, name, template, trouble=f"{reason.sentence} {reason.remedy}")
     return ShownMessage(outcome, name, template, preview.version, preview.subject, preview.body)
+
+
+async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[Template, ...]:
+    """Every message that customers may get, and the version of its template: what is signed is these texts.
+
+    Raises:
+        TryLater, Stop: a version cannot be told, so there is nothing to sign yet.
+    """
+    if ports.notifier is None:
+        return ()
+    customers = [name for name in profile.messages.templates if name != STAFF_NOTICE]
+    found = [(name, await ports.notifier.preview(profile, name, *INVENTED[Outcome.CREATE])) for name in customers]
+    return tuple(Template(name, profile.messages.templates[name], preview.version) for name, preview in found)

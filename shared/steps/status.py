@@ -10,6 +10,7 @@ from shared import names
 from shared.domain.forecast import forecast
 from shared.domain.lifecycle import MOVING, State
 from shared.domain.migration import Kind, Migration, Phase
+from shared.domain.pace import WRITE, throttled_share, use
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
 from shared.domain.summary import ShardSummary, Totals, total
@@ -138,13 +139,24 @@ async def status(ports: Ports) -> Status:
         for queue in names.QUEUES
     ]
     copy = await newest_copy(ports)
+    used, throttled = await _quota(ports)
     return Status(
         at=ports.clock.now(),
         migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True),
         queues=queues,
         lost=[lost for profile in ports.profiles.values() for lost in await _lost(ports, profile)],
         copied_at=copy.finished_at if copy else None,
+        quota_used=used,
+        throttled_share=throttled,
     )
+
+
+async def _quota(ports: Ports) -> tuple[float | None, float | None]:
+    """How much of the directory's write quota was given away lately, and how often it said no."""
+    stored, now = await ports.ledger.pace(WRITE), ports.clock.now()
+    if stored is None:
+        return None, None
+    return use(stored.record, ports.quotas.write, now), throttled_share(stored.record, ports.quotas.write, now)
 
 
 async def _lost(ports: Ports, profile: Profile) -> list[LostTables]:

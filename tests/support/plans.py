@@ -34,8 +34,9 @@ async def assessed(world: World) -> Migration:
         await world.timers(number)
         await world.deliver()
         world.clock.tick(ROUND)
-        if (found := await world.migration()).phase in {Phase.ASSESSED, Phase.RUNNING, Phase.DONE, Phase.REFUSED}:
-            return found
+        found = (await world.migrations())[-1:]
+        if found and found[0].phase in {Phase.ASSESSED, Phase.RUNNING, Phase.DONE, Phase.REFUSED}:
+            return found[0]
     return await world.migration()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -134,7 +135,7 @@ def _check(told: str) -> None:
         Wrong: a command, option, value or argument that does not exist.
     """
     command: Any = typer.main.get_command(commands)
-    words = told.replace("\\|", "|").split()
+    words = shlex.split(told.replace("\\|", "|"))
     while words and hasattr(command, "commands"):
         name = words.pop(0)
         if name not in command.commands:

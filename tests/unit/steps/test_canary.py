@@ -465,7 +465,7 @@ async def test_where_a_canary_is_asked_for_and_missing_nobody_is_created() -> No
     assert world.directory.writes == 0
     assert [account.state for account in await world.accounts()] == [State.CLASSIFIED]
     found = (await status(world.ports)).migrations[0]
-    assert found.next.startswith("Waits for a canary: none passed within 14 days")
+    assert found.next.startswith("Waits: No canary passed within 14 days")
     assert found.oldest_waiting_seconds is None
     assert (await story.run()).verdict == "passed"
     await world.run()
