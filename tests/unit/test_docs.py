@@ -1,6 +1,7 @@
 """The documents say what is there: printed pages are fresh, links resolve, runbook and code share their words."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import dev
 from local import docs
 from shared import names
 from shared.domain import reasons
+from shared.domain.profile import Profile
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -86,3 +88,12 @@ def test_the_runbook_knows_every_reason_to_pause_or_be_stuck(section: str) -> No
 def test_every_state_and_reason_has_its_line_in_the_printed_pages() -> None:
     printed = docs.reason_codes()
     assert [code for code in reasons.REASONS if f"| `{code}` |" not in printed] == []
+
+
+def test_the_plan_that_a_page_shows_can_be_put_into_a_profile() -> None:
+    page = (docs.DOCS / "planning.md").read_text(encoding="utf-8")
+    shown = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])
+    profile = tomllib.loads((docs.DOCS.parent / "authorities/south-norfolk.toml").read_text(encoding="utf-8"))
+    read = Profile.model_validate({**profile, **shown, "authority": "south-norfolk"})
+    assert [wave.takes for wave in read.plan.waves] == ["pilot", "5%", "rest", "dormant", "late"]
+    assert set(shown["plan"]) <= set(type(read.plan).model_fields)
