@@ -136,5 +136,5 @@ async def test_two_councils_get_their_slots_in_turns_from_the_first_on() -> None
     assert 60 <= await release_accounts(world.ports) <= 70
     queued = sorted(world.outbox.queues[names.PROVISION_ACCOUNT], key=lambda item: item.visible_at)
     councils = [json.loads(item.body)["authority"] for item in queued]
-    assert all({councils[at], councils[at + 1]} == {SOUTH_NORFOLK, GREAT_YARMOUTH} for at in range(0, 24, 2))
+    assert all(councils[:so_far].count(GREAT_YARMOUTH) == so_far // 2 for so_far in (12, 16, 20, 24))
     assert set(councils[24:]) == {SOUTH_NORFOLK}
