@@ -60,7 +60,7 @@ class GateAnswer(BaseModel):
 
 async def open_a_wave(ports: Ports, request: func.HttpRequest) -> GateAnswer:
     """POST /api/migrations/{migration}/waves/{wave}/open."""
-    asked = read_body(Opening, request, 'Send {"why": reason}.')
+    asked = read_body(Opening, request, "Say why (`--why`), in 1 to 200 letters: it is kept with your name.")
     migration, wave = await _named(ports, request), _wave(request)
     by = signed_by(request, asked.by)
     return _gate(await _done(open_wave(ports, migration.authority, migration.id, wave, by, asked.why)), wave)

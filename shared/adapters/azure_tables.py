@@ -149,7 +149,8 @@ def _filter(partition: str, query: Query) -> tuple[str, dict[str, Value]]:
         terms.append(f"{column} eq @equal{number}")
         parameters[f"equal{number}"] = value
     for number, (column, some) in enumerate(query.one_of.items()):
-        terms.append("(" + " or ".join(f"{column} eq @one{number}_{n}" for n in range(len(some))) + ")")
+        # The library finds a parameter only between spaces, so brackets may not touch one.
+        terms.append("( " + " or ".join(f"{column} eq @one{number}_{n}" for n in range(len(some))) + " )")
         parameters |= {f"one{number}_{n}": value for n, value in enumerate(some)}
     for number, (column, bound) in enumerate(query.at_most.items()):
         terms.append(f"{column} le @most{number}")

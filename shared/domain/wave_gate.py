@@ -164,13 +164,15 @@ def opened(migration: Migration, profile: Profile, number: int, by: str, why: st
     """The migration after a person opened a wave against what stopped it.
 
     Raises:
-        NotDone: there is no such wave, or it is open, or its day has not come, or nobody said why.
+        NotDone: there is no such wave, or it is open, or not its turn, or nobody said why.
     """
     wave = _wave(migration, number)
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
         raise NotDone(f"Nothing of this migration may move: it is {migration.phase}. Sign its plan first.")
     if migration.gate(number).opened_at is not None:
         raise NotDone(f"Wave {number} is open already. Nothing is left to do.")
+    if number > 1 and migration.gate(number - 1).opened_at is None:
+        raise NotDone(f"Wave {number - 1} is not open yet, and waves go one after the other. Open that one first.")
     if wave.starts_at is not None and now < wave.starts_at:
         raise NotDone(
             f"Wave {number} starts on {_told(wave.starts_at)}, and its customers were told so. "

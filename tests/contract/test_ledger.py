@@ -22,6 +22,7 @@ from shared.domain.account import (
     Account,
     AccountId,
     Authority,
+    Band,
     Change,
     DirectoryId,
     MigrationId,
@@ -276,6 +277,24 @@ async def test_those_wait_whose_time_has_come(ledger: Ledger) -> None:
     assert await waiting(ledger) == [account_id(0), account_id(3)]
     assert await waiting(ledger, before=timedelta(seconds=1)) == [account_id(0), account_id(1), account_id(3)]
     assert len(await waiting(ledger, before=timedelta(minutes=1))) == 4
+
+
+async def test_those_wait_who_are_of_the_waves_bands(ledger: Ledger) -> None:
+    everybody = [replace(an_account(number), band=band) for number, band in enumerate(Band)]
+    await inserted(ledger, *everybody)
+    choices: list[tuple[Band, ...]] = [(), *((band,) for band in Band), (Band.NONE, Band.LATE), tuple(Band)]
+    for bands in choices:
+        found = ledger.waiting(SOUTH, "0", Line(MIGRATION, State.STAGED, bands=bands), NOW, 100)
+        expected = [account.id for account in everybody if not bands or account.band in bands]
+        assert [stored.record.id async for stored in found] == expected, bands
+
+
+async def test_those_wait_who_stand_in_the_waves_slice(ledger: Ledger) -> None:
+    near, far = an_account(1), replace(an_account(2), id=AccountId("a0" + "9" * 39))
+    await inserted(ledger, near, far)
+    for keys, expected in ((("00000000", "80000000"), near), (("80000000", "g"), far)):
+        line = Line(MIGRATION, State.STAGED, keys=keys, bands=(Band.NONE, Band.PILOT))
+        assert [stored.record.id async for stored in ledger.waiting(SOUTH, "0", line, NOW, 100)] == [expected.id]
 
 
 async def test_no_more_wait_than_are_asked_for(ledger: Ledger) -> None:

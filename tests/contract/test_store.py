@@ -229,3 +229,11 @@ async def test_a_delete_within_a_transaction_must_find_the_entity(store: Store) 
         await store.write(TABLE, HERE, [Write(Verb.PUT, "x"), Write(Verb.DELETE, "y")])
     assert caught.value.index == 1
     assert await keys(store, Query()) == []
+
+
+async def test_a_query_finds_whoever_has_one_of_some_values(store: Store) -> None:
+    for key, band in (("a", ""), ("b", "pilot"), ("c", "late")):
+        await put(store, key, band=band)
+    assert await keys(store, Query(one_of={"band": ("pilot",)})) == ["b"]
+    assert await keys(store, Query(one_of={"band": ("", "late")}, equal={"band": "late"})) == ["c"]
+    assert await keys(store, Query(one_of={"band": ("", "pilot", "none's")})) == ["a", "b"]

@@ -55,4 +55,4 @@ async def test_a_wave_is_a_number(world: World, wave: str) -> None:
 @pytest.mark.parametrize("body", [{}, {"why": ""}, {"why": 5}, {"why": "x", "else": 1}])
 async def test_a_wave_is_not_opened_without_a_reason(world: World, body: object) -> None:
     status, said = await _ask(world, wave_requests.open_a_wave, body)
-    assert (status, said["error"]) == (400, 'Send {"why": reason}.')
+    assert (status, said["error"]) == (400, "Say why (`--why`), in 1 to 200 letters: it is kept with your name.")

@@ -48,6 +48,8 @@ def test_signing_again_changes_nothing() -> None:
         (PLAN, by("ann", plan="a"), 20, "Read it again"),
         (PLAN, by("ann"), 19, "you expect 19 rows, the export has 20"),
         (PLAN, by("uploader"), 20, "Ask somebody else"),
+        (PLAN, by("UPLOADER "), 20, "whoever uploads does not approve"),
+        (replace(PLAN, signatures=(by("ann"),)), by(" Ann", Part.OPERATIONS), 20, "every part needs a different"),
         (
             replace(PLAN, signatures=(by("ann"),)),
             by("ann", Part.OPERATIONS),
