@@ -166,6 +166,8 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
         band=mine.band,
         met_before=True,
         changes=known.changes + 1,
+        owner=mine.owner or known.owner,
+        decide_by=mine.decide_by if mine.owner else known.decide_by,
         trace=mine.trace,
     )
     await _drop_old_address(ports, known.authority, known, mine)

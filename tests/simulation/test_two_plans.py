@@ -17,6 +17,7 @@ from shared.errors import AnswerLost
 from shared.ports import NewUser, Ports
 from shared.steps.adopt_accounts import adopt_shard
 from shared.steps.exclude import leave_alone
+from shared.steps.review import assign_review
 from tests.support import timeless
 from tests.support.losses import lose, make_again
 from tests.support.plans import assessed, sign_all, signed
@@ -192,3 +193,18 @@ async def test_a_plan_whose_tables_are_lost_while_it_is_taken_over_is_signed_ane
     await sign_all(world, again)
     await settle(world)
     await check_end(world, before)
+
+
+async def test_who_decides_a_case_of_a_draft_still_does_when_its_plan_is_signed() -> None:
+    world = World()
+    signed(world)
+    world.directory.local_user("v1@example.org", "Viktor", "Reviewed", LONG_AGO)
+    case = line("V1", given="Vera", surname="Reviewed")
+    await sign_all(world, await _planned(world, "older", case))
+    await settle(world)
+    newer = await _planned(world, "newer", case)
+    which = ("names_differ", "identity team", "2026-12-01")
+    assert await assign_review(world.ports, SOUTH_NORFOLK, newer.id, *which, "somebody") == 1
+    await sign_all(world, newer)
+    await settle(world)
+    assert [(a.migration, a.owner, a.decide_by) for a in await world.accounts()] == [(newer.id, *which[1:])]
