@@ -134,6 +134,7 @@ def made_again(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
         assessed_at=None,
         # A draft is frozen again, and signed again: its accounts are gone, and with them what was signed.
         plan=None if migration.apart else migration.plan,
+        approved_at=None if migration.apart else migration.approved_at,
         published="",
     )
 

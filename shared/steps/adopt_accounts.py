@@ -16,24 +16,28 @@ from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.met import Verdict, go_on_with_message, told_after_all, verdict
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
-from shared.errors import StaleWrite
+from shared.errors import StaleWrite, Superseded
 from shared.ports import Ports, Stored
+from shared.steps.exclude import hold
 from shared.steps.open_waves import open_at_once
 from shared.steps.supersede import supersede_older
 
 IN_FLIGHT: Final = timedelta(minutes=2)
-"""So long a create that was begun for the older plan may take to show in the directory."""
+"""So long a create that was begun for the older plan may take to show in the directory, whatever became of it since."""
 AT_ONCE: Final = 500
 BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED, State.PROVISIONED})
 """As what an account may leave its draft; provisioned where its mark showed, after a loss, that it was moved."""
 
 
-async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration:
-    """Take over one shard; returns the migration as it goes on."""
+async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
+    """Take over one shard; returns the migration as it goes on, None where it is not at it any more."""
     if migration.piece == 0:
         await supersede_older(ports, migration)
-    if migration.piece < len(SHARDS):
-        await _adopt(ports, migration, SHARDS[migration.piece])
+    try:
+        if migration.piece < len(SHARDS):
+            await _adopt(ports, migration, SHARDS[migration.piece])
+    except Superseded:
+        return None
     return await _check_point(ports, profile, migration)
 
 
@@ -69,6 +73,10 @@ async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
             await _take(ports, batch)
             batch = []
     await _take(ports, batch)
+    # Whoever came on the list while this went on may have had no account yet that could be held.
+    for id_, reason in (await ports.ledger.exclusions(migration.authority, shard)).items():
+        if id_ not in excluded:
+            await hold(ports, migration.authority, id_, reason)
 
 
 async def _leave_alone(ports: Ports, account: Account, reason: str) -> None:
@@ -106,6 +114,10 @@ async def _meet(ports: Ports, mine: Account) -> None:
         known = stored.record
         if known.migration == mine.migration:
             return
+        own = await ports.ledger.migration(mine.authority, mine.migration)
+        if own is None or own.phase is not Phase.ADOPTING:
+            # A newer plan is carried out, or this one was stopped: what that has taken over is not to be taken back.
+            raise Superseded
         settled = verdict(known, mine.digest)
         try:
             if settled is not None:
@@ -142,7 +154,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=now + (IN_FLIGHT if known.state is State.RELEASED else timedelta(0)),
+        not_before=now + IN_FLIGHT,
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,
@@ -154,6 +166,8 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
         band=mine.band,
         met_before=True,
         changes=known.changes + 1,
+        owner=mine.owner or known.owner,
+        decide_by=mine.decide_by if mine.owner else known.decide_by,
         trace=mine.trace,
     )
     await _drop_old_address(ports, known.authority, known, mine)

@@ -32,9 +32,11 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
     Raises:
         TryLater, Stop, Cannot: the directory cannot be counted, or it cannot be told which texts would be signed.
     """
-    published = await ports.reports.read(f"{migration.folder}/assessment.json") if migration.rebuilt_at else None
+    again = migration.rebuilt_at is not None and not migration.apart
+    published = await ports.reports.read(f"{migration.folder}/assessment.json") if again else None
     if published is not None:
-        # Made again after a loss: what was told people before anything changed stays as it was told.
+        # Made again after a loss: what was told people before anything changed stays as it was told. What nobody has
+        # carried out yet is compared anew and so signed anew.
         plan = await published_plan(ports, migration)
         await _go_on(ports, profile, migration, str(json.loads(published)["plan_hash"]), plan)
         return

@@ -26,10 +26,11 @@ async def leave_alone(ports: Ports, migration: Migration, found: Mapping[Account
     await ports.ledger.exclude(migration.authority, found, ports.clock.now())
     for account, reason in found.items():
         if reason:
-            await _hold(ports, migration.authority, account, reason)
+            await hold(ports, migration.authority, account, reason)
 
 
-async def _hold(ports: Ports, authority: Authority, account: AccountId, reason: str) -> None:
+async def hold(ports: Ports, authority: Authority, account: AccountId, reason: str) -> None:
+    """Hold the account of somebody who is on the list, where there is one and something is left to be stopped."""
     while not await _held(ports, authority, account, reason):
         pass
 

@@ -20,7 +20,7 @@ from shared.errors import AnswerLost, Cannot, DirectoryRefused, SetAside, Stop, 
 from shared.messages import AccountMessage, for_step
 from shared.ports import NewUser, Ports
 from shared.steps.admission import Admitted, admit, person_of
-from shared.steps.classify_account import alone_since, unchanged_since
+from shared.steps.classify_account import unchanged_since
 from shared.telemetry.progress import reached
 
 
@@ -32,11 +32,10 @@ async def provision_account(ports: Ports, message: AccountMessage) -> None:
     account, profile = admitted.account, admitted.profile
     row, person = await person_of(ports, account)
     old = account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now()
-    if old or account.met_before:
+    # It was compared with the others of its draft; another plan may have joined somebody since, without a record.
+    may_be_joined = account.outcome is Outcome.LINK and admitted.migration.adopted_at is not None
+    if old or account.met_before or may_be_joined:
         await unchanged_since(ports, admitted, person)
-    elif admitted.migration.adopted_at is not None:
-        # It was compared with the others of its draft; another plan may have gone on meanwhile.
-        await alone_since(ports, account)
     if account.outcome is Outcome.LINK:
         user = await _link(ports, profile, account, row)
     else:

@@ -1,0 +1,210 @@
+"""Two plans of one council at a time: what one has begun is known to the other, and nobody falls between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from shared.adapters.memory import MemoryDirectory
+from shared.adapters.table_ledger import TableLedger
+from shared.domain.account import SHARDS, Account, AccountId, Change, DirectoryId
+from shared.domain.lifecycle import State
+from shared.domain.migration import Migration, Phase
+from shared.domain.profile import Profile
+from shared.errors import AnswerLost
+from shared.ports import NewUser, Ports
+from shared.steps.adopt_accounts import adopt_shard
+from shared.steps.exclude import leave_alone
+from shared.steps.review import assign_review
+from tests.support import timeless
+from tests.support.losses import lose, make_again
+from tests.support.plans import assessed, sign_all, signed
+from tests.support.stories import LONG_AGO, check_end, populate, settle, small_export
+from tests.support.world import SOUTH_NORFOLK, World, export, line
+
+ROUNDS = 40
+ROUND = timedelta(seconds=10)
+
+
+async def _planned(world: World, name: str, *lines: str) -> Migration:
+    await world.upload(export(*lines), f"south-norfolk/{name}.csv")
+    migration = await assessed(world)
+    assert migration.phase is Phase.ASSESSED
+    world.clock.tick(ROUND)
+    return migration
+
+
+@dataclass
+class _SilentDirectory(MemoryDirectory):
+    """A directory that does what it is asked, does not answer, and does not show it yet."""
+
+    async def create(self, profile: Profile, user: NewUser) -> DirectoryId:
+        """Create, and show nothing."""
+        created = await super().create(profile, user)
+        self.hidden.add(created)
+        raise AnswerLost("create")
+
+    async def link(self, profile: Profile, user: DirectoryId, account: AccountId, customer_ref: str) -> bool:
+        """Write, and show nothing."""
+        await super().link(profile, user, account, customer_ref)
+        self.hidden.add(user)
+        raise AnswerLost("link")
+
+
+async def _until_written(world: World) -> None:
+    """Let the older plan write once, without ever knowing of it."""
+    answering, silent = world.directory, _SilentDirectory(world.clock, _ids=count(100).__next__)
+    silent.users = answering.users
+    world.directory = silent
+    for number in range(ROUNDS):
+        await world.timers(number)
+        await world.deliver()
+        if silent.writes:
+            break
+        world.clock.tick(ROUND)
+    world.directory = answering
+    answering.hidden = silent.hidden
+
+
+async def _a_create_without_a_record() -> None:
+    world = World()
+    signed(world)
+    older = await _planned(world, "older", line("C1"))
+    newer = await _planned(world, "newer", line("C1", email="mended@example.org"))
+    await sign_all(world, older)
+    await _until_written(world)
+    await sign_all(world, newer)
+    for number in range(ROUNDS):
+        await world.timers(number)
+        await world.deliver()
+        world.clock.tick(ROUND / 4)
+    world.directory.hidden.clear()
+    await settle(world)
+    assert len(world.directory.users) == 1
+    assert (await world.result())["C1"]["reason"] == "changed_since_assessment"
+
+
+def test_what_an_older_plan_created_without_knowing_is_not_created_again_with_another_address() -> None:
+    timeless.run(_a_create_without_a_record())
+
+
+async def _a_link_without_a_record() -> None:
+    world = World()
+    signed(world)
+    user = world.directory.local_user("x@example.org", "Ada", "Example", LONG_AGO)
+    older = await _planned(world, "older", line("A1", email="x@example.org"))
+    newer = await _planned(world, "newer", line("B1", email="x@example.org"))
+    await sign_all(world, older)
+    await _until_written(world)
+    world.directory.hidden.clear()
+    await sign_all(world, newer)
+    await settle(world)
+    assert world.directory.users[user.id].customer_refs == {SOUTH_NORFOLK: "A1"}
+    assert (await world.result())["B1"]["state"] == State.REVIEW
+    assert world.told == []
+
+
+def test_whom_an_older_plan_joined_without_knowing_is_not_joined_to_somebody_else() -> None:
+    timeless.run(_a_link_without_a_record())
+
+
+async def test_a_slow_host_takes_nothing_back_from_a_newer_plan() -> None:
+    world = World()
+    signed(world)
+    everybody = [line(f"C{number}") for number in range(20)]
+    older = await _planned(world, "older", *everybody)
+    newer = await _planned(world, "newer", *everybody)
+    await sign_all(world, older)
+    slow = await world.ledger.migration(SOUTH_NORFOLK, older.id)
+    await sign_all(world, newer)
+    assert slow is not None
+    while (now := await world.ledger.migration(SOUTH_NORFOLK, newer.id)) and now.phase is Phase.ADOPTING:
+        await adopt_shard(world.ports, world.profiles[SOUTH_NORFOLK], now)
+    for piece in range(len(SHARDS)):
+        await adopt_shard(world.ports, world.profiles[SOUTH_NORFOLK], replace(slow, piece=piece))
+    await settle(world)
+    assert len(world.told) == len(everybody)
+    assert {account.migration for account in await world.accounts()} == {newer.id}
+
+
+@dataclass
+class _ListComesFirst:
+    """Somebody comes on the list in the moment before the account is there."""
+
+    world: World
+    migration: Migration
+    account: AccountId
+
+    def wrap(self, ports: Ports) -> Ports:
+        """The ports with such a ledger."""
+        return replace(ports, ledger=_Ledger(self.world, self))
+
+    async def come(self) -> None:
+        """Read the list."""
+        ports = replace(self.world.ports, ledger=self.world.ledger)
+        await leave_alone(ports, self.migration, {self.account: "excluded_other"})
+
+
+class _Ledger(TableLedger):
+    def __init__(self, world: World, before: _ListComesFirst) -> None:
+        super().__init__(world.tables, world.clock)
+        self._before = before
+
+    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+        """Insert, after the list was read."""
+        if accounts[0][0].id == self._before.account and not await self.exclusions(SOUTH_NORFOLK, accounts[0][0].shard):
+            await self._before.come()
+        return await super().insert_accounts(accounts)
+
+
+async def test_who_comes_on_the_list_while_a_plan_is_taken_over_is_left_alone() -> None:
+    world = World()
+    signed(world)
+    migration = await _planned(world, "portal", line("C1"), line("C2"))
+    account = world.ports.pseudonyms.account(SOUTH_NORFOLK, "C1")
+    world.wrap = _ListComesFirst(world, migration, account).wrap
+    await sign_all(world, migration)
+    await settle(world)
+    assert world.told == ["c2@example.org"]
+    assert (await world.result())["C1"]["reason"] == "excluded_other"
+
+
+@pytest.mark.parametrize("tables", [("Accounts",), ("Accounts", "Rows"), ()])
+@pytest.mark.parametrize("piece", [0, 5, 15])
+async def test_a_plan_whose_tables_are_lost_while_it_is_taken_over_is_signed_anew(
+    piece: int, tables: tuple[str, ...]
+) -> None:
+    world = World()
+    signed(world)
+    before = populate(world)
+    await world.upload(small_export())
+    migration = await assessed(world)
+    await sign_all(world, migration)
+    while (now := await world.migration()).piece < piece or now.phase is not Phase.ADOPTING:
+        await adopt_shard(world.ports, world.profiles[SOUTH_NORFOLK], now)
+    lose(world, *tables)
+    await make_again(world)
+    again = await assessed(world)
+    assert (again.phase, again.approved_at) == (Phase.ASSESSED, None)
+    assert again.plan is not None
+    assert again.plan.signatures == ()
+    await sign_all(world, again)
+    await settle(world)
+    await check_end(world, before)
+
+
+async def test_who_decides_a_case_of_a_draft_still_does_when_its_plan_is_signed() -> None:
+    world = World()
+    signed(world)
+    world.directory.local_user("v1@example.org", "Viktor", "Reviewed", LONG_AGO)
+    case = line("V1", given="Vera", surname="Reviewed")
+    await sign_all(world, await _planned(world, "older", case))
+    await settle(world)
+    newer = await _planned(world, "newer", case)
+    which = ("names_differ", "identity team", "2026-12-01")
+    assert await assign_review(world.ports, SOUTH_NORFOLK, newer.id, *which, "somebody") == 1
+    await sign_all(world, newer)
+    await settle(world)
+    assert [(a.migration, a.owner, a.decide_by) for a in await world.accounts()] == [(newer.id, *which[1:])]
