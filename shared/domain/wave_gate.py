@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.domain.calendar import LONDON
+from shared.domain.calendar import LONDON, london
 from shared.domain.lifecycle import State
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.profile import Profile
@@ -205,7 +205,7 @@ def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> 
     """The migration after a person confirmed that the portal has switched: now its customers are told.
 
     Raises:
-        NotDone: nothing waits for it, or it is confirmed already.
+        NotDone: nothing waits for it, or it is confirmed already, or its time has not come.
     """
     if profile.plan.switch != "at-once":
         raise NotDone('Nobody waits for the portal to switch: the profile says switch = "by-wave".')
@@ -213,6 +213,9 @@ def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> 
         raise NotDone("It is confirmed already. Nothing is left to do.")
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
         raise NotDone(f"Nobody of this migration was moved: it is {migration.phase}. Confirm the migration that runs.")
+    switch_at = profile.plan.switch_at
+    if switch_at is not None and now < london(switch_at):
+        raise NotDone(f"The portal switches on {_told(london(switch_at))}. Confirm it once it has.")
     # What was counted before does not know yet that somebody is to be told.
     return replace(migration, switched_at=now, switched_by=by, moved_at=now)
 

@@ -165,6 +165,10 @@ AT_ONCE = _profile(switch="at-once", switch_at=datetime(2026, 12, 1, 10))  # noq
     [
         (lambda: opened(MIGRATION, _profile(), 7, "ada", "x", NOW), "The plan has no wave 7. It has: 1, 2, 3."),
         (lambda: opened(MIGRATION, _profile(), 1, "ada", "x", NOW), "Wave 1 is open already"),
+        (
+            lambda: switched(MIGRATION, AT_ONCE, "ada", NOW - timedelta(1)),
+            "The portal switches on 01 December 2026 at 10:00",
+        ),
         (lambda: opened(MIGRATION, _profile(), 3, "ada", "x", NOW), "Wave 2 is not open yet"),
         (lambda: opened(MIGRATION, _profile(), 2, "ada", " ", NOW), "Nobody said why"),
         (lambda: opened(MIGRATION, _profile(), 2, "ada", "x" * 201, NOW), "That is too long for why"),
