@@ -150,7 +150,9 @@ def _same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], control_
     if signature.part not in parts:
         known = ", ".join(parts)
         raise NotSigned(f"The council's profile asks for no signature as {signature.part}. It asks for: {known}.")
-    if not signature.plan or not plan.hash.startswith(signature.plan) or len(signature.plan) < HASH_LETTERS:
+    if 0 < len(signature.plan) < HASH_LETTERS and plan.hash.startswith(signature.plan):
+        raise NotSigned(f"The hash is cut off. Copy {HASH_LETTERS} letters of it, as `ops plan show` prints them.")
+    if not signature.plan or not plan.hash.startswith(signature.plan):
         raise NotSigned(
             f"The hash is not this plan's: it is {plan.hash[:HASH_LETTERS]} now. The plan, a date or the profile has "
             "changed since you read it. Read it again (`ops plan show`), then sign that one."

@@ -6,17 +6,14 @@ from typing import Final
 from shared.domain.assessment import Extract
 from shared.domain.migration import Migration
 from shared.ports import Ports
+from shared.steps.supersede import age, newer
 
 AT_MOST: Final = 12
 
 
 async def earlier_extracts(ports: Ports, migration: Migration) -> tuple[Extract, ...]:
     """The latest few that were uploaded before this one and assessed, oldest first."""
-    age = (migration.uploaded_at, migration.id)
-    earlier = sorted(
-        [m async for m in ports.ledger.migrations(migration.authority) if (m.uploaded_at, m.id) < age],
-        key=lambda m: (m.uploaded_at, m.id),
-    )
+    earlier = sorted([m async for m in ports.ledger.migrations(migration.authority) if newer(migration, m)], key=age)
     found: list[Extract] = []
     for older in reversed(earlier):
         body = await ports.reports.read(f"{older.folder}/assessment.json")

@@ -45,7 +45,7 @@ def test_signing_again_changes_nothing() -> None:
     [
         (PLAN, by("ann", plan="b" * 64), 20, "Read it again"),
         (PLAN, by("ann", plan=""), 20, "Read it again"),
-        (PLAN, by("ann", plan="a"), 20, "Read it again"),
+        (PLAN, by("ann", plan="a"), 20, "Copy 12 letters"),
         (PLAN, by("ann"), 19, "you expect 19 rows, the export has 20"),
         (PLAN, by("uploader"), 20, "Ask somebody else"),
         (PLAN, by("UPLOADER "), 20, "whoever uploads does not approve"),
