@@ -327,6 +327,6 @@ def cancelled(now: Resumed) -> str:
     """What a cancellation came to, in a sentence."""
     return (
         f"{now.migration} is cancelled: what was done stays, the rest is left as it was. result.csv will tell it. "
-        "Whoever was created and not told yet (state `held` with a directory_id there) cannot sign in until told: upload the "
-        "export again, or tell them another way."
+        "Whoever was created and not told yet (state `held` with a directory_id there) cannot sign in until told: "
+        "upload the export again, or tell them another way."
     )

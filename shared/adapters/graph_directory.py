@@ -5,7 +5,6 @@ own retries, log lines and spans are off: retries would hide throttling, and spa
 """
 
 import asyncio
-import json
 import re
 import secrets
 import string
@@ -21,9 +20,10 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from kiota_abstractions.api_error import APIError
 from opentelemetry.trace import NoOpTracer
 
+from shared.adapters.graph_reading import ReadUser, parse_nodes
 from shared.domain.account import AccountId, Authority, DirectoryId
 from shared.domain.headcount import Counting, Headcount
-from shared.domain.matching import DirectoryUser, Identity
+from shared.domain.matching import DirectoryUser
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, MigrationError, Stop, Throttled, TryLater
 from shared.ports import Clock, NewUser
@@ -31,7 +31,6 @@ from shared.telemetry import metrics
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
-    from kiota_abstractions.serialization import ParseNode, ParseNodeFactory
     from msgraph.generated.models.user import User
     from msgraph.graph_service_client import GraphServiceClient
 
@@ -137,7 +136,7 @@ class GraphDirectory:
 
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=self._select())
         try:
-            found = await self._read(self._client.users.by_user_id(user).get(_configured(query)))
+            found: Any = await self._read(self._client.users.by_user_id(user).get(_configured(query)))
         except _NoSuchUser:
             return None
         return self._user(found) if found else None
@@ -178,9 +177,9 @@ class GraphDirectory:
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=select, top=PAGE)
         counting = Counting()
         async for user in self._users(query):
-            extra = user.additional_data
+            extra = user.extra
             theirs = [other for other, name in marks.items() if other != authority and extra.get(name)]
-            counting.add(_identities(user), self._tenant, theirs, ours=any(map(extra.get, ours)))
+            counting.add(user.identities, self._tenant, theirs, ours=any(map(extra.get, ours)))
         return counting.total()
 
     async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
@@ -219,7 +218,7 @@ class GraphDirectory:
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(filter=condition, select=self._select())
         return [self._user(user) async for user in self._users(query)]
 
-    async def _users(self, query: object) -> AsyncIterator["User"]:
+    async def _users(self, query: object) -> AsyncIterator[ReadUser]:
         """All pages of a list. An answer without a list is no answer: "nobody" must have been said."""
         request: Awaitable[Any] | None = self._client.users.get(_configured(query))
         while request is not None:
@@ -232,23 +231,21 @@ class GraphDirectory:
                 raise TryLater("directory_unreachable")
             for user in page.value:
                 yield user
-            link = page.odata_next_link
-            request = self._client.users.with_url(link).get() if link else None
+            request = self._client.users.with_url(page.next_link).get() if page.next_link else None
 
-    def _user(self, user: "User") -> DirectoryUser:
-        extra = user.additional_data
-        names = self._attributes
+    def _user(self, user: ReadUser) -> DirectoryUser:
+        extra, names = user.extra, self._attributes
         must_reset = extra.get(names.must_reset)
         return DirectoryUser(
-            id=DirectoryId(user.id or ""),
-            identities=_identities(user),
-            other_mails=tuple(user.other_mails or ()),
-            given_name=user.given_name or "",
-            surname=user.surname or "",
-            display_name=user.display_name or "",
-            enabled=user.account_enabled is not False,
-            created=_utc(user.created_date_time),
-            password_changed=_utc(user.last_password_change_date_time),
+            id=DirectoryId(user.id),
+            identities=user.identities,
+            other_mails=user.other_mails,
+            given_name=user.given_name,
+            surname=user.surname,
+            display_name=user.display_name,
+            enabled=user.account_enabled,
+            created=_utc(user.created),
+            password_changed=_utc(user.password_changed),
             must_reset=must_reset if isinstance(must_reset, bool) else None,
             marks={a: AccountId(str(extra[names.mark(a)])) for a in names.prefixes if extra.get(names.mark(a))},
             customer_refs={
@@ -437,31 +434,9 @@ def _client(
         if credential
         else AnonymousAuthenticationProvider()
     )
-    adapter = BaseGraphRequestAdapter(authentication, parse_node_factory=_texts_as_they_are(), http_client=http)
+    adapter = BaseGraphRequestAdapter(authentication, parse_node_factory=parse_nodes(), http_client=http)
     adapter.base_url = url
     return GraphServiceClient(request_adapter=adapter)
-
-
-def _texts_as_they_are() -> "ParseNodeFactory":
-    """The SDK's JSON, but a customer reference that looks like a GUID or a date stays what it is.
-
-    An undo puts back what an attribute held, so it is never written another way.
-    """
-    from kiota_serialization_json.json_parse_node import JsonParseNode  # noqa: PLC0415
-    from kiota_serialization_json.json_parse_node_factory import JsonParseNodeFactory  # noqa: PLC0415
-
-    class Node(JsonParseNode):
-        def try_get_anything(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-            return value if isinstance(value, str) else super().try_get_anything(value)
-
-        def _create_new_node(self, node: Any) -> "Node":  # noqa: ANN401 - JSON
-            return Node(node)
-
-    class Factory(JsonParseNodeFactory):
-        def get_root_parse_node(self, content_type: str, content: bytes) -> "ParseNode":  # noqa: ARG002 - or it fails
-            return Node(json.loads(content))
-
-    return Factory()
 
 
 def _configured(query: object) -> Any:  # noqa: ANN401 - the SDK's generic configuration
@@ -488,9 +463,3 @@ def _utc(at: datetime | None) -> datetime | None:
     if at is None:
         return None
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _identities(user: "User") -> tuple[Identity, ...]:
-    return tuple(
-        Identity(i.sign_in_type or "", i.issuer or "", i.issuer_assigned_id or "") for i in user.identities or []
-    )
