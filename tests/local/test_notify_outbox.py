@@ -143,26 +143,45 @@ async def test_pages_load_nothing_claim_nothing_and_can_be_used_by_everybody(add
         assert not re.search(r"url\(|@import|@font-face|GDS Transport|crown", text)
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda each: f"{each.service}-{each.name}")
+FILLED_IN = {
+    "set-your-password": {"first_name", "last_name"},
+    "now-one-account": {"first_name", "last_name"},
+    "account-is-changing": {"first_name", "last_name", "change_date"},
+    "accounts-become-one": {"first_name", "last_name", "change_date"},
+}
+"""Message to customers -> what is filled in."""
+TO_CUSTOMERS = [template for template in TEMPLATES if template.name in FILLED_IN]
+
+
+@pytest.mark.parametrize("template", TO_CUSTOMERS, ids=lambda each: f"{each.service}-{each.name}")
 def test_templates_hold_to_the_rules_of_the_trade(template: Template) -> None:
     text = template.text
-    assert set(rendering.placeholders(text)) == {"first_name", "last_name"}
+    assert set(rendering.placeholders(text)) == FILLED_IN[template.name]
     assert not re.search(r"\]\(", text), "an address is never hidden behind a word"
     assert "http://" not in text
     assert re.search(r"https://www\.[a-z-]+\.example\.org/account-change\b", text), "how to check it"
     assert set(re.findall(r"\b0\d[\d ]+\d\b", text)) <= {"01632 960 101", "01632 960 202"}
     assert re.search(r"We will never ask for your password", text)
     assert "old" in text
-    assert "password has stopped working" in text
+    before = "change_date" in FILLED_IN[template.name]
+    assert ("password will stop working" if before else "password has stopped working") in text
     assert not re.search(r"click|urgent|immediately|!", text, re.IGNORECASE)
 
 
-def test_each_council_has_both_messages_in_its_own_words() -> None:
+def test_what_staff_read_is_what_the_app_says() -> None:
+    notices = [template for template in TEMPLATES if template.name == "staff-notice"]
+    assert len(notices) == len(BUILT_IN)
+    assert all(set(rendering.placeholders(template.text)) == {"subject", "text"} for template in notices)
+
+
+def test_each_council_has_every_message_in_its_own_words() -> None:
+    names = (*FILLED_IN, "staff-notice")
     assert {(each.service, each.name) for each in TEMPLATES} == {
-        (service.slug, name) for service in BUILT_IN for name in ("set-your-password", "now-one-account")
+        (service.slug, name) for service in BUILT_IN for name in names
     }
     for template in TEMPLATES:
-        assert ("Forgot your password?" in template.body) == (template.name == "set-your-password")
+        sets_a_password = template.name not in {"now-one-account", "staff-notice"}
+        assert ("Forgot your password?" in template.body) == sets_a_password
         other = "Great Yarmouth" if template.service == "south-norfolk" else "South Norfolk"
         assert other not in template.text
 
