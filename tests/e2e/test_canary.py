@@ -125,7 +125,8 @@ def _a_wave_waits_for_a_canary(run: Run) -> None:
     """The last one failed, so nobody is created until another has passed."""
     users = len(run.users())
     run.upload(run.sample(), EXPORT)
-    waiting = run.until(EXPORT, lambda m: m["phase"] == "running" and m["next"].startswith("Waits for a canary"))
+    waiting = run.until(EXPORT, lambda m: any(each["what"] == "canary" for each in m["waits"]))
+    assert "ops canary --authority south-norfolk" in waiting["next"]
     assert waiting["states"].get("provisioned", 0) + waiting["states"].get("told", 0) == 0
     assert len(run.users()) == users
     done = _canary(run, "five")
