@@ -28,6 +28,8 @@ REASSESS_AFTER: Final = timedelta(minutes=15)
 """A classification older than this is made again before anything is written."""
 LATE: Final = timedelta(seconds=10)
 """So long after its slot a request may reach the directory, and still be ours."""
+ON_THE_WAY: Final = timedelta(seconds=1)
+"""So long after its slot the first request of a quiet lane arrives."""
 MARGIN: Final = 0.02
 """So much more than we know of may be the inaccuracy of counting."""
 LONGEST_STRETCH: Final = 4.0
@@ -69,6 +71,11 @@ class Quota:
         """How far the arrivals may run ahead of the steady rate: the window's free part."""
         together = self.budget if self.at_once is None else min(self.at_once, self.budget)
         return self.interval * max(together - 1, 0)
+
+    @property
+    def spilt(self) -> timedelta:
+        """What a quiet lane's bucket does not gain, as it is full until the first request arrives."""
+        return ON_THE_WAY if self.at_once is None else timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ def take(
     """Slots between now and the horizon for the first of those who cost so much, and the pace afterwards."""
     start = max(now, pace.blocked_until)
     interval = quota.interval * _stretch(pace, start)
-    arrival = max(pace.arrival, start)
+    arrival = max(pace.arrival, start + quota.spilt)
     slots: list[datetime] = []
     for cost in costs:
         moment = max(start, arrival + quota.interval * (cost - 1) - quota.burst)

@@ -4,6 +4,7 @@ The create carries its own proof: our account id stands in the authority's mark.
 directory is asked whose user is there; a status or the wording of an error decides nothing.
 """
 
+import asyncio
 from dataclasses import replace
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_exponential
@@ -30,6 +31,7 @@ async def provision_account(ports: Ports, message: AccountMessage) -> None:
     if admitted is None:
         return
     account, profile = admitted.account, admitted.profile
+    await _at_its_moment(ports, account)
     row, person = await person_of(ports, account)
     old = account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now()
     # It was compared with the others of its draft; another plan may have joined somebody since, without a record.
@@ -41,6 +43,13 @@ async def provision_account(ports: Ports, message: AccountMessage) -> None:
     else:
         user = await _create(ports, profile, account, person)
     await _save(ports, admitted, user)
+
+
+async def _at_its_moment(ports: Ports, account: Account) -> None:
+    """Wait for the slot: its message comes up to a second before, as a queue counts in whole seconds."""
+    if account.moment is not None:
+        early = account.moment - ports.clock.now()
+        await asyncio.sleep(min(max(early.total_seconds(), 0), 1))
 
 
 async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:

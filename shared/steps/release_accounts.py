@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, Change, apply, released
@@ -30,6 +31,8 @@ from shared.steps.pause import pause
 AHEAD: Final = 1200
 """Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""
 AT_ONCE: Final = 16
+TOGETHER: Final = 64
+"""So many are given slots, saved and sent before the next."""
 AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING})
 
 
@@ -125,7 +128,23 @@ async def _feed(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
 
 
 async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]) -> int:
-    """Release as many of them as there are slots."""
+    """Release as many of them as there are slots.
+
+    Some at a time: a slot that passes while the others are saved would be used late, and a full bucket gives nothing
+    for the time before.
+    """
+    count = 0
+    for some in batched(waiting, TOGETHER, strict=False):
+        released_now = await _release_some(ports, step, lane, some)
+        count += released_now
+        if released_now < len(some):
+            break
+    return count
+
+
+async def _release_some(
+    ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]
+) -> int:
     given = await slots(ports, lane, [_cost(stored.record) for _, stored in waiting])
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
@@ -135,7 +154,7 @@ async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple
             account, change = apply(account, Event.RELEASE, now)
         changes.append((stored, released(account, slot, standing.migration.epoch), change))
     saved = await ports.ledger.save_all(changes)
-    await _send(ports, step, saved, now)
+    await _send(ports, step, saved)
     return len(saved)
 
 
@@ -147,12 +166,17 @@ def _cost(account: Account) -> int:
     return LOOK_AGAIN if looked_before else LOOK
 
 
-async def _send(ports: Ports, step: Step, accounts: Sequence[Account], now: datetime) -> None:
+async def _send(ports: Ports, step: Step, accounts: Sequence[Account]) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def send(account: Account) -> None:
         async with gate:
+            # From when it is sent: thousands take seconds, which would come on top of the slots of the last.
+            now = ports.clock.now()
             delay = max((account.moment or now) - now, timedelta(0))
+            if step is Step.PROVISION:
+                # A queue counts in whole seconds; what is left of one, the step waits itself.
+                delay = timedelta(seconds=delay // timedelta(seconds=1))
             await ports.outbox.send(for_step(step, account), delay)
 
     await asyncio.gather(*(send(account) for account in accounts))

@@ -14,6 +14,7 @@ from shared.domain.pace import (
     LONGEST_DELAY,
     LONGEST_STRETCH,
     MARGIN,
+    ON_THE_WAY,
     READ,
     WRITE,
     Pace,
@@ -81,10 +82,11 @@ def test_slots_never_ask_for_more_than_the_bucket_holds(
 def test_what_costs_more_waits_longer() -> None:
     _, single = take(idle(NOW), TEN, [1] * 60, NOW, HORIZON)
     _, double = take(idle(NOW), TEN, [2] * 60, NOW, HORIZON)
+    # TEN gains nothing in the second in which its first request is on the way.
     assert len(single) == 60
-    assert single.count(NOW) == 10
-    assert double.count(NOW) == 5
-    assert len(double) == 35
+    assert single.count(NOW) == 9
+    assert double.count(NOW) == 4
+    assert len(double) == 34
 
 
 def test_messages_start_without_a_spike() -> None:
@@ -176,3 +178,12 @@ def test_the_quota_that_is_used_and_the_share_that_was_throttled_are_of_the_last
     assert use(_full(TEN), TEN, NOW) == 1
     assert use(idle(NOW), TEN, NOW) == throttled_share(idle(NOW), TEN, NOW) == 0
     assert throttled_share(blocked(idle(NOW), TEN, NOW, NOW), TEN, NOW) == 1
+
+
+def test_a_quiet_lane_gives_away_no_more_than_the_bucket_holds_when_its_first_request_arrives() -> None:
+    """The bucket is full, and gains nothing, until something reaches it."""
+    _, slots = take(idle(NOW), TEN, [1] * 60, NOW, HORIZON)
+    for after in range(1, 50):
+        arrives = NOW + ON_THE_WAY
+        asked = sum(slot <= arrives + timedelta(seconds=after) for slot in slots)
+        assert asked <= TEN.limit + after * (TEN.limit / TEN.window.total_seconds())
