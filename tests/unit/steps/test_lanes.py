@@ -93,9 +93,9 @@ async def test_two_feeders_at_once_never_give_away_the_same_slot() -> None:
     world = World(quotas=Quotas(write=quota))
     found = await asyncio.gather(*(slots(world.ports, WRITE, [1] * 20) for _ in range(6)))
     given = sorted(slot for each in found for slot in each)
-    assert len(given) == 69  # 10 at once, 60 in the horizon; the first second gains nothing
+    assert len(given) == 69  # 9 at once, 60 in the horizon: the first second gains nothing
     assert given[:9] == [world.clock.now()] * 9
-    assert len(set(given[10:])) == 60
+    assert len(set(given[9:])) == 60
 
 
 async def test_what_somebody_else_uses_slows_our_writes_and_only_what_changes_is_written(world: World) -> None:
@@ -133,7 +133,7 @@ async def test_two_councils_get_their_slots_in_turns_from_the_first_on() -> None
         await world.deliver()
         world.clock.tick(timedelta(seconds=1))
     world.clock.tick(timedelta(minutes=30, seconds=10))
-    assert await release_accounts(world.ports) == 69  # 10 at once, 60 in the horizon; the first second gains nothing
+    assert await release_accounts(world.ports) == 69  # 9 at once, 60 in the horizon: the first second gains nothing
     queued = sorted(world.outbox.queues[names.PROVISION_ACCOUNT], key=lambda item: item.visible_at)
     councils = [json.loads(item.body)["authority"] for item in queued]
     # The first ten share the free burst, so they are due at the same moment.
