@@ -29,7 +29,7 @@ def kind_of(method: str, target: str) -> tuple[str, bool]:
     if name.startswith(("Accounts", "Rows")):
         return _table(method, name, unquote(target).partition("?")[2])
     if name.startswith("Migrations"):
-        one = "(PartitionKey" in name and "|m'" in name
+        one = "(PartitionKey" in name and ("|m'" in name or "|first'" in name)
         return (f"Migrations {'get' if method == 'GET' else 'write'}", one and method == "GET")
     if name in WORK and parts[1:2] == ["messages"]:
         if method == "POST":
