@@ -154,7 +154,7 @@ def _watch(console: Console, url: str) -> dict[str, Any] | None:
                     progress.update(tasks[name], completed=done, total=of)
                 if plain and (text := _line(found)) != said:
                     said = text
-                    console.print(f"  {said}")
+                    console.print(f"  {said}", soft_wrap=True)
                 if found["phase"] in {"done", "refused", "failed"} or found["paused"]:
                     return found
             time.sleep(1)
