@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from shared import names
 from shared.adapters.azure_tables import AzureTables
+from shared.adapters.ledger.rows import PERSONAL_FREE
 from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage import Storage
 from shared.adapters.store import Entity, Query, Store, Write
-from shared.adapters.table_ledger import PERSONAL_FREE, TableLedger
+from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import (
     REFUSED,
     SHARDS,

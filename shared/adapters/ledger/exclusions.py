@@ -1,0 +1,36 @@
+"""Who is to be left alone."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared import names
+from shared.adapters.entities import moment
+from shared.adapters.ledger.base import OnTables
+from shared.adapters.store import Query, Verb, Write
+from shared.domain.account import AccountId, Authority
+
+
+class Exclusions(OnTables):
+    """The part of the `Ledger` that knows whom a council wants left alone."""
+
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+        """Whoever is taken off the list leaves nothing behind on it."""
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for account, reason in found.items():
+            if reason:
+                write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
+                by_partition[f"{authority}|{account[1]}"].append(write)
+        await self._put(names.ACCOUNTS, by_partition)
+        for account in (account for account, reason in found.items() if not reason):
+            # One by one: a transaction fails as a whole where one of its records is gone already.
+            write = Write(Verb.DELETE, f"excluded|{account}")
+            await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """One query: the list is short."""
+        query = Query(prefix="excluded|", select=("reason",))
+        found = self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
+        return {
+            AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["reason"]) async for entity in found
+        }

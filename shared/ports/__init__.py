@@ -1,0 +1,63 @@
+"""What the steps need of the world: protocols of a few methods, with the promises that every adapter keeps.
+
+One file for each part of the world; whoever needs something of them imports it from here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain.account import Authority
+from shared.domain.pace import Quotas
+from shared.domain.profile import Profile
+from shared.domain.pseudonyms import Pseudonyms
+from shared.ports.clock import Clock
+from shared.ports.containers import Backups, Blob, Exports, Reports
+from shared.ports.directory import Directory, NewUser
+from shared.ports.ledger import Ledger, Mending, Stored
+from shared.ports.notifier import Letter, Notice, Notifier, Preview
+from shared.ports.outbox import Outbox, PoisonMessage
+
+__all__ = [
+    "Backups",
+    "Blob",
+    "Clock",
+    "Directory",
+    "Exports",
+    "Ledger",
+    "Letter",
+    "Mending",
+    "NewUser",
+    "Notice",
+    "Notifier",
+    "Outbox",
+    "PoisonMessage",
+    "Ports",
+    "Preview",
+    "Reports",
+    "Stored",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that a step may touch, and what the settings say. Made by `wiring`, or by a test."""
+
+    clock: Clock
+    exports: Exports
+    reports: Reports
+    backups: Backups
+    ledger: Ledger
+    outbox: Outbox
+    directory: Directory
+    notifier: Notifier | None
+    """None: the message service is off and nobody is told anything."""
+    profiles: Mapping[Authority, Profile]
+    pseudonyms: Pseudonyms
+    quotas: Quotas
+    tenant: str
+    """Issuer of the directory's local identities."""
+    jitter: Callable[[], float]
+    """Between 0 and 1; spreads what would otherwise come back at once."""
+    certificate_ends: datetime | None = None
+    """When the certificate ends with which we sign in to the directory; None where there is none."""

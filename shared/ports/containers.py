@@ -1,0 +1,85 @@
+"""What the containers hold: uploads, reports and nightly copies."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One blob of `exports`, as it was when it was looked at."""
+
+    name: str
+    etag: str
+    size: int
+    uploaded: datetime
+    uploaded_by: str = ""
+    """Who uploaded it, as its metadata `uploaded_by` says. A listing does not tell."""
+
+
+class Exports(Protocol):
+    """The container into which councils upload."""
+
+    def all(self) -> AsyncIterator[Blob]: ...
+
+    async def find(self, name: str) -> Blob | None: ...
+
+    def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from `start` in chunks of some MiB.
+
+        Raises:
+            Superseded: the blob is gone or is not the one with this ETag any more.
+        """
+        ...
+
+
+class Reports(Protocol):
+    """The container in which people read what happened."""
+
+    async def read(self, path: str) -> bytes | None:
+        """A report as it stands, None where there is none."""
+        ...
+
+    def all(self, prefix: str) -> AsyncIterator[str]:
+        """The paths of all reports that begin so."""
+        ...
+
+    async def put(self, path: str, body: bytes, content_type: str) -> None: ...
+
+    async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:
+        """Write a large report block by block and publish it at once: readers see the old or the new one, whole."""
+        ...
+
+    async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
+        """Which of these blocks need not be staged: the report has them, or they wait to be published."""
+        ...
+
+    async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
+        """Upload a block that nobody sees before it is published; False when there is nothing in it.
+
+        Its name stands for what is in it. A block that is not published within a week is forgotten.
+        """
+        ...
+
+    async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
+        """Make the report of these kept blocks and no others: readers see the old one or the new one, whole.
+
+        Raises:
+            LookupError: one of them is not there any more. Nothing was published.
+        """
+        ...
+
+
+class Backups(Protocol):
+    """The container of the nightly copies: what is written once is never written again, nor taken away by the app."""
+
+    async def add(self, path: str, body: bytes) -> bool:
+        """Write a file; False (and nothing written) when it is there already."""
+        ...
+
+    async def read(self, path: str) -> bytes | None: ...
+
+    def all(self, prefix: str) -> AsyncIterator[str]:
+        """The paths of all files that begin so, in their order; none where there is no such container."""
+        ...

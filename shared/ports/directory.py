@@ -1,0 +1,62 @@
+"""The shared directory."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.domain.account import AccountId, Authority, DirectoryId
+from shared.domain.headcount import Headcount
+from shared.domain.matching import DirectoryUser
+from shared.domain.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be created. The password is made inside the call and exists nowhere else."""
+
+    address: str
+    given_name: str
+    surname: str
+    account: AccountId
+    customer_ref: str
+
+    @property
+    def display_name(self) -> str:
+        """Never empty, and without the brackets that the directory refuses there."""
+        return f"{self.given_name} {self.surname}".translate({ord("<"): None, ord(">"): None}).strip() or "Customer"
+
+
+class Directory(Protocol):
+    """The shared directory. Reads may lag behind writes.
+
+    Every request may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
+    """
+
+    def strain(self) -> float:
+        """The highest share of its limits that answers of the last seconds spoke of; 0 where none did. Asks nobody."""
+        ...
+
+    async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
+        """Users that sign in with this address or have it as a contact address (2 requests)."""
+        ...
+
+    async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]: ...
+
+    async def get(self, user: DirectoryId) -> DirectoryUser | None: ...
+
+    async def create(self, profile: Profile, user: NewUser) -> DirectoryId: ...
+
+    async def link(self, profile: Profile, user: DirectoryId, account: AccountId, customer_ref: str) -> bool:
+        """Write this authority's attributes, nothing else; False when there is no such user."""
+        ...
+
+    async def headcount(self, authority: Authority) -> Headcount:
+        """All users, counted in one pass, as this authority sees them (1 request for every 999)."""
+        ...
+
+    async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
+        """Take this authority's attributes off a test user and rename it; False when there is no such user."""
+        ...
+
+    async def delete(self, user: DirectoryId) -> bool:
+        """Delete a test user; False when the app may not, as it should be. A user who is not there is deleted."""
+        ...

@@ -1,0 +1,69 @@
+"""The message service."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.domain.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to one customer."""
+
+    template: str
+    address: str
+    given_name: str
+    surname: str
+    reference: str
+    change_date: str = ""
+    """The day on which the account changes, as people write it; only of an announcement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A message as a customer would read it, and which version of its template that is."""
+
+    subject: str
+    body: str
+    """In the message service's own Markdown."""
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to one of a council's staff: our own words, and nobody's name."""
+
+    template: str
+    address: str
+    subject: str
+    text: str
+    reference: str
+
+
+class Notifier(Protocol):
+    """The message service. It does not deduplicate: whoever sends twice tells twice.
+
+    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; those that send also `Hold` and `AnswerLost`.
+    """
+
+    async def send(self, profile: Profile, letter: Letter) -> str:
+        """Send; returns the service's id of the message."""
+        ...
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:
+        """Send to staff; returns the service's id of the message."""
+        ...
+
+    async def find(self, profile: Profile, reference: str) -> str | None:
+        """The id of a message that was taken with this reference."""
+        ...
+
+    def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+        """Ids of messages sent since then that did not arrive, as the service knew at most five minutes ago."""
+        ...
+
+    async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
+        """The message of this name as it would be sent to somebody called so. Sends nothing."""
+        ...
