@@ -6,6 +6,7 @@ from typing import Final
 from shared import names
 from shared.adapters.entities import PACE, canary_record, canary_values, moment
 from shared.adapters.ledger.base import OnTables
+from shared.adapters.recent import Recent
 from shared.adapters.store import Conflict, Store, Verb, Write
 from shared.domain.account import Authority
 from shared.domain.canary import Canary
@@ -16,6 +17,8 @@ from shared.ports import Clock, Stored
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
 _PACES: Final = "directory|pace"
+A_MOMENT: Final = timedelta(seconds=1)
+"""So old may be the answer that no message has gone out yet."""
 FRESH: Final = timedelta(seconds=5)
 """So old may be what a glance shows."""
 
@@ -27,6 +30,8 @@ class Singles(OnTables):
         super().__init__(store, clock)
         self._first_messages: dict[Authority, datetime] = {}
         """Written once and never changed, so what was seen need not be asked again."""
+        self._unsent: Recent[Authority, datetime | None] = Recent(clock, A_MOMENT)
+        """Before the first message, every comparison asks for it."""
         self._key: str | None = None
         """The same."""
         self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
@@ -85,11 +90,15 @@ class Singles(OnTables):
     async def first_message_at(self, authority: Authority) -> datetime | None:
         """When this authority's first message went out."""
         if authority not in self._first_messages:
-            entity = await self._store.get(names.MIGRATIONS, f"{authority}|first", "message")
-            if entity is None:
+            at = await self._unsent.get(authority, lambda: self._first_message_at(authority))
+            if at is None:
                 return None
-            self._first_messages[authority] = datetime.fromisoformat(str(entity.values["at"]))
+            self._first_messages[authority] = at
         return self._first_messages[authority]
+
+    async def _first_message_at(self, authority: Authority) -> datetime | None:
+        entity = await self._store.get(names.MIGRATIONS, f"{authority}|first", "message")
+        return datetime.fromisoformat(str(entity.values["at"])) if entity else None
 
     async def note_first_message(self, authority: Authority, at: datetime) -> None:
         """Only the first note counts."""
@@ -100,9 +109,12 @@ class Singles(OnTables):
             await self._store.write(names.MIGRATIONS, f"{authority}|first", [write])
         except StaleWrite:
             return
+        finally:
+            self._unsent.forget()
 
     async def recall_first_message(self, authority: Authority, at: datetime) -> None:
         """Insert it although this process may have seen one."""
+        self._unsent.forget()
         await self._insert_missing(
             names.MIGRATIONS, f"{authority}|first", [[Write(Verb.INSERT, "message", {"at": moment(at)})]]
         )
