@@ -1,8 +1,9 @@
 """Whether two councils that move at once get the same share of the write quota, whatever their size.
 
 The smaller export comes when the larger one is being written, so that a full bucket is not all that is shared; the
-directory has one write quota for both. Its journal tells by the mark in each write whose it was. In the time in which both write, from the later first write to the earlier last one, each should
-have half of all. Exit status 1: the smaller one had less than 0.40 or more than 0.60, or not everybody was told.
+directory has one write quota for both. Its journal tells by the mark in each write whose it was. In the time in which
+both write, from the later first write to the earlier last one, each should have half of all. Exit status 1: the smaller
+one had less than 0.40 or more than 0.60, or not everybody was told.
 """
 
 import argparse
