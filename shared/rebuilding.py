@@ -11,7 +11,8 @@ from shared.domain.rebuild import Source
 from shared.operations import Refused, who
 from shared.people import OPERATORS, admit
 from shared.ports import Ports
-from shared.steps.rebuild import NotNow, Outlook, outlook, rebuild
+from shared.steps.rebuild import NotNow, rebuild
+from shared.steps.rebuild_outlook import Outlook, outlook
 
 
 class Request(BaseModel):

@@ -118,7 +118,8 @@ def _certificate_ends(chosen: Settings) -> datetime | None:
 
 def directory(chosen: Settings, known: dict[Authority, Profile], clock: Clock) -> Directory:
     """The directory that the settings name."""
-    from shared.adapters.graph_directory import Attributes, GraphDirectory  # noqa: PLC0415
+    from shared.adapters.graph_attributes import Attributes  # noqa: PLC0415
+    from shared.adapters.graph_directory import GraphDirectory  # noqa: PLC0415
 
     app = chosen.directory_extensions_app_id.replace("-", "").lower()
     attributes = Attributes(app, {authority: profile.attribute_prefix for authority, profile in known.items()})

@@ -1,6 +1,7 @@
 """The way of every request: delay, trouble, token, throttling, the handler, and a line in the journal."""
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ SCOPE: Final = f"Tenant_Application/ReadWrite/{APPLICATION_ID}/{TENANT_ID}"
 BAD_GATEWAY: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 BATCH: Final = ("$batch",)
 NOTHING: Final = Cost(0, 0)
+MARK: Final = re.compile(r"extension_[0-9a-f]{32}_[A-Za-z0-9]+Account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,5 +159,14 @@ def _write_down(directory: Directory, call: Call, reply: Reply, taken: Cost, hit
             in_batch=call.in_batch,
             retry_attempt=int(retry) if retry.isdigit() else 0,
             seconds=round(directory.now(), 3),
+            marks=_marks(call) if taken.writes else (),
         )
     )
+
+
+def _marks(call: Call) -> tuple[str, ...]:
+    """Which authorities' marks a body names; that it cannot be read is for the handler to say."""
+    try:
+        return tuple(sorted(name for name in call.json() if MARK.fullmatch(name)))
+    except GraphError:
+        return ()

@@ -26,6 +26,8 @@ class Line:
     retry_attempt: int = 0
     seconds: float = 0.0
     """When it was answered, in seconds and parts of seconds since 1970: `at` is too coarse to see a pace."""
+    marks: tuple[str, ...] = ()
+    """The marks that it wrote or took away, by their names: whose write it was. Their values are personal."""
 
 
 class Journal:

@@ -108,7 +108,7 @@ async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
     if lost.rebuild is not None and lost.rebuild.source is Source.EXPORT:
         return
     copy = await newest_copy(ports)
-    records = sum(part.records for _, part in _files(copy, profile.authority, lost)) if copy else 0
+    records = sum(part.records for _, part in copy_files(copy, profile.authority, lost)) if copy else 0
     if copy is not None and records:
         raise NotNow(
             f"The copy of {copy.night} holds {records:,} records of {profile.authority}. From exports alone they are "
@@ -150,7 +150,7 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
         progress = await _put_back(ports, authority, lost, under_way)
         if progress is not None:
             return progress
-    blobs = await _blobs(ports, authority)
+    blobs = await blobs_of(ports, authority)
     progress = await _open_again(ports, authority, blobs)
     if progress is not None:
         return progress
@@ -163,7 +163,7 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
 
 async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: Rebuild) -> Progress | None:
     """The next files of the copy; None when all are put back."""
-    files = _files(await _copy(ports, under_way), authority, lost)
+    files = copy_files(await _copy(ports, under_way), authority, lost)
     paths = [part.path for _, part in files]
     done = paths.index(under_way.put_back) + 1 if under_way.put_back in paths else 0
     if done == len(files):
@@ -185,7 +185,7 @@ async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: R
     )
 
 
-def _files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[Partition, CopyPart]]:
+def copy_files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[Partition, CopyPart]]:
     """The files of a council; of a table that was not emptied none, because what was dropped there stays dropped."""
     return [
         (partition, part)
@@ -214,7 +214,7 @@ async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition,
 # from the exports
 
 
-async def _blobs(ports: Ports, authority: Authority) -> Blobs:
+async def blobs_of(ports: Ports, authority: Authority) -> Blobs:
     """The uploads that are left, oldest first."""
     found = [blob async for blob in ports.exports.all() if blob.name.startswith(f"{authority}/")]
     ordered = sorted(found, key=lambda blob: (blob.uploaded, blob.name))
@@ -344,61 +344,3 @@ async def _compare_marks(ports: Ports, profile: Profile, people: Sequence[Person
             seen += 1
         if seen >= ENOUGH:
             return
-
-
-# for people
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a rebuild of one council would do, or that it has nothing to do."""
-
-    authority: str
-    council: str
-    lost: tuple[str, ...]
-    """Tables that were emptied."""
-    under_way_since: datetime | None
-    night: str
-    """The copy from which it is, or would be, made; empty where there is none."""
-    copy_records: int
-    read_again: tuple[str, ...]
-    """Uploads that will be read once more."""
-    gone: tuple[str, ...]
-    """Uploads that were taken once and whose file is gone: of what only they brought, the copy alone knows."""
-    unexplained: int | None = None
-    """Users with our mark whom no account explains; None where nobody asked, or it cannot be told yet."""
-
-
-async def outlook(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
-    """Look, and change nothing."""
-    authority = profile.authority
-    lost = await loss(ports, authority)
-    under_way = lost.rebuild if lost else None
-    copy = await (copy_of(ports, under_way.night) if under_way else newest_copy(ports)) if lost else None
-    uploads = await taken(ports, authority) if lost else frozenset()
-    blobs = await _blobs(ports, authority) if lost else {}
-    return Outlook(
-        authority=authority,
-        council=profile.name,
-        lost=tuple(sorted(lost.tables)) if lost else (),
-        under_way_since=under_way.since if under_way else None,
-        night=copy.night if copy else "",
-        copy_records=sum(part.records for _, part in _files(copy, authority, lost)) if copy and lost else 0,
-        read_again=tuple(sorted(uploads & blobs.keys())),
-        gone=tuple(sorted(uploads - blobs.keys())),
-        unexplained=await _unexplained(ports, authority) if marks and lost is None else None,
-    )
-
-
-async def _unexplained(ports: Ports, authority: Authority) -> int | None:
-    """Users with our mark beyond the accounts that were moved; left alone, because nobody knows whose they are."""
-    open_ones = [m async for m in ports.ledger.migrations(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}]
-    if open_ones:
-        return None
-    counted = await ports.directory.headcount(authority)
-    moved = 0
-    for shard in SHARDS:
-        async for stored in ports.ledger.accounts(authority, shard):
-            moved += stored.record.done
-    canaries = await ports.directory.with_mark(authority, ports.pseudonyms.canary(authority))
-    return max(counted.users - counted.without_mark - moved - len(canaries), 0)

@@ -144,7 +144,7 @@ DIRECTORY_REQUESTS: Final = Metric(
     "{request}",
     ("result",),
     "Requests to the directory: ok, throttled, refused, or lost (no answer that can be read)",
-    "graph_directory",
+    "graph_requests",
 )
 MESSAGE_REQUESTS: Final = Metric(
     "migration.message.requests",

@@ -14,7 +14,8 @@ from local.directory.faults import described
 from local.directory.rules import Rules, changed
 from local.directory.server import build_app
 from local.directory.state import Directory as Tenant
-from shared.adapters.graph_directory import Attributes, GraphDirectory
+from shared.adapters.graph_attributes import Attributes
+from shared.adapters.graph_directory import GraphDirectory
 from shared.adapters.memory import ManualClock
 from shared.domain.account import DirectoryId
 from shared.domain.matching import DirectoryUser, Identity

@@ -12,7 +12,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
 
-from shared.adapters import graph_directory
+from shared.adapters import graph_directory, graph_requests
 from shared.adapters.memory import ManualClock
 from shared.errors import AnswerLost, DirectoryRefused, MigrationError, Stop, Throttled, TryLater
 from shared.ports import Directory, NewUser
@@ -184,7 +184,7 @@ async def test_what_was_stored_without_an_answer_is_found_by_its_mark(standin: S
 
 @each_request
 async def test_a_request_that_hangs_ends(standin: StandIn, request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_directory, "DEADLINE", 0.2)
+    monkeypatch.setattr(graph_requests, "DEADLINE", 0.2)
     standin.fault("hang")
     with pytest.raises(AnswerLost if request_ in WRITES.values() else TryLater):
         await asyncio.wait_for(request_(standin.graph), 5)

@@ -48,6 +48,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: reading the root 
 TENANT = "norfolkidentity.onmicrosoft.com"
 EXTENSION = "extension_0123456789abcdef0123456789abcdef_"
 REFERENCE = EXTENSION + "SouthNorfolkCustomerRef"
+MARK = EXTENSION + "SouthNorfolkAccount"
 ACCOUNT = EXTENSION + "SouthNorfolkAccount"
 MUST_RESET = EXTENSION + "MustResetPassword"
 PASSWORD = "Invented-Pass-1"

@@ -20,6 +20,7 @@ from local.directory.state import Directory
 from local.directory.store import FILE, Store
 from tests.local.conftest_directory import (
     ADMINISTRATOR,
+    MARK,
     MUST_RESET,
     REFERENCE,
     WIDE,
@@ -199,6 +200,17 @@ async def test_the_journal_tells_what_was_asked_without_values(standin: Served) 
     assert told["counters"] == {"reads": 1, "requests": 2, "status_200": 1, "status_201": 1, "units": 6, "writes": 1}
     await standin.http.delete("/_standin/journal")
     assert (await standin.http.get("/_standin/journal")).json() == {"entries": [], "counters": {}}
+
+
+async def test_the_journal_tells_whose_write_it_was_by_the_name_of_the_mark_alone(standin: Served) -> None:
+    created = await standin.create(person(**{MARK: "a0-mark-of-ann"}))
+    await standin.patch(created.id, {REFERENCE: "SN-9"})
+    await standin.patch(created.id, {MARK: None})
+
+    told = (await standin.http.get("/_standin/journal")).json()
+
+    assert [line["marks"] for line in told["entries"]] == [[MARK], [], [MARK]]
+    assert "a0-mark-of-ann" not in json.dumps(told)
 
 
 async def test_switches_turn_while_it_runs(standin: Served) -> None:

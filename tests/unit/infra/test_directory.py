@@ -20,7 +20,7 @@ from infra.directory import attributes, credentials
 from infra.directory.__main__ import PROFILES, Wish, main, set_up
 from infra.directory.permissions import Stage
 from infra.graph import AzureCli, CannotGoOnError, Changes
-from shared.adapters.graph_directory import Attributes
+from shared.adapters.graph_attributes import Attributes
 from shared.domain.profile import read_profiles
 from tests.unit.infra.tenant import CUSTOM, DOMAIN, EXTENSIONS_APP, NARROW, READING, TENANT, Tenant
 

@@ -11,7 +11,8 @@ from shared.domain.canary import CANARY_REF, GIVEN_NAME, PATIENCE, RETIRED, SURN
 from shared.domain.canary_words import FAILURES, OK, QUESTIONS, WAITS, failure, sentence
 from shared.domain.lifecycle import Outcome, State
 from shared.errors import AnswerLost, DirectoryRefused, Stop, Throttled, TryLater
-from shared.steps.canary import MOVES, NotNow
+from shared.steps.canary import NotNow
+from shared.steps.canary_moves import MOVES
 from shared.steps.status import status
 from tests.support.canaries import ADDRESS, Story
 from tests.support.world import SOUTH_NORFOLK, World, export, line

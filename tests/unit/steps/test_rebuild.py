@@ -16,7 +16,8 @@ from shared.domain.rebuild import Source
 from shared.errors import TryLater
 from shared.steps.copy_tables import copy_tables
 from shared.steps.lost import TABLES_LOST, loss
-from shared.steps.rebuild import NotNow, outlook, rebuild
+from shared.steps.rebuild import NotNow, rebuild
+from shared.steps.rebuild_outlook import outlook
 from shared.steps.status import status
 from tests.support.canaries import Story
 from tests.support.losses import ForgetfulNotifier, lose, make_again
