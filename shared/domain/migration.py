@@ -177,6 +177,11 @@ class Migration:
         return self.drafted and self.adopted_at is None
 
     @property
+    def stopped_half_way(self) -> bool:
+        """Whether it was cancelled while its plan was taken over: some accounts are with the council, some apart."""
+        return self.apart and self.approved_at is not None and self.phase is Phase.CANCELLED
+
+    @property
     def place(self) -> Place:
         """Where its accounts are kept now."""
         return draft(self.authority, self.id) if self.apart else self.authority

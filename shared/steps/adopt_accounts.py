@@ -66,7 +66,7 @@ async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
         if account.settled or account.state not in BEGINS:
             continue
         if account.id in excluded:
-            await _leave_alone(ports, account, excluded[account.id])
+            await _leave_alone(ports, stored, excluded[account.id])
             continue
         batch.append(replace(account, drafted=False, moment=None))
         if len(batch) == AT_ONCE:
@@ -79,10 +79,12 @@ async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
             await hold(ports, migration.authority, id_, reason)
 
 
-async def _leave_alone(ports: Ports, account: Account, reason: str) -> None:
-    row = await ports.ledger.row(account)
+async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> None:
+    """The row says what becomes of it; the draft's account counts no more, should the plan be stopped half-way."""
+    row = await ports.ledger.row(stored.record)
     if row is not None:
         await ports.ledger.put_rows([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
+        await ports.ledger.save_all([(stored, replace(stored.record, settled=True), None)])
 
 
 async def _take(ports: Ports, accounts: Sequence[Account]) -> None:
