@@ -37,7 +37,7 @@ from shared.telemetry import spans
 AT_ONCE: Final = 16
 BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
 IN_FLIGHT: Final = timedelta(minutes=2)
-"""So long a create that was begun for the older export may take to show in the directory."""
+"""So long a create that was begun for the older export may take to show in the directory, whatever became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,13 +340,15 @@ async def _met_again(ports: Ports, stored: Stored[Account], row: Row, settled: V
 async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> None:
     """The newer export's row takes the account's place; what may have been done stays known until it is told apart."""
     known = stored.record
+    # Whatever its state: it may have been postponed, or set aside, or held, after a create that does not show yet.
+    begun = known.classified_at is not None or known.met_before
     staged, change = apply(known, Event.STAGE, ports.clock.now())
     taken = replace(
         staged,
         migration=MigrationId(new.migration),
         row=new.row,
         staged_at=new.staged_at,
-        not_before=new.not_before + (IN_FLIGHT if known.state is State.RELEASED else timedelta(0)),
+        not_before=new.not_before + (IN_FLIGHT if begun else timedelta(0)),
         digest=new.digest,
         address_key=new.address_key,
         release=max(known.release + 1, new.release),

@@ -21,6 +21,7 @@ from shared.steps import control
 from shared.steps.adopt_accounts import adopt_shard
 from shared.steps.exclude import leave_alone
 from shared.steps.review import assign_review
+from tests.simulation.test_waves import day, planned, until, wave
 from tests.support import timeless
 from tests.support.losses import lose, make_again
 from tests.support.plans import assessed, sign_all, signed
@@ -91,6 +92,44 @@ async def _a_create_without_a_record() -> None:
 
 def test_what_an_older_plan_created_without_knowing_is_not_created_again_with_another_address() -> None:
     timeless.run(_a_create_without_a_record())
+
+
+async def _a_create_that_was_postponed() -> None:
+    world = World()
+    await world.upload(export(line("C1")), "south-norfolk/older.csv")
+    await _until_written(world)
+    await world.timers()
+    assert [(a.state, a.done) for a in await world.accounts()] == [(State.CLASSIFIED, False)]
+    await world.upload(export(line("C1", email="mended@example.org")), "south-norfolk/newer.csv")
+    for number in range(10):
+        await world.timers(number)
+        await world.deliver()
+        world.clock.tick(ROUND)
+    world.directory.hidden.clear()
+    await settle(world)
+    assert len(world.directory.users) == 1
+    assert (await world.result())["C1"]["reason"] == "changed_since_migrated"
+
+
+def test_what_an_older_export_created_and_could_not_read_back_is_not_created_again_with_another_address() -> None:
+    timeless.run(_a_create_that_was_postponed())
+
+
+async def test_an_announcement_in_doubt_is_not_sent_again_by_a_newer_export() -> None:
+    world = World()
+    planned(world, wave("everybody", "rest", day(3)))
+    await world.upload(export(line("C1")), "south-norfolk/older.csv")
+    world.notifier.fail_after = [AnswerLost("send")]
+    await until(world, day(2, 10))
+    while not world.told:
+        await until(world, (world.clock.now() + ROUND).replace(tzinfo=None), ROUND)
+    [claimed] = await world.accounts()
+    assert (claimed.state, claimed.claimed_at is None, claimed.announced_at) == (State.CLASSIFIED, False, None)
+    await world.upload(export(line("C1")), "south-norfolk/newer.csv")
+    await until(world, day(2, 11), 6 * ROUND)
+    [announced] = await world.accounts()
+    assert (announced.migration, announced.announced_at is None) == ((await world.migration()).id, False)
+    assert world.told == ["c1@example.org"]
 
 
 async def _a_link_without_a_record() -> None:
