@@ -66,6 +66,8 @@ class Gate:
     """Point of the checklist -> who confirmed it."""
     stopped: tuple[str, ...] = ()
     """Why it waits for a person, in sentences; empty while nothing is in its way."""
+    stopped_at: datetime | None = None
+    """Since when; None while nothing is in its way, or where it stopped before that was kept."""
     opened_at: datetime | None = None
     opened_by: str = ""
     """Who opened it against what stopped it; empty where nothing did."""

@@ -236,9 +236,6 @@ async def test_a_wave_waits_until_every_review_case_has_an_owner_and_a_date() ->
 async def _with_a_case(world: World) -> None:
     """One wave for the one on the list, whose name differs from the directory's; the rest on the 4th."""
     planned(world, wave("pilot", "pilot"), wave("rest", "rest", day(4)), pilot=("V1",))
-    gate = profile_of(world).plan.gate.model_copy(update={"review_percent": 100.0})
-    plan = profile_of(world).plan.model_copy(update={"gate": gate})
-    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"plan": plan})
     await world.upload(export(line("V1", given="Vera", surname="Reviewed"), line("A")))
 
 
