@@ -61,7 +61,7 @@ def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now:
     """Whether a wave may begin. What waits for a person is told before what waits for a time."""
     if not resting(facts.before):
         return Said(Answer.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
-    stops = [*_rates(wave, profile, facts.before), *_changed(migration, facts)]
+    stops = [*_rates(wave, profile, facts.before), *changed(migration, facts)]
     if wave.starts_at is not None and now < wave.starts_at:
         if not stops:
             return Said(Answer.NOT_YET, (f"Wave {wave.number} starts on {_told(wave.starts_at)}.",), wave.starts_at)
@@ -99,7 +99,7 @@ def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
     return found
 
 
-def _changed(migration: Migration, facts: Facts) -> list[str]:
+def changed(migration: Migration, facts: Facts) -> list[str]:
     """What is not as it was when the plan was signed."""
     plan = migration.plan
     if plan is None:

@@ -19,7 +19,7 @@ from shared.domain.profile import Profile
 from shared.errors import StaleWrite, Superseded
 from shared.ports import Ports, Stored
 from shared.steps.exclude import hold
-from shared.steps.open_waves import open_at_once
+from shared.steps.open_waves import open_first
 from shared.steps.supersede import supersede_older
 
 IN_FLIGHT: Final = timedelta(minutes=2)
@@ -43,15 +43,16 @@ async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> M
 
 async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> Migration:
     adopted = migration.piece
+    last = adopted + 1 >= len(SHARDS)
+    gates = await open_first(ports, profile, migration) if last else ()
 
     def move_on(current: Migration) -> Migration:
         if current.piece != adopted or current.phase is not Phase.ADOPTING:
             return current
         now = ports.clock.now()
         moved = replace(current, piece=adopted + 1, moved_at=now, stalled=0)
-        if moved.piece < len(SHARDS):
+        if not last:
             return moved
-        gates = open_at_once(current.plan, profile, now) if current.plan else ()
         return replace(moved, phase=Phase.RUNNING, adopted_at=now, gates=current.gates or gates)
 
     return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
