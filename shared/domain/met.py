@@ -32,6 +32,11 @@ def verdict(known: Account, digest: str) -> Verdict | None:
     return Verdict(Outcome.UNCHANGED)
 
 
+def brought(account: Account, migration: str) -> bool:
+    """Whether an export has this customer: its own account, or one that was moved before."""
+    return account.migration == migration or account.met.startswith(f"{migration}|")
+
+
 def told_after_all(known: Account) -> bool:
     """Whether it was created or joined and its customer told nothing, because somebody stopped that: a newer one does.
 

@@ -66,6 +66,8 @@ class Gate:
     """Point of the checklist -> who confirmed it."""
     stopped: tuple[str, ...] = ()
     """Why it waits for a person, in sentences; empty while nothing is in its way."""
+    stopped_at: datetime | None = None
+    """Since when; None while nothing is in its way, or where it stopped before that was kept."""
     opened_at: datetime | None = None
     opened_by: str = ""
     """Who opened it against what stopped it; empty where nothing did."""
@@ -175,6 +177,11 @@ class Migration:
     def apart(self) -> bool:
         """Whether it is still a draft, whose accounts are kept apart from the council's own."""
         return self.drafted and self.adopted_at is None
+
+    @property
+    def stopped_half_way(self) -> bool:
+        """Whether it was cancelled while its plan was taken over: some accounts are with the council, some apart."""
+        return self.apart and self.approved_at is not None and self.phase is Phase.CANCELLED
 
     @property
     def place(self) -> Place:

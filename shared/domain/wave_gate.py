@@ -14,7 +14,7 @@ from shared.domain.calendar import LONDON, london
 from shared.domain.lifecycle import State
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.profile import Profile
-from shared.domain.wave_tally import UNDELIVERED, UNOWNED, WaveTally, accounts, resting
+from shared.domain.wave_tally import KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
 from shared.domain.waves import Wave
 from shared.errors import MigrationError
 
@@ -61,7 +61,7 @@ def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now:
     """Whether a wave may begin. What waits for a person is told before what waits for a time."""
     if not resting(facts.before):
         return Said(Answer.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
-    stops = [*_rates(wave, profile, facts.before), *_changed(migration, facts)]
+    stops = [*_rates(wave, profile, facts.before), *changed(migration, facts)]
     if wave.starts_at is not None and now < wave.starts_at:
         if not stops:
             return Said(Answer.NOT_YET, (f"Wave {wave.number} starts on {_told(wave.starts_at)}.",), wave.starts_at)
@@ -77,12 +77,14 @@ def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now:
 def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
     """What the wave before came to, against the profile's limits."""
     limits = profile.plan.gate
+    # What the assessment had put in review was signed so, and says nothing of how the wave went.
+    known = before.get(KNOWN, 0)
     rates = (
         (before.get(State.FAILED, 0), limits.failed_percent, "stuck", "failed_percent", "replay (ops poison)"),
-        (before.get(State.REVIEW, 0), limits.review_percent, "in review", "review_percent", "look why"),
+        (before.get(State.REVIEW, 0) - known, limits.review_percent, "in review", "review_percent", "look why"),
         (before.get(UNDELIVERED, 0), limits.undelivered_percent, "not reached", "undelivered_percent", "look why"),
     )
-    everybody, last = accounts(before), wave.number - 1
+    everybody, last = accounts(before) - known, wave.number - 1
     found = [
         f"Of {everybody} accounts of wave {last}, {number} are {what}: {100 * number / everybody:.1f} %, "
         f"and plan.gate.{key} allows {limit:g} %; {remedy}."
@@ -97,7 +99,7 @@ def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
     return found
 
 
-def _changed(migration: Migration, facts: Facts) -> list[str]:
+def changed(migration: Migration, facts: Facts) -> list[str]:
     """What is not as it was when the plan was signed."""
     plan = migration.plan
     if plan is None:
@@ -148,8 +150,10 @@ def noted(migration: Migration, wave: int, said: Said, now: datetime) -> Migrati
     if gate.opened_at is not None:
         return migration
     if said.answer is Answer.OPEN:
-        return with_gate(migration, replace(gate, opened_at=now, stopped=()))
-    return with_gate(migration, replace(gate, stopped=said.sentences if said.answer is Answer.STOPPED else ()))
+        return with_gate(migration, replace(gate, opened_at=now, stopped=(), stopped_at=None))
+    if said.answer is Answer.STOPPED:
+        return with_gate(migration, replace(gate, stopped=said.sentences, stopped_at=gate.stopped_at or now))
+    return with_gate(migration, replace(gate, stopped=(), stopped_at=None))
 
 
 def with_gate(migration: Migration, gate: Gate) -> Migration:
@@ -178,8 +182,8 @@ def opened(migration: Migration, profile: Profile, number: int, by: str, why: st
             f"Wave {number} starts on {_told(wave.starts_at)}, and its customers were told so. "
             "For another day change the profile, upload again and sign the new plan."
         )
-    gate = migration.gate(number)
-    return with_gate(migration, replace(gate, opened_at=now, opened_by=by, why=typed(why, "why"), stopped=()))
+    gate = replace(migration.gate(number), stopped=(), stopped_at=None)
+    return with_gate(migration, replace(gate, opened_at=now, opened_by=by, why=typed(why, "why")))
 
 
 def checked_off(migration: Migration, profile: Profile, number: int, point: str, by: str) -> Migration:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from shared.domain.account import Account
-from shared.domain.lifecycle import MOVING, State
+from shared.domain.lifecycle import MOVING, Outcome, State
 
 type WaveTally = Mapping[str, int]
 """State -> accounts of one wave; and the words below."""
@@ -16,14 +16,18 @@ UNDELIVERED: Final = "undelivered"
 """Their message did not arrive."""
 UNOWNED: Final = "unowned"
 """In review, and nobody is to decide it, or not until a day."""
+KNOWN: Final = "known"
+"""In review since the assessment, so whoever signed knew of them: they were not to be moved in the wave."""
 ADDRESS_UNDELIVERED: Final = "address_undelivered"
 
 
 def words_of(account: Account, *, due: bool, undelivered: bool) -> list[str]:
     """What an account counts as in its wave."""
     unowned = account.state is State.REVIEW and not (account.owner and account.decide_by)
+    # What was to be moved and goes to review keeps its outcome.
+    known = account.state is State.REVIEW and account.outcome is Outcome.REVIEW
     lost = undelivered or account.reason == ADDRESS_UNDELIVERED
-    return [account.state, *[DUE] * due, *[UNDELIVERED] * lost, *[UNOWNED] * unowned]
+    return [account.state, *[DUE] * due, *[UNDELIVERED] * lost, *[UNOWNED] * unowned, *[KNOWN] * known]
 
 
 def added(waves: Iterable[Mapping[int, WaveTally]]) -> dict[int, WaveTally]:

@@ -19,7 +19,7 @@ from shared.domain.profile import Profile
 from shared.errors import StaleWrite, Superseded
 from shared.ports import Ports, Stored
 from shared.steps.exclude import hold
-from shared.steps.open_waves import open_at_once
+from shared.steps.open_waves import open_first
 from shared.steps.supersede import supersede_older
 
 IN_FLIGHT: Final = timedelta(minutes=2)
@@ -43,15 +43,16 @@ async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> M
 
 async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> Migration:
     adopted = migration.piece
+    last = adopted + 1 >= len(SHARDS)
+    gates = await open_first(ports, profile, migration) if last else ()
 
     def move_on(current: Migration) -> Migration:
         if current.piece != adopted or current.phase is not Phase.ADOPTING:
             return current
         now = ports.clock.now()
         moved = replace(current, piece=adopted + 1, moved_at=now, stalled=0)
-        if moved.piece < len(SHARDS):
+        if not last:
             return moved
-        gates = open_at_once(current.plan, profile, now) if current.plan else ()
         return replace(moved, phase=Phase.RUNNING, adopted_at=now, gates=current.gates or gates)
 
     return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
@@ -66,7 +67,7 @@ async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
         if account.settled or account.state not in BEGINS:
             continue
         if account.id in excluded:
-            await _leave_alone(ports, account, excluded[account.id])
+            await _leave_alone(ports, stored, excluded[account.id])
             continue
         batch.append(replace(account, drafted=False, moment=None))
         if len(batch) == AT_ONCE:
@@ -79,10 +80,12 @@ async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
             await hold(ports, migration.authority, id_, reason)
 
 
-async def _leave_alone(ports: Ports, account: Account, reason: str) -> None:
-    row = await ports.ledger.row(account)
+async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> None:
+    """The row says what becomes of it; the draft's account counts no more, should the plan be stopped half-way."""
+    row = await ports.ledger.row(stored.record)
     if row is not None:
         await ports.ledger.put_rows([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
+        await ports.ledger.save_all([(stored, replace(stored.record, settled=True), None)])
 
 
 async def _take(ports: Ports, accounts: Sequence[Account]) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.account import SHARDS, Account, AccountId, Band, draft
+from shared.domain.account import SHARDS, AccountId, Band, draft
 from shared.domain.extract_check import Compared, exceeded
 from shared.domain.gate import tells
 from shared.domain.lifecycle import Outcome, State
+from shared.domain.met import brought
 from shared.domain.migration import Kind, Migration
 from shared.domain.plan import Plan, Template, hash_of
 from shared.domain.profile import Profile
@@ -92,17 +93,12 @@ async def _count(
     """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
     mine: dict[AccountId, str] = {}
     async for account in ports.ledger.glance(migration.place, shard):
-        if _brought(account, migration):
+        if brought(account, migration.id):
             mine[account.id] = account.digest
         moves = account.state is State.CLASSIFIED and account.outcome in MOVES
         if account.migration == migration.id and moves:
             census.add(account.id, account.band if account.band in bands else Band.NONE)
     return mine
-
-
-def _brought(account: Account, migration: Migration) -> bool:
-    """Whether an extract has this customer: its own account, or one that was moved before."""
-    return account.migration == migration.id or account.met.startswith(f"{migration.id}|")
 
 
 async def _before(ports: Ports, migration: Migration) -> Migration | None:
@@ -124,7 +120,7 @@ async def _compare(
     async for account in ports.ledger.glance(place, shard):
         # Among the council's own accounts the newer extract has taken over what both have: what it found there.
         taken_over = place == migration.place and account.id in mine and account.first != migration.id
-        if taken_over or _brought(account, last):
+        if taken_over or brought(account, last.id):
             theirs[account.id] = account.digest
     seen.before += len(theirs)
     seen.new += sum(id_ not in theirs for id_ in mine)

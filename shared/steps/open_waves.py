@@ -10,7 +10,18 @@ from shared.domain.account import Authority, MigrationId
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
-from shared.domain.wave_gate import Answer, Facts, NotDone, calls_of, checked_off, judge, noted, opened, switched
+from shared.domain.wave_gate import (
+    Answer,
+    Facts,
+    NotDone,
+    calls_of,
+    changed,
+    checked_off,
+    judge,
+    noted,
+    opened,
+    switched,
+)
 from shared.domain.wave_tally import WaveTally
 from shared.domain.waves import Wave
 from shared.errors import Cannot, Stop, TryLater
@@ -31,6 +42,19 @@ def open_at_once(plan: Plan, profile: Profile, now: datetime) -> tuple[Gate, ...
     if first is None or first.starts_at is not None or profile.plan.checklist:
         return ()
     return () if calls_of(first, profile) else (Gate(first.number, opened_at=now),)
+
+
+async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tuple[Gate, ...]:
+    """The gates of a signed plan that begins; where not everything is as it was signed, the walk tells what differs."""
+    plan = migration.plan
+    gates = open_at_once(plan, profile, ports.clock.now()) if plan else ()
+    if not gates:
+        return ()
+    try:
+        facts = Facts({}, fingerprint(profile), await _versions(ports, profile, migration))
+    except TryLater:
+        return ()
+    return () if changed(migration, facts) else gates
 
 
 async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Final
 
 from shared.domain import result_file
+from shared.domain.account import AccountId
+from shared.domain.met import brought
 from shared.domain.migration import Migration
 from shared.domain.result_file import Line, Told, line_of, note, outcome_of, told_of
 from shared.domain.summary import Totals
@@ -85,12 +87,17 @@ async def _told(ports: Ports, migration: Migration, shard: str, counted: str) ->
     """What lines tell of the accounts of a shard, if those of this migration still are as they were counted."""
     told: dict[str, Told] = {}
     fingerprint = hashlib.sha256()
+    with_council: set[AccountId] = set()
     if migration.place != migration.authority:
-        # It never left its draft: whoever was moved before is with the council.
+        # It never left its draft, or not whole: whoever was moved before is with the council.
         async for account in ports.ledger.glance(migration.authority, shard):
             told[account.id] = told_of(account)
+            if migration.stopped_half_way and brought(account, migration.id):
+                with_council.add(account.id)
+                if account.migration == migration.id:
+                    note(account, outcome_of(account), fingerprint)
     async for account in ports.ledger.glance(migration.place, shard):
-        if account.settled:
+        if account.settled or account.id in with_council:
             continue
         told[account.id] = told_of(account)
         if account.migration == migration.id:

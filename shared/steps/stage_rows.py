@@ -26,6 +26,7 @@ from shared.messages import StageRows
 from shared.ports import Ports, Stored
 from shared.steps.adopt_accounts import adopt_shard
 from shared.steps.council import Council, council_of
+from shared.steps.exclude import hold
 from shared.steps.key import KEY_CHANGED, key_fits
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.pause import pause
@@ -36,7 +37,7 @@ from shared.telemetry import spans
 AT_ONCE: Final = 16
 BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
 IN_FLIGHT: Final = timedelta(minutes=2)
-"""So long a create that was begun for the older export may take to show in the directory."""
+"""So long a create that was begun for the older export may take to show in the directory, whatever became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +160,38 @@ async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Pi
     if migration.apart:
         met = {**{a.id: _as_settled(first[a.id], a) for a in accounts if a.settled}, **met}
     await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
+    await _hold_excluded(ports, migration, first)
+
+
+async def _hold_excluded(ports: Ports, migration: Migration, staged: Mapping[AccountId, Row]) -> None:
+    """Who came on the list while the piece was staged may have had no account yet that could be held.
+
+    Whoever comes on it after this look is held by the step that reads the list. A draft looks when it is taken over.
+    """
+    if not migration.apart:
+        for account, reason in (await _excluded(ports, migration, staged)).items():
+            await hold(ports, migration.authority, account, reason)
+
+
+async def _excluded(ports: Ports, migration: Migration, rows: Mapping[AccountId, Row]) -> dict[AccountId, str]:
+    """Of these accounts, those whom the council wants left alone, and why."""
+    found: dict[AccountId, str] = {}
+    for shard in sorted({row.shard for row in rows.values()}):
+        found |= await ports.ledger.exclusions(migration.authority, shard)
+    return {account: reason for account, reason in found.items() if account in rows}
 
 
 async def _without_excluded(
     ports: Ports, migration: Migration, rows: list[Row], first: dict[AccountId, Row]
 ) -> list[Row]:
     """The rows, those of people whom the council wants left alone rejected; they leave `first` too."""
-    shards = {row.shard for row in first.values()}
     excluded: dict[AccountId, str] = {}
-    for shard in sorted(shards):
-        excluded |= await ports.ledger.exclusions(migration.authority, shard)
-    for account in excluded.keys() & first.keys():
-        del first[account]
+    for account, reason in (await _excluded(ports, migration, first)).items():
+        stored = await ports.ledger.account(migration.place, account)
+        if stored is None or stored.record.migration != migration.id:
+            excluded[account] = reason
+            del first[account]
+        # Else this export has staged it before it came on the list: then not the row ends, but the account.
     return [
         replace(row, account=None, outcome=Outcome.REJECT, reason=excluded[row.account], person=None)
         if row.account in excluded
@@ -319,13 +340,15 @@ async def _met_again(ports: Ports, stored: Stored[Account], row: Row, settled: V
 async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> None:
     """The newer export's row takes the account's place; what may have been done stays known until it is told apart."""
     known = stored.record
+    # Whatever its state: it may have been postponed, or set aside, or held, after a create that does not show yet.
+    begun = known.classified_at is not None or known.met_before
     staged, change = apply(known, Event.STAGE, ports.clock.now())
     taken = replace(
         staged,
         migration=MigrationId(new.migration),
         row=new.row,
         staged_at=new.staged_at,
-        not_before=new.not_before + (IN_FLIGHT if known.state is State.RELEASED else timedelta(0)),
+        not_before=new.not_before + (IN_FLIGHT if begun else timedelta(0)),
         digest=new.digest,
         address_key=new.address_key,
         release=max(known.release + 1, new.release),

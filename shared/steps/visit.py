@@ -14,6 +14,7 @@ from shared.domain import cancelled
 from shared.domain.account import Account, AccountId, Change, Place, apply
 from shared.domain.gate import Due, due, overdue, to_be_looked_for, wave_for
 from shared.domain.lifecycle import MOVING, Event, Outcome, RowState, State
+from shared.domain.met import brought
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.result_file import note, outcome_of
@@ -84,10 +85,15 @@ async def visit(
     """Count one shard of a place, and bring back what was lost in it. `undelivered` are ids of messages."""
     now = ports.clock.now()
     counts = {key: _Count() for key in counted}
-    lost: set[AccountId] = set()
-    async for account in ports.ledger.glance(place, shard):
+    lost: dict[Place, set[AccountId]] = {}
+    with_council: set[AccountId] = set()
+    over: set[AccountId] = set()
+    async for there, account in _glanced(ports, counted, place, shard, with_council):
         migration = migrations.get(account.migration)
         if migration is None or migration.phase is Phase.STAGING or account.settled:
+            continue
+        if there == place and account.id in with_council:
+            over.add(account.id)
             continue
         messages_on = ports.notifier is not None
         answer = due(account, migration, profile, messages_on=messages_on)
@@ -95,14 +101,46 @@ async def visit(
         returned = _returned(account, undelivered)
         left = left or returned or _left_out(account, migration, migrations)
         if left or overdue(account, answer, now):
-            lost.add(account.id)
+            lost.setdefault(there, set()).add(account.id)
         if account.migration in counts:
             counts[account.migration].take(account, answer)
             counts[account.migration].take_wave(account, migration, answer, undelivered=returned)
     took = ports.clock.now() - now
-    await _bring_back(ports, profile, migrations, place, shard, lost, undelivered)
+    for there, ids in lost.items():
+        await _bring_back(ports, profile, migrations, there, shard, ids, undelivered)
+    await _settle(ports, place, shard, over)
     for key, count in counts.items():
         await _summarise(ports, counted[key], shard, count, now, took)
+
+
+async def _glanced(
+    ports: Ports, counted: Migrations, place: Place, shard: str, with_council: set[AccountId]
+) -> AsyncIterator[tuple[Place, Account]]:
+    """The accounts of a shard, each with its place.
+
+    Of a plan that was stopped while it was taken over, first those that have left the draft: they are known to nobody
+    else, and noted in `with_council`, because what they left in the draft counts no more.
+    """
+    for migration in counted.values():
+        if migration.stopped_half_way and migration.place == place:
+            async for account in ports.ledger.glance(migration.authority, shard):
+                if brought(account, migration.id):
+                    with_council.add(account.id)
+                if account.migration == migration.id:
+                    yield migration.authority, account
+    async for account in ports.ledger.glance(place, shard):
+        yield place, account
+
+
+async def _settle(ports: Ports, place: Place, shard: str, over: Collection[AccountId]) -> None:
+    """Note of accounts in a draft that they are with the council, whoever takes them over from there."""
+    settled: list[tuple[Stored[Account], Account, Change | None]] = []
+    async for stored in _in_full(ports, place, shard, over):
+        settled.append((stored, replace(stored.record, settled=True), None))
+        if len(settled) == AT_ONCE:
+            await _save(ports, settled)
+            settled = []
+    await _save(ports, settled)
 
 
 async def _bring_back(
@@ -203,7 +241,8 @@ async def _summarise(
     ports: Ports, migration: Migration, shard: str, count: _Count, now: datetime, took: timedelta
 ) -> None:
     before = await ports.ledger.summary(migration.authority, migration.id, shard)
-    known = before is not None and before.counted and not stale(migration, before)
+    # A piece of the adoption that was at work when it was stopped may still settle rows.
+    known = before is not None and before.counted and not stale(migration, before) and not migration.stopped_half_way
     settled = before.settled if before and known else await _count_rows(ports, migration, shard)
     summary = ShardSummary(
         shard=shard,

@@ -1,5 +1,6 @@
 """Two plans of one council at a time: what one has begun is known to the other, and nobody falls between them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,11 +14,14 @@ from shared.domain.account import SHARDS, Account, AccountId, Change, DirectoryI
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
+from shared.domain.summary import total
 from shared.errors import AnswerLost
 from shared.ports import NewUser, Ports
+from shared.steps import control
 from shared.steps.adopt_accounts import adopt_shard
 from shared.steps.exclude import leave_alone
 from shared.steps.review import assign_review
+from tests.simulation.test_waves import day, planned, until, wave
 from tests.support import timeless
 from tests.support.losses import lose, make_again
 from tests.support.plans import assessed, sign_all, signed
@@ -88,6 +92,44 @@ async def _a_create_without_a_record() -> None:
 
 def test_what_an_older_plan_created_without_knowing_is_not_created_again_with_another_address() -> None:
     timeless.run(_a_create_without_a_record())
+
+
+async def _a_create_that_was_postponed() -> None:
+    world = World()
+    await world.upload(export(line("C1")), "south-norfolk/older.csv")
+    await _until_written(world)
+    await world.timers()
+    assert [(a.state, a.done) for a in await world.accounts()] == [(State.CLASSIFIED, False)]
+    await world.upload(export(line("C1", email="mended@example.org")), "south-norfolk/newer.csv")
+    for number in range(10):
+        await world.timers(number)
+        await world.deliver()
+        world.clock.tick(ROUND)
+    world.directory.hidden.clear()
+    await settle(world)
+    assert len(world.directory.users) == 1
+    assert (await world.result())["C1"]["reason"] == "changed_since_migrated"
+
+
+def test_what_an_older_export_created_and_could_not_read_back_is_not_created_again_with_another_address() -> None:
+    timeless.run(_a_create_that_was_postponed())
+
+
+async def test_an_announcement_in_doubt_is_not_sent_again_by_a_newer_export() -> None:
+    world = World()
+    planned(world, wave("everybody", "rest", day(3)))
+    await world.upload(export(line("C1")), "south-norfolk/older.csv")
+    world.notifier.fail_after = [AnswerLost("send")]
+    await until(world, day(2, 10))
+    while not world.told:
+        await until(world, (world.clock.now() + ROUND).replace(tzinfo=None), ROUND)
+    [claimed] = await world.accounts()
+    assert (claimed.state, claimed.claimed_at is None, claimed.announced_at) == (State.CLASSIFIED, False, None)
+    await world.upload(export(line("C1")), "south-norfolk/newer.csv")
+    await until(world, day(2, 11), 6 * ROUND)
+    [announced] = await world.accounts()
+    assert (announced.migration, announced.announced_at is None) == ((await world.migration()).id, False)
+    assert world.told == ["c1@example.org"]
 
 
 async def _a_link_without_a_record() -> None:
@@ -193,6 +235,62 @@ async def test_a_plan_whose_tables_are_lost_while_it_is_taken_over_is_signed_ane
     await sign_all(world, again)
     await settle(world)
     await check_end(world, before)
+
+
+async def _taken_over_up_to(world: World, piece: int) -> None:
+    while (now := await world.migration()).piece < piece:
+        await adopt_shard(world.ports, world.profiles[SOUTH_NORFOLK], now)
+
+
+async def test_whoever_had_left_the_draft_of_the_only_plan_when_it_was_cancelled_waits_for_nothing() -> None:
+    world = World()
+    signed(world)
+    migration = await _planned(world, "portal", *(line(f"C{number}") for number in range(20)))
+    await sign_all(world, migration)
+    await _taken_over_up_to(world, 8)
+    assert {account.state for account in await world.accounts()} == {State.CLASSIFIED}
+    await control.cancel(world.ports, SOUTH_NORFOLK, migration.id, "ann")
+    await settle(world)
+    assert {(a.state, a.reason, a.met_before) for a in await world.accounts()} == {(State.HELD, "cancelled", True)}
+    assert {(row["state"], row["reason"]) for row in (await world.result()).values()} == {("held", "cancelled")}
+    for account in await world.accounts():
+        assert await world.ledger.accounts_at(SOUTH_NORFOLK, account.address_key) == []
+
+
+@pytest.mark.parametrize("piece", [0, 8, 15])
+async def test_a_plan_that_is_cancelled_while_it_is_taken_over_counts_every_row_once(piece: int) -> None:
+    world = World()
+    signed(world)
+    new = [line(f"C{number}") for number in range(20)]
+    moved = [line(f"M{number}") for number in range(10)]
+    older = await _planned(world, "older", *moved)
+    newer = await _planned(world, "newer", *new, *moved, line("X1"), line("X2"))
+    await sign_all(world, older)
+    await settle(world)
+    assert len(world.told) == len(moved)
+    named = {world.ports.pseudonyms.account(SOUTH_NORFOLK, ref): "excluded_other" for ref in ("X1", "X2")}
+    await leave_alone(world.ports, newer, named)
+    await sign_all(world, newer)
+    await _taken_over_up_to(world, piece)
+    await control.cancel(world.ports, SOUTH_NORFOLK, newer.id, "ann")
+    await settle(world)
+    assert len(world.told) == len(moved)
+    over = await world.migration()
+    assert {a.state for a in await world.accounts() if a.migration == over.id} <= {State.HELD}
+    rows = await world.result(over)
+    assert {(rows[f"C{n}"]["state"], rows[f"C{n}"]["reason"]) for n in range(20)} == {("held", "cancelled")}
+    counted = total(await world.ledger.summaries(SOUTH_NORFOLK, over.id))
+    assert counted.rows == over.rows
+    assert counted.states() == Counter(row["state"] for row in rows.values())
+    for number in range(10):
+        row = rows[f"M{number}"]
+        gone_over = _shard(world, f"M{number}") < piece
+        assert (row["outcome"], row["state"]) == (("unchanged", "told") if gone_over else ("create", "held"))
+    assert world.errors == []
+
+
+def _shard(world: World, ref: str) -> int:
+    return SHARDS.index(world.ports.pseudonyms.account(SOUTH_NORFOLK, ref)[1])
 
 
 async def test_who_decides_a_case_of_a_draft_still_does_when_its_plan_is_signed() -> None:

@@ -8,7 +8,7 @@ import pytest
 from shared.domain.account import Account, MigrationId
 from shared.domain.gate import wave_for
 from shared.domain.lifecycle import State
-from shared.domain.migration import Phase
+from shared.domain.migration import Migration, Phase
 from shared.domain.profile import PlannedWave, Profile
 from shared.domain.wave_gate import NotDone
 from shared.errors import DirectoryRefused, Hold
@@ -19,6 +19,7 @@ from shared.steps.pause import pause
 from shared.steps.review import assign_review
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless
+from tests.support.plans import assessed, sign_all
 from tests.support.stories import populate
 from tests.support.watched import watched
 from tests.support.world import SOUTH_NORFOLK, World, export, line
@@ -165,6 +166,68 @@ async def test_a_text_that_changed_since_it_was_signed_stops_the_wave() -> None:
     assert len(letters(world, announcing=False)) == 1
 
 
+async def _signed_and_running(world: World) -> Migration:
+    """One customer at once, another on the 4th."""
+    planned(world, wave("first", 1), wave("rest", "rest", day(4)), approval="required")
+    await world.upload(export(line("A"), line("B")))
+    await sign_all(world, await assessed(world))
+    await work(world)
+    assert len(letters(world, announcing=False)) == 1
+    return await world.migration()
+
+
+async def test_a_profile_that_changed_since_it_was_signed_stops_the_wave_until_it_is_put_back() -> None:
+    world = World()
+    migration = await _signed_and_running(world)
+    was = profile_of(world)
+    world.profiles[SOUTH_NORFOLK] = was.model_copy(update={"name": "Another Council"})
+    await until(world, day(4, 12))
+    gate = (await world.migration()).gate(2)
+    assert (gate.opened_at, gate.stopped_at is None) == (None, False)
+    assert gate.stopped == (
+        "The profile is not the one that was signed; put it back, or upload again and sign the new plan.",
+        f'Mend it, or open it all the same: ops wave open {migration.id} 2 --why "...".',
+    )
+    assert len(letters(world, announcing=False)) == 1
+    world.profiles[SOUTH_NORFOLK] = was
+    await work(world)
+    assert len(letters(world, announcing=False)) == 2
+
+
+async def test_a_text_that_changed_after_the_signatures_stops_the_next_wave() -> None:
+    world = World()
+    await _signed_and_running(world)
+    world.notifier.versions[profile_of(world).messages.templates["set-your-password"]] = 2
+    await until(world, day(4, 12))
+    gate = (await world.migration()).gate(2)
+    assert gate.opened_at is None
+    assert "version 1 was signed, and it is version 2 now; upload again and sign the new plan." in gate.stopped[0]
+    assert len(letters(world, announcing=False)) == 1
+
+
+async def test_a_text_that_changed_while_the_plan_waited_for_signatures_stops_even_the_first_wave() -> None:
+    world = World()
+    planned(world, wave("everybody", "rest"), approval="required")
+    await world.upload(export(line("A")))
+    migration = await assessed(world)
+    world.notifier.versions[profile_of(world).messages.templates["set-your-password"]] = 2
+    await sign_all(world, migration)
+    await work(world)
+    assert "it is version 2 now" in (await world.migration()).gate(1).stopped[0]
+    assert (world.directory.writes, world.notifier.sent) == (0, [])
+
+
+async def test_a_profile_that_changed_while_the_plan_was_taken_over_stops_even_the_first_wave() -> None:
+    world = World()
+    planned(world, wave("everybody", "rest"), approval="required")
+    await world.upload(export(line("A")))
+    await sign_all(world, await assessed(world))
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"name": "Another Council"})
+    await work(world)
+    assert (await world.migration()).gate(1).stopped[0].startswith("The profile is not the one that was signed")
+    assert (world.directory.writes, world.notifier.sent) == (0, [])
+
+
 async def test_who_is_not_reached_before_the_change_is_not_moved() -> None:
     world = World()
     planned(world, wave("all", "rest", day(4)))
@@ -236,9 +299,6 @@ async def test_a_wave_waits_until_every_review_case_has_an_owner_and_a_date() ->
 async def _with_a_case(world: World) -> None:
     """One wave for the one on the list, whose name differs from the directory's; the rest on the 4th."""
     planned(world, wave("pilot", "pilot"), wave("rest", "rest", day(4)), pilot=("V1",))
-    gate = profile_of(world).plan.gate.model_copy(update={"review_percent": 100.0})
-    plan = profile_of(world).plan.model_copy(update={"gate": gate})
-    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"plan": plan})
     await world.upload(export(line("V1", given="Vera", surname="Reviewed"), line("A")))
 
 

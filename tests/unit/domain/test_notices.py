@@ -68,6 +68,15 @@ def test_each_state_has_its_news_for_a_day(migration: Migration, keys: list[str]
         assert "](" not in notice.text
 
 
+def test_a_gate_that_stops_long_after_the_start_is_news_and_again_when_it_stops_anew() -> None:
+    later = NOW + timedelta(days=9)
+    stopped = replace(RUNNING, gates=(replace(STOPPED, stopped_at=later),))
+    assert [notice.key for notice in notices(stopped, _profile(), later)] == ["gate:2:2026-03-11"]
+    assert notices(stopped, _profile(), later + timedelta(days=1)) == []
+    anew = replace(RUNNING, gates=(replace(STOPPED, stopped_at=later + timedelta(days=2)),))
+    assert [notice.key for notice in notices(anew, _profile(), later + timedelta(days=2))] == ["gate:2:2026-03-13"]
+
+
 def test_who_signs_is_told_what_to_run() -> None:
     found = {notice.key: notice.text for notice in notices(ASSESSED, _profile(), NOW)}
     assert f"ops plan show {ASSESSED.id}" in found["signature:operations"]

@@ -1,5 +1,6 @@
 """The gate before a wave, by table: open, not yet, or stopped and why."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.entities import MIGRATION as MIGRATION_MAPPER
 from shared.domain.account import Authority, Band, MigrationId
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.plan import Plan, Template
@@ -16,6 +18,7 @@ from shared.domain.wave_gate import (
     Answer,
     Facts,
     NotDone,
+    Said,
     checked_off,
     judge,
     noted,
@@ -87,6 +90,10 @@ def test_a_wave_waits_while_anything_of_the_one_before_is_moving(word: str) -> N
         ({"told": 197, "failed": 3}, Answer.STOPPED),
         ({"told": 190, "review": 10}, Answer.OPEN),
         ({"told": 189, "review": 11}, Answer.STOPPED),
+        ({"told": 95, "review": 55, "known": 50}, Answer.OPEN),
+        ({"told": 94, "review": 56, "known": 50}, Answer.STOPPED),
+        ({"told": 98, "failed": 2, "review": 900, "known": 900}, Answer.STOPPED),
+        ({"review": 50, "known": 50}, Answer.OPEN),
         ({"told": 194, "held": 6, "undelivered": 6}, Answer.OPEN),
         ({"told": 193, "held": 7, "undelivered": 7}, Answer.STOPPED),
         ({"told": 199, "review": 1, "unowned": 1}, Answer.STOPPED),
@@ -148,6 +155,27 @@ def test_a_stop_is_noted_and_forgotten_when_it_is_mended() -> None:
     assert begun.gate(2) == Gate(2, opened_at=NOW)
     assert noted(begun, 2, stop, NOW) == begun
     assert begun.gate(1) == MIGRATION.gate(1)
+
+
+def test_a_stop_is_known_since_its_beginning_whatever_else_comes_in_the_way() -> None:
+    stop = judge(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW)
+    stopped = noted(MIGRATION, 2, stop, NOW)
+    other = judge(SECOND, MIGRATION, _profile(), _facts({"review": 1}), NOW)
+    again = noted(stopped, 2, other, NOW + timedelta(hours=1))
+    assert (again.gate(2).stopped, again.gate(2).stopped_at) == (other.sentences, NOW)
+    mended = noted(again, 2, Said(Answer.NOT_YET), NOW + timedelta(hours=2))
+    assert mended.gate(2).stopped_at is None
+    assert opened(again, _profile(), 2, "ada", "known", NOW).gate(2).stopped_at is None
+
+
+def test_a_gate_of_before_the_moment_of_a_stop_was_kept_is_read() -> None:
+    stopped = noted(MIGRATION, 2, judge(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW), NOW)
+    values = MIGRATION_MAPPER.values(stopped)
+    assert MIGRATION_MAPPER.record(values) == stopped
+    old = json.loads(values["gates"])
+    for gate in old:
+        del gate["stopped_at"]
+    assert MIGRATION_MAPPER.record({**values, "gates": json.dumps(old)}).gate(2).stopped_at is None
 
 
 def test_a_person_opens_a_wave_against_what_stops_it() -> None:

@@ -1,5 +1,6 @@
 """What is counted of each wave, and how a day is written to customers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from shared.adapters.entities import summary_record, summary_values
 from shared.domain.account import Account, AccountId, AddressKey, Authority, MigrationId
 from shared.domain.calendar import day_in_words
-from shared.domain.lifecycle import State
+from shared.domain.lifecycle import Outcome, State
 from shared.domain.summary import ShardSummary, total
 from shared.domain.wave_tally import accounts, added, resting, words_of
 
@@ -43,6 +44,12 @@ def _account(state: State, reason: str = "", owner: str = "", decide_by: str = "
 )
 def test_what_an_account_counts_as(account: Account, words: list[str]) -> None:
     assert words_of(account, due=False, undelivered=False) == words
+
+
+def test_whoever_is_in_review_since_the_assessment_is_told_from_whoever_left_the_wave() -> None:
+    case = _account(State.REVIEW, "names_differ", owner="desk", decide_by="2026-03-06")
+    assert words_of(replace(case, outcome=Outcome.REVIEW), due=False, undelivered=False) == ["review", "known"]
+    assert words_of(replace(case, outcome=Outcome.CREATE), due=False, undelivered=False) == ["review"]
 
 
 def test_what_is_due_or_came_back_counts_beside_its_state() -> None:
