@@ -34,6 +34,7 @@ class Gate(BaseModel):
     opened: bool
     checked: dict[str, str]
     stopped: list[str]
+    unconfirmed: list[str] = []
 
 
 class Switched(BaseModel):
@@ -190,7 +191,17 @@ def gate(found: Gate) -> RenderableType:
     stands = "is open" if found.opened else "is not open yet"
     lines = [Text(f"Wave {found.wave} of {found.migration} {stands}.")]
     lines += [Text(f"Confirmed: {point}, by {who}.") for point, who in found.checked.items()]
-    lines += [Text(f"In its way: {sentence}", style="yellow") for sentence in found.stopped if not found.opened]
+    if found.opened:
+        return Group(*lines)
+    lines += [Text(f"In its way: {sentence}", style="yellow") for sentence in found.stopped]
+    told = " ".join(found.stopped)
+    lines += [
+        Text(f"Still to confirm: {point}.", style="yellow") for point in found.unconfirmed if f'"{point}"' not in told
+    ]
+    if not found.stopped and not found.unconfirmed:
+        lines.append(
+            Text("Everything is confirmed. It opens by itself when its day has come and nothing else stops it.")
+        )
     return Group(*lines)
 
 

@@ -59,7 +59,7 @@ def _waves(migration: Migration) -> Iterator[Wait]:
     wave = next((each for each in waves if migration.gate(each.number).opened_at is None), None)
     if wave is None:
         return
-    stopped = migration.gate(wave.number).stopped
+    stopped = migration.stops(wave.number)
     if stopped:
         opens = f"ops wave open {migration.id} {wave.number} --why REASON"
         yield Wait("wave", f"{_called(wave)} is stopped: {' '.join(stopped)}", opens)

@@ -53,6 +53,16 @@ def test_a_point_is_confirmed(stub: AppStub, ops: Ops) -> None:
         assert said in result.output
 
 
+def test_what_is_still_to_be_confirmed_is_told_once(stub: AppStub, ops: Ops) -> None:
+    stopped = ['"page published" is not confirmed for wave 2.']
+    gate = a_gate(stopped=stopped, unconfirmed=["page published", "desks told"])
+    stub.says("POST", f"{PATH}/waves/2/check", gate, a_gate(checked={"desks told": "ann"}, unconfirmed=[]))
+    said = ops("wave", "check", MIGRATION, "2", "help desks briefed").output
+    assert said.count("page published") == 1
+    assert "Still to confirm: desks told." in said
+    assert "It opens by itself" in ops("wave", "check", MIGRATION, "2", "desks told").output
+
+
 def test_the_switch_is_confirmed(stub: AppStub, ops: Ops) -> None:
     stub.says("POST", f"{PATH}/switch", {"migration": MIGRATION, "switched": True})
     assert "are told now" in ops("switch", "confirm", MIGRATION).output

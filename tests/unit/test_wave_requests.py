@@ -1,6 +1,7 @@
 """What people ask of waves over HTTP: every no is a sentence."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
@@ -25,6 +26,22 @@ async def _ask(world: World, handler: operations.Handler, body: object, wave: st
     request = func.HttpRequest(method="POST", url="/api/x", route_params=route, body=json.dumps(body).encode())
     answer = await operations.answer(lambda: world.ports, handler, request)
     return answer.status_code, json.loads(answer.get_body())
+
+
+async def test_what_is_confirmed_is_in_the_way_no_more_and_the_rest_is_told() -> None:
+    world = World()
+    wants_signatures(world, checklist=("sign-up closed", "help desks briefed"))
+    await signed(world, await assessed(world, export(line("C1"))))
+    for _ in range(30):
+        await world.timers()
+        await world.deliver()
+        world.clock.tick(timedelta(seconds=10))
+    assert len((await world.migration()).gate(1).stopped) == 3
+    _, gate = await _ask(world, wave_requests.check_a_point, {"point": "sign-up closed", "by": "ann"})
+    assert [sentence.split(" is ")[0] for sentence in gate["stopped"][:-1]] == ['"help desks briefed"']
+    assert gate["unconfirmed"] == ["help desks briefed"]
+    _, gate = await _ask(world, wave_requests.check_a_point, {"point": "help desks briefed", "by": "ann"})
+    assert (gate["opened"], gate["stopped"], gate["unconfirmed"]) == (False, [], [])
 
 
 async def test_a_point_is_confirmed_by_name(world: World) -> None:

@@ -81,6 +81,18 @@ def test_a_stopped_gate_tells_why_and_what_opens_it(profile: Profile) -> None:
     assert wait.command == "ops wave open 2026-03-02-portal-d7e3 2 --why REASON"
 
 
+@pytest.mark.parametrize(
+    "over",
+    [{"phase": Phase.DONE}, {"phase": Phase.CANCELLED}, {"phase": Phase.SUPERSEDED}, {"superseded_by": "newer"}],
+)
+def test_no_wave_of_what_is_over_is_stopped(profile: Profile, over: dict[str, object]) -> None:
+    stopped = replace(RUNNING, gates=(*RUNNING.gates, Gate(2, stopped=("7 % failed, 1 % may.",))))
+    assert stopped.stops(2) == ("7 % failed, 1 % may.",)
+    gone = replace(stopped, **over)  # type: ignore[arg-type]  # a phase or a name
+    assert gone.stops(2) == ()
+    assert waits(gone, profile, totals()) == []
+
+
 def test_a_canary_and_the_switch_are_waited_for_where_they_hold_somebody(profile: Profile) -> None:
     planned = profile.plan.model_copy(update={"switch": "at-once"})
     profile = profile.model_copy(update={"plan": planned})
