@@ -10,7 +10,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.answers import Migration, Status
 from ops.client import Json
 from ops.commands import FINDINGS, HERE, AsJson, By, Url, Wanted, _app, _print, _waiting, commands
 from ops.plan import Plan, Wave
@@ -42,6 +41,35 @@ class Switched(BaseModel):
 
     migration: str
     switched: bool
+
+
+class Case(BaseModel):
+    """One review case."""
+
+    account: str
+    row: int
+    reason: str
+    owner: str
+    decide_by: str
+
+
+class Cases(BaseModel):
+    """The review cases of a migration."""
+
+    class Group(BaseModel):
+        """So many of one reason, owner and day."""
+
+        cases: int
+        reason: str
+        owner: str
+        decide_by: str
+
+    migration: str
+    cases: int
+    unowned: int
+    groups: list[Group]
+    first: list[Case]
+    without_account: int
 
 
 class Assigned(BaseModel):
@@ -127,20 +155,30 @@ def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = 
 
 
 @review_commands.command("list")
-def list_review(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> None:
-    """The review cases of a migration, by reason.
+def list_review(
+    migration: Wanted,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many cases one by one.")] = 100,
+    url: Url = HERE,
+) -> None:
+    """The review cases of a migration: who decides them, and until when.
 
-    Who they are stands under `personal/` of its reports, never here.
+    Those without an owner or a day come first. Who the customers are stands
+    under `personal/` of its reports, never here.
+
+    Exit status: 0 every case has an owner and a day, 1 it could not be shown,
+    2 a case has none.
 
     Examples:
       ops review list 2026-03-02-portal-d7e3
+      ops review list 2026-03-02-portal-d7e3 --json | jq -r '.first[].account'
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Status, "status"))
-    found = [each for each in answer.read.migrations if each.migration == migration]
-    if not found:
-        raise typer.BadParameter("there is no such migration; `ops status` lists them.", param_hint="MIGRATION")
-    _print(answer, as_json, cases(found[0]))
+        path = _path(migration, "review")
+        answer = _waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
+    _print(answer, as_json, cases(answer.read))
+    if answer.read.unowned:
+        raise typer.Exit(FINDINGS)
 
 
 @review_commands.command()
@@ -175,9 +213,7 @@ def _named(by: str) -> Json:
 
 def waves(found: list[Wave]) -> RenderableType:
     """The waves as a person reads them."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("wave", "accounts", "begins", "stands"):
-        table.add_column(column, justify="right" if column == "accounts" else "left")
+    table = _grid("wave", "accounts", "begins", "stands")
     for wave in found:
         begins = in_london(wave.starts_at) if wave.starts_at else "when nothing is in its way"
         stopped = f"stopped: {' '.join(wave.stopped)}" if wave.stopped else "not open yet"
@@ -205,12 +241,36 @@ def gate(found: Gate) -> RenderableType:
     return Group(*lines)
 
 
-def cases(found: Migration) -> RenderableType:
-    """Review cases, by reason."""
-    count = found.states.get("review", 0)
-    if not count:
-        return Text("No case is in review.", style="green")
-    return Group(
-        Text(f"{number(count, 'case')} in review. Reasons of this migration, what needs no person among them:"),
-        *(Text(f"  {cause}: {cases:,}") for cause, cases in found.reasons.items()),
-    )
+def cases(found: Cases) -> RenderableType:
+    """Review cases: how many of a kind, then one by one; those that nobody decides first."""
+    parts: list[RenderableType] = [Text("No case is in review.", style="green")]
+    if found.cases:
+        parts = [Text(f"{number(found.cases, 'case')} in review, {found.unowned:,} without an owner or a day.")]
+        groups = _grid("cases", "reason", "owner", "decide by")
+        for each in found.groups:
+            groups.add_row(f"{each.cases:,}", *_who(each))
+        single = _grid("account", "row", "reason", "owner", "decide by")
+        for case in found.first:
+            single.add_row(case.account, f"{case.row:,}", *_who(case))
+        parts += [groups, single]
+    if len(found.first) < found.cases:
+        parts.append(Text(f"These are the first {len(found.first):,} (--limit, at most 1000)."))
+    if found.unowned:
+        parts.append(Text(f"ops review assign {found.migration} REASON --owner TEAM --by-day DATE", style="cyan"))
+    if found.without_account:
+        rows = number(found.without_account, "row without an account needs", "rows without an account need")
+        parts.append(Text(f"{rows} a person too: result.csv tells which."))
+    return Group(*parts)
+
+
+def _who(case: Case | Cases.Group) -> tuple[Text, Text, Text]:
+    nobody = Text("nobody", style="yellow")
+    return Text(case.reason), Text(case.owner) if case.owner else nobody, Text(case.decide_by or "no day")
+
+
+def _grid(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in {"cases", "accounts", "row"} else "left")
+        table.columns[-1].no_wrap = column == "account"
+    return table

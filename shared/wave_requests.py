@@ -1,6 +1,7 @@
 """What the HTTP functions answer about waves, the switch of the portal, and who decides review cases."""
 
 from collections.abc import Awaitable
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import azure.functions as func
@@ -8,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.domain.migration import Migration
 from shared.domain.wave_gate import NotDone, unconfirmed
-from shared.operations import Name, Refused, found, read_body, signed_by, wanted
+from shared.operations import Name, Refused, at_most, found, read_body, signed_by, wanted
 from shared.ports import Ports
 from shared.steps.control import named
 from shared.steps.open_waves import check_off, confirm_switch, open_wave
-from shared.steps.review import assign_review
+from shared.steps.review import assign_review, review_cases
 
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 NUMBER: Final = 999
@@ -84,6 +85,12 @@ async def switch(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     by = signed_by(request, asked.by)
     after = await _done(confirm_switch(ports, migration.authority, migration.id, by))
     return {"migration": after.id, "switched": after.switched_at is not None}
+
+
+async def list_review(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """GET /api/migrations/{migration}/review[?limit=]."""
+    migration = await _named(ports, request)
+    return {"migration": migration.id, **asdict(await review_cases(ports, migration, at_most(request)))}
 
 
 async def assign(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
