@@ -10,6 +10,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
 | Migrations | `directory\\|pace` | lane | how much of a lane's quota is given away |
 | Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
+| Migrations | `app\\|timers` | timer | since when a timer fails |
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
 | Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
@@ -39,6 +40,7 @@ from shared.adapters.entities import (
     PROGRESS,
     REBUILD,
     ROW,
+    TROUBLE,
     canary_record,
     canary_values,
     glance,
@@ -72,6 +74,7 @@ from shared.domain.pace import Lane, Pace
 from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
+from shared.domain.trouble import Trouble, failed_again
 from shared.errors import StaleWrite
 from shared.ports import Clock, Mending, Stored
 
@@ -92,6 +95,9 @@ A_WHILE: Final = timedelta(minutes=10)
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
 _PACES: Final = "directory|pace"
+_TIMERS: Final = "app|timers"
+NOW_AND_THEN: Final = timedelta(minutes=5)
+"""So often a timer that runs well asks whether it failed before, elsewhere or in an earlier life."""
 FRESH: Final = timedelta(seconds=5)
 """So old may be what a glance shows."""
 
@@ -110,6 +116,7 @@ class TableLedger:
         self._key: str | None = None
         """The same."""
         self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
+        self._well: Recent[str, None] = Recent(clock, NOW_AND_THEN)
 
     # migrations
 
@@ -443,6 +450,27 @@ class TableLedger:
         )
         self._key = None
         return await self.key_fingerprint() or fingerprint
+
+    async def troubles(self) -> list[Trouble]:
+        """Timers that fail."""
+        found = self._store.query(names.MIGRATIONS, _TIMERS, Query())
+        return [TROUBLE.record(entity.values) async for entity in found]
+
+    async def note_trouble(self, timer: str, error: str, at: datetime) -> None:
+        """One more failure. A timer runs in one place at a time, so nobody else writes its row."""
+        known = await self._store.get(names.MIGRATIONS, _TIMERS, timer)
+        trouble = failed_again(TROUBLE.record(known.values) if known else None, timer, error, at)
+        self._well.forget()
+        await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.PUT, timer, TROUBLE.values(trouble))])
+
+    async def end_trouble(self, timer: str) -> None:
+        """Said after every good run, and so asked of the table only now and then."""
+
+        async def forget() -> None:
+            if await self._store.get(names.MIGRATIONS, _TIMERS, timer) is not None:
+                await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.DELETE, timer, {})])
+
+        await self._well.get(timer, forget)
 
     async def canary(self, authority: Authority) -> Stored[Canary] | None:
         """The newest canary of an authority."""

@@ -8,17 +8,21 @@ from itertools import pairwise
 import pytest
 
 from shared import names
-from shared.adapters.memory import Queued
-from shared.adapters.store import Verb, Write
+from shared.adapters.memory import MemoryTables, Queued
+from shared.adapters.store import Entity, Verb, Write
+from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import SHARDS
 from shared.domain.lifecycle import State
 from shared.domain.migration import Phase
 from shared.domain.pace import Quota, Quotas
+from shared.errors import Unexpected
 from shared.messages import AccountMessage, ReceiveExport, StageRows
+from shared.ports import Ports
 from shared.steps import poison
 from shared.steps.lanes import HORIZON
 from shared.steps.release_accounts import AHEAD, release_accounts
 from shared.steps.status import status
+from shared.worker import run_timer
 from tests.support.stories import EXPECTED, LONG_AGO, check_end, outcome_by_row, populate, settle, small_export
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
 
@@ -338,3 +342,51 @@ async def test_accounts_that_somebody_deleted_while_they_were_compared_are_told(
     [told] = (await status(world.ports)).migrations
     assert migration.phase is Phase.CLASSIFYING
     assert told.next.startswith("1 rows have no account any more: somebody deleted records from the tables")
+
+
+async def test_a_timer_that_keeps_failing_is_told_without_its_message_until_it_runs_well(world: World) -> None:
+    broken = True
+
+    async def some_timer(ports: Ports) -> None:  # noqa: ARG001 - as every timer
+        if broken:
+            raise ValueError("ada@example.org")
+
+    for failures in range(1, 4):
+        with pytest.raises(Unexpected):
+            await run_timer(world.ports, some_timer)
+        assert len((await status(world.ports)).timers) == (failures == 3)
+    (timer,) = (await status(world.ports)).timers
+    assert timer.sentence.startswith("The timer some_timer has failed 3 times in a row: ValueError at test_timers.py:")
+    assert "example.org" not in timer.model_dump_json()
+    broken = False
+    await run_timer(world.ports, some_timer)
+    assert (await status(world.ports)).timers == []
+
+
+async def test_a_timer_that_runs_well_asks_the_tables_once_in_five_minutes(world: World) -> None:
+    async def some_timer(ports: Ports) -> None: ...
+
+    asked: list[str] = []
+
+    class Counted(MemoryTables):
+        async def get(self, table: str, partition: str, row_key: str) -> Entity | None:
+            asked.append(partition)
+            return await super().get(table, partition, row_key)
+
+    ports = replace(world.ports, ledger=TableLedger(Counted(), world.clock))
+    for _ in range(10):
+        await run_timer(ports, some_timer)
+    assert asked == ["app|timers"]
+
+
+async def test_where_a_failure_cannot_be_noted_it_is_still_the_failure(world: World) -> None:
+    async def some_timer(ports: Ports) -> None:  # noqa: ARG001 - as every timer
+        raise ValueError
+
+    class Unreachable(MemoryTables):
+        async def get(self, table: str, partition: str, row_key: str) -> Entity | None:  # noqa: ARG002 - as the port's
+            raise OSError
+
+    ports = replace(world.ports, ledger=TableLedger(Unreachable(), world.clock))
+    with pytest.raises(Unexpected, match=r"^ValueError"):
+        await run_timer(ports, some_timer)
