@@ -1,7 +1,6 @@
 """`ops wave`, `ops switch`, `ops review`: what people confirm, open and give to somebody while waves run."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from pydantic import BaseModel
@@ -10,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.client import Json
+from ops.client import Json, named, path_of
 from ops.commands import FINDINGS, HERE, AsJson, By, Url, Wanted, _app, _print, _waiting, commands
 from ops.plan import Plan, Wave
 from ops.words import in_london, moment, number
@@ -91,7 +90,7 @@ def list_waves(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> N
       ops wave list 2026-03-02-portal-d7e3 --json | jq '.waves[].stopped'
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Plan, _path(migration, "plan")))
+        answer = _waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan")))
     _print(answer, as_json, waves(answer.read.waves))
     if any(wave.stopped and not wave.opened_at for wave in answer.read.waves):
         raise typer.Exit(FINDINGS)
@@ -114,9 +113,9 @@ def open_wave(
     Examples:
       ops wave open 2026-03-02-portal-d7e3 2 --why "the 12 failures are one closed domain"
     """
-    body: Json = {"why": why, **_named(by)}
+    body: Json = {"why": why, **named(by)}
     with _app(url) as app:
-        path = _path(migration, f"waves/{wave}/open")
+        path = path_of(migration, f"waves/{wave}/open")
         answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
     _print(answer, as_json, gate(answer.read))
 
@@ -135,9 +134,9 @@ def check(
     Examples:
       ops wave check 2026-03-02-portal-d7e3 2 "help desks briefed"
     """
-    body: Json = {"point": point, **_named(by)}
+    body: Json = {"point": point, **named(by)}
     with _app(url) as app:
-        path = _path(migration, f"waves/{wave}/check")
+        path = path_of(migration, f"waves/{wave}/check")
         answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
     _print(answer, as_json, gate(answer.read))
 
@@ -150,7 +149,7 @@ def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = 
       ops switch confirm 2026-03-02-portal-d7e3
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Switched, _path(migration, "switch"), _named(by)))
+        answer = _waiting("Asking the app", lambda: app.post(Switched, path_of(migration, "switch"), named(by)))
     _print(answer, as_json, Text(f"The portal has switched: customers of {answer.read.migration} are told now."))
 
 
@@ -174,7 +173,7 @@ def list_review(
       ops review list 2026-03-02-portal-d7e3 --json | jq -r '.first[].account'
     """
     with _app(url) as app:
-        path = _path(migration, "review")
+        path = path_of(migration, "review")
         answer = _waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
     _print(answer, as_json, cases(answer.read))
     if answer.read.unowned:
@@ -196,19 +195,11 @@ def assign(
     Examples:
       ops review assign 2026-03-02-portal-d7e3 names_differ --owner customer-services --by-day 2026-03-31
     """
-    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **_named(by)}
+    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **named(by)}
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Assigned, _path(migration, "review"), body))
+        answer = _waiting("Asking the app", lambda: app.post(Assigned, path_of(migration, "review"), body))
     told = number(answer.read.cases, "case is", "cases are")
     _print(answer, as_json, Text(f"{told} for {owner} to decide until {by_day}."))
-
-
-def _path(migration: str, rest: str) -> str:
-    return f"migrations/{quote(migration, safe='')}/{rest}"
-
-
-def _named(by: str) -> Json:
-    return {"by": by} if by else {}
 
 
 def waves(found: list[Wave]) -> RenderableType:
