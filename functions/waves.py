@@ -43,6 +43,17 @@ async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(
     route="migrations/{migration}/review",
+    methods=["GET"],
+    auth_level=func.AuthLevel.ANONYMOUS,
+    trigger_arg_name="request",
+)
+async def review_list(request: func.HttpRequest) -> func.HttpResponse:
+    """Who decides which review cases, and until when."""
+    return await operations.answer(wiring.ports, wave_requests.list_review, request)
+
+
+@blueprint.route(
+    route="migrations/{migration}/review",
     methods=["POST"],
     auth_level=func.AuthLevel.ANONYMOUS,
     trigger_arg_name="request",

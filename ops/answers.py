@@ -96,6 +96,16 @@ class Lost(BaseModel):
     next: str
 
 
+class Timer(BaseModel):
+    """A timer that keeps failing."""
+
+    timer: str
+    since: datetime
+    times: int
+    sentence: str
+    next: str
+
+
 class Status(BaseModel):
     """Everything at one moment; migrations newest first."""
 
@@ -107,6 +117,7 @@ class Status(BaseModel):
     migrations: list[Migration]
     queues: list[Queue]
     lost: list[Lost] = []
+    timers: list[Timer] = []
     copied_at: datetime | None = None
     """When the newest whole copy of the tables was finished."""
 

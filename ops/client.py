@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -124,6 +124,21 @@ class App:
                 f"{self._url} answered something else than this command line understands. "
                 "Is it this app, and of the same version?"
             ) from None
+
+
+def path_of(migration: str, rest: str) -> str:
+    """Where the app is asked about one migration."""
+    return f"migrations/{quote(migration, safe='')}/{rest}"
+
+
+def of_council(authority: str) -> dict[str, str] | None:
+    """Which council's migration is meant, where one is named."""
+    return {"authority": authority} if authority else None
+
+
+def named(by: str) -> Json:
+    """Who asks, where nobody signs in."""
+    return {"by": by} if by else {}
 
 
 def address(url: str) -> str:

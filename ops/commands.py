@@ -180,7 +180,9 @@ def replay(
     """Bring stuck accounts and stuck uploads back, once their cause is mended.
 
     Each goes on from what is recorded as done: nobody is created twice, and
-    nobody is told twice. Choose exactly one of --account, --cause and --all.
+    nobody is told twice. Where a plan waits for signatures, its stuck
+    accounts are compared again, the plan is made anew, and whoever signed it
+    signs the new one. Choose exactly one of --account, --cause and --all.
 
     Examples:
       ops poison replay --cause unexpected_error

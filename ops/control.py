@@ -1,14 +1,13 @@
 """`ops pause`, `ops resume`, `ops cancel`: stop a migration for now, let it go on, or stop it for good."""
 
 from collections.abc import Callable
-from urllib.parse import quote
 
 import typer
 from rich.text import Text
 
 from ops import show
 from ops.answers import Resumed
-from ops.client import Json
+from ops.client import named, of_council, path_of
 from ops.commands import (
     ERROR,
     HERE,
@@ -94,9 +93,7 @@ def _agree(migration: str, *, no_input: bool) -> None:
 def _control(
     url: str, migration: str, verb: str, authority: str, by: str, as_json: bool, says: Callable[[Resumed], str]
 ) -> None:
-    params = {"authority": authority} if authority else None
-    body: Json = {"by": by} if by else {}
-    path = f"migrations/{quote(migration, safe='')}/{verb}"
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Resumed, path, body, params))
+        path, params = path_of(migration, verb), of_council(authority)
+        answer = _waiting("Asking the app", lambda: app.post(Resumed, path, named(by), params))
     _print(answer, as_json, Text(says(answer.read)))

@@ -4,15 +4,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ops.answers import Migration, Status
-from ops.words import number
+from ops.words import moment, number
 
 FORGOTTEN: Final = timedelta(days=7)
 """An upload to a folder of no council is news for so long; no later upload can be told to make up for it."""
 
 
 def findings(status: Status) -> list[str]:
-    """Everything that is lost, stuck, paused, or refused and not made up for since."""
+    """Everything that is lost, stuck, paused, or refused and not made up for since; and timers that keep failing."""
     found = [f"{lost.council}: tables of the app were emptied. {lost.next}" for lost in status.lost]
+    found += [f"{timer.sentence} Since {moment(timer.since)}. {timer.next}" for timer in status.timers]
     found += [sentence for migration in status.migrations for sentence in _of(migration, status)]
     poison = sum(queue.poison for queue in status.queues)
     if poison:

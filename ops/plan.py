@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from pydantic import BaseModel
@@ -13,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.client import Json
+from ops.client import Json, named, of_council, path_of
 from ops.commands import (
     ERROR,
     FINDINGS,
@@ -119,7 +118,7 @@ def show_plan(migration: Wanted, authority: Authority = "", as_json: AsJson = Fa
       ops plan show 2026-03-02-portal-d7e3 --json | jq -r .hash
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Plan, _path(migration), _params(authority)))
+        answer = _waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan"), of_council(authority)))
     _print(answer, as_json, page(answer.read))
     if answer.read.wanted:
         raise typer.Exit(FINDINGS)
@@ -152,7 +151,7 @@ def approve(
     with _app(url) as app:
         answer = _waiting(
             "Asking the app",
-            lambda: app.post(Plan, _path(migration, "approve"), {**body, **_named(by)}),
+            lambda: app.post(Plan, path_of(migration, "plan/approve"), {**body, **named(by)}),
         )
     _print(answer, as_json, Group(Text(f"Signed as {part}.", style="green"), _signed(answer.read)))
 
@@ -180,7 +179,8 @@ def reject(
         raise typer.Exit(ERROR)
     with _app(url) as app:
         answer = _waiting(
-            "Asking the app", lambda: app.post(Plan, _path(migration, "reject"), _named(by), _params(authority))
+            "Asking the app",
+            lambda: app.post(Plan, path_of(migration, "plan/reject"), named(by), of_council(authority)),
         )
     _print(answer, as_json, Text(f"The plan of {answer.read.migration} is rejected. Nothing was done."))
 
@@ -205,23 +205,10 @@ def supersede(
     body: Json = {"newer": newer} if newer else {}
     with _app(url) as app:
         answer = _waiting(
-            "Asking the app", lambda: app.post(Left, _path(migration, "supersede"), body, _params(authority))
+            "Asking the app", lambda: app.post(Left, path_of(migration, "plan/supersede"), body, of_council(authority))
         )
     left = answer.read
     _print(answer, as_json, Text(f"{left.migration} gives way to {left.superseded_by}."))
-
-
-def _path(migration: str, verb: str = "") -> str:
-    path = f"migrations/{quote(migration, safe='')}/plan"
-    return f"{path}/{verb}" if verb else path
-
-
-def _params(authority: str) -> dict[str, str] | None:
-    return {"authority": authority} if authority else None
-
-
-def _named(by: str) -> Json:
-    return {"by": by} if by else {}
 
 
 def page(plan: Plan) -> RenderableType:

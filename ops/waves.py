@@ -1,7 +1,6 @@
 """`ops wave`, `ops switch`, `ops review`: what people confirm, open and give to somebody while waves run."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from pydantic import BaseModel
@@ -10,8 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.answers import Migration, Status
-from ops.client import Json
+from ops.client import Json, named, path_of
 from ops.commands import FINDINGS, HERE, AsJson, By, Url, Wanted, _app, _print, _waiting, commands
 from ops.plan import Plan, Wave
 from ops.words import in_london, moment, number
@@ -34,6 +32,7 @@ class Gate(BaseModel):
     opened: bool
     checked: dict[str, str]
     stopped: list[str]
+    unconfirmed: list[str] = []
 
 
 class Switched(BaseModel):
@@ -41,6 +40,35 @@ class Switched(BaseModel):
 
     migration: str
     switched: bool
+
+
+class Case(BaseModel):
+    """One review case."""
+
+    account: str
+    row: int
+    reason: str
+    owner: str
+    decide_by: str
+
+
+class Cases(BaseModel):
+    """The review cases of a migration."""
+
+    class Group(BaseModel):
+        """So many of one reason, owner and day."""
+
+        cases: int
+        reason: str
+        owner: str
+        decide_by: str
+
+    migration: str
+    cases: int
+    unowned: int
+    groups: list[Group]
+    first: list[Case]
+    without_account: int
 
 
 class Assigned(BaseModel):
@@ -62,7 +90,7 @@ def list_waves(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> N
       ops wave list 2026-03-02-portal-d7e3 --json | jq '.waves[].stopped'
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Plan, _path(migration, "plan")))
+        answer = _waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan")))
     _print(answer, as_json, waves(answer.read.waves))
     if any(wave.stopped and not wave.opened_at for wave in answer.read.waves):
         raise typer.Exit(FINDINGS)
@@ -85,9 +113,9 @@ def open_wave(
     Examples:
       ops wave open 2026-03-02-portal-d7e3 2 --why "the 12 failures are one closed domain"
     """
-    body: Json = {"why": why, **_named(by)}
+    body: Json = {"why": why, **named(by)}
     with _app(url) as app:
-        path = _path(migration, f"waves/{wave}/open")
+        path = path_of(migration, f"waves/{wave}/open")
         answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
     _print(answer, as_json, gate(answer.read))
 
@@ -106,9 +134,9 @@ def check(
     Examples:
       ops wave check 2026-03-02-portal-d7e3 2 "help desks briefed"
     """
-    body: Json = {"point": point, **_named(by)}
+    body: Json = {"point": point, **named(by)}
     with _app(url) as app:
-        path = _path(migration, f"waves/{wave}/check")
+        path = path_of(migration, f"waves/{wave}/check")
         answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
     _print(answer, as_json, gate(answer.read))
 
@@ -121,25 +149,35 @@ def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = 
       ops switch confirm 2026-03-02-portal-d7e3
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Switched, _path(migration, "switch"), _named(by)))
+        answer = _waiting("Asking the app", lambda: app.post(Switched, path_of(migration, "switch"), named(by)))
     _print(answer, as_json, Text(f"The portal has switched: customers of {answer.read.migration} are told now."))
 
 
 @review_commands.command("list")
-def list_review(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> None:
-    """The review cases of a migration, by reason.
+def list_review(
+    migration: Wanted,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many cases one by one.")] = 100,
+    url: Url = HERE,
+) -> None:
+    """The review cases of a migration: who decides them, and until when.
 
-    Who they are stands under `personal/` of its reports, never here.
+    Those without an owner or a day come first. Who the customers are stands
+    under `personal/` of its reports, never here.
+
+    Exit status: 0 every case has an owner and a day, 1 it could not be shown,
+    2 a case has none.
 
     Examples:
       ops review list 2026-03-02-portal-d7e3
+      ops review list 2026-03-02-portal-d7e3 --json | jq -r '.first[].account'
     """
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Status, "status"))
-    found = [each for each in answer.read.migrations if each.migration == migration]
-    if not found:
-        raise typer.BadParameter("there is no such migration; `ops status` lists them.", param_hint="MIGRATION")
-    _print(answer, as_json, cases(found[0]))
+        path = path_of(migration, "review")
+        answer = _waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
+    _print(answer, as_json, cases(answer.read))
+    if answer.read.unowned:
+        raise typer.Exit(FINDINGS)
 
 
 @review_commands.command()
@@ -157,26 +195,16 @@ def assign(
     Examples:
       ops review assign 2026-03-02-portal-d7e3 names_differ --owner customer-services --by-day 2026-03-31
     """
-    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **_named(by)}
+    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **named(by)}
     with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Assigned, _path(migration, "review"), body))
+        answer = _waiting("Asking the app", lambda: app.post(Assigned, path_of(migration, "review"), body))
     told = number(answer.read.cases, "case is", "cases are")
     _print(answer, as_json, Text(f"{told} for {owner} to decide until {by_day}."))
 
 
-def _path(migration: str, rest: str) -> str:
-    return f"migrations/{quote(migration, safe='')}/{rest}"
-
-
-def _named(by: str) -> Json:
-    return {"by": by} if by else {}
-
-
 def waves(found: list[Wave]) -> RenderableType:
     """The waves as a person reads them."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("wave", "accounts", "begins", "stands"):
-        table.add_column(column, justify="right" if column == "accounts" else "left")
+    table = _grid("wave", "accounts", "begins", "stands")
     for wave in found:
         begins = in_london(wave.starts_at) if wave.starts_at else "when nothing is in its way"
         stopped = f"stopped: {' '.join(wave.stopped)}" if wave.stopped else "not open yet"
@@ -190,16 +218,50 @@ def gate(found: Gate) -> RenderableType:
     stands = "is open" if found.opened else "is not open yet"
     lines = [Text(f"Wave {found.wave} of {found.migration} {stands}.")]
     lines += [Text(f"Confirmed: {point}, by {who}.") for point, who in found.checked.items()]
-    lines += [Text(f"In its way: {sentence}", style="yellow") for sentence in found.stopped if not found.opened]
+    if found.opened:
+        return Group(*lines)
+    lines += [Text(f"In its way: {sentence}", style="yellow") for sentence in found.stopped]
+    told = " ".join(found.stopped)
+    lines += [
+        Text(f"Still to confirm: {point}.", style="yellow") for point in found.unconfirmed if f'"{point}"' not in told
+    ]
+    if not found.stopped and not found.unconfirmed:
+        lines.append(
+            Text("Everything is confirmed. It opens by itself when its day has come and nothing else stops it.")
+        )
     return Group(*lines)
 
 
-def cases(found: Migration) -> RenderableType:
-    """Review cases, by reason."""
-    count = found.states.get("review", 0)
-    if not count:
-        return Text("No case is in review.", style="green")
-    return Group(
-        Text(f"{number(count, 'case')} in review. Reasons of this migration, what needs no person among them:"),
-        *(Text(f"  {cause}: {cases:,}") for cause, cases in found.reasons.items()),
-    )
+def cases(found: Cases) -> RenderableType:
+    """Review cases: how many of a kind, then one by one; those that nobody decides first."""
+    parts: list[RenderableType] = [Text("No case is in review.", style="green")]
+    if found.cases:
+        parts = [Text(f"{number(found.cases, 'case')} in review, {found.unowned:,} without an owner or a day.")]
+        groups = _grid("cases", "reason", "owner", "decide by")
+        for each in found.groups:
+            groups.add_row(f"{each.cases:,}", *_who(each))
+        single = _grid("account", "row", "reason", "owner", "decide by")
+        for case in found.first:
+            single.add_row(case.account, f"{case.row:,}", *_who(case))
+        parts += [groups, single]
+    if len(found.first) < found.cases:
+        parts.append(Text(f"These are the first {len(found.first):,} (--limit, at most 1000)."))
+    if found.unowned:
+        parts.append(Text(f"ops review assign {found.migration} REASON --owner TEAM --by-day DATE", style="cyan"))
+    if found.without_account:
+        rows = number(found.without_account, "row without an account needs", "rows without an account need")
+        parts.append(Text(f"{rows} a person too: result.csv tells which."))
+    return Group(*parts)
+
+
+def _who(case: Case | Cases.Group) -> tuple[Text, Text, Text]:
+    nobody = Text("nobody", style="yellow")
+    return Text(case.reason), Text(case.owner) if case.owner else nobody, Text(case.decide_by or "no day")
+
+
+def _grid(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in {"cases", "accounts", "row"} else "left")
+        table.columns[-1].no_wrap = column == "account"
+    return table

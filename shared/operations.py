@@ -86,12 +86,21 @@ async def show_status(ports: Ports, request: func.HttpRequest) -> BaseModel:
     return found
 
 
-async def list_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
-    """GET /api/poison: stuck accounts, and what else lies in the poison queues."""
+def at_most(request: func.HttpRequest) -> int:
+    """How many are to be listed.
+
+    Raises:
+        Refused: it is no such number.
+    """
     limit = request.params.get("limit", "100")
     if not (limit.isascii() and limit.isdecimal() and len(limit) < len(str(LIMIT)) + 1 and 0 < int(limit) <= LIMIT):
         raise Refused(400, f"limit should be a number from 1 to {LIMIT}.")
-    stuck = await poison.stuck(ports, int(limit))
+    return int(limit)
+
+
+async def list_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """GET /api/poison: stuck accounts, and what else lies in the poison queues."""
+    stuck = await poison.stuck(ports, at_most(request))
     now = await status(ports)
     return {
         "stuck": [asdict(item) for item in stuck],

@@ -191,7 +191,7 @@ def _waves(migration: Migration, plan: Plan) -> list[WaveAnswer]:
             starts_at=wave.starts_at,
             accounts=wave.accounts,
             opened_at=migration.gate(wave.number).opened_at,
-            stopped=list(migration.gate(wave.number).stopped),
+            stopped=list(migration.stops(wave.number)),
         )
         for wave in plan.waves
     ]

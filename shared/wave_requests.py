@@ -1,18 +1,19 @@
 """What the HTTP functions answer about waves, the switch of the portal, and who decides review cases."""
 
 from collections.abc import Awaitable
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.domain.migration import Migration
-from shared.domain.wave_gate import NotDone
-from shared.operations import Name, Refused, found, read_body, signed_by, wanted
+from shared.domain.wave_gate import NotDone, unconfirmed
+from shared.operations import Name, Refused, at_most, found, read_body, signed_by, wanted
 from shared.ports import Ports
 from shared.steps.control import named
 from shared.steps.open_waves import check_off, confirm_switch, open_wave
-from shared.steps.review import assign_review
+from shared.steps.review import assign_review, review_cases
 
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 NUMBER: Final = 999
@@ -56,6 +57,9 @@ class GateAnswer(BaseModel):
     opened: bool
     checked: dict[str, str]
     stopped: list[str]
+    """Why it waits for a person, in sentences."""
+    unconfirmed: list[str]
+    """Points of the checklist that are still to be confirmed, whether or not its day has come."""
 
 
 async def open_a_wave(ports: Ports, request: func.HttpRequest) -> GateAnswer:
@@ -63,7 +67,7 @@ async def open_a_wave(ports: Ports, request: func.HttpRequest) -> GateAnswer:
     asked = read_body(Opening, request, "Say why (`--why`), in 1 to 200 letters: it is kept with your name.")
     migration, wave = await _named(ports, request), _wave(request)
     by = signed_by(request, asked.by)
-    return _gate(await _done(open_wave(ports, migration.authority, migration.id, wave, by, asked.why)), wave)
+    return _gate(ports, await _done(open_wave(ports, migration.authority, migration.id, wave, by, asked.why)), wave)
 
 
 async def check_a_point(ports: Ports, request: func.HttpRequest) -> GateAnswer:
@@ -71,7 +75,7 @@ async def check_a_point(ports: Ports, request: func.HttpRequest) -> GateAnswer:
     asked = read_body(Checking, request, 'Send {"point": a point of the checklist}.')
     migration, wave = await _named(ports, request), _wave(request)
     by = signed_by(request, asked.by)
-    return _gate(await _done(check_off(ports, migration.authority, migration.id, wave, asked.point, by)), wave)
+    return _gate(ports, await _done(check_off(ports, migration.authority, migration.id, wave, asked.point, by)), wave)
 
 
 async def switch(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
@@ -81,6 +85,12 @@ async def switch(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     by = signed_by(request, asked.by)
     after = await _done(confirm_switch(ports, migration.authority, migration.id, by))
     return {"migration": after.id, "switched": after.switched_at is not None}
+
+
+async def list_review(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """GET /api/migrations/{migration}/review[?limit=]."""
+    migration = await _named(ports, request)
+    return {"migration": migration.id, **asdict(await review_cases(ports, migration, at_most(request)))}
 
 
 async def assign(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
@@ -112,12 +122,13 @@ async def _done[T](work: Awaitable[T]) -> T:
         raise Refused(409, str(no)) from None
 
 
-def _gate(migration: Migration, wave: int) -> GateAnswer:
+def _gate(ports: Ports, migration: Migration, wave: int) -> GateAnswer:
     gate = migration.gate(wave)
     return GateAnswer(
         migration=migration.id,
         wave=wave,
         opened=gate.opened_at is not None,
         checked=dict(gate.checked),
-        stopped=list(gate.stopped),
+        stopped=list(migration.stops(wave)),
+        unconfirmed=[] if gate.opened_at else unconfirmed(migration, ports.profiles[migration.authority], wave),
     )

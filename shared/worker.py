@@ -136,14 +136,25 @@ async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
 
 
 async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) -> None:
-    """Run a timer's step; what fails is told without its message, and the next occurrence tries again."""
+    """Run a timer's step; what fails is told and noted without its message, and the next occurrence tries again."""
     timer = getattr(step, "__name__", "timer")
     try:
         await step(ports)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.FAILED)
-        raise unexpected(error) from None
+        told = unexpected(error)
+        await _kept(ports.ledger.note_trouble(timer, str(told), ports.clock.now()))
+        raise told from None
     metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
+    await _kept(ports.ledger.end_trouble(timer))
+
+
+async def _kept(noting: Awaitable[None]) -> None:
+    """Note how a timer ran; where that fails, its run counts all the same."""
+    try:
+        await noting
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message may be personal
+        log.warning("how a timer ran could not be noted", extra={"cause": str(unexpected(error))})
 
 
 def unexpected(error: BaseException) -> Unexpected:

@@ -20,6 +20,7 @@ from shared.domain.pace import Pace
 from shared.domain.rebuild import Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary, Tally
+from shared.domain.trouble import Trouble
 
 MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -148,6 +149,7 @@ ROW: Final = Mapper(Row, person=dict)
 PACE: Final = Mapper(Pace)
 PROGRESS: Final = Mapper(Progress, samples=list)
 REBUILD: Final = Mapper(Rebuild)
+TROUBLE: Final = Mapper(Trouble)
 
 
 def summary_values(summary: ShardSummary) -> Values:

@@ -10,6 +10,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
 | Migrations | `directory\\|pace` | lane | how much of a lane's quota is given away |
 | Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
+| Migrations | `app\\|timers` | timer | since when a timer fails |
 | Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
 | Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |

@@ -196,6 +196,12 @@ class Migration:
         """What is known of a wave's start."""
         return next((gate for gate in self.gates if gate.wave == wave), Gate(wave))
 
+    def stops(self, wave: int) -> tuple[str, ...]:
+        """Why a wave waits for a person, in sentences; nothing where it is open, or no wave begins any more."""
+        gate = self.gate(wave)
+        waits = self.phase is Phase.RUNNING and not self.superseded_by and gate.opened_at is None
+        return gate.stopped if waits else ()
+
     @property
     def paused(self) -> bool:
         """Whether no new effect may start."""

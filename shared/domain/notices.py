@@ -112,13 +112,14 @@ def _signatures(migration: Migration, profile: Profile) -> Iterator[_Condition]:
 
 
 def _gates(migration: Migration) -> Iterator[_Condition]:
-    if migration.phase is not Phase.RUNNING or migration.plan is None:
+    if migration.plan is None:
         return
     starts = {wave.number: wave.starts_at for wave in migration.plan.waves}
     for gate in migration.gates:
-        if not gate.stopped or gate.opened_at is not None:
+        stopped = migration.stops(gate.wave)
+        if not stopped:
             continue
-        why = "\n".join(f"- {sentence}" for sentence in gate.stopped)
+        why = "\n".join(f"- {sentence}" for sentence in stopped)
         text = (
             f"Wave {gate.wave} does not start. What is in its way:\n\n{why}\n\n"
             f"Where it stands, and how to go on: ops status --authority {migration.authority}"

@@ -25,6 +25,7 @@ ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
 """Before anything changes, to those whose account will be joined to the one they have."""
 STAFF_NOTICE: Final = "staff-notice"
 BANDS: Final = frozenset(band.value for band in Band if band is not Band.NONE)
+OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
@@ -138,6 +139,9 @@ class Plan(_Part):
     """Who signs; the directory's owner only where somebody is linked."""
     signers: dict[Part, tuple[Word, ...]] = Field(default_factory=dict)
     """Object ids of those who may sign for a part; a part that is left out may be signed by any approver."""
+    uploader: Literal["required", "told"] = "told"
+    """`required`: an upload is taken only if it says whose it is, so that this person cannot sign; `told`: whoever
+    signs is told where it does not."""
     council_tells_customers: bool = False
     """True where the council itself tells the customers for whom accounts are created."""
     announce_days: Annotated[int, Field(ge=0, le=365)] = 14
@@ -183,6 +187,17 @@ class Plan(_Part):
             if wave.starts is not None:
                 check(wave.starts, self.allowed)
         return self
+
+    @model_validator(mode="after")
+    def _uploader(self) -> "Plan":
+        if self.uploader == "required" and self.approval == "automatic":
+            raise ValueError('uploader = "required" goes with approval = "required": nobody signs an automatic plan')
+        return self
+
+    def lacks_uploader(self, uploaded_by: str) -> bool:
+        """Whether an upload should say whose it is and does not: only an object id can be compared with a signer's."""
+        wanted = self.approval == "required" and self.uploader == "required"
+        return wanted and not OBJECT_ID.fullmatch(uploaded_by.strip())
 
     @model_validator(mode="after")
     def _everybody(self) -> "Plan":

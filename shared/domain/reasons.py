@@ -156,6 +156,13 @@ REASONS: Final[dict[str, Reason]] = {
         "Upload to exports/<authority>/ what is to be moved, to assess/ within it what is only to be assessed, and to "
         "exclude/ a list of people to leave alone.",
     ),
+    "uploader_missing": Reason(
+        "The upload does not say who uploaded it, and the profile wants to know (plan.uploader): whoever uploads does "
+        "not sign.",
+        "Upload it again and say it: az storage blob upload --container-name exports --name COUNCIL/FILE.csv "
+        '--file FILE.csv --overwrite true --metadata "uploaded_by=$(az ad signed-in-user show --query id -o tsv)" '
+        "--account-name ACCOUNT --auth-mode login",
+    ),
     "not_csv": Reason("The file is not a CSV file.", "Export as CSV (UTF-8) and upload again."),
     "empty": Reason("The file is empty.", "Export again and check the size."),
     "too_large": Reason("The file is larger than this app takes.", "Split the export."),

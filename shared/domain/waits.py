@@ -10,6 +10,7 @@ from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals
 from shared.domain.wanted import signing_command, waits_for
+from shared.domain.wave_tally import UNOWNED
 from shared.domain.waves import Wave
 
 
@@ -18,7 +19,7 @@ class Wait:
     """One thing that is waited for."""
 
     what: str
-    """`signature`, `wave`, `canary` or `switch`."""
+    """`signature`, `canary`, `review`, `wave` or `switch`."""
     sentence: str
     command: str = ""
     """What to type; empty where it comes by itself."""
@@ -32,6 +33,7 @@ def waits(migration: Migration, profile: Profile, totals: Totals) -> list[Wait]:
     if migration.phase is not Phase.RUNNING or migration.superseded_by:
         return found
     found += _canary(migration, profile, totals)
+    found += _review(migration, totals)
     found += _waves(migration)
     found += _switch(migration, profile, totals)
     return found
@@ -53,13 +55,31 @@ def _canary(migration: Migration, profile: Profile, totals: Totals) -> Iterator[
         )
 
 
-def _waves(migration: Migration) -> Iterator[Wait]:
+def _next_wave(migration: Migration) -> Wave | None:
     """The first wave that is not open; later ones wait for it anyhow."""
     waves = migration.plan.waves if migration.plan else ()
-    wave = next((each for each in waves if migration.gate(each.number).opened_at is None), None)
+    return next((each for each in waves if migration.gate(each.number).opened_at is None), None)
+
+
+def _review(migration: Migration, totals: Totals) -> Iterator[Wait]:
+    """The cases that the gate of the next wave wants in somebody's hands."""
+    wave = _next_wave(migration)
+    number = totals.waves.get(wave.number - 1, {}).get(UNOWNED, 0) if wave else 0
+    if wave and number:
+        cases = "review case has" if number == 1 else "review cases have"
+        yield Wait(
+            "review",
+            f"{number:,} {cases} no owner or no day, and wave {wave.number} does not begin before. "
+            f"Which: ops review list {migration.id}",
+            f"ops review assign {migration.id} REASON --owner TEAM --by-day DATE",
+        )
+
+
+def _waves(migration: Migration) -> Iterator[Wait]:
+    wave = _next_wave(migration)
     if wave is None:
         return
-    stopped = migration.gate(wave.number).stopped
+    stopped = migration.stops(wave.number)
     if stopped:
         opens = f"ops wave open {migration.id} {wave.number} --why REASON"
         yield Wait("wave", f"{_called(wave)} is stopped: {' '.join(stopped)}", opens)

@@ -70,8 +70,12 @@ def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now:
     stops += calls_of(wave, profile)
     if not stops:
         return Said(Answer.OPEN)
-    last = f"Mend it, {ALL_THE_SAME.format(migration=migration.id, wave=wave.number)}"
-    return Said(Answer.STOPPED, (*stops, last))
+    return Said(Answer.STOPPED, (*stops, _last(migration, wave.number)))
+
+
+def _last(migration: Migration, wave: int) -> str:
+    """What comes after everything that stops a wave."""
+    return f"Mend it, {ALL_THE_SAME.format(migration=migration.id, wave=wave)}"
 
 
 def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
@@ -118,13 +122,17 @@ def changed(migration: Migration, facts: Facts) -> list[str]:
 
 
 def _unchecked(wave: Wave, migration: Migration, profile: Profile) -> list[str]:
-    checked = migration.gate(wave.number).checked
-    return [
-        f'"{point}" is not confirmed for wave {wave.number}; confirm it: '
-        f'ops wave check {migration.id} {wave.number} "{point}".'
-        for point in profile.plan.checklist
-        if point not in checked
-    ]
+    return [_to_confirm(migration, wave.number, point) for point in unconfirmed(migration, profile, wave.number)]
+
+
+def unconfirmed(migration: Migration, profile: Profile, wave: int) -> list[str]:
+    """The points of the checklist that nobody has confirmed for a wave."""
+    checked = migration.gate(wave).checked
+    return [point for point in profile.plan.checklist if point not in checked]
+
+
+def _to_confirm(migration: Migration, wave: int, point: str) -> str:
+    return f'"{point}" is not confirmed for wave {wave}; confirm it: ops wave check {migration.id} {wave} "{point}".'
 
 
 def calls_of(wave: Wave, profile: Profile) -> list[str]:
@@ -187,7 +195,9 @@ def opened(migration: Migration, profile: Profile, number: int, by: str, why: st
 
 
 def checked_off(migration: Migration, profile: Profile, number: int, point: str, by: str) -> Migration:
-    """The migration after a person confirmed one point for one wave. Again changes nothing: the first name stays.
+    """The migration after a person confirmed one point for one wave: the point is in its way no more.
+
+    Again changes nothing: the first name stays.
 
     Raises:
         NotDone: there is no such wave or point, or the wave is open.
@@ -202,7 +212,9 @@ def checked_off(migration: Migration, profile: Profile, number: int, point: str,
         return migration
     if gate.opened_at is not None:
         raise NotDone(f"Wave {number} is open already. Nothing is left to confirm for it.")
-    return with_gate(migration, replace(gate, checked={**gate.checked, point: by}))
+    left = tuple(sentence for sentence in gate.stopped if sentence != _to_confirm(migration, number, point))
+    stopped = () if left == (_last(migration, number),) else left
+    return with_gate(migration, replace(gate, checked={**gate.checked, point: by}, stopped=stopped))
 
 
 def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> Migration:

@@ -15,6 +15,7 @@ from shared.domain.pace import Lane, Pace
 from shared.domain.rebuild import Anchors, Rebuild
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
+from shared.domain.trouble import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,18 @@ class Ledger(Protocol):
 
     async def note_key(self, fingerprint: str) -> str:
         """Note it where none is noted, whatever this process remembers of lost tables; returns the one that counts."""
+        ...
+
+    async def troubles(self) -> list[Trouble]:
+        """Timers that have not run well since they failed."""
+        ...
+
+    async def note_trouble(self, timer: str, error: str, at: datetime) -> None:
+        """Note that a timer failed once more; `error` is its type and place."""
+        ...
+
+    async def end_trouble(self, timer: str) -> None:
+        """A timer ran well: forget its trouble, within five minutes where another process noted it."""
         ...
 
     async def canary(self, authority: Authority) -> Stored[Canary] | None: ...

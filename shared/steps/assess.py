@@ -78,7 +78,8 @@ async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash
     now = ports.clock.now()
 
     def go_on(current: Migration) -> Migration:
-        if current.phase is not Phase.CLASSIFYING:
+        # What changed since it was counted is counted first: a replay may have sent accounts back to the comparison.
+        if current.phase is not Phase.CLASSIFYING or current.moved_at != migration.moved_at:
             return current
         assessed = replace(current, assessed_at=now, moved_at=now, plan_hash=plan_hash, plan=current.plan or plan)
         if current.apart:

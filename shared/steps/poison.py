@@ -2,19 +2,27 @@
 
 The accounts' records say what is stuck and why; the poison queues only show it. Replay and discard change the record
 first and take the message away last, so that nothing is lost in between.
+
+What is stuck in a draft (a plan that nobody has approved yet) is listed and replayed too: it is compared again, and the
+plan made anew. It is discarded after the approval only: a draft's accounts that are held are not adopted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from shared import names
-from shared.domain.account import REFUSED, SHARDS, Account, Change, apply
+from shared.domain.account import REFUSED, SHARDS, Account, Authority, Change, Place, apply
 from shared.domain.lifecycle import Event, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.reasons import explain
 from shared.messages import AccountMessage, ReceiveExport, StageRows
 from shared.ports import PoisonMessage, Ports, Stored
+
+COMPARED: Final = frozenset({Phase.CLASSIFYING, Phase.ASSESSED})
+"""Phases in which a draft may be compared again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +70,20 @@ async def stuck(ports: Ports, limit: int) -> list[Stuck]:
     """The stuck accounts, at most `limit`."""
     found: list[Stuck] = []
     for authority in ports.profiles:
-        for shard in SHARDS:
-            async for stored in ports.ledger.accounts(authority, shard):
-                account = stored.record
-                if account.state is State.FAILED:
-                    found.append(_stuck(account))
-                    if len(found) == limit:
-                        return found
+        for place in (authority, *(draft.place for draft in await _drafts(ports, authority))):
+            for shard in SHARDS:
+                async for stored in ports.ledger.accounts(place, shard):
+                    account = stored.record
+                    if account.state is State.FAILED:
+                        found.append(_stuck(account))
+                        if len(found) == limit:
+                            return found
     return found
+
+
+async def _drafts(ports: Ports, authority: Authority) -> list[Migration]:
+    """The uploads whose accounts are still kept apart and may be compared again."""
+    return [m async for m in ports.ledger.migrations(authority) if m.apart and m.phase in COMPARED]
 
 
 def _stuck(account: Account) -> Stuck:
@@ -93,19 +107,49 @@ async def _settle(ports: Ports, choice: Choice, by: str, *, again: bool) -> Sett
     accounts = 0
     for authority in ports.profiles:
         for shard in SHARDS:
-            chosen = [
-                stored
-                async for stored in ports.ledger.accounts(authority, shard)
-                if stored.record.state is State.FAILED and choice.takes(stored.record)
-            ]
+            chosen = await _chosen(ports, authority, shard, choice)
             changed = [_changed(ports, stored, by, again=again) for stored in chosen]
             saved = await ports.ledger.save_all(changed)
             for migration in {account.migration for account in saved}:
                 await ports.ledger.change_migration(authority, migration, partial(_reopened, now=ports.clock.now()))
             accounts += len(saved)
+        for draft in await _drafts(ports, authority) if again else ():
+            accounts += await _replay_draft(ports, draft, choice, by)
     migrations = await _stagings(ports, choice) if again else 0
     messages = await _take_away(ports, choice)
     return Settled(accounts, migrations, messages)
+
+
+async def _chosen(ports: Ports, place: Place, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
+    return [
+        stored
+        async for stored in ports.ledger.accounts(place, shard)
+        if stored.record.state is State.FAILED and choice.takes(stored.record)
+    ]
+
+
+async def _replay_draft(ports: Ports, draft: Migration, choice: Choice, by: str) -> int:
+    """Have stuck accounts of a draft compared again, and its plan made anew; what was approved meanwhile is left."""
+    count = 0
+    for shard in SHARDS:
+        chosen = await _chosen(ports, draft.place, shard, choice)
+        # First the migration: nobody signs a plan, and none is adopted, whose accounts are compared again. And again
+        # afterwards: what was counted in between does not know of them.
+        if not chosen or not await _compare_again(ports, draft):
+            continue
+        count += len(await ports.ledger.save_all([_changed(ports, stored, by, again=True) for stored in chosen]))
+        await _compare_again(ports, draft)
+    return count
+
+
+async def _compare_again(ports: Ports, draft: Migration) -> bool:
+    def compared(current: Migration) -> Migration:
+        if not current.apart or current.phase not in COMPARED:
+            return current
+        now = ports.clock.now()
+        return replace(current, phase=Phase.CLASSIFYING, assessed_at=None, plan=None, plan_hash="", moved_at=now)
+
+    return (await ports.ledger.change_migration(draft.authority, draft.id, compared)).phase is Phase.CLASSIFYING
 
 
 def _changed(
@@ -169,7 +213,7 @@ async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
         case None:
             return choice.everything
         case AccountMessage() as message:
-            stored = await ports.ledger.account(message.authority, message.account)
+            stored = await ports.ledger.account(message.place, message.account)
             return stored is None or (
                 stored.record.state is not State.FAILED and stored.record.release != message.release
             )

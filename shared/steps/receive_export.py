@@ -163,7 +163,10 @@ def _profile(ports: Ports, migration: Migration) -> Profile:
         raise RefusedFile("wrong_folder")
     if not name.lower().endswith(".csv"):
         raise RefusedFile("not_csv", "its name does not end in .csv")
-    return ports.profiles[migration.authority]
+    profile = ports.profiles[migration.authority]
+    if migration.kind is Kind.MIGRATE and profile.plan.lacks_uploader(migration.uploaded_by):
+        raise RefusedFile("uploader_missing")
+    return profile
 
 
 async def _report(ports: Ports, migration: Migration) -> None:

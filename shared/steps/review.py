@@ -1,14 +1,82 @@
 """review: who decides the cases that wait for a person, and until when."""
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from shared.domain.account import SHARDS, Account, Authority, Change, MigrationId, apply
 from shared.domain.calendar import LONDON
 from shared.domain.lifecycle import Event, State
 from shared.domain.migration import Migration
+from shared.domain.summary import total
 from shared.domain.wave_gate import NotDone, typed
 from shared.ports import Ports, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case that waits for a person, and who that is."""
+
+    account: str
+    row: int
+    reason: str
+    owner: str
+    """Empty where nobody is to decide it."""
+    decide_by: str
+
+    @property
+    def unowned(self) -> bool:
+        """Whether nobody is to decide it, or not until a day."""
+        return not (self.owner and self.decide_by)
+
+    @property
+    def turn(self) -> tuple[bool, str, str, int]:
+        """Who has no owner comes first, then whose day is next."""
+        return not self.unowned, self.decide_by, self.reason, self.row
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """So many cases of one reason, owner and day."""
+
+    cases: int
+    reason: str
+    owner: str
+    decide_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The review cases of a migration."""
+
+    cases: int
+    unowned: int
+    groups: list[Group]
+    """All of them; who has no owner first."""
+    first: list[Case]
+    """At most as many as were asked for, in the same order."""
+    without_account: int
+    """Rows that need a person too and have no account, so nobody can be named for them."""
+
+
+async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
+    """Who decides which cases, and until when."""
+    found: list[Case] = []
+    for shard in SHARDS:
+        async for stored in ports.ledger.accounts(migration.place, shard):
+            account = stored.record
+            if account.migration == migration.id and account.state is State.REVIEW:
+                found.append(Case(account.id, account.row, account.reason, account.owner, account.decide_by))
+    found.sort(key=lambda case: case.turn)
+    counts = Counter((case.reason, case.owner, case.decide_by) for case in found)
+    settled = total(await ports.ledger.summaries(migration.authority, migration.id)).settled
+    return Cases(
+        cases=len(found),
+        unowned=sum(case.unowned for case in found),
+        groups=[Group(number, *of) for of, number in counts.items()],
+        first=found[:limit],
+        without_account=sum(number for (_, state, _), number in settled.items() if state == State.REVIEW),
+    )
 
 
 async def assign_review(

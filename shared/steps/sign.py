@@ -11,6 +11,7 @@ from typing import Final
 from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.plan import NotSigned, Part, Plan, Signature, rejected, sign
 from shared.domain.profile import Profile
+from shared.domain.reasons import explain
 from shared.messages import StageRows
 from shared.ports import Ports
 from shared.steps.control import given_up, going, named
@@ -94,6 +95,9 @@ def _to_be_signed(migration: Migration, profile: Profile) -> Plan:
             "The council's profile has changed since the plan was made, so it is not this plan that would be carried "
             "out. Upload the export again, and sign the new plan."
         )
+    if profile.plan.lacks_uploader(migration.plan.uploaded_by):
+        why = explain("uploader_missing")
+        raise NotSigned(f"{why.sentence} {why.remedy}")
     return migration.plan
 
 

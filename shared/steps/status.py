@@ -14,6 +14,7 @@ from shared.domain.pace import WRITE, throttled_share, use
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
 from shared.domain.summary import ShardSummary, Totals, total
+from shared.domain.trouble import Trouble
 from shared.domain.waits import waits
 from shared.ports import Ports
 from shared.steps.copy_tables import newest_copy
@@ -97,6 +98,16 @@ class QueueStatus(BaseModel):
     poison: int
 
 
+class FailingTimer(BaseModel):
+    """A timer that keeps failing: what it does is not done."""
+
+    timer: str
+    since: datetime
+    times: int
+    sentence: str
+    next: str
+
+
 class LostTables(BaseModel):
     """A council whose tables were emptied: nothing is done for it until they are made again."""
 
@@ -118,6 +129,8 @@ class Status(BaseModel):
     migrations: list[MigrationStatus]
     queues: list[QueueStatus]
     lost: list[LostTables]
+    timers: list[FailingTimer]
+    """Those that keep failing."""
     copied_at: datetime | None
     """When the newest whole copy of the tables was finished; None where there is none yet."""
 
@@ -145,9 +158,21 @@ async def status(ports: Ports) -> Status:
         migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True),
         queues=queues,
         lost=[lost for profile in ports.profiles.values() for lost in await _lost(ports, profile)],
+        timers=[_failing(trouble) for trouble in await ports.ledger.troubles() if trouble.lasting],
         copied_at=copy.finished_at if copy else None,
         quota_used=used,
         throttled_share=throttled,
+    )
+
+
+def _failing(trouble: Trouble) -> FailingTimer:
+    return FailingTimer(
+        timer=trouble.timer,
+        since=trouble.since,
+        times=trouble.times,
+        sentence=f"The timer {trouble.timer} has failed {trouble.times} times in a row: {trouble.error}.",
+        next="What it does is not done until it runs again; nothing is lost. The runbook says what to do: 'A timer "
+        "keeps failing'.",
     )
 
 

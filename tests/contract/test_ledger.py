@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared import names
 from shared.adapters.azure_tables import AzureTables
 from shared.adapters.ledger.rows import PERSONAL_FREE
+from shared.adapters.ledger.singles import NOW_AND_THEN
 from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage import Storage
 from shared.adapters.store import Entity, Query, Store, Write
@@ -36,6 +37,7 @@ from shared.domain.migration import Migration, Phase
 from shared.domain.pace import READ, WRITE, Pace, message_lane
 from shared.domain.rows import Row
 from shared.domain.summary import ShardSummary
+from shared.domain.trouble import Trouble
 from shared.errors import StaleWrite
 from shared.ports import Ledger, Stored
 from tests.contract import records
@@ -530,6 +532,32 @@ async def test_of_two_who_note_a_key_at_once_both_hear_the_same(ledger: Ledger) 
     heard = await asyncio.gather(*(ledger.note_key(f"key {number}") for number in range(5)))
     assert len(set(heard)) == 1
     assert await ledger.key_fingerprint() == heard[0]
+
+
+# timers that fail
+
+
+async def test_a_timers_trouble_is_counted_from_the_first_failure_until_it_runs_well(ledger: Ledger) -> None:
+    await ledger.end_trouble("reconcile")
+    for minute in range(3):
+        await ledger.note_trouble("reconcile", f"KeyError at x.py:{minute}", NOW + timedelta(minutes=minute))
+    await ledger.note_trouble("sweep_exports", "KeyError at y.py:1", NOW)
+    first = next(each for each in await ledger.troubles() if each.timer == "reconcile")
+    assert first == Trouble("reconcile", NOW, NOW + timedelta(minutes=2), 3, "KeyError at x.py:2")
+    await ledger.end_trouble("reconcile")
+    assert [each.timer for each in await ledger.troubles()] == ["sweep_exports"]
+
+
+async def test_a_timer_that_runs_well_elsewhere_is_well_within_minutes(store: Store) -> None:
+    clock = ManualClock()
+    here, elsewhere = TableLedger(store, clock), TableLedger(store, clock)
+    await here.end_trouble("reconcile")
+    await elsewhere.note_trouble("reconcile", "KeyError at x.py:1", NOW)
+    await here.end_trouble("reconcile")
+    assert len(await here.troubles()) == 1
+    clock.tick(NOW_AND_THEN)
+    await here.end_trouble("reconcile")
+    assert await here.troubles() == []
 
 
 # who is to be left alone

@@ -53,3 +53,10 @@ def test_an_open_migration_moves_unless_it_is_paused(phase: str) -> None:
 @pytest.mark.parametrize("phase", ["done", "refused", "superseded", "failed"])
 def test_what_is_at_rest_does_not_move(phase: str) -> None:
     assert not moves(read(a_status(a_migration(phase=phase))))
+
+
+def test_a_timer_that_keeps_failing_is_a_finding() -> None:
+    since = "2026-03-02T09:00:00Z"
+    timer = {"timer": "reconcile", "since": since, "times": 3, "sentence": "It fails.", "next": "Mend it."}
+    (found,) = findings(read({**a_status(), "timers": [timer]}))
+    assert found == "It fails. Since 2 March 2026 09:00 UTC. Mend it."

@@ -22,7 +22,19 @@ from infra.directory import permissions
 from shared import messages, names, ports, wiring
 from shared.adapters import entities
 from shared.adapters.store import Verb, Write
-from shared.domain import account, canary, forecast, matching, migration, pace, rebuild, result_file, rows, summary
+from shared.domain import (
+    account,
+    canary,
+    forecast,
+    matching,
+    migration,
+    pace,
+    rebuild,
+    result_file,
+    rows,
+    summary,
+    trouble,
+)
 from shared.domain.pseudonyms import Pseudonyms
 from shared.people import Role
 from shared.settings import Settings
@@ -185,6 +197,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             pace.Pace,
             rebuild.Rebuild,
             forecast.Progress,
+            trouble.Trouble,
             summary.ShardSummary,
             ports.Letter,
             ports.Notice,
@@ -200,7 +213,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
     },
     "result.csv": set(result_file.COLUMNS),
 }
-MAPPED: Final = {"ACCOUNT", "CHANGE", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD"}
+MAPPED: Final = {"ACCOUNT", "CHANGE", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD", "TROUBLE"}
 """The mappers of `entities`; each stands for a record above."""
 
 

@@ -1,12 +1,14 @@
 """What people ask of waves over HTTP: every no is a sentence."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
 import pytest
 
 from shared import operations, wave_requests
+from shared.domain.lifecycle import State
 from tests.support.signatures import assessed, signed, wants_signatures
 from tests.support.world import World, export, line
 
@@ -25,6 +27,22 @@ async def _ask(world: World, handler: operations.Handler, body: object, wave: st
     request = func.HttpRequest(method="POST", url="/api/x", route_params=route, body=json.dumps(body).encode())
     answer = await operations.answer(lambda: world.ports, handler, request)
     return answer.status_code, json.loads(answer.get_body())
+
+
+async def test_what_is_confirmed_is_in_the_way_no_more_and_the_rest_is_told() -> None:
+    world = World()
+    wants_signatures(world, checklist=("sign-up closed", "help desks briefed"))
+    await signed(world, await assessed(world, export(line("C1"))))
+    for _ in range(30):
+        await world.timers()
+        await world.deliver()
+        world.clock.tick(timedelta(seconds=10))
+    assert len((await world.migration()).gate(1).stopped) == 3
+    _, gate = await _ask(world, wave_requests.check_a_point, {"point": "sign-up closed", "by": "ann"})
+    assert [sentence.split(" is ")[0] for sentence in gate["stopped"][:-1]] == ['"help desks briefed"']
+    assert gate["unconfirmed"] == ["help desks briefed"]
+    _, gate = await _ask(world, wave_requests.check_a_point, {"point": "help desks briefed", "by": "ann"})
+    assert (gate["opened"], gate["stopped"], gate["unconfirmed"]) == (False, [], [])
 
 
 async def test_a_point_is_confirmed_by_name(world: World) -> None:
@@ -56,3 +74,20 @@ async def test_a_wave_is_a_number(world: World, wave: str) -> None:
 async def test_a_wave_is_not_opened_without_a_reason(world: World, body: object) -> None:
     status, said = await _ask(world, wave_requests.open_a_wave, body)
     assert (status, said["error"]) == (400, "Say why (`--why`), in 1 to 200 letters: it is kept with your name.")
+
+
+async def test_review_cases_are_told_with_who_decides_them_and_nobodys_first() -> None:
+    world = World()
+    await world.upload(export(line("C1", "same@example.org"), line("C2", "same@example.org"), line("C3")))
+    await world.run()
+    first, second = sorted((a for a in await world.accounts() if a.state is State.REVIEW), key=lambda a: a.row)
+    assign = {"which": first.id, "owner": "desk", "decide_by": "2026-03-31"}
+    assert (await _ask(world, wave_requests.assign, assign))[1]["cases"] == 1
+    _, said = await _ask(world, wave_requests.list_review, {})
+    assert (said["cases"], said["unowned"], said["without_account"]) == (2, 1, 0)
+    assert [(case["account"], case["owner"], case["decide_by"]) for case in said["first"]] == [
+        (second.id, "", ""),
+        (first.id, "desk", "2026-03-31"),
+    ]
+    assert [(group["cases"], group["owner"]) for group in said["groups"]] == [(1, ""), (1, "desk")]
+    assert "example.org" not in json.dumps(said)

@@ -1,22 +1,26 @@
-"""What there is one of: the pace of a lane, the key, a council's canary and its first message."""
+"""What there is one of: the pace of a lane, the key, a timer's trouble, a council's canary and its first message."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared import names
-from shared.adapters.entities import PACE, canary_record, canary_values, moment
+from shared.adapters.entities import PACE, TROUBLE, canary_record, canary_values, moment
 from shared.adapters.ledger.base import OnTables
 from shared.adapters.recent import Recent
-from shared.adapters.store import Conflict, Store, Verb, Write
+from shared.adapters.store import Conflict, Query, Store, Verb, Write
 from shared.domain.account import Authority
 from shared.domain.canary import Canary
 from shared.domain.pace import Lane, Pace
+from shared.domain.trouble import Trouble, failed_again
 from shared.errors import StaleWrite
 from shared.ports import Clock, Stored
 
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
 _PACES: Final = "directory|pace"
+_TIMERS: Final = "app|timers"
+NOW_AND_THEN: Final = timedelta(minutes=5)
+"""So often a timer that runs well asks whether it failed before, elsewhere or in an earlier life."""
 A_MOMENT: Final = timedelta(seconds=1)
 """So old may be the answer that no message has gone out yet."""
 FRESH: Final = timedelta(seconds=5)
@@ -34,6 +38,7 @@ class Singles(OnTables):
         """Before the first message, every comparison asks for it."""
         self._key: str | None = None
         """The same."""
+        self._well: Recent[str, None] = Recent(clock, NOW_AND_THEN)
         self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
 
     async def pace(self, lane: Lane) -> Stored[Pace] | None:
@@ -74,6 +79,27 @@ class Singles(OnTables):
         )
         self._key = None
         return await self.key_fingerprint() or fingerprint
+
+    async def troubles(self) -> list[Trouble]:
+        """Timers that fail."""
+        found = self._store.query(names.MIGRATIONS, _TIMERS, Query())
+        return [TROUBLE.record(entity.values) async for entity in found]
+
+    async def note_trouble(self, timer: str, error: str, at: datetime) -> None:
+        """One more failure. A timer runs in one place at a time, so nobody else writes its row."""
+        known = await self._store.get(names.MIGRATIONS, _TIMERS, timer)
+        trouble = failed_again(TROUBLE.record(known.values) if known else None, timer, error, at)
+        self._well.forget()
+        await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.PUT, timer, TROUBLE.values(trouble))])
+
+    async def end_trouble(self, timer: str) -> None:
+        """Said after every good run, and so asked of the table only now and then."""
+
+        async def forget() -> None:
+            if await self._store.get(names.MIGRATIONS, _TIMERS, timer) is not None:
+                await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.DELETE, timer, {})])
+
+        await self._well.get(timer, forget)
 
     async def canary(self, authority: Authority) -> Stored[Canary] | None:
         """The newest canary of an authority."""

@@ -53,6 +53,7 @@ def _profile() -> Profile:
         (RUNNING, ["assessed"]),
         (replace(RUNNING, gates=(Gate(1), STOPPED)), ["assessed", "gate:2"]),
         (replace(RUNNING, gates=(replace(STOPPED, opened_at=NOW),)), ["assessed"]),
+        (replace(RUNNING, gates=(STOPPED,), superseded_by="newer"), ["assessed"]),
         (replace(RUNNING, phase=Phase.DONE, done_at=NOW), ["assessed", "done"]),
         (replace(UPLOAD, phase=Phase.DONE, kind=Kind.EXCLUDE), ["done"]),
     ],

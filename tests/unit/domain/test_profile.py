@@ -50,6 +50,8 @@ def test_the_least_profile_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + '[directory]\npassword_reset = "x"\n', "directory.password_reset: "),
         (GOOD + '[directory]\nattributes = "south norfolk"\n', "directory.attributes: "),
         (GOOD + '[plan]\napproval = "maybe"\n', "plan.approval: "),
+        (GOOD + '[plan]\napproval = "required"\nuploader = "maybe"\n', "plan.uploader: "),
+        (GOOD + '[plan]\nuploader = "required"\n', 'uploader = "required" goes with approval = "required"'),
         (GOOD + "[plan]\nreview_minutes = 0\n", "plan.review_minutes: "),
         (GOOD + "[plan]\ncalls_percent = 101\n", "plan.calls_percent: "),
         (GOOD + '[messages.templates]\nhello = "x"\n', "messages.templates.hello"),

@@ -12,6 +12,7 @@ from shared.domain.plan import Part, Plan, Signature
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.summary import Totals
 from shared.domain.waits import waits
+from shared.domain.wave_tally import UNOWNED
 from shared.domain.waves import POSITIONS, Wave
 from tests.support.world import ROOT, SOUTH_NORFOLK
 
@@ -79,6 +80,31 @@ def test_a_stopped_gate_tells_why_and_what_opens_it(profile: Profile) -> None:
     (wait,) = waits(replace(RUNNING, gates=gates), profile, totals())
     assert wait.sentence == "Wave 2 (all, 1,200 accounts) is stopped: 7 % failed, 1 % may."
     assert wait.command == "ops wave open 2026-03-02-portal-d7e3 2 --why REASON"
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"phase": Phase.DONE}, {"phase": Phase.CANCELLED}, {"phase": Phase.SUPERSEDED}, {"superseded_by": "newer"}],
+)
+def test_no_wave_of_what_is_over_is_stopped(profile: Profile, over: dict[str, object]) -> None:
+    stopped = replace(RUNNING, gates=(*RUNNING.gates, Gate(2, stopped=("7 % failed, 1 % may.",))))
+    assert stopped.stops(2) == ("7 % failed, 1 % may.",)
+    gone = replace(stopped, **over)  # type: ignore[arg-type]  # a phase or a name
+    assert gone.stops(2) == ()
+    assert waits(gone, profile, totals()) == []
+
+
+@pytest.mark.parametrize(
+    ("unowned", "says"), [(1, "1 review case has no owner"), (12, "12 review cases have no owner")]
+)
+def test_review_cases_that_the_next_gate_wants_in_somebodys_hands(profile: Profile, unowned: int, says: str) -> None:
+    counted = replace(totals(), waves={1: {State.REVIEW: 20, UNOWNED: unowned}, 2: {UNOWNED: 5}})
+    review, wave = waits(RUNNING, profile, counted)
+    assert (review.what, wave.what) == ("review", "wave")
+    assert review.sentence.startswith(says)
+    assert review.command == "ops review assign 2026-03-02-portal-d7e3 REASON --owner TEAM --by-day DATE"
+    both = replace(RUNNING, gates=(*RUNNING.gates, Gate(2, opened_at=NOW)))
+    assert waits(both, profile, counted) == []
 
 
 def test_a_canary_and_the_switch_are_waited_for_where_they_hold_somebody(profile: Profile) -> None:

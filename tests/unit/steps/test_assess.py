@@ -18,8 +18,12 @@ from shared.domain.account import AccountId, DirectoryId
 from shared.domain.lifecycle import Outcome
 from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.migration import Migration, Phase
+from shared.domain.summary import total
 from shared.errors import Stop, Throttled, TryLater
 from shared.steps import publish_lists
+from shared.steps.assess import assess
+from tests.support.signatures import assessed as drafted
+from tests.support.signatures import wants_signatures
 from tests.support.stories import populate, settle
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
 
@@ -287,3 +291,16 @@ async def test_an_extract_stands_beside_the_earlier_ones(world: World) -> None:
     assert beside.index("portal.csv") < beside.index("later.csv")
     assert "portal.csv" in beside
     assert "later.csv" not in world.reports.files[f"{first.folder}/assessment.html"].decode()
+
+
+async def test_what_was_sent_back_since_it_was_counted_is_counted_first(world: World) -> None:
+    wants_signatures(world)
+    before = await drafted(world, export(line("C1")))
+    totals = total(await world.ledger.summaries(SOUTH_NORFOLK, before.id))
+    counted = replace(before, phase=Phase.CLASSIFYING, plan=None)
+    later = replace(counted, moved_at=world.clock.now() + timedelta(seconds=1))
+    await world.ledger.change_migration(SOUTH_NORFOLK, before.id, lambda _: later)
+    await assess(world.ports, world.profiles[SOUTH_NORFOLK], counted, totals)
+    assert (await world.migration()).phase is Phase.CLASSIFYING
+    await assess(world.ports, world.profiles[SOUTH_NORFOLK], later, totals)
+    assert (await world.migration()).phase is Phase.ASSESSED

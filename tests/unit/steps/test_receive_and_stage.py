@@ -11,8 +11,11 @@ from shared.domain.migration import PIECE_ROWS, Phase
 from shared.messages import ReceiveExport, StageRows
 from shared.steps.stage_rows import stage_rows
 from shared.steps.sweep_exports import sweep_exports
+from tests.support.signatures import wants_signatures
 from tests.support.stories import LONG_AGO, settle
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
+
+UPLOADER = "0a1b2c3d-0000-4000-8000-00000000000f"
 
 
 async def _receive(world: World, body: bytes, name: str = "south-norfolk/portal.csv") -> None:
@@ -54,6 +57,31 @@ async def test_a_file_that_is_not_taken_is_refused_with_the_reason(
     assert detail in answer["detail"]
     assert answer["sentence"]
     assert not any(world.outbox.queues.values())
+
+
+@pytest.mark.parametrize(
+    ("uploader", "by", "folder", "reason"),
+    [
+        ("required", "", "", "uploader_missing"),
+        ("required", "Ada from the portal team", "", "uploader_missing"),
+        ("required", UPLOADER, "", ""),
+        ("required", UPLOADER.upper(), "", ""),
+        ("required", "", "assess/", ""),
+        ("told", "", "", ""),
+    ],
+)
+async def test_an_upload_says_whose_it_is_where_the_profile_wants_to_know(
+    world: World, uploader: str, by: str, folder: str, reason: str
+) -> None:
+    wants_signatures(world, uploader=uploader)
+    name = f"south-norfolk/{folder}portal.csv"
+    world.exports.upload(name, export(line("C1")), by)
+    await world.outbox.send(ReceiveExport(blob=name))
+    await world.deliver_but(names.STAGE_ROWS)
+    migration = await world.migration()
+    assert (migration.phase, migration.reason) == (Phase.REFUSED if reason else Phase.STAGING, reason)
+    if reason:
+        assert '--metadata "uploaded_by=$(az ad signed-in-user show' in (await world.report("refused.json"))["next"]
 
 
 async def test_a_refused_file_is_not_received_again(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 from shared import names
 from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.plan import NotSigned, Part
+from shared.steps.freeze_plan import fingerprint
 from shared.steps.sign import approve, reject, supersede
 from tests.support.signatures import BOTH, assessed, signed, signing, wants_signatures
 from tests.support.stories import settle
@@ -186,3 +187,15 @@ async def test_what_is_over_gives_way_to_nobody(world: World, plan: Migration) -
     await _changed(world, plan, phase=Phase.CANCELLED, superseded_by="")
     with pytest.raises(NotSigned, match="nothing is left to give way"):
         await supersede(world.ports, "", plan.id)
+
+
+async def test_a_plan_of_which_nobody_knows_who_uploaded_it_is_not_signed_where_that_is_wanted() -> None:
+    world = World()
+    wants_signatures(world)
+    found = await assessed(world, export(line("C1")))
+    wants_signatures(world, uploader="required")
+    assert found.plan
+    profile = fingerprint(world.profiles[SOUTH_NORFOLK])
+    await _changed(world, found, plan=replace(found.plan, profile=profile))
+    with pytest.raises(NotSigned, match=r"does not say who uploaded it.*--metadata"):
+        await approve(world.ports, "", found.id, signing(found))

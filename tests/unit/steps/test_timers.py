@@ -8,17 +8,25 @@ from itertools import pairwise
 import pytest
 
 from shared import names
-from shared.adapters.memory import Queued
-from shared.adapters.store import Verb, Write
+from shared.adapters.memory import MemoryTables, Queued
+from shared.adapters.store import Entity, Verb, Write
+from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import SHARDS
 from shared.domain.lifecycle import State
-from shared.domain.migration import Phase
+from shared.domain.migration import Migration, Phase
 from shared.domain.pace import Quota, Quotas
+from shared.domain.plan import NotSigned, Part
+from shared.errors import Unexpected
 from shared.messages import AccountMessage, ReceiveExport, StageRows
+from shared.ports import Ports
 from shared.steps import poison
+from shared.steps.control import cancel
 from shared.steps.lanes import HORIZON
 from shared.steps.release_accounts import AHEAD, release_accounts
+from shared.steps.sign import approve
 from shared.steps.status import status
+from shared.worker import run_timer
+from tests.support.signatures import signed, signing, wants_signatures
 from tests.support.stories import EXPECTED, LONG_AGO, check_end, outcome_by_row, populate, settle, small_export
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
 
@@ -338,3 +346,114 @@ async def test_accounts_that_somebody_deleted_while_they_were_compared_are_told(
     [told] = (await status(world.ports)).migrations
     assert migration.phase is Phase.CLASSIFYING
     assert told.next.startswith("1 rows have no account any more: somebody deleted records from the tables")
+
+
+async def test_a_timer_that_keeps_failing_is_told_without_its_message_until_it_runs_well(world: World) -> None:
+    broken = True
+
+    async def some_timer(ports: Ports) -> None:  # noqa: ARG001 - as every timer
+        if broken:
+            raise ValueError("ada@example.org")
+
+    for failures in range(1, 4):
+        with pytest.raises(Unexpected):
+            await run_timer(world.ports, some_timer)
+        assert len((await status(world.ports)).timers) == (failures == 3)
+    (timer,) = (await status(world.ports)).timers
+    assert timer.sentence.startswith("The timer some_timer has failed 3 times in a row: ValueError at test_timers.py:")
+    assert "example.org" not in timer.model_dump_json()
+    broken = False
+    await run_timer(world.ports, some_timer)
+    assert (await status(world.ports)).timers == []
+
+
+async def test_a_timer_that_runs_well_asks_the_tables_once_in_five_minutes(world: World) -> None:
+    async def some_timer(ports: Ports) -> None: ...
+
+    asked: list[str] = []
+
+    class Counted(MemoryTables):
+        async def get(self, table: str, partition: str, row_key: str) -> Entity | None:
+            asked.append(partition)
+            return await super().get(table, partition, row_key)
+
+    ports = replace(world.ports, ledger=TableLedger(Counted(), world.clock))
+    for _ in range(10):
+        await run_timer(ports, some_timer)
+    assert asked == ["app|timers"]
+
+
+async def test_where_a_failure_cannot_be_noted_it_is_still_the_failure(world: World) -> None:
+    async def some_timer(ports: Ports) -> None:  # noqa: ARG001 - as every timer
+        raise ValueError
+
+    class Unreachable(MemoryTables):
+        async def get(self, table: str, partition: str, row_key: str) -> Entity | None:  # noqa: ARG002 - as the port's
+            raise OSError
+
+    ports = replace(world.ports, ledger=TableLedger(Unreachable(), world.clock))
+    with pytest.raises(Unexpected, match=r"^ValueError"):
+        await run_timer(ports, some_timer)
+
+
+async def _stuck_in_a_draft(world: World) -> Migration:
+    """A plan waits for signatures, and none of its accounts could be compared."""
+    wants_signatures(world)
+    world.directory.fail_reads = [ValueError("a bug")] * 1000
+    await world.upload(export(line("C1"), line("C2")))
+    for number in range(60):
+        await world.timers(number)
+        await world.deliver()
+        world.clock.tick(timedelta(seconds=10))
+        if len(world.outbox.poison[names.CLASSIFY_ACCOUNT]) == 2:
+            break
+    world.directory.fail_reads.clear()
+    for number in range(60):
+        await world.timers(number)
+        world.clock.tick(timedelta(seconds=10))
+    migration = await world.migration()
+    assert (migration.phase, migration.apart) == (Phase.ASSESSED, True)
+    return migration
+
+
+async def test_what_is_stuck_in_a_draft_is_listed_and_a_replay_makes_its_plan_anew(world: World) -> None:
+    before = await _stuck_in_a_draft(world)
+    assert [(each.migration, each.reason) for each in await poison.stuck(world.ports, 10)] == [
+        (before.id, "unexpected_error")
+    ] * 2
+    await approve(world.ports, "", before.id, signing(before))
+    done = await poison.replay(world.ports, poison.Choice(everything=True), "me")
+    assert (done.accounts, done.messages) == (2, 2)
+    waiting = await world.migration()
+    assert (waiting.phase, waiting.plan, waiting.assessed_at) == (Phase.CLASSIFYING, None, None)
+    with pytest.raises(NotSigned):
+        await approve(world.ports, "", before.id, signing(before, Part.OPERATIONS, "bob"))
+    for number in range(20):
+        await world.timers(number)
+        await world.deliver()
+        world.clock.tick(timedelta(seconds=10))
+    plan = (await world.migration()).plan
+    assert before.plan
+    assert plan
+    assert (before.plan.creates, plan.creates, plan.signatures) == (0, 2, ())
+    assert plan.hash != before.plan.hash
+    await signed(world, await world.migration())
+    await settle(world)
+    assert {account.state for account in await world.accounts()} == {State.TOLD}
+    assert await poison.stuck(world.ports, 10) == []
+
+
+async def test_messages_of_a_draft_stay_in_poison_while_their_accounts_are_stuck(world: World) -> None:
+    await _stuck_in_a_draft(world)
+    done = await poison.replay(world.ports, poison.Choice(cause="another_one"), "me")
+    assert (done.accounts, done.messages) == (0, 0)
+    assert (await poison.discard(world.ports, poison.Choice(everything=True), "me")).accounts == 0
+    assert len(await poison.stuck(world.ports, 10)) == 2
+
+
+async def test_a_draft_that_is_over_has_nothing_to_bring_back(world: World) -> None:
+    migration = await _stuck_in_a_draft(world)
+    await cancel(world.ports, "", migration.id, "me")
+    assert await poison.stuck(world.ports, 10) == []
+    assert (await poison.replay(world.ports, poison.Choice(everything=True), "me")).accounts == 0
+    assert (await world.migration()).phase is Phase.CANCELLED

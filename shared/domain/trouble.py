@@ -1,0 +1,33 @@
+"""A timer that fails: since when, how often, and of what. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+KEEPS_FAILING: Final = 3
+"""So often in a row: one failure, or two, may be a hiccup that the next run makes up for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A timer that has not run well since."""
+
+    timer: str
+    since: datetime
+    """When the first run failed after the last that went well."""
+    failed_at: datetime
+    times: int
+    error: str
+    """Type and place of the last error, never its message."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether a person should look."""
+        return self.times >= KEEPS_FAILING
+
+
+def failed_again(before: Trouble | None, timer: str, error: str, now: datetime) -> Trouble:
+    """The trouble with one more failure."""
+    if before is None:
+        return Trouble(timer, now, now, 1, error)
+    return replace(before, failed_at=now, times=before.times + 1, error=error)
