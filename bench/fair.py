@@ -1,9 +1,9 @@
 """Whether two councils that move at once get the same share of the write quota, whatever their size.
 
-The smaller export comes when the larger one is being written, so that a full bucket is not all that is shared; the
-directory has one write quota for both. Its journal tells by the mark in each write whose it was. In the time in which
-both write, from the later first write to the earlier last one, each should have half of all. Exit status 1: the smaller
-one had less than 0.40 or more than 0.60, or not everybody was told.
+Both are compared first: whichever is ready is paused, and when both are, both are resumed. From then on they want the
+one write quota of the directory at the same time; its journal tells by the mark in each write whose it was. Until the
+first of them is done, each should have half of all writes. Exit status 1: the smaller one had less than 0.40 or more
+than 0.60, or not everybody was told.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import kit
-from local.stack import Stack
+from local.stack import Stack, send_json
 
 REFUSED: Final = 429
 FAIR: Final = (0.40, 0.60)
@@ -35,17 +35,14 @@ class Measured:
     council: str
     accounts: int
     share: float
-    """Of the writes that were taken in the shared time; 0 where there was none."""
+    """Of the writes that were taken in the shared time."""
     longest: float
-    """The longest time in which it got nothing, from its first write to its last."""
-    waited: float
-    """From its upload to its first write."""
+    """The longest time in which it got nothing, from the resume to its last write."""
     wrong: int
 
     def row(self) -> list[str]:
         """Its line of the table."""
-        times = [f"{self.waited:.1f} s", f"{self.longest:.1f} s"]
-        return [self.council, str(self.accounts), f"{self.share:.2f}", *times, str(self.wrong)]
+        return [self.council, str(self.accounts), f"{self.share:.2f}", f"{self.longest:.1f} s", str(self.wrong)]
 
 
 def great_yarmouth(numbers: Sequence[int]) -> bytes:
@@ -73,22 +70,17 @@ def taken(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     return found
 
 
-def shared_time(moments: Mapping[str, Sequence[float]]) -> tuple[float, float]:
-    """From the later first write to the earlier last one; the end is before the start where they never met."""
-    return max(each[0] for each in moments.values()), min(each[-1] for each in moments.values())
-
-
 def measured(
-    moments: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, uploaded: float
+    moments: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, resumed: float
 ) -> Measured:
-    """What one council got."""
-    start, end = shared_time(moments)
-    within = {name: sum(start <= at <= end for at in each) for name, each in moments.items()}
-    own = moments[council]
+    """What one council got from the resume on."""
+    end = min(each[-1] for each in moments.values())
+    within = {name: sum(resumed <= at <= end for at in each) for name, each in moments.items()}
+    if not sum(within.values()):
+        raise kit.BenchError("one council was done before both were resumed: take more accounts")
+    own = [resumed, *(at for at in moments[council] if at > resumed)]
     longest = max((after - before for before, after in pairwise(own)), default=0.0)
-    return Measured(
-        council, accounts, within[council] / max(sum(within.values()), 1), longest, own[0] - uploaded, wrong
-    )
+    return Measured(council, accounts, within[council] / sum(within.values()), longest, wrong)
 
 
 def run(folder: Path, limits: kit.Limits, sizes: Mapping[str, int], hosts: int) -> tuple[list[Measured], list[str]]:
@@ -96,39 +88,59 @@ def run(folder: Path, limits: kit.Limits, sizes: Mapping[str, int], hosts: int) 
     with kit.running(folder, hosts=hosts, limits=limits) as stack:
         first = sizes[LARGER]
         bodies = {LARGER: kit.export(range(first)), SMALLER: great_yarmouth(range(first, first + sizes[SMALLER]))}
-        uploaded = {}
         for council, body in bodies.items():
-            uploaded[council] = time.time()
             kit.upload(stack, body, FILES[council])
-            _wait_for_a_write(stack)
+        _hold_both(stack)
+        resumed = time.time()
+        for file in FILES.values():
+            _ask(stack, file, "resume")
         told = {council: kit.done(stack, file)["states"].get("told", 0) for council, file in FILES.items()}
         entries = kit.journal(stack)
         if len(entries) < kit.counters(stack)["requests"]:
             raise kit.BenchError("the journal forgot its first lines: take fewer accounts")
     moments = taken(entries)
-    parts = [
-        measured(moments, council, size, size - told[council], uploaded[council]) for council, size in sizes.items()
-    ]
-    return parts, _whole(entries, moments, limits.ideal(sum(sizes.values())))
+    parts = [measured(moments, council, size, size - told[council], resumed) for council, size in sizes.items()]
+    return parts, _whole(entries, moments, limits, resumed)
 
 
-def _wait_for_a_write(stack: Stack) -> None:
+def _hold_both(stack: Stack) -> None:
+    """Pause each as soon as everything of it is compared; returns when both are paused."""
     deadline = time.monotonic() + kit.PATIENCE
-    while not kit.counters(stack)["writes"]:
+    held: set[str] = set()
+    while held != set(FILES.values()):
         if time.monotonic() > deadline:
-            raise kit.BenchError("nothing was written")
+            raise kit.BenchError("not both were compared")
+        for file in set(FILES.values()) - held:
+            found = kit.migration(stack, file)
+            if found is not None and found["phase"] == "running":
+                _ask(stack, file, "pause")
+                held.add(file)
         time.sleep(0.2)
 
 
-def _whole(entries: Sequence[Mapping[str, Any]], moments: Mapping[str, Sequence[float]], ideal: float) -> list[str]:
-    every = [at for each in moments.values() for at in each]
-    seconds = max(every) - min(every)
-    start, end = shared_time(moments)
+def _ask(stack: Stack, file: str, verb: str) -> None:
+    found = kit.migration(stack, file)
+    if found is None:
+        raise kit.BenchError(f"{file} is not there")
+    send_json(f"{stack.hosts[0].url}/api/migrations/{found['migration']}/{verb}", {"by": "bench"})
+
+
+def _whole(
+    entries: Sequence[Mapping[str, Any]], moments: Mapping[str, Sequence[float]], limits: kit.Limits, resumed: float
+) -> list[str]:
+    after = sorted(at for each in moments.values() for at in each if at >= resumed)
+    seconds, ideal = after[-1] - after[0], limits.ideal(len(after))
     writes = [each for each in entries if each["kind"] == "write"]
     refused = sum(each["status"] == REFUSED for each in writes)
     ratio = f"{seconds / ideal:.3f}" if ideal else "-"
-    share = f"{100 * refused / len(writes):.1f} %"
-    return [f"{seconds:.1f} s", ratio, f"{max(end - start, 0):.1f} s", share]
+    end = min(each[-1] for each in moments.values())
+    return [
+        str(len(after)),
+        f"{seconds:.1f} s",
+        ratio,
+        f"{end - resumed:.1f} s",
+        f"{100 * refused / len(writes):.1f} %",
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -145,16 +157,9 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         sizes = {LARGER: options.larger, SMALLER: options.smaller}
         parts, whole = run(Path(folder), limits, sizes, options.hosts)
-    header = (
-        "council",
-        "accounts",
-        "share of the shared time's writes",
-        "upload to first write",
-        "longest without one",
-        "wrong",
-    )
+    header = ("council", "accounts", "share of writes while both move", "longest without one", "wrong")
     print(kit.table(header, [part.row() for part in parts]) + "\n")
-    print(kit.table(("time", "time / ideal", "shared time", "429 of writes"), [whole]))
+    print(kit.table(("writes after the resume", "time", "time / ideal", "both move", "429 of writes"), [whole]))
     smaller = next(part for part in parts if part.council == SMALLER)
     return 0 if FAIR[0] <= smaller.share <= FAIR[1] and not any(part.wrong for part in parts) else 1
 
