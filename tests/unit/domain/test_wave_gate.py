@@ -172,7 +172,7 @@ def test_a_gate_of_before_the_moment_of_a_stop_was_kept_is_read() -> None:
     stopped = noted(MIGRATION, 2, judge(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW), NOW)
     values = MIGRATION_MAPPER.values(stopped)
     assert MIGRATION_MAPPER.record(values) == stopped
-    old = json.loads(values["gates"])
+    old = json.loads(str(values["gates"]))
     for gate in old:
         del gate["stopped_at"]
     assert MIGRATION_MAPPER.record({**values, "gates": json.dumps(old)}).gate(2).stopped_at is None
