@@ -67,10 +67,11 @@ async def settle(world: World, rounds: int = 200, step: timedelta = timedelta(se
         world.clock.tick(timedelta(minutes=11) if quiet else step)
         if quiet and not any(world.outbox.queues.values()):
             break
-    # Reports of what is closed are looked at again every ten minutes.
+    # Reports of what is closed are looked at again every ten minutes; the host may die over one of these rounds.
     await world.timers()
-    world.clock.tick(timedelta(minutes=11))
-    await world.timers()
+    for _ in range(2):
+        world.clock.tick(timedelta(minutes=11))
+        await world.timers()
 
 
 async def outcome_by_row(world: World) -> dict[str, tuple[str, str, str, str]]:
