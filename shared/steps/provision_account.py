@@ -59,6 +59,9 @@ async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
     answer = due(provisioned, admitted.migration, admitted.profile, messages_on=ports.notifier is not None)
     # A release even where nothing is to be sent now: the message of the old one is void, and nobody waits for a slot.
     provisioned = released(provisioned, now, admitted.migration.epoch)
+    if answer.waits_for:
+        # The feeder gives the message its moment once nothing is in its way: this one is not taken for lost then.
+        provisioned = replace(provisioned, moment=None)
     await ports.ledger.save(admitted.stored, provisioned, change)
     reached(provisioned, change)
     if answer.step is Step.NOTIFY:

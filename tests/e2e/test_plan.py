@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from local.stack import ROOT, get_json, send_json
-from tests.e2e.kit import SOUTH_NORFOLK, Run, running
+from local.stack import get_json, send_json
+from tests.e2e.kit import SOUTH_NORFOLK, Run, profiles, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
 
@@ -27,16 +27,10 @@ SLOWLY: Final = ("--write-limit", "30", "--write-window", "15")
 @contextmanager
 def signing(folder: Path, rows: int) -> Iterator[Run]:
     """A stack whose South Norfolk asks for signatures, with a slow directory."""
-    profiles = folder / "authorities"
-    profiles.mkdir()
-    for source in (ROOT / "authorities").glob("*.toml"):
-        text = source.read_text(encoding="utf-8")
-        if source.stem == SOUTH_NORFOLK:
-            text = text.replace('approval = "automatic"', 'approval = "required"')
-        (profiles / source.name).write_text(text, encoding="utf-8")
+    required = {SOUTH_NORFOLK: 'approval = "required"'}
     with running(folder, rows=rows, hosts=0, directory_options=SLOWLY) as run:
         run.stack.settings |= {
-            "AUTHORITIES_FOLDER": str(profiles),
+            "AUTHORITIES_FOLDER": str(profiles(folder, required)),
             "DIRECTORY_WRITE_LIMIT": SLOWLY[1],
             "DIRECTORY_WRITE_WINDOW_SECONDS": SLOWLY[3],
         }

@@ -280,6 +280,23 @@ async def test_nobody_is_told_before_a_person_confirmed_that_the_portal_has_swit
     assert (await world.migration()).phase is Phase.DONE
 
 
+async def test_customers_are_told_at_once_when_the_switch_is_confirmed_soon_after_they_were_moved() -> None:
+    world = World()
+    planned(world, wave("all", "rest"), switch="at-once", switch_at=datetime(2026, 2, 24, 10), announce_days=0)  # noqa: DTZ001
+    await world.upload(export(line("A"), line("B")))
+    while world.directory.writes < 2:
+        await _a_minute(world)
+    assert letters(world, announcing=False) == Counter()
+    await confirm_switch(world.ports, SOUTH_NORFOLK, (await world.migration()).id, "ada")
+    await _a_minute(world)
+    assert letters(world, announcing=False) == {"a@example.org": 1, "b@example.org": 1}
+    assert {account.vain for account in await world.accounts()} == {0}
+
+
+async def _a_minute(world: World) -> None:
+    await until(world, (world.clock.now() + MINUTE).replace(tzinfo=None), timedelta(seconds=10))
+
+
 async def test_a_wave_waits_until_every_review_case_has_an_owner_and_a_date() -> None:
     world = World()
     populate(world)
