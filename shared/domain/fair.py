@@ -1,6 +1,11 @@
 """Who gets how much when several want the same: max-min fairness, and turns. Pure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.account import AccountId, MigrationId, Place
 
 
 def allot(room: int, demands: Sequence[int], first: int = 0) -> list[int]:
@@ -25,6 +30,52 @@ def in_turns[T](lines: Sequence[Sequence[T]], first: int = 0) -> list[T]:
     longest = max(map(len, lines), default=0)
     order = [lines[at] for at in _from(first, len(lines))]
     return [line[place] for place in range(longest) for line in order if place < len(line)]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A moment that was given away and is still to come."""
+
+    at: datetime
+    place: Place
+    account: AccountId
+
+
+@dataclass(slots=True)
+class Ahead:
+    """Who holds which moments, as far as this process gave them away: a hint where to look, and never a proof."""
+
+    _held: dict[tuple[MigrationId, int], list[Held]] = field(default_factory=lambda: defaultdict(list))
+
+    def note(self, migration: MigrationId, epoch: int, held: Held) -> None:
+        """A moment was given away."""
+        self._held[migration, epoch].append(held)
+
+    def after(self, migration: MigrationId, epoch: int, at: datetime) -> list[Held]:
+        """What a migration holds after this moment, earliest first; what is before it is forgotten."""
+        held = sorted(
+            (each for each in self._held.pop((migration, epoch), []) if each.at > at), key=lambda each: each.at
+        )
+        if held:
+            self._held[migration, epoch] = held
+        return list(held)
+
+    def forget(self, migration: MigrationId, epoch: int, given_up: Sequence[Held]) -> None:
+        """These are a migration's no more."""
+        gone = set(given_up)
+        self._held[migration, epoch] = [each for each in self._held[migration, epoch] if each not in gone]
+
+
+def evened(held: Sequence[int], waiting: Sequence[int]) -> list[int]:
+    """How many each should hold of what all hold together, where so many of each wait for more."""
+    # What cannot be divided stays where most is: nothing changes hands for one slot more or less.
+    most = held.index(max(held)) if held else 0
+    return allot(sum(held), [have + want for have, want in zip(held, waiting, strict=True)], most)
+
+
+def spread[T](line: Sequence[T], count: int) -> list[T]:
+    """So many of a line, at even distances."""
+    return [line[int((at + 0.5) * len(line) / count)] for at in range(count)]
 
 
 def _from(first: int, count: int) -> list[int]:

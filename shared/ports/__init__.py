@@ -4,10 +4,11 @@ One file for each part of the world; whoever needs something of them imports it 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.domain.account import Authority
+from shared.domain.fair import Ahead
 from shared.domain.pace import Quotas
 from shared.domain.profile import Profile
 from shared.domain.pseudonyms import Pseudonyms
@@ -61,3 +62,5 @@ class Ports:
     """Between 0 and 1; spreads what would otherwise come back at once."""
     certificate_ends: datetime | None = None
     """When the certificate ends with which we sign in to the directory; None where there is none."""
+    ahead: Ahead = field(default_factory=Ahead)
+    """What this process gave away of the time to come."""

@@ -14,7 +14,7 @@ from itertools import batched
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, Change, apply, released
-from shared.domain.fair import allot, in_turns
+from shared.domain.fair import Held, allot, evened, in_turns, spread
 from shared.domain.gate import Step, due
 from shared.domain.lifecycle import Event, State
 from shared.domain.lines import Line, lines
@@ -33,6 +33,8 @@ AHEAD: Final = 1200
 AT_ONCE: Final = 16
 TOGETHER: Final = 64
 """So many are given slots, saved and sent before the next."""
+SOON: Final = timedelta(seconds=5)
+"""What is given away for so soon stays with whom it was given to: its message is about to come."""
 AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING})
 
 
@@ -49,6 +51,10 @@ class Standing:
     def lane(self) -> Lane:
         """In which their slots are."""
         return lane_of(self.step, self.migration.authority)
+
+
+type Turn = tuple[Standing, Stored[Account], datetime]
+"""An account of a migration, and its slot."""
 
 
 async def release_accounts(ports: Ports) -> int:
@@ -107,9 +113,10 @@ async def _waiting(ports: Ports, standing: Standing, most: int) -> list[Stored[A
 
 async def _feed(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
     """Give one step its slots: an equal part of the room for each migration, one after the other."""
+    evened_out = await _even_out(ports, standing) if step is Step.PROVISION else 0
     room = max(AHEAD - await ports.outbox.depth(step.value), 0) if standing else 0
     if not room:
-        return 0
+        return evened_out
     free_in = {lane: await free(ports, lane, room) for lane in {each.lane for each in standing}}
     waiting = [await _waiting(ports, each, free_in[each.lane]) for each in standing]
     first = int(ports.jitter() * len(standing)) % len(standing)
@@ -124,7 +131,7 @@ async def _feed(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
     by_lane: dict[Lane, list[tuple[Standing, Stored[Account]]]] = defaultdict(list)
     for each, stored in order:
         by_lane[each.lane].append((each, stored))
-    return sum([await _release(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
+    return evened_out + sum([await _release(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
 
 
 async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]) -> int:
@@ -135,27 +142,69 @@ async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple
     """
     count = 0
     for some in batched(waiting, TOGETHER, strict=False):
-        released_now = await _release_some(ports, step, lane, some)
-        count += released_now
-        if released_now < len(some):
+        given = await slots(ports, lane, [_cost(stored.record) for _, stored in some])
+        count += await _give(ports, step, [(*each, slot) for each, slot in zip(some, given, strict=False)])
+        if len(given) < len(some):
             break
     return count
 
 
-async def _release_some(
-    ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]
-) -> int:
-    given = await slots(ports, lane, [_cost(stored.record) for _, stored in waiting])
+async def _give(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
+    """Release these accounts for these moments; returns how many, without those that somebody else changed."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    for (standing, stored), slot in zip(waiting, given, strict=False):
+    for standing, stored, slot in turns:
         account, change = stored.record, None
         if step is Step.PROVISION and account.state is State.CLASSIFIED:
             account, change = apply(account, Event.RELEASE, now)
         changes.append((stored, released(account, slot, standing.migration.epoch), change))
     saved = await ports.ledger.save_all(changes)
     await _send(ports, step, saved)
+    for account in saved if step is Step.PROVISION else ():
+        if account.moment is not None:
+            ports.ahead.note(account.migration, account.epoch, Held(account.moment, account.place, account.id))
     return len(saved)
+
+
+async def _even_out(ports: Ports, standing: Sequence[Standing]) -> int:
+    """Let who has come later have slots of those who hold more, so that nobody waits until the horizon.
+
+    The slots stay as they are and only change hands, so that no more is asked of the directory than was given away.
+    Whoever gives one up waits again; the message of the old one is void.
+    """
+    after = ports.clock.now() + SOON
+    held = [ports.ahead.after(each.migration.id, each.migration.epoch, after) for each in standing]
+    part = sum(map(len, held)) // max(len(standing), 1)
+    waiting = [
+        await _waiting(ports, each, part - len(there)) if len(there) < part else []
+        for each, there in zip(standing, held, strict=True)
+    ]
+    fair = evened([len(there) for there in held], [len(there) for there in waiting])
+    free_again: list[datetime] = []
+    for each, there, share in zip(standing, held, fair, strict=True):
+        if share < len(there):
+            given_up = spread(there, len(there) - share)
+            ports.ahead.forget(each.migration.id, each.migration.epoch, given_up)
+            free_again += await _given_up(ports, given_up)
+    takers = [
+        [(each, stored) for stored in found[: share - len(there)]]
+        for each, there, found, share in zip(standing, held, waiting, fair, strict=True)
+        if share > len(there)
+    ]
+    turns = [(*taker, slot) for taker, slot in zip(in_turns(takers), sorted(free_again), strict=False)]
+    return await _give(ports, Step.PROVISION, turns) if turns else 0
+
+
+async def _given_up(ports: Ports, slots_held: Sequence[Held]) -> list[datetime]:
+    """Take accounts back to waiting; returns the slots that are free again, of those that were still theirs."""
+    now = ports.clock.now()
+    changes: list[tuple[Stored[Account], Account, Change | None]] = []
+    for each in slots_held:
+        stored = await ports.ledger.account(each.place, each.account)
+        if stored is not None and stored.record.state is State.RELEASED and stored.record.moment == each.at:
+            changes.append((stored, *back_to_waiting(stored.record, now)))
+    saved = {account.id for account in await ports.ledger.save_all(changes)}
+    return [each.at for each in slots_held if each.account in saved]
 
 
 def _cost(account: Account) -> int:

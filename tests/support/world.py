@@ -23,6 +23,7 @@ from shared.adapters.memory import (
 )
 from shared.adapters.table_ledger import TableLedger
 from shared.domain.account import SHARDS, Account, Authority
+from shared.domain.fair import Ahead
 from shared.domain.migration import Migration
 from shared.domain.pace import Quotas
 from shared.domain.profile import Profile, read_profiles
@@ -80,6 +81,7 @@ class World:
     backups: MemoryBackups = field(default_factory=MemoryBackups)
     profiles: dict[Authority, Profile] = field(default_factory=lambda: read_profiles(ROOT / "authorities"))
     quotas: Quotas = field(default_factory=Quotas)
+    ahead: Ahead = field(default_factory=Ahead)
     errors: list[Exception] = field(default_factory=list)
     wrap: Callable[[Ports], Ports] = field(default=lambda ports: ports)
 
@@ -107,6 +109,7 @@ class World:
                 quotas=self.quotas,
                 tenant=self.directory.tenant,
                 jitter=lambda: 0.5,
+                ahead=self.ahead,
             )
         )
 

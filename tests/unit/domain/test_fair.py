@@ -1,9 +1,11 @@
 """Nobody gets more than it asks, nobody less than its part, and nothing is left while somebody wants it."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.fair import allot, in_turns
+from shared.domain.fair import allot, evened, in_turns, spread
 
 demands = st.lists(st.integers(0, 200), max_size=8)
 
@@ -41,3 +43,19 @@ def test_two_councils_have_half_each_and_a_small_one_all_it_needs() -> None:
     assert allot(100, [1000, 1000]) == [50, 50]
     assert allot(100, [1000, 3]) == [97, 3]
     assert "".join(in_turns(["aaaaa", "bb"])) == "ababaaa"
+
+
+def test_who_comes_later_gets_half_and_nobody_more_than_it_wants() -> None:
+    assert evened([600, 0], [0, 1000]) == [300, 300]
+    assert evened([600, 0], [0, 1]) == [599, 1]
+    assert evened([300, 300], [500, 500]) == [300, 300]
+    assert evened([600, 0, 0], [9, 1000, 1000]) == [200, 200, 200]
+
+
+@given(st.lists(st.integers(), max_size=60), st.data())
+def test_a_part_of_a_line_is_taken_at_even_distances(line: list[int], data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, len(line)))
+    places = spread(range(len(line)), count)
+    assert len(places) == len(set(places)) == count
+    gaps = [after - before for before, after in pairwise(places)]
+    assert not gaps or max(gaps) - min(gaps) <= 1

@@ -2,18 +2,21 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from shared import names
 from shared.adapters.table_ledger import TableLedger
+from shared.domain.account import Authority, released
+from shared.domain.fair import Ahead
 from shared.domain.lifecycle import State
 from shared.domain.migration import Phase
 from shared.domain.pace import FIRST_DELAY, READ, WRITE, Lane, Pace, Quota, Quotas, message_lane
 from shared.errors import Throttled
+from shared.steps import control
 from shared.steps.lanes import HORIZON, slots, throttle
-from shared.steps.release_accounts import release_accounts
+from shared.steps.release_accounts import SOON, release_accounts
 from tests.support.stories import settle
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
 
@@ -140,3 +143,89 @@ async def test_two_councils_get_their_slots_in_turns_from_the_first_on() -> None
     assert councils[:10].count(SOUTH_NORFOLK) == councils[:10].count(GREAT_YARMOUTH)
     assert all({councils[at], councils[at + 1]} == {SOUTH_NORFOLK, GREAT_YARMOUTH} for at in range(10, 24, 2))
     assert set(councils[24:]) == {SOUTH_NORFOLK}
+
+
+def _few(number: int) -> bytes:
+    rows = (f"Y{n};y{n}@example.org;Ada;Example;Yes;Open;;;" for n in range(number))
+    return "\r\n".join([YARMOUTH, *rows]).encode()
+
+
+async def _moments(world: World) -> dict[Authority, list[datetime]]:
+    """The slots of each council that are still to come."""
+    found: dict[Authority, list[datetime]] = {SOUTH_NORFOLK: [], GREAT_YARMOUTH: []}
+    for authority, there in found.items():
+        for account in await world.accounts(authority):
+            if account.state is State.RELEASED and account.moment is not None:
+                there.append(account.moment)
+    return {authority: sorted(there) for authority, there in found.items()}
+
+
+async def _one_has_the_whole_horizon() -> World:
+    """South Norfolk has all slots until the horizon; then Great Yarmouth is ready."""
+    world = World(quotas=Quotas(write=Quota(10, timedelta(seconds=10), 1.0)))
+    await world.upload(export(*(line(f"C{n}") for n in range(200))))
+    await throttle(world.ports, [WRITE], timedelta(minutes=30))
+    await _until_running(world, 1)
+    await world.upload(_few(40), "great-yarmouth/a.csv")
+    await _until_running(world, 2)
+    yarmouth = next(m for m in await world.migrations() if m.authority == GREAT_YARMOUTH)
+    await control.pause(world.ports, GREAT_YARMOUTH, yarmouth.id, "ann")
+    world.clock.tick(timedelta(minutes=30, seconds=10))
+    await release_accounts(world.ports)
+    await control.resume(world.ports, GREAT_YARMOUTH, yarmouth.id, "ann")
+    return world
+
+
+async def _until_running(world: World, number: int) -> None:
+    while [m.phase for m in await world.migrations()] != [Phase.RUNNING] * number:
+        await world.timers()
+        await world.deliver()
+        world.clock.tick(timedelta(seconds=1))
+
+
+async def test_a_newcomer_gets_its_share_of_what_another_council_holds_already() -> None:
+    world = await _one_has_the_whole_horizon()
+    before = await _moments(world)
+    assert before[GREAT_YARMOUTH] == []
+    pace = await _pace(world, WRITE)
+    await release_accounts(world.ports)
+    after = await _moments(world)
+    soon = world.clock.now() + SOON
+    assert sum(at <= soon for at in after[GREAT_YARMOUTH]) == 0
+    later = [sum(at > soon for at in after[council]) for council in (SOUTH_NORFOLK, GREAT_YARMOUTH)]
+    assert abs(later[0] - later[1]) <= 1
+    # Nothing more is asked of the directory: the same slots have changed hands.
+    assert sorted(after[SOUTH_NORFOLK] + after[GREAT_YARMOUTH]) == before[SOUTH_NORFOLK]
+    assert await _pace(world, WRITE) == pace
+    # At once and all along, not when the other council is done.
+    half = soon + (before[SOUTH_NORFOLK][-1] - soon) / 2
+    assert abs(sum(soon < at <= half for at in after[GREAT_YARMOUTH]) - later[1] / 2) <= 2
+    await release_accounts(world.ports)
+    assert await _moments(world) == after
+    await settle(world)
+    assert {a.state for authority in after for a in await world.accounts(authority)} == {State.TOLD}
+    assert len(world.told) == len(set(world.told)) == 240
+    assert world.errors == []
+
+
+async def test_a_process_that_gave_nothing_away_takes_nothing_back() -> None:
+    """What it knows is a hint: another instance leaves the slots where they are."""
+    world = await _one_has_the_whole_horizon()
+    before = await _moments(world)
+    world.ahead = Ahead()
+    await release_accounts(world.ports)
+    assert await _moments(world) == before
+    await settle(world)
+    assert len(world.told) == len(set(world.told)) == 240
+
+
+async def test_what_was_begun_meanwhile_keeps_its_slot() -> None:
+    world = await _one_has_the_whole_horizon()
+    for account in await world.accounts():
+        stored = await world.ledger.account(account.place, account.id)
+        if stored is None or account.moment is None:
+            continue
+        await world.ledger.save(stored, released(account, account.moment + timedelta(seconds=1), account.epoch), None)
+    before = await _moments(world)
+    await release_accounts(world.ports)
+    assert await _moments(world) == before
