@@ -38,7 +38,7 @@ CHANGE_DATE: Final = "change_date"
 ANNOUNCING: Final = frozenset({ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE})
 INVENTED_DATE: Final = "Tuesday 1 December 2026"
 FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
-FRESH: Final = timedelta(minutes=5)
+FRESH: Final = timedelta(minutes=1)
 """So long what did not arrive is not asked for again: there may be many pages of it."""
 
 

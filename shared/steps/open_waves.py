@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -10,6 +11,7 @@ from shared.domain.account import Authority, MigrationId
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
+from shared.domain.summary import Totals
 from shared.domain.wave_gate import (
     Answer,
     Facts,
@@ -22,7 +24,6 @@ from shared.domain.wave_gate import (
     opened,
     switched,
 )
-from shared.domain.wave_tally import WaveTally
 from shared.domain.waves import Wave
 from shared.errors import Cannot, Stop, TryLater
 from shared.ports import Ports
@@ -57,8 +58,9 @@ async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tu
     return () if changed(migration, facts) else gates
 
 
-async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:
-    """Open each wave whose time has come, or note what stops it. `tallies` are of all shards."""
+async def open_waves(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
+    """Open each wave whose time has come, or note what stops it."""
+    tallies = totals.waves
     if migration.plan is None or migration.paused or migration.phase is not Phase.RUNNING:
         return
     if migration.superseded_by or not migration.may_move(profile):
@@ -69,12 +71,13 @@ async def open_waves(ports: Ports, profile: Profile, migration: Migration, talli
         counted = first or bool(tallies)
         if begun and counted and migration.gate(wave.number).opened_at is None:
             before = {} if first else tallies.get(wave.number - 1, {})
-            await _ask_gate(ports, profile, migration, wave, before)
+            facts = Facts(before, fingerprint(profile), None, None if first else totals.told_at)
+            await _ask_gate(ports, profile, migration, wave, facts)
 
 
-async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, before: WaveTally) -> None:
+async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, facts: Facts) -> None:
     now = ports.clock.now()
-    said = judge(wave, migration, profile, Facts(before, fingerprint(profile), None), now)
+    said = judge(wave, migration, profile, facts, now)
     if said.answer is Answer.OPEN:
         # Only now is the message service asked: it may be the last thing in the way.
         try:
@@ -82,7 +85,7 @@ async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: 
         except TryLater as later:
             log.info("wave waits for the message service", extra={"migration": migration.id, "cause": later.cause})
             return
-        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), versions), now)
+        said = judge(wave, migration, profile, replace(facts, versions=versions), now)
     if noted(migration, wave.number, said, now) == migration:
         return
     log.info("wave", extra={"migration": migration.id, "wave": wave.number, "answer": said.answer})
