@@ -16,7 +16,7 @@ from shared.domain.lifecycle import Outcome, State
 from shared.domain.met import brought
 from shared.domain.migration import Kind, Migration
 from shared.domain.plan import Plan, Template, hash_of
-from shared.domain.profile import Profile
+from shared.domain.profile import SET_YOUR_PASSWORD, Profile
 from shared.domain.schedule import own_bands, schedule
 from shared.domain.summary import Totals
 from shared.domain.waves import Census
@@ -66,11 +66,16 @@ async def freeze_plan(
             templates=known,
             uploaded_by=migration.uploaded_by,
             profile=fingerprint(profile),
-            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=ports.notifier is not None),
+            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=_has_message(ports, profile)),
             warnings=exceeded(profile.plan.limits, compared, seen.customers, migration.rows, outcomes[Outcome.REVIEW]),
         ),
         compared,
     )
+
+
+def _has_message(ports: Ports, profile: Profile) -> bool:
+    """Whether those who have to set a password would be sent the message that says so."""
+    return ports.notifier is not None and SET_YOUR_PASSWORD in profile.messages.templates
 
 
 @dataclass
