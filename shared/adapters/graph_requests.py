@@ -187,7 +187,7 @@ def _retry_after(error: APIError) -> timedelta | None:
     text = (error.response_headers or {}).get("retry-after", "").strip()
     try:
         seconds = float(text) if text.isascii() and text.isdecimal() else _until(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return timedelta(seconds=min(max(seconds, 1), LONGEST_PAUSE)) if seconds > 0 else None
 

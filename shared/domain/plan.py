@@ -80,6 +80,10 @@ class Plan:
         there = {signature.part for signature in self.signatures}
         return tuple(part for part in parts if part not in there and (part is not Part.DIRECTORY_OWNER or self.links))
 
+    def overdue(self, now: datetime) -> tuple[Wave, ...]:
+        """The waves that have somebody to move and whose day is over."""
+        return tuple(wave for wave in self.waves if wave.accounts and wave.starts_at and wave.starts_at < now)
+
     def approved(self, parts: Iterable[Part]) -> bool:
         """Whether everybody has signed."""
         return not self.rejected_by and not self.wanted(parts)
@@ -114,33 +118,40 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
     _same_plan(plan, signature, parts, control_total)
     if plan.silent:
         raise NotSigned(
-            "The plan creates accounts, and no message service tells their owners. Set NOTIFY_PROVIDER and the "
-            "council's key, or say in the profile that the council tells its customers itself "
-            "(plan.council_tells_customers); then upload the export again."
+            "The plan creates accounts, and no message service tells their owners. Set NOTIFY_PROVIDER, the council's "
+            "key and the template of set-your-password (messages.templates), or say in the profile that the council "
+            "tells its customers itself (plan.council_tells_customers); then upload the export again."
         )
     if plan.warnings and not signature.accepts_warnings:
         raise NotSigned(
             f"The extract exceeds what the profile allows: {' '.join(plan.warnings)} If it is right all the same, sign "
             "with --accept-warnings; if not, reject the plan and upload the right extract."
         )
+    late = plan.overdue(signature.at)
+    if late and not signature.accepts_warnings:
+        raise NotSigned(
+            f"The day of wave {', '.join(str(wave.number) for wave in late)} is over, so its customers would be told "
+            "and moved at once. Give it a day that is to come in the profile, upload the export again and sign the new "
+            "plan; if at once is right, sign with --accept-warnings."
+        )
     mine = next((each for each in plan.signatures if each.part is signature.part), None)
-    if mine is not None and _same_person(mine.by, signature.by):
+    if mine is not None and same_person(mine.by, signature.by):
         return plan
     if mine is not None:
         raise NotSigned(f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there.")
-    earlier = next((each for each in plan.signatures if _same_person(each.by, signature.by)), None)
+    earlier = next((each for each in plan.signatures if same_person(each.by, signature.by)), None)
     if earlier is not None:
         raise NotSigned(
             f"You have signed as {earlier.part} already, and every part needs a different person. "
             f"Ask somebody else to sign as {signature.part}."
         )
-    if plan.uploaded_by and _same_person(plan.uploaded_by, signature.by):
+    if plan.uploaded_by and same_person(plan.uploaded_by, signature.by):
         raise NotSigned("You uploaded the export, and whoever uploads does not approve. Ask somebody else to sign.")
     return replace(plan, signatures=(*plan.signatures, signature))
 
 
-def _same_person(one: str, other: str) -> bool:
-    """Whether two ids are of one person: who typed the uploader's into the upload may have used capitals."""
+def same_person(one: str, other: str) -> bool:
+    """Whether two ids are of one person: who typed one into an upload or a profile may have used capitals."""
     return one.strip().casefold() == other.strip().casefold()
 
 

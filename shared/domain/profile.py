@@ -186,9 +186,15 @@ class Plan(_Part):
             raise ValueError('switch = "at-once" needs switch_at, the date and time at which the portal switches')
         if self.switch_at is not None:
             check(self.switch_at, self.allowed)
+        last: datetime | None = None
         for wave in self.waves:
             if wave.starts is not None:
                 check(wave.starts, self.allowed)
+                if last is not None and wave.starts < last:
+                    raise ValueError(
+                        f'wave "{wave.name}" starts before the one ahead of it, but waves go one after the other'
+                    )
+                last = wave.starts
         return self
 
     @model_validator(mode="after")

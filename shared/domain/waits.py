@@ -30,8 +30,11 @@ def waits(migration: Migration, profile: Profile, totals: Totals) -> list[Wait]:
     if migration.paused or not migration.open:
         return []
     found = list(_signatures(migration, profile))
-    if migration.phase is not Phase.RUNNING or migration.superseded_by:
+    if migration.phase is not Phase.RUNNING:
         return found
+    if migration.superseded_by:
+        # No wave of it begins any more; whom it has moved is still to be told.
+        return [*found, *_switch(migration, profile, totals)]
     found += _canary(migration, profile, totals)
     found += _review(migration, totals)
     found += _waves(migration)

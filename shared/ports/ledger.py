@@ -110,7 +110,10 @@ class Ledger(Protocol):
     async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
     async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
-        """Note who is to be left alone and for which reason; an empty reason takes the account off the list."""
+        """Note who is to be left alone and for which reason; an empty reason takes the account off the list.
+
+        `at` is when the list was uploaded: what a newer one says of somebody who is on it stays.
+        """
         ...
 
     async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:

@@ -7,11 +7,12 @@ what the approved plan meant for it is told apart, never done a second time.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, AccountId, Authority, Change, apply
+from shared.domain.gate import wave_for
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.met import Verdict, go_on_with_message, told_after_all, verdict
 from shared.domain.migration import Migration, Phase
@@ -157,7 +158,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=now + IN_FLIGHT,
+        not_before=max(now + IN_FLIGHT, await _day_told(ports, known)),
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,
@@ -175,6 +176,13 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
     )
     await _drop_old_address(ports, known.authority, known, mine)
     await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
+
+
+async def _day_told(ports: Ports, known: Account) -> datetime:
+    """The day that its customer was told: in a newer plan it may be in an earlier wave, and nobody is moved before."""
+    older = await ports.ledger.recent_migration(known.authority, known.migration) if known.announced_at else None
+    wave = wave_for(known, older) if older is not None else None
+    return max(known.not_before, wave.starts_at) if wave is not None and wave.starts_at else known.not_before
 
 
 async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:

@@ -16,6 +16,8 @@ from shared.ports import Ports
 from shared.steps.pause import stopped
 
 BY_PERSON: Final = "paused_by_person"
+OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
+"""Phases in which nothing goes on any more, so that nobody may think it does."""
 
 type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
 """What a person has done with a migration of a council, and who that is."""
@@ -55,10 +57,16 @@ async def pause(ports: Ports, authority: str, migration_id: str, by: str) -> Mig
 
 
 async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
-    """Let a paused migration go on; None when there is no such migration."""
+    """Let a paused migration go on; None when there is no such migration.
+
+    Raises:
+        NotNow: it has come to its end, so it does not go on.
+    """
 
     def unpaused(migration: Migration) -> Migration:
         if not migration.paused:
+            if migration.phase in OVER:
+                _still_open(migration, "resume")
             return migration
         now = ports.clock.now()
         return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now)

@@ -23,7 +23,7 @@ async def leave_alone(ports: Ports, migration: Migration, found: Mapping[Account
 
     Whoever is taken off the list (an empty reason) stays held until a new export brings the account.
     """
-    await ports.ledger.exclude(migration.authority, found, ports.clock.now())
+    await ports.ledger.exclude(migration.authority, found, migration.uploaded_at)
     for account, reason in found.items():
         if reason:
             await hold(ports, migration.authority, account, reason)

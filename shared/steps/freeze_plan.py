@@ -16,7 +16,7 @@ from shared.domain.lifecycle import Outcome, State
 from shared.domain.met import brought
 from shared.domain.migration import Kind, Migration
 from shared.domain.plan import Plan, Template, hash_of
-from shared.domain.profile import Profile
+from shared.domain.profile import SET_YOUR_PASSWORD, Profile
 from shared.domain.schedule import own_bands, schedule
 from shared.domain.summary import Totals
 from shared.domain.waves import Census
@@ -47,7 +47,7 @@ async def freeze_plan(
     before = await _before(ports, migration)
     seen = _Seen()
     for shard in SHARDS:
-        mine = await _count(ports, migration, shard, census, bands)
+        mine = await _count(ports, migration, shard, census, bands, seen)
         seen.customers += len(mine)
         if before is not None:
             await _compare(ports, before, migration, shard, mine, seen)
@@ -66,11 +66,29 @@ async def freeze_plan(
             templates=known,
             uploaded_by=migration.uploaded_by,
             profile=fingerprint(profile),
-            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=ports.notifier is not None),
-            warnings=exceeded(profile.plan.limits, compared, seen.customers, migration.rows, outcomes[Outcome.REVIEW]),
+            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=_has_message(ports, profile)),
+            warnings=(
+                *exceeded(profile.plan.limits, compared, seen.customers, migration.rows, outcomes[Outcome.REVIEW]),
+                *_unknown_pilots(profile, seen.pilots),
+            ),
         ),
         compared,
     )
+
+
+def _unknown_pilots(profile: Profile, known: int) -> tuple[str, ...]:
+    """A pilot of nobody tries nothing out: a reference may be misspelt, or its row rejected."""
+    named = len(set(profile.plan.pilot))
+    if known >= named:
+        return ()
+    return (
+        f"plan.pilot names {named} customers, and {named - known} of them are not in this extract or are rejected.",
+    )
+
+
+def _has_message(ports: Ports, profile: Profile) -> bool:
+    """Whether those who have to set a password would be sent the message that says so."""
+    return ports.notifier is not None and SET_YOUR_PASSWORD in profile.messages.templates
 
 
 @dataclass
@@ -78,6 +96,7 @@ class _Seen:
     """Customers of both extracts, counted shard by shard."""
 
     customers: int = 0
+    pilots: int = 0
     before: int = 0
     new: int = 0
     missing: int = 0
@@ -88,13 +107,14 @@ class _Seen:
 
 
 async def _count(
-    ports: Ports, migration: Migration, shard: str, census: Census, bands: frozenset[Band]
+    ports: Ports, migration: Migration, shard: str, census: Census, bands: frozenset[Band], seen: "_Seen"
 ) -> dict[AccountId, str]:
     """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
     mine: dict[AccountId, str] = {}
     async for account in ports.ledger.glance(migration.place, shard):
         if brought(account, migration.id):
             mine[account.id] = account.digest
+            seen.pilots += account.band is Band.PILOT
         moves = account.state is State.CLASSIFIED and account.outcome in MOVES
         if account.migration == migration.id and moves:
             census.add(account.id, account.band if account.band in bands else Band.NONE)

@@ -60,14 +60,14 @@ async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -
         given_name=person.given_name,
         surname=person.surname,
         reference=reference,
-        change_date=_change_date(admitted.account, admitted.migration),
+        change_date=_change_date(admitted.account, admitted.migration, ports.clock.now()),
     )
 
 
-def _change_date(account: Account, migration: Migration) -> str:
-    """The day of the account's wave, of which only an announcement speaks."""
+def _change_date(account: Account, migration: Migration, now: datetime) -> str:
+    """The day of the account's wave, or today where that is over; only an announcement speaks of it."""
     wave = wave_for(account, migration) if account.state in MOVING else None
-    return day_in_words(wave.starts_at) if wave is not None and wave.starts_at is not None else ""
+    return day_in_words(max(wave.starts_at, now)) if wave is not None and wave.starts_at is not None else ""
 
 
 async def _sent_before(

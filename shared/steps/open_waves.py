@@ -28,6 +28,7 @@ from shared.domain.waves import Wave
 from shared.errors import Cannot, Stop, TryLater
 from shared.ports import Ports
 from shared.steps.freeze_plan import fingerprint
+from shared.steps.supersede import newer
 
 log: Final = logging.getLogger(__name__)
 
@@ -141,13 +142,24 @@ async def check_off(
 
 
 async def confirm_switch(ports: Ports, authority: Authority, migration_id: MigrationId, by: str) -> Migration:
-    """Confirm that the portal has switched, so that customers are told.
+    """Confirm that the portal has switched, so that customers are told; those too whom older plans moved.
 
     Raises:
         NotDone: why not, in a sentence.
     """
     change = partial(switched, profile=_profile(ports, authority), by=by, now=ports.clock.now())
+    migration = await ports.ledger.migration(authority, migration_id)
+    if migration is not None:
+        change(migration)  # what is refused here is not begun
+        async for other in ports.ledger.migrations(authority):
+            # The portal switches once. First the older ones: after a crash in between it can be confirmed again.
+            if other.superseded_by and other.phase is Phase.RUNNING and newer(migration, other):
+                await ports.ledger.change_migration(authority, other.id, partial(_switched_too, change=change))
     return await _change(ports, authority, migration_id, change)
+
+
+def _switched_too(older: Migration, change: Callable[[Migration], Migration]) -> Migration:
+    return change(older) if older.phase is Phase.RUNNING and older.switched_at is None else older
 
 
 def _profile(ports: Ports, authority: Authority) -> Profile:

@@ -11,6 +11,7 @@ from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
+from kiota_abstractions.api_error import APIError
 
 from shared.adapters import graph_directory, graph_requests
 from shared.adapters.memory import ManualClock
@@ -235,6 +236,15 @@ async def test_a_throttling_that_does_not_say_how_long_is_waited_out_for_a_littl
     assert standin.requests == 1
     clock.tick(timedelta(seconds=5))
     assert await standin.graph.get(NOBODY) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "-5", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT", "Fri, 27 Nov 2026 23:59:59"]
+)
+def test_a_time_to_wait_that_cannot_be_read_is_none(text: str) -> None:
+    error = APIError()
+    error.response_headers = {"retry-after": text}
+    assert graph_requests._retry_after(error) is None  # noqa: SLF001
 
 
 async def test_the_write_quota_is_answered_with_the_time_to_wait(clock: ManualClock) -> None:

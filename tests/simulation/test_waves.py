@@ -17,6 +17,7 @@ from shared.steps.control import resume
 from shared.steps.open_waves import check_off, confirm_switch, open_wave
 from shared.steps.pause import pause
 from shared.steps.review import assign_review
+from shared.steps.status import status
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless
 from tests.support.plans import assessed, sign_all
@@ -278,6 +279,44 @@ async def test_nobody_is_told_before_a_person_confirmed_that_the_portal_has_swit
     await work(world)
     assert letters(world, announcing=False) == {"a@example.org": 1, "b@example.org": 1}
     assert (await world.migration()).phase is Phase.DONE
+
+
+async def test_a_switch_that_is_confirmed_tells_those_too_whom_an_older_plan_moved() -> None:
+    world = World()
+    planned(world, wave("all", "rest", day(3)), approval="required", switch="at-once", switch_at=day(4))
+    await world.upload(export(line("A")))
+    await sign_all(world, await assessed(world))
+    await until(world, day(3, 12))
+    await world.upload(export(line("A"), line("B")), "south-norfolk/second.csv")
+    await sign_all(world, await assessed(world))
+    await until(world, day(4, 10))
+    older, newer = await world.migrations()
+    waits = [each.waits for each in (await status(world.ports)).migrations if each.migration == older.id]
+    assert [wait.command for wait in waits[0]] == [f"ops switch confirm {older.id}"]
+    assert letters(world, announcing=False) == Counter()
+    await confirm_switch(world.ports, SOUTH_NORFOLK, newer.id, "ada")
+    await work(world)
+    assert letters(world, announcing=False) == {"a@example.org": 1, "b@example.org": 1}
+    assert {migration.phase for migration in await world.migrations()} == {Phase.DONE}
+
+
+async def test_a_newer_plan_moves_nobody_before_the_day_that_was_told() -> None:
+    world = World()
+    await three_waves(world, approval="required", announce_days=9)
+    await sign_all(world, await world.migration())
+    await until(world, day(5))
+    told = {letter.address: letter.change_date for letter in world.notifier.sent if letter.change_date}
+    await world.upload(export(*(line(ref) for ref in [*PEOPLE, "NEW"])), "south-norfolk/second.csv")
+    await sign_all(world, await assessed(world))
+    await until(world, day(6))
+    moved = Counter(told.get(address, "nobody told") for address in letters(world, announcing=False))
+    assert moved == {"Wednesday 4 March 2026": 8, "nobody told": 1}
+    mine = [letter.change_date for letter in world.notifier.sent if letter.address == "new@example.org"]
+    assert mine == ["Thursday 5 March 2026", ""]  # the day of its wave was over
+    await until(world, day(11, 12))
+    await work(world)
+    assert set(letters(world, announcing=False).values()) == set(letters(world, announcing=True).values()) == {1}
+    assert len(letters(world, announcing=False)) == len(PEOPLE) + 1
 
 
 async def test_customers_are_told_at_once_when_the_switch_is_confirmed_soon_after_they_were_moved() -> None:

@@ -1,7 +1,7 @@
 """Who is to be left alone."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from shared import names
@@ -16,16 +16,27 @@ class Exclusions(OnTables):
 
     async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
         """Whoever is taken off the list leaves nothing behind on it."""
+        newer = await self._noted_after(authority, found, at)
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for account, reason in found.items():
-            if reason:
+            if reason and account not in newer:
                 write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
                 by_partition[f"{authority}|{account[1]}"].append(write)
         await self._put(names.ACCOUNTS, by_partition)
-        for account in (account for account, reason in found.items() if not reason):
+        for account in (account for account, reason in found.items() if not reason and account not in newer):
             # One by one: a transaction fails as a whole where one of its records is gone already.
             write = Write(Verb.DELETE, f"excluded|{account}")
             await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
+
+    async def _noted_after(self, authority: Authority, found: Iterable[AccountId], at: datetime) -> set[AccountId]:
+        """Who is on the list by the word of a newer one: lists may be read in another order than they came."""
+        query = Query(prefix="excluded|", select=("at",))
+        return {
+            AccountId(entity.row_key.removeprefix("excluded|"))
+            for shard in sorted({account[1] for account in found})
+            async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
+            if str(entity.values["at"]) > moment(at)
+        }
 
     async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
         """One query: the list is short."""

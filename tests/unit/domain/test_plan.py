@@ -35,6 +35,15 @@ def test_the_owner_of_the_directory_signs_only_where_somebody_is_linked() -> Non
     assert PLAN.wanted(PARTS) == PARTS
 
 
+def test_a_wave_whose_day_is_over_is_signed_only_by_who_says_so() -> None:
+    over = replace(PLAN, waves=(replace(WAVE, starts_at=NOW - timedelta(days=1)),))
+    with pytest.raises(NotSigned, match="The day of wave 1 is over"):
+        sign(over, by("ann"), PARTS, 20)
+    assert sign(over, replace(by("ann"), accepts_warnings=True), PARTS, 20).signatures
+    nobody = replace(over, waves=(replace(over.waves[0], accounts=0), replace(WAVE, number=2)))
+    assert sign(nobody, by("ann"), PARTS, 20).signatures
+
+
 def test_signing_again_changes_nothing() -> None:
     once = sign(PLAN, by("ann"), PARTS, 20)
     assert sign(once, by("ann"), PARTS, 20) == once

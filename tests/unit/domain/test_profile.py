@@ -52,6 +52,12 @@ def test_the_least_profile_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + '[plan]\napproval = "maybe"\n', "plan.approval: "),
         (GOOD + '[plan]\napproval = "required"\nuploader = "maybe"\n', "plan.uploader: "),
         (GOOD + '[plan]\nuploader = "required"\n', 'uploader = "required" goes with approval = "required"'),
+        (
+            GOOD
+            + '[[plan.waves]]\nname = "a"\ntakes = 5\nstarts = 2027-03-08T10:00:00\n'
+            + '[[plan.waves]]\nname = "b"\ntakes = "rest"\nstarts = 2027-03-02T10:00:00\n',
+            'wave "b" starts before the one ahead of it',
+        ),
         (GOOD + "[plan]\nreview_minutes = 0\n", "plan.review_minutes: "),
         (GOOD + "[plan]\ncalls_percent = 101\n", "plan.calls_percent: "),
         (GOOD + '[messages.templates]\nhello = "x"\n', "messages.templates.hello"),

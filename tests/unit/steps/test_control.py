@@ -129,3 +129,9 @@ async def test_there_is_nothing_of_another_name_or_council(
 ) -> None:
     assert await work(world.ports, "", "nothing", "ann") is None
     assert await work(world.ports, "great-yarmouth", under_way.id, "ann") is None
+
+
+async def test_what_was_cancelled_is_not_resumed(world: World, under_way: Migration) -> None:
+    await control.cancel(world.ports, "", under_way.id, "ada")
+    with pytest.raises(control.NotNow, match="nothing to resume"):
+        await control.resume(world.ports, "", under_way.id, "ada")

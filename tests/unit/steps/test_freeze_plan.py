@@ -82,6 +82,16 @@ async def test_everybody_is_in_one_wave_and_bands_apart() -> None:
     assert (found.creates, found.links, found.rows) == (40, 0, 40)
 
 
+async def test_a_pilot_of_people_whom_the_extract_does_not_have_is_told_to_whoever_signs() -> None:
+    lines = (line("C1"), line("C2", email="no-address"), line("C3"))
+    wrong = (await _plan(*lines, waves=WAVES, pilot=("C1", "C2", "c3"))).plan
+    assert wrong
+    assert wrong.warnings == ("plan.pilot names 3 customers, and 2 of them are not in this extract or are rejected.",)
+    right = (await _plan(*lines, waves=WAVES, pilot=("C1", "C3", "C1"))).plan
+    assert right
+    assert right.warnings == ()
+
+
 async def test_a_plan_says_who_uploaded() -> None:
     world = World()
     signed(world)

@@ -77,6 +77,25 @@ async def test_a_signature_that_is_not_taken_says_why(world: World, says: dict[s
     assert after.signatures == ()
 
 
+async def test_a_signer_may_be_written_with_capitals_in_the_profile(world: World) -> None:
+    wants_signatures(world, signers={Part.OPERATIONS: ("BOB ",)})
+    plan = await assessed(world, export(line("C1"), line("C2")))
+    after = await approve(world.ports, "", plan.id, replace(signing(plan), by="bob", part=Part.OPERATIONS))
+    assert after
+    assert after.plan
+    assert [signature.by for signature in after.plan.signatures] == ["bob"]
+
+
+async def test_a_plan_that_creates_is_not_signed_without_the_message_that_tells_to_set_a_password(world: World) -> None:
+    wants_signatures(world)
+    profile = world.profiles[SOUTH_NORFOLK]
+    messages = profile.messages.model_copy(update={"templates": {"now-one-account": "t"}})
+    world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"messages": messages})
+    plan = await assessed(world, export(line("C1"), line("C2")))
+    with pytest.raises(NotSigned, match="template of set-your-password"):
+        await approve(world.ports, "", plan.id, signing(plan))
+
+
 async def test_one_person_signs_for_one_part_only(world: World, plan: Migration) -> None:
     await approve(world.ports, "", plan.id, signing(plan))
     with pytest.raises(NotSigned, match="every part needs a different person"):

@@ -1,7 +1,10 @@
 """A list of people to be left alone: read, kept, and nobody on it is moved or told."""
 
+from datetime import timedelta
+
 from shared.domain.lifecycle import State
 from shared.domain.migration import Kind, Phase
+from shared.messages import ReceiveExport
 from tests.support.plans import assessed, sign_all, signed
 from tests.support.stories import settle
 from tests.support.world import World, export, line
@@ -57,3 +60,15 @@ async def test_who_is_taken_off_the_list_is_moved_again(world: World) -> None:
     await settle(world)
     assert world.told == ["c1@example.org"]
     assert [account.state for account in await world.accounts()] == [State.TOLD]
+
+
+async def test_an_older_list_that_is_read_later_takes_nobody_off(world: World) -> None:
+    world.exports.upload("south-norfolk/exclude/older.csv", b"customer_ref,why\nC1,none\nC2,none\n")
+    world.clock.tick(timedelta(minutes=1))
+    await world.upload(b"customer_ref,why\nC1,deceased\n", "south-norfolk/exclude/newer.csv")
+    await world.deliver()
+    await world.outbox.send(ReceiveExport(blob="south-norfolk/exclude/older.csv"))
+    await world.deliver()
+    await world.upload(export(line("C1"), line("C2")))
+    await settle(world)
+    assert world.told == ["c2@example.org"]
