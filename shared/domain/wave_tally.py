@@ -13,12 +13,14 @@ type WaveTally = Mapping[str, int]
 DUE: Final = "due"
 """Something is due to happen to them, now or at a moment to come."""
 UNDELIVERED: Final = "undelivered"
-"""Their message did not arrive."""
+"""Their message did not arrive, or the message service did not take it."""
 UNOWNED: Final = "unowned"
 """In review, and nobody is to decide it, or not until a day."""
 KNOWN: Final = "known"
 """In review since the assessment, so whoever signed knew of them: they were not to be moved in the wave."""
 ADDRESS_UNDELIVERED: Final = "address_undelivered"
+NOT_REACHED: Final = frozenset({ADDRESS_UNDELIVERED, "address_refused", "message_in_doubt"})
+"""Reasons of whoever is held because a message did not get through."""
 
 
 def words_of(account: Account, *, due: bool, undelivered: bool) -> list[str]:
@@ -26,7 +28,7 @@ def words_of(account: Account, *, due: bool, undelivered: bool) -> list[str]:
     unowned = account.state is State.REVIEW and not (account.owner and account.decide_by)
     # What was to be moved and goes to review keeps its outcome.
     known = account.state is State.REVIEW and account.outcome is Outcome.REVIEW
-    lost = undelivered or account.reason == ADDRESS_UNDELIVERED
+    lost = undelivered or (account.state is State.HELD and account.reason in NOT_REACHED)
     return [account.state, *[DUE] * due, *[UNDELIVERED] * lost, *[UNOWNED] * unowned, *[KNOWN] * known]
 
 

@@ -40,6 +40,10 @@ def _account(state: State, reason: str = "", owner: str = "", decide_by: str = "
         (_account(State.REVIEW, owner="desk"), ["review", "unowned"]),
         (_account(State.REVIEW, owner="desk", decide_by="2026-03-06"), ["review"]),
         (_account(State.HELD, "address_undelivered"), ["held", "undelivered"]),
+        (_account(State.HELD, "address_refused"), ["held", "undelivered"]),
+        (_account(State.HELD, "message_in_doubt"), ["held", "undelivered"]),
+        (_account(State.HELD, "excluded_deceased"), ["held"]),
+        (_account(State.CLASSIFIED, "message_in_doubt"), ["classified"]),
     ],
 )
 def test_what_an_account_counts_as(account: Account, words: list[str]) -> None:
