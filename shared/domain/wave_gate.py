@@ -14,7 +14,7 @@ from shared.domain.calendar import LONDON, london
 from shared.domain.lifecycle import State
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.profile import Profile
-from shared.domain.wave_tally import KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
+from shared.domain.wave_tally import JUST_TOLD, KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
 from shared.domain.waves import Wave
 from shared.errors import MigrationError
 
@@ -68,6 +68,8 @@ def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now:
     else:
         stops += _unchecked(wave, migration, profile)
     stops += calls_of(wave, profile)
+    if not stops and facts.before.get(JUST_TOLD):
+        return Said(Answer.NOT_YET, (f"It is not known yet whom the messages of wave {wave.number - 1} reached.",))
     if not stops:
         return Said(Answer.OPEN)
     return Said(Answer.STOPPED, (*stops, _last(migration, wave.number)))

@@ -265,6 +265,21 @@ async def test_who_was_told_and_not_reached_is_shown_to_people_afterwards() -> N
     assert len(world.told) == 2
 
 
+async def test_a_wave_without_a_date_waits_for_the_receipts_of_the_one_before() -> None:
+    world = World()
+    planned(world, wave("pilot", 8), wave("rest", "rest"))
+    await world.upload(export(*(line(ref) for ref in PEOPLE)))
+    step = timedelta(seconds=10)
+    while len(world.told) < 8:
+        await until(world, (world.clock.now() + step).replace(tzinfo=None), step)
+    await until(world, (world.clock.now() + 2 * step).replace(tzinfo=None), step)
+    # What could not be delivered comes back a little later.
+    world.notifier.unreachable = set(world.told)
+    await work(world)
+    assert "8 are not reached" in (await world.migration()).gate(2).stopped[0]
+    assert world.directory.writes == 8
+
+
 async def test_nobody_is_told_before_a_person_confirmed_that_the_portal_has_switched() -> None:
     world = World()
     planned(world, wave("all", "rest"), switch="at-once", switch_at=day(4), announce_days=0)

@@ -83,6 +83,16 @@ def test_a_wave_waits_while_anything_of_the_one_before_is_moving(word: str) -> N
     assert (said.answer, said.sentences) == (Answer.NOT_YET, ("Wave 1 is not at rest yet.",))
 
 
+def test_a_wave_waits_until_it_is_known_whom_the_one_before_reached() -> None:
+    said = judge(LAST, MIGRATION, _profile(), _facts({"told": 200, "just told": 3}), NOW)
+    assert (said.answer, said.sentences) == (
+        Answer.NOT_YET,
+        ("It is not known yet whom the messages of wave 2 reached.",),
+    )
+    failed = judge(LAST, MIGRATION, _profile(), _facts({"told": 100, "failed": 100, "just told": 3}), NOW)
+    assert failed.answer is Answer.STOPPED
+
+
 @pytest.mark.parametrize(
     ("before", "answer"),
     [
