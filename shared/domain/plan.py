@@ -124,22 +124,22 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
             "with --accept-warnings; if not, reject the plan and upload the right extract."
         )
     mine = next((each for each in plan.signatures if each.part is signature.part), None)
-    if mine is not None and _same_person(mine.by, signature.by):
+    if mine is not None and same_person(mine.by, signature.by):
         return plan
     if mine is not None:
         raise NotSigned(f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there.")
-    earlier = next((each for each in plan.signatures if _same_person(each.by, signature.by)), None)
+    earlier = next((each for each in plan.signatures if same_person(each.by, signature.by)), None)
     if earlier is not None:
         raise NotSigned(
             f"You have signed as {earlier.part} already, and every part needs a different person. "
             f"Ask somebody else to sign as {signature.part}."
         )
-    if plan.uploaded_by and _same_person(plan.uploaded_by, signature.by):
+    if plan.uploaded_by and same_person(plan.uploaded_by, signature.by):
         raise NotSigned("You uploaded the export, and whoever uploads does not approve. Ask somebody else to sign.")
     return replace(plan, signatures=(*plan.signatures, signature))
 
 
-def _same_person(one: str, other: str) -> bool:
+def same_person(one: str, other: str) -> bool:
     """Whether two ids are of one person: who typed the uploader's into the upload may have used capitals."""
     return one.strip().casefold() == other.strip().casefold()
 

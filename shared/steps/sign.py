@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.domain.migration import Kind, Migration, Phase
-from shared.domain.plan import NotSigned, Part, Plan, Signature, rejected, sign
+from shared.domain.plan import NotSigned, Part, Plan, Signature, rejected, same_person, sign
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
 from shared.messages import StageRows
@@ -62,7 +62,7 @@ async def approve(ports: Ports, authority: str, migration_id: str, signing: Sign
 def _signed(current: Migration, profile: Profile, signing: Signing, now: datetime) -> Migration:
     plan = _to_be_signed(current, profile)
     allowed = profile.plan.signers.get(signing.part)
-    if allowed is not None and signing.by not in allowed:
+    if allowed is not None and not any(same_person(each, signing.by) for each in allowed):
         raise NotSigned(
             f"The profile of {profile.authority} names who may sign as {signing.part} (plan.signers), and you are not "
             "among them. Ask one of them, or have the profile changed and the export uploaded again."

@@ -77,6 +77,15 @@ async def test_a_signature_that_is_not_taken_says_why(world: World, says: dict[s
     assert after.signatures == ()
 
 
+async def test_who_may_sign_is_the_same_person_in_capitals(world: World) -> None:
+    wants_signatures(world, signers={Part.DATA_OWNER: ("ANN",)})
+    plan = await assessed(world, export(line("C1"), line("C2")))
+    signed_plan = await approve(world.ports, "", plan.id, replace(signing(plan), by="ann", part=Part.DATA_OWNER))
+    assert signed_plan
+    assert signed_plan.plan
+    assert [each.part for each in signed_plan.plan.signatures] == [Part.DATA_OWNER]
+
+
 async def test_one_person_signs_for_one_part_only(world: World, plan: Migration) -> None:
     await approve(world.ports, "", plan.id, signing(plan))
     with pytest.raises(NotSigned, match="every part needs a different person"):
