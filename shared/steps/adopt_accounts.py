@@ -7,7 +7,7 @@ what the approved plan meant for it is told apart, never done a second time.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
@@ -130,7 +130,7 @@ async def _meet(ports: Ports, mine: Account) -> None:
             elif told_after_all(known):
                 await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
             else:
-                await _take_over(ports, stored, mine)
+                await _take_over(ports, stored, mine, own)
         except StaleWrite:
             continue
         return
@@ -145,7 +145,7 @@ async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, sett
     await ports.ledger.save(stored, met, None)
 
 
-async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> None:
+async def _take_over(ports: Ports, stored: Stored[Account], mine: Account, own: Migration) -> None:
     known, now = stored.record, ports.clock.now()
     adopted, change = apply(known, Event.ADOPT, now)
     if mine.state is State.REVIEW:
@@ -157,7 +157,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=now + IN_FLIGHT,
+        not_before=max(now + IN_FLIGHT, _day_told(known, own) or now),
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,
@@ -175,6 +175,12 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
     )
     await _drop_old_address(ports, known.authority, known, mine)
     await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
+
+
+def _day_told(known: Account, own: Migration) -> datetime | None:
+    """The day that the customer was told, if the new plan has it still: nobody is moved before, whatever the wave."""
+    days = {wave.starts_at for wave in own.plan.waves} if own.plan else set()
+    return known.not_before if known.announced_at is not None and known.not_before in days else None
 
 
 async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:
