@@ -38,8 +38,10 @@ CHANGE_DATE: Final = "change_date"
 ANNOUNCING: Final = frozenset({ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE})
 INVENTED_DATE: Final = "Tuesday 1 December 2026"
 FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
-FRESH: Final = timedelta(minutes=1)
-"""So long what did not arrive is not asked for again: there may be many pages of it."""
+FRESH: Final = timedelta(seconds=20)
+"""So long what did not arrive is not asked for again."""
+SELDOM: Final = 20
+"""Nor for so many times as long as asking took: there may be many pages of it."""
 
 
 class GovukNotifyNotifier:
@@ -104,11 +106,12 @@ class GovukNotifyNotifier:
 
     async def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
         """The ids of what failed, newest first."""
-        asked, known = self._undelivered.get(profile.authority, (None, []))
-        if asked is None or self._clock.now() >= asked + FRESH:
-            now = self._clock.now()
+        again, known = self._undelivered.get(profile.authority, (None, []))
+        asked = self._clock.now()
+        if again is None or asked >= again:
             known = [id_ async for id_ in self._failed(profile, since)]
-            self._undelivered[profile.authority] = (now, known)
+            took = self._clock.now() - asked
+            self._undelivered[profile.authority] = (asked + max(FRESH, SELDOM * took), known)
         for id_ in known:
             yield id_
 

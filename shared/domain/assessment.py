@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.domain.extract_check import Compared
+from shared.domain.gate import ANNOUNCEMENTS
 from shared.domain.headcount import Headcount
 from shared.domain.letters import Letters
 from shared.domain.lifecycle import Outcome
@@ -121,6 +122,12 @@ class Assessment:
     """Name, start (None: as soon as the plan is approved) and accounts of each wave."""
     wanted: tuple[str, ...] = ()
     """Whose signatures are wanted."""
+
+    @property
+    def announces(self) -> bool:
+        """Whether anybody is told before anything changes: only a wave with a date can be announced."""
+        dated = any(starts_at is not None for _, starts_at, _ in self.waves)
+        return dated and any(message.name in ANNOUNCEMENTS.values() for message in self.found.messages)
 
     @property
     def extract(self) -> Extract:

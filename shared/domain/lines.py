@@ -3,12 +3,12 @@
 A line says where to look; whether an account of it may go on is for the gate to say.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.account import Band, MigrationId
 from shared.domain.gate import ANNOUNCEMENTS, Step, announced_from
-from shared.domain.lifecycle import State
+from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.waves import Wave
@@ -26,6 +26,8 @@ class Line:
     """Only those of these bands; empty for all."""
     announced: bool | None = None
     """Only those who were told, or were not told yet, what will change; None for all."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Only those of these outcomes; empty for all."""
 
 
 def lines(migration: Migration, profile: Profile, before: datetime, *, messages_on: bool) -> list[tuple[Step, Line]]:
@@ -51,12 +53,14 @@ def _moving(migration: Migration, profile: Profile, before: datetime, *, message
     if migration.plan is None:
         return [] if migration.waits_for_canary else [(Step.PROVISION, Line(migration.id, State.CLASSIFIED))]
     waves = migration.plan.waves
-    announces = messages_on and any(name in profile.messages.templates for name in ANNOUNCEMENTS.values())
+    # Whom no announcement is for would stand in front of those who wait for theirs.
+    to_announce = tuple(to for to, name in ANNOUNCEMENTS.items() if name in profile.messages.templates)
     found: list[tuple[Step, Line]] = []
     for wave in waves:
         since = announced_from(wave, profile)
-        if announces and since is not None and since <= before:
-            found.append((Step.NOTIFY, _line(migration, wave, waves, announced=False)))
+        if messages_on and to_announce and since is not None and since <= before:
+            untold = replace(_line(migration, wave, waves, announced=False), outcomes=to_announce)
+            found.append((Step.NOTIFY, untold))
         if migration.gate(wave.number).opened_at is not None and not migration.waits_for_canary:
             found.append((Step.PROVISION, _line(migration, wave, waves, announced=None)))
     return found

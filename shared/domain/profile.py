@@ -27,7 +27,6 @@ STAFF_NOTICE: Final = "staff-notice"
 BANDS: Final = frozenset(band.value for band in Band if band is not Band.NONE)
 OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Minutes = Annotated[int, Field(ge=0, le=4320)]
 
 
 class _Part(BaseModel):
@@ -109,8 +108,6 @@ class GateLimits(_Part):
     failed_percent: Percent = 1.0
     review_percent: Percent = 5.0
     undelivered_percent: Percent = 3.0
-    receipts_minutes: Minutes = 2
-    """So long after the last message of a wave the next one waits: whether a message arrives is not known at once."""
 
 
 class PlannedWave(_Part):

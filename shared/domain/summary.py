@@ -57,8 +57,6 @@ class Totals:
     """Fingerprint of each shard."""
     plan: str
     waves: Mapping[int, WaveTally] = field(default_factory=dict)
-    told_at: datetime | None = None
-    """When the latest message to any of its customers went out."""
 
     @property
     def fingerprint(self) -> str:
@@ -129,5 +127,4 @@ def total(summaries: Iterable[ShardSummary]) -> Totals:
         shards={summary.shard: summary.fingerprint for summary in known},
         plan="".join(summary.plan for summary in known),
         waves=added(summary.waves for summary in known),
-        told_at=max((summary.told_at for summary in known if summary.told_at), default=None),
     )

@@ -6,7 +6,7 @@ is still the one that was signed. A person may open a wave all the same; who, an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -14,7 +14,7 @@ from shared.domain.calendar import LONDON, london
 from shared.domain.lifecycle import State
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.profile import Profile
-from shared.domain.wave_tally import KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
+from shared.domain.wave_tally import JUST_TOLD, KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
 from shared.domain.waves import Wave
 from shared.errors import MigrationError
 
@@ -51,8 +51,6 @@ class Facts:
     """Fingerprint of the profile as it is now."""
     versions: Mapping[str, tuple[str, int]] | None
     """Message -> id and version of its template as they are now; None where nobody asked."""
-    told_at: datetime | None = None
-    """When the latest message of the plan went out, None for the first wave."""
 
 
 class NotDone(MigrationError):
@@ -70,18 +68,11 @@ def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now:
     else:
         stops += _unchecked(wave, migration, profile)
     stops += calls_of(wave, profile)
+    if not stops and facts.before.get(JUST_TOLD):
+        return Said(Answer.NOT_YET, (f"It is not known yet whom the messages of wave {wave.number - 1} reached.",))
     if not stops:
-        return _receipts(wave, profile, facts, now) or Said(Answer.OPEN)
+        return Said(Answer.OPEN)
     return Said(Answer.STOPPED, (*stops, _last(migration, wave.number)))
-
-
-def _receipts(wave: Wave, profile: Profile, facts: Facts, now: datetime) -> Said | None:
-    """That it is too early to know who was not reached; None when it is not."""
-    if facts.told_at is None:
-        return None
-    known = facts.told_at + timedelta(minutes=profile.plan.gate.receipts_minutes)
-    sentence = f"Wave {wave.number} waits until {_told(known)} for receipts of the last messages."
-    return Said(Answer.NOT_YET, (sentence,), known) if now < known else None
 
 
 def _last(migration: Migration, wave: int) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shared.domain.assessment import INVENTED, Assessment
+from shared.domain.gate import ANNOUNCEMENTS
 from shared.domain.lifecycle import Outcome
 from shared.domain.people_lists import FOLDER, LISTS, NAMES
 from shared.domain.reasons import explain
@@ -65,6 +66,7 @@ def render(picture: Assessment) -> bytes:
         reasons=[(code, count, explain(code)) for code, count in picture.reasons.items()],
         extracts=[*picture.found.earlier, picture.extract],
         kinds=list(Outcome),
+        announcements=frozenset(ANNOUNCEMENTS.values()),
         invented={outcome: " ".join(name) for outcome, name in INVENTED.items()},
         words={outcome: words for outcome, (words, _) in WORDS.items()},
         names_list=f"{FOLDER}/{NAMES}",

@@ -61,7 +61,7 @@ class Notifier(Protocol):
         ...
 
     def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
-        """Ids of messages sent since then that did not arrive, as the service knew at most a minute ago."""
+        """Ids of messages sent since then that did not arrive, as the service knew lately."""
         ...
 
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:

@@ -12,7 +12,6 @@ from itertools import batched
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, AccountId, Authority, Change, apply
-from shared.domain.gate import wave_for
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.met import Verdict, go_on_with_message, told_after_all, verdict
 from shared.domain.migration import Migration, Phase
@@ -131,7 +130,7 @@ async def _meet(ports: Ports, mine: Account) -> None:
             elif told_after_all(known):
                 await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
             else:
-                await _take_over(ports, stored, mine)
+                await _take_over(ports, stored, mine, own)
         except StaleWrite:
             continue
         return
@@ -146,7 +145,7 @@ async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, sett
     await ports.ledger.save(stored, met, None)
 
 
-async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> None:
+async def _take_over(ports: Ports, stored: Stored[Account], mine: Account, own: Migration) -> None:
     known, now = stored.record, ports.clock.now()
     adopted, change = apply(known, Event.ADOPT, now)
     if mine.state is State.REVIEW:
@@ -158,7 +157,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=max(now + IN_FLIGHT, await _day_told(ports, known)),
+        not_before=max(now + IN_FLIGHT, _day_told(known, own) or now),
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,
@@ -178,11 +177,10 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account) -> No
     await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
 
 
-async def _day_told(ports: Ports, known: Account) -> datetime:
-    """The day that its customer was told: in a newer plan it may be in an earlier wave, and nobody is moved before."""
-    older = await ports.ledger.recent_migration(known.authority, known.migration) if known.announced_at else None
-    wave = wave_for(known, older) if older is not None else None
-    return max(known.not_before, wave.starts_at) if wave is not None and wave.starts_at else known.not_before
+def _day_told(known: Account, own: Migration) -> datetime | None:
+    """The day that the customer was told, if the new plan has it still: nobody is moved before, whatever the wave."""
+    days = {wave.starts_at for wave in own.plan.waves} if own.plan else set()
+    return known.not_before if known.announced_at is not None and known.not_before in days else None
 
 
 async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:

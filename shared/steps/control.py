@@ -12,12 +12,15 @@ from shared.domain.account import MigrationId
 from shared.domain.met import CANCELLED
 from shared.domain.migration import Migration, Phase
 from shared.errors import MigrationError
+from shared.messages import StageRows
 from shared.ports import Ports
 from shared.steps.pause import stopped
 
 BY_PERSON: Final = "paused_by_person"
 OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
 """Phases in which nothing goes on any more, so that nobody may think it does."""
+PIECE_BY_PIECE: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
+"""What goes on by a message that the end of each piece sends."""
 
 type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
 """What a person has done with a migration of a council, and who that is."""
@@ -62,8 +65,11 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     Raises:
         NotNow: it has come to its end, so it does not go on.
     """
+    ended = False
 
     def unpaused(migration: Migration) -> Migration:
+        nonlocal ended
+        ended = migration.paused
         if not migration.paused:
             if migration.phase in OVER:
                 _still_open(migration, "resume")
@@ -72,7 +78,13 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
         return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now)
 
     found = await named(ports, authority, migration_id)
-    return await ports.ledger.change_migration(found.authority, found.id, unpaused) if found else None
+    if found is None:
+        return None
+    migration = await ports.ledger.change_migration(found.authority, found.id, unpaused)
+    if ended and migration.phase in PIECE_BY_PIECE:
+        # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
+        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+    return migration
 
 
 async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:

@@ -49,7 +49,10 @@ async def notify_customer(ports: Ports, message: AccountMessage) -> None:
         letter = await _letter(ports, admitted, name, reference)
         stored = await _claim(ports.ledger, stored, ports.clock.now())
         sent = await _send(ports, ports.notifier, profile, stored, letter)
-    await (_announced if announcing else _told)(ports, stored, sent)
+    if announcing:
+        await _announced(ports, stored, sent, _day_of(stored.record, admitted.migration))
+    else:
+        await _told(ports, stored, sent)
 
 
 async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -> Letter:
@@ -66,8 +69,13 @@ async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -
 
 def _change_date(account: Account, migration: Migration, now: datetime) -> str:
     """The day of the account's wave, or today where that is over; only an announcement speaks of it."""
-    wave = wave_for(account, migration) if account.state in MOVING else None
-    return day_in_words(max(wave.starts_at, now)) if wave is not None and wave.starts_at is not None else ""
+    starts_at = _day_of(account, migration) if account.state in MOVING else None
+    return day_in_words(max(starts_at, now)) if starts_at is not None else ""
+
+
+def _day_of(account: Account, migration: Migration) -> datetime | None:
+    wave = wave_for(account, migration)
+    return wave.starts_at if wave is not None else None
 
 
 async def _sent_before(
@@ -108,11 +116,12 @@ def _count(profile: Profile, result: metrics.Result) -> None:
     metrics.add(metrics.MESSAGE_REQUESTS, authority=profile.authority, result=result)
 
 
-async def _announced(ports: Ports, stored: Stored[Account], announce_id: str) -> None:
-    """It waits for its wave again, as it did."""
+async def _announced(ports: Ports, stored: Stored[Account], announce_id: str, day: datetime | None) -> None:
+    """It waits for its wave again, and keeps the day of which the customer was told: a newer plan may divide anew."""
     now = ports.clock.now()
     announced, change = apply(stored.record, Event.ANNOUNCE, now)
-    announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None, not_before=now)
+    announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None)
+    announced = replace(announced, not_before=max(day or now, now))
     await ports.ledger.note_first_message(announced.authority, now)
     await ports.ledger.save(stored, announced, change)
     reached(announced, change)

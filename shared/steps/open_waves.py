@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -11,7 +10,6 @@ from shared.domain.account import Authority, MigrationId
 from shared.domain.migration import Gate, Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
-from shared.domain.summary import Totals
 from shared.domain.wave_gate import (
     Answer,
     Facts,
@@ -24,6 +22,7 @@ from shared.domain.wave_gate import (
     opened,
     switched,
 )
+from shared.domain.wave_tally import WaveTally
 from shared.domain.waves import Wave
 from shared.errors import Cannot, Stop, TryLater
 from shared.ports import Ports
@@ -59,9 +58,8 @@ async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tu
     return () if changed(migration, facts) else gates
 
 
-async def open_waves(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
-    """Open each wave whose time has come, or note what stops it."""
-    tallies = totals.waves
+async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:
+    """Open each wave whose time has come, or note what stops it. `tallies` are of all shards."""
     if migration.plan is None or migration.paused or migration.phase is not Phase.RUNNING:
         return
     if migration.superseded_by or not migration.may_move(profile):
@@ -72,13 +70,12 @@ async def open_waves(ports: Ports, profile: Profile, migration: Migration, total
         counted = first or bool(tallies)
         if begun and counted and migration.gate(wave.number).opened_at is None:
             before = {} if first else tallies.get(wave.number - 1, {})
-            facts = Facts(before, fingerprint(profile), None, None if first else totals.told_at)
-            await _ask_gate(ports, profile, migration, wave, facts)
+            await _ask_gate(ports, profile, migration, wave, before)
 
 
-async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, facts: Facts) -> None:
+async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, before: WaveTally) -> None:
     now = ports.clock.now()
-    said = judge(wave, migration, profile, facts, now)
+    said = judge(wave, migration, profile, Facts(before, fingerprint(profile), None), now)
     if said.answer is Answer.OPEN:
         # Only now is the message service asked: it may be the last thing in the way.
         try:
@@ -86,7 +83,7 @@ async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: 
         except TryLater as later:
             log.info("wave waits for the message service", extra={"migration": migration.id, "cause": later.cause})
             return
-        said = judge(wave, migration, profile, replace(facts, versions=versions), now)
+        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), versions), now)
     if noted(migration, wave.number, said, now) == migration:
         return
     log.info("wave", extra={"migration": migration.id, "wave": wave.number, "answer": said.answer})

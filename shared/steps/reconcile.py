@@ -152,7 +152,7 @@ async def _advance(
         await _try_to_assess(ports, profile, migration, totals)
     elif migration.phase in {Phase.RUNNING, Phase.DONE, Phase.CANCELLED}:
         if migration.phase is not Phase.CANCELLED:
-            await open_waves(ports, profile, migration, totals)
+            await open_waves(ports, profile, migration, totals.waves)
         says = _said(migration, totals, _told_elsewhere(migration, sums, migrations))
         await _rest(ports, migration, totals, says, until, waits=_waits_for_switch(ports, profile, migration, totals))
 

@@ -1,6 +1,7 @@
 """show-messages: ask the message service how each message reads, for invented people. Sends nothing."""
 
 from shared.domain.assessment import INVENTED, MESSAGES, ShownMessage
+from shared.domain.gate import ANNOUNCEMENTS
 from shared.domain.lifecycle import Outcome
 from shared.domain.plan import Template
 from shared.domain.profile import STAFF_NOTICE, Profile
@@ -10,15 +11,16 @@ from shared.ports import Notifier, Ports
 
 
 async def show_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:
-    """The message of each outcome of which customers are told.
+    """What is sent to customers of each outcome, in the order in which they get it.
 
     What cannot be shown says why: the picture is worth publishing without it.
     """
-    return tuple([await _show(ports.notifier, profile, outcome) for outcome in MESSAGES])
+    announcements = [(outcome, name) for outcome, name in ANNOUNCEMENTS.items() if name in profile.messages.templates]
+    shown = sorted([*announcements, *MESSAGES.items()], key=lambda each: list(MESSAGES).index(each[0]))
+    return tuple([await _show(ports.notifier, profile, outcome, name) for outcome, name in shown])
 
 
-async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome) -> ShownMessage:
-    name = MESSAGES[outcome]
+async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome, name: str) -> ShownMessage:
     template = profile.messages.templates.get(name)  # type: ignore[call-overload]  # any name may be asked for
     if template is None:
         return ShownMessage(outcome, name, trouble="The profile has no template for this message, so it is not sent.")

@@ -63,13 +63,15 @@ class _Count:
         for at in (account.announced_at, account.notified_at):
             self.told_at = max(self.told_at or at, at) if at else self.told_at
 
-    def take_wave(self, account: Account, migration: Migration, answer: Due, *, undelivered: bool) -> None:
+    def take_wave(
+        self, account: Account, migration: Migration, answer: Due, now: datetime, *, undelivered: bool
+    ) -> None:
         """Count it in its wave, where that makes a difference."""
         if migration.plan is None or len(migration.plan.waves) == 1:
             return
         wave = wave_for(account, migration)
         if wave is not None:
-            words = words_of(account, due=answer.step is not None, undelivered=undelivered)
+            words = words_of(account, now, due=answer.step is not None, undelivered=undelivered)
             self.waves.setdefault(wave.number, Counter()).update(words)
 
 
@@ -104,7 +106,7 @@ async def visit(
             lost.setdefault(there, set()).add(account.id)
         if account.migration in counts:
             counts[account.migration].take(account, answer)
-            counts[account.migration].take_wave(account, migration, answer, undelivered=returned)
+            counts[account.migration].take_wave(account, migration, answer, now, undelivered=returned)
     took = ports.clock.now() - now
     for there, ids in lost.items():
         await _bring_back(ports, profile, migrations, there, shard, ids, undelivered)

@@ -140,7 +140,7 @@ def _nobody_before_the_checklist(run: Run) -> dict[str, Any]:
 def _the_pilot_fails(run: Run, migration: dict[str, Any]) -> None:
     """Some stuck, some in review without an owner, one not reached; and nobody of the second wave is touched."""
     _until_stopped(run, FILE, "are stuck", "have no owner or no date", f'"{POINT}" is not confirmed for wave 2')
-    # Which messages did not arrive is asked every few minutes, and at once by an app that has just started.
+    # Which messages did not arrive is asked now and then, and at once by an app that has just started.
     run.stack.hosts[-1].stop()
     run.stack.add_host()
     _until_stopped(run, FILE, "are stuck", "not reached")
@@ -208,7 +208,7 @@ def _cases_hold_the_last(run: Run, migration: dict[str, Any]) -> None:
     assert _written(run) == before
     reasons = {row["reason"] for row in run.truth().values() if row["outcome"] == "review"}
     assert sum(_assigned_over_http(run, name, reason) for reason in reasons) > 1
-    run.until(FILE, lambda m: not m["waits"], 60)
+    run.until(FILE, lambda m: not m["waits"], 120)
     assert run.ops("wave", "list", name).returncode == 0
 
 

@@ -190,6 +190,32 @@ async def test_three_extracts_announce_to_move_and_tell_each_customer_exactly_on
     assert states == {State.TOLD: 6, State.HELD: 1}
 
 
+async def test_nobody_is_moved_before_the_day_of_which_they_were_told() -> None:
+    """A plan made between two waves divides those who are left anew, and its first wave has begun already."""
+    world = World()
+    first = _monday(world, 2)
+    dates = [first + timedelta(days=day) for day in (0, 3, 8)]
+    takes = ("25%", "25%", "rest")
+    waves = [
+        {"name": f"w{n}", "takes": part, "starts": at} for n, (part, at) in enumerate(zip(takes, dates, strict=True))
+    ]
+    signed(world, announce_days=14, bank_holidays=True, waves=tuple(waves))
+    with_templates(world, "account-is-changing")
+    rows = [line(f"A{number}") for number in range(16)]
+    await _uploaded_and_signed(world, "t2", *rows)
+    while world.clock.now().replace(tzinfo=None) < first + timedelta(days=1):
+        await _live(world, 1)
+    days = {letter.address: letter.change_date for letter in world.notifier.sent if letter.change_date}
+    moved = set(_told(world))
+    await _uploaded_and_signed(world, "t0", *rows)
+    await _live(world, 1)
+    assert moved
+    assert set(_told(world)) == moved
+    await _live(world, 12)
+    assert _told(world) == Counter(dict.fromkeys(days, 1))
+    assert set(_announced(world).values()) == {1}
+
+
 async def test_a_draft_leaves_the_older_plan_at_work_until_it_is_signed() -> None:
     world = World()
     _planned(world)

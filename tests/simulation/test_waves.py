@@ -7,8 +7,9 @@ import pytest
 
 from shared.domain.account import Account, MigrationId
 from shared.domain.gate import wave_for
-from shared.domain.lifecycle import State
+from shared.domain.lifecycle import Outcome, State
 from shared.domain.migration import Migration, Phase
+from shared.domain.pace import Quota, Quotas
 from shared.domain.profile import PlannedWave, Profile
 from shared.domain.wave_gate import NotDone
 from shared.errors import DirectoryRefused, Hold
@@ -264,6 +265,39 @@ async def test_who_was_told_and_not_reached_is_shown_to_people_afterwards() -> N
     assert (rows["B"]["state"], rows["B"]["reason"]) == ("held", "address_undelivered")
     assert rows["A"]["state"] == "told"
     assert len(world.told) == 2
+
+
+async def test_whom_no_announcement_is_for_stands_in_nobodys_way() -> None:
+    world = World()
+    planned(world, wave("all", "rest", day(4)))
+    messages = profile_of(world).messages
+    some = {name: id_ for name, id_ in messages.templates.items() if name != "accounts-become-one"}
+    changed = {"messages": messages.model_copy(update={"templates": some})}
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update=changed)
+    world.quotas = Quotas(message=Quota(1, MINUTE, 1.0, at_once=1))
+    joined = [f"J{number}" for number in range(40)]
+    for ref in joined:
+        world.directory.local_user(f"{ref.lower()}@example.org", "Ada", "Example", datetime(2015, 1, 1, tzinfo=UTC))
+    created = PEOPLE[:8]
+    await world.upload(export(*(line(ref) for ref in (*joined, *created))))
+    await until(world, day(4, 9))
+    assert Counter(a.outcome for a in await world.accounts()) == {Outcome.LINK: 40, Outcome.CREATE: 8}
+    assert len(letters(world, announcing=True)) == len(created)
+
+
+async def test_a_wave_without_a_date_waits_for_the_receipts_of_the_one_before() -> None:
+    world = World()
+    planned(world, wave("pilot", 8), wave("rest", "rest"))
+    await world.upload(export(*(line(ref) for ref in PEOPLE)))
+    step = timedelta(seconds=10)
+    while len(world.told) < 8:
+        await until(world, (world.clock.now() + step).replace(tzinfo=None), step)
+    await until(world, (world.clock.now() + 2 * step).replace(tzinfo=None), step)
+    # What could not be delivered comes back a little later.
+    world.notifier.unreachable = set(world.told)
+    await work(world)
+    assert "8 are not reached" in (await world.migration()).gate(2).stopped[0]
+    assert world.directory.writes == 8
 
 
 async def test_nobody_is_told_before_a_person_confirmed_that_the_portal_has_switched() -> None:

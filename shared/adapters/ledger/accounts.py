@@ -105,7 +105,8 @@ class Accounts(OnTables):
         if of.announced is not None:
             equal["announced"] = of.announced
         keys = tuple(f"account|a{shard}{key}" for key in of.keys) if of.keys else ()
-        one_of: dict[str, tuple[str, ...]] = {"band": tuple(of.bands)} if of.bands else {}
+        wanted: dict[str, tuple[str, ...]] = {"band": of.bands, "outcome": of.outcomes}
+        one_of = {column: some for column, some in wanted.items() if some}
         bound = {"not_before": moment(before)}
         query = Query("account|", equal=equal, one_of=one_of, at_most=bound, limit=limit, keys=keys)
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):

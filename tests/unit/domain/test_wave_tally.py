@@ -40,20 +40,30 @@ def _account(state: State, reason: str = "", owner: str = "", decide_by: str = "
         (_account(State.REVIEW, owner="desk"), ["review", "unowned"]),
         (_account(State.REVIEW, owner="desk", decide_by="2026-03-06"), ["review"]),
         (_account(State.HELD, "address_undelivered"), ["held", "undelivered"]),
+        (_account(State.HELD, "address_refused"), ["held", "undelivered"]),
+        (_account(State.HELD, "message_in_doubt"), ["held", "undelivered"]),
+        (_account(State.HELD, "excluded_deceased"), ["held"]),
+        (_account(State.CLASSIFIED, "message_in_doubt"), ["classified"]),
     ],
 )
 def test_what_an_account_counts_as(account: Account, words: list[str]) -> None:
-    assert words_of(account, due=False, undelivered=False) == words
+    assert words_of(account, NOW, due=False, undelivered=False) == words
 
 
 def test_whoever_is_in_review_since_the_assessment_is_told_from_whoever_left_the_wave() -> None:
     case = _account(State.REVIEW, "names_differ", owner="desk", decide_by="2026-03-06")
-    assert words_of(replace(case, outcome=Outcome.REVIEW), due=False, undelivered=False) == ["review", "known"]
-    assert words_of(replace(case, outcome=Outcome.CREATE), due=False, undelivered=False) == ["review"]
+    assert words_of(replace(case, outcome=Outcome.REVIEW), NOW, due=False, undelivered=False) == ["review", "known"]
+    assert words_of(replace(case, outcome=Outcome.CREATE), NOW, due=False, undelivered=False) == ["review"]
 
 
 def test_what_is_due_or_came_back_counts_beside_its_state() -> None:
-    assert words_of(_account(State.TOLD), due=True, undelivered=True) == ["told", "due", "undelivered"]
+    assert words_of(_account(State.TOLD), NOW, due=True, undelivered=True) == ["told", "due", "undelivered"]
+
+
+def test_who_was_told_a_moment_ago_may_still_turn_out_not_to_be_reached() -> None:
+    told = replace(_account(State.TOLD), notified_at=NOW)
+    assert words_of(told, NOW + timedelta(seconds=59), due=False, undelivered=False) == ["told", "just told"]
+    assert words_of(told, NOW + timedelta(seconds=60), due=False, undelivered=False) == ["told"]
 
 
 def test_shards_are_added_wave_by_wave() -> None:

@@ -125,6 +125,17 @@ def test_a_message_that_cannot_be_shown_says_why() -> None:
     assert "No answer." in text
 
 
+def test_a_dated_wave_with_an_announcement_makes_two_messages() -> None:
+    shown = ShownMessage(Outcome.LINK, "accounts-become-one", "t2", 1, "Soon", "Your accounts become one.")
+    found = replace(picture().found, messages=(shown,))
+    undated, dated = (
+        Reader(render(picture(found=found, waves=(("all", at, 50),))).decode()).text for at in (None, NOW)
+    )
+    assert "one message each, and one before anything changes" in dated
+    assert "and one before anything changes" not in undated
+    assert "as Ben Example would read it before anything changes" in dated
+
+
 def test_earlier_extracts_stand_beside_this_one() -> None:
     earlier = Extract("m0", "south-norfolk/first.csv", NOW - timedelta(days=28), 11_000, FULL, 95)
     shown = picture(found=replace(picture().found, earlier=(earlier,)), new=7, missing=0)

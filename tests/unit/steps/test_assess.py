@@ -219,6 +219,34 @@ async def test_each_message_is_shown_as_an_invented_person_would_read_it(world: 
     ]
 
 
+def _announcing(world: World) -> None:
+    profile = world.profiles[SOUTH_NORFOLK]
+    before = {"account-is-changing": "t-changing", "accounts-become-one": "t-one"}
+    messages = profile.messages.model_copy(update={"templates": {**profile.messages.templates, **before}})
+    world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"messages": messages})
+
+
+async def test_what_customers_read_before_anything_changes_is_shown_and_part_of_the_plan(world: World) -> None:
+    _announcing(world)
+    migration = await assessed(world, small())
+    page = world.reports.files[f"{migration.folder}/assessment.html"].decode()
+    assert "this is account-is-changing" in page
+    assert "as Ben Example would read it before anything changes" in page
+    said = await world.report("assessment.json", migration)
+    assert [each["message"] for each in said["templates"]] == [
+        "account-is-changing",
+        "set-your-password",
+        "accounts-become-one",
+        "now-one-account",
+    ]
+
+    def reworded(other: World) -> None:
+        _announcing(other)
+        other.notifier.versions["t-changing"] = 2
+
+    assert await plan_of(reworded, small()) != await plan_of(_announcing, small())
+
+
 @pytest.mark.parametrize(
     ("trouble", "says"),
     [

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared import names
 from shared.domain.lifecycle import State
 from shared.domain.migration import Migration, Phase
 from shared.domain.pace import Quota, Quotas
@@ -42,6 +43,20 @@ async def test_nothing_is_written_or_told_after_a_pause_and_resume_finishes(worl
     assert (after.paused, after.resumed_by) == (False, "bob")
     await settle(world)
     assert (world.directory.writes, len(world.told), world.errors) == (8, 8, [])
+
+
+async def test_what_was_paused_while_it_was_read_goes_on_at_once(world: World) -> None:
+    await world.upload(export(*ROWS))
+    await world.deliver_but(names.STAGE_ROWS)
+    migration = await world.migration()
+    await control.pause(world.ports, "", migration.id, "ann")
+    await world.deliver()
+    assert (await world.migration()).phase is Phase.STAGING
+    await control.resume(world.ports, "", migration.id, "ann")
+    await world.deliver()
+    assert (await world.migration()).phase is Phase.CLASSIFYING
+    await control.resume(world.ports, "", migration.id, "ann")
+    assert world.outbox.queues[names.STAGE_ROWS] == []
 
 
 async def test_what_is_paused_keeps_its_first_reason(world: World, under_way: Migration) -> None:
