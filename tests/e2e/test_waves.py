@@ -360,7 +360,8 @@ waves = [{{name = "pilot", takes = "pilot"}}, {{name = "all", takes = "rest"}}, 
 
 
 def test_plans_are_rejected_cancelled_and_taken_over_by_newer_ones(tmp_path: Path) -> None:
-    slowly = {"DIRECTORY_WRITE_LIMIT": "30", "DIRECTORY_WRITE_WINDOW_SECONDS": "15"}
+    # Fewer at once than there are accounts, or nothing is left to be cancelled.
+    slowly = {"DIRECTORY_WRITE_LIMIT": "12", "DIRECTORY_WRITE_WINDOW_SECONDS": "15"}
     with planned(tmp_path, _signed_plans, **slowly) as run:
         run.upload(run.sample(GREAT_YARMOUTH), f"{GREAT_YARMOUTH}/rejected.csv")
         _rejected(run)
@@ -415,10 +416,10 @@ def _cancelled(run: Run) -> Stopped:
     """Within seconds nobody else is touched."""
     migration = _assessed(run, KONTO)
     assert (run.directory_writes(), run.messages()) == ([], []), "of the plan that was rejected"
-    _sign(run, migration)
-    run.until(KONTO, lambda m: m["states"].get("told", 0) >= 3)
     other = run.ops("cancel", migration["migration"], typed="another\n")
     assert (other.returncode, "That is another name" in other.stderr) == (1, True)
+    _sign(run, migration)
+    run.until(KONTO, lambda m: m["states"].get("told", 0) >= 3)
     done = run.ops("cancel", migration["migration"], "--by", "ann", typed=f"{migration['migration']}\n")
     assert done.returncode == 0, done.stderr
     time.sleep(BITES)
