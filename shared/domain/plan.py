@@ -110,7 +110,7 @@ def hash_of(accounts: str, rows: str, profile: str, waves: Sequence[Wave], templ
 
 
 def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> Plan:
-    """The plan with one more signature. Signing again what one has signed changes nothing.
+    """The plan with one more signature. The last one may come again: its first answer may be lost.
 
     Raises:
         NotSigned: it is another plan, the wrong total, or the wrong person.
@@ -136,6 +136,12 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
         )
     mine = next((each for each in plan.signatures if each.part is signature.part), None)
     if mine is not None and same_person(mine.by, signature.by):
+        wanted = plan.wanted(parts)
+        if wanted:
+            raise NotSigned(
+                f"You have signed as {mine.part} already, and that counts. Somebody else is to sign as "
+                f"{', then somebody else as '.join(wanted)}."
+            )
         return plan
     if mine is not None:
         raise NotSigned(f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there.")

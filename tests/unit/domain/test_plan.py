@@ -44,9 +44,9 @@ def test_a_wave_whose_day_is_over_is_signed_only_by_who_says_so() -> None:
     assert sign(nobody, by("ann"), PARTS, 20).signatures
 
 
-def test_signing_again_changes_nothing() -> None:
-    once = sign(PLAN, by("ann"), PARTS, 20)
-    assert sign(once, by("ann"), PARTS, 20) == once
+def test_the_last_signature_may_come_again() -> None:
+    once = sign(PLAN, by("ann"), PARTS[:1], 20)
+    assert sign(once, by("ann"), PARTS[:1], 20) == once
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,12 @@ def test_signing_again_changes_nothing() -> None:
             by("ann", Part.OPERATIONS),
             20,
             "Ask somebody else to sign as operations",
+        ),
+        (
+            replace(PLAN, signatures=(by("ann"),)),
+            by("ANN "),
+            20,
+            "signed as data-owner already, and that counts. Somebody else is to sign as operations, then somebody else",
         ),
         (replace(PLAN, signatures=(by("ann"),)), by("bob"), 20, "Somebody else has signed as data-owner"),
         (rejected(PLAN, "bob"), by("ann"), 20, "upload the export again"),
