@@ -7,7 +7,8 @@ from typing import Final
 import typer
 from typer import rich_utils
 
-from ops.commands import ERROR, commands, complain
+from ops.commands import commands
+from ops.shell import ERROR, complain
 
 STOPPED: Final = 130
 """What a shell expects of a program that ended with Ctrl+C."""

@@ -15,18 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.client import Answer, App, Json
-from ops.commands import (
+from ops.shell import (
     FINDINGS,
     HERE,
     AsJson,
     Url,
-    _app,
-    _out,
-    _patiently,
-    _print,
-    _waiting,
+    app_at,
     commands,
     complain,
+    out,
+    patiently,
+    print_answer,
+    waiting,
 )
 from ops.words import moment
 
@@ -139,25 +139,25 @@ def canary(
         )
     body: Json = {"authority": authority, "address": address, "undo": undo}
     first = body if signed_in is None else {**body, "signed_in": signed_in == "yes"}
-    with _app(url) as app:
-        answer = _follow(app, first, body, Telling(Console(stderr=True, highlight=False) if as_json else _out()), once)
-    _print(answer, as_json, ending(answer.read))
+    with app_at(url) as app:
+        answer = _follow(app, first, body, Telling(Console(stderr=True, highlight=False) if as_json else out()), once)
+    print_answer(answer, as_json, ending(answer.read))
     if answer.read.failures or (answer.read.verdict == "cancelled" and not undo):
         raise typer.Exit(FINDINGS)
 
 
 def _show(url: str, authority: str, as_json: bool) -> None:
     params = {"authority": authority} if authority else None
-    with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Canaries, "canary", params))
-    _print(answer, as_json, overview(answer.read))
+    with app_at(url) as app:
+        answer = waiting("Asking the app", lambda: app.get(Canaries, "canary", params))
+    print_answer(answer, as_json, overview(answer.read))
     if any(each.failures for each in answer.read.canaries):
         raise typer.Exit(FINDINGS)
 
 
 def _follow(app: App, first: Json, body: Json, telling: "Telling", once: bool) -> Answer[Canary]:
     """Ask again until it is over; tell whatever is new."""
-    answer = _waiting("The canary is at it", lambda: app.post(Canary, "canary", first))
+    answer = waiting("The canary is at it", lambda: app.post(Canary, "canary", first))
     # With its number, so that a run that ended while its answer was lost is told, and none is begun anew.
     this = {**body, "run": answer.read.run}
     try:
@@ -166,7 +166,7 @@ def _follow(app: App, first: Json, body: Json, telling: "Telling", once: bool) -
             if once or answer.read.finished_at:
                 return answer
             time.sleep(answer.read.ask_again_seconds)
-            answer = _patiently(lambda: app.post(Canary, "canary", this), AGAIN)
+            answer = patiently(lambda: app.post(Canary, "canary", this), AGAIN)
     except KeyboardInterrupt:
         complain("The canary waits where it is. The same command goes on with it.")
         raise

@@ -8,7 +8,7 @@ from rich.text import Text
 from ops import show
 from ops.answers import Resumed
 from ops.client import named, of_council, path_of
-from ops.commands import (
+from ops.shell import (
     ERROR,
     HERE,
     AsJson,
@@ -18,11 +18,11 @@ from ops.commands import (
     Url,
     Wanted,
     Yes,
-    _app,
-    _print,
-    _waiting,
+    app_at,
     commands,
     complain,
+    print_answer,
+    waiting,
 )
 
 
@@ -93,7 +93,7 @@ def _agree(migration: str, *, no_input: bool) -> None:
 def _control(
     url: str, migration: str, verb: str, authority: str, by: str, as_json: bool, says: Callable[[Resumed], str]
 ) -> None:
-    with _app(url) as app:
+    with app_at(url) as app:
         path, params = path_of(migration, verb), of_council(authority)
-        answer = _waiting("Asking the app", lambda: app.post(Resumed, path, named(by), params))
-    _print(answer, as_json, Text(says(answer.read)))
+        answer = waiting("Asking the app", lambda: app.post(Resumed, path, named(by), params))
+    print_answer(answer, as_json, Text(says(answer.read)))

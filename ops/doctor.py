@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ops.answers_doctor import Report
 from ops.client import LOOPBACK, Answer, NoAnswerError, NotReachableError, address
-from ops.commands import FINDINGS, HERE, AsJson, Authority, Url, _app, _print, _waiting, commands
+from ops.shell import FINDINGS, HERE, AsJson, Authority, Url, app_at, commands, print_answer, waiting
 from ops.show_doctor import examination
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -61,7 +61,7 @@ def doctor(
       ops doctor --for wave --here
     """
     answer = _by_process(purpose, authority) if here else _by_app(purpose, authority, url)
-    _print(answer, as_json, examination(answer.read))
+    print_answer(answer, as_json, examination(answer.read))
     if answer.read.findings:
         raise typer.Exit(FINDINGS)
 
@@ -69,9 +69,9 @@ def doctor(
 def _by_app(purpose: For, authority: str, url: str) -> Answer[Report]:
     """What the app finds; what a process here finds where an app of this machine does not answer."""
     params = {"for": purpose.value} | ({"authority": authority} if authority else {})
-    with _app(url) as app:
+    with app_at(url) as app:
         try:
-            return _waiting("The app is looking", lambda: app.get(Report, "doctor", params))
+            return waiting("The app is looking", lambda: app.get(Report, "doctor", params))
         except NotReachableError:
             if urlsplit(address(url)).hostname not in LOOPBACK:
                 raise
@@ -81,8 +81,8 @@ def _by_app(purpose: For, authority: str, url: str) -> Answer[Report]:
 
 def _by_process(purpose: For, authority: str) -> Answer[Report]:
     # What goes wrong is told in the same way as by the app's commands.
-    with _app(HERE):
-        return _waiting("A process here is looking", lambda: _examined(purpose, authority))
+    with app_at(HERE):
+        return waiting("A process here is looking", lambda: _examined(purpose, authority))
 
 
 def _examined(purpose: For, authority: str) -> Answer[Report]:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.client import Json, named, of_council, path_of
-from ops.commands import (
+from ops.shell import (
     ERROR,
     FINDINGS,
     HERE,
@@ -24,11 +24,11 @@ from ops.commands import (
     Url,
     Wanted,
     Yes,
-    _app,
-    _print,
-    _waiting,
+    app_at,
     commands,
     complain,
+    print_answer,
+    waiting,
 )
 from ops.words import OUTCOMES, PHASES, in_london, moment, number
 
@@ -117,9 +117,9 @@ def show_plan(migration: Wanted, authority: Authority = "", as_json: AsJson = Fa
       ops plan show 2026-03-02-portal-d7e3
       ops plan show 2026-03-02-portal-d7e3 --json | jq -r .hash
     """
-    with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan"), of_council(authority)))
-    _print(answer, as_json, page(answer.read))
+    with app_at(url) as app:
+        answer = waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan"), of_council(authority)))
+    print_answer(answer, as_json, page(answer.read))
     if answer.read.wanted:
         raise typer.Exit(FINDINGS)
 
@@ -148,12 +148,12 @@ def approve(
       ops plan approve 2026-03-02-portal-d7e3 --as data-owner --hash 3f2a91c07b55 --rows 1200 --accept-warnings
     """
     body: Json = {"as": part.value, "hash": plan_hash.lower(), "rows": rows, "accept_warnings": accept_warnings}
-    with _app(url) as app:
-        answer = _waiting(
+    with app_at(url) as app:
+        answer = waiting(
             "Asking the app",
             lambda: app.post(Plan, path_of(migration, "plan/approve"), {**body, **named(by)}),
         )
-    _print(answer, as_json, Group(Text(f"Signed as {part}.", style="green"), _signed(answer.read)))
+    print_answer(answer, as_json, Group(Text(f"Signed as {part}.", style="green"), _signed(answer.read)))
 
 
 @plan_commands.command()
@@ -177,12 +177,12 @@ def reject(
     if not yes and (no_input or not typer.confirm(f"Reject the plan of {migration}?", err=True)):
         complain("Nothing was done." + (" With --no-input, rejecting needs --yes." if no_input else ""))
         raise typer.Exit(ERROR)
-    with _app(url) as app:
-        answer = _waiting(
+    with app_at(url) as app:
+        answer = waiting(
             "Asking the app",
             lambda: app.post(Plan, path_of(migration, "plan/reject"), named(by), of_council(authority)),
         )
-    _print(answer, as_json, Text(f"The plan of {answer.read.migration} is rejected. Nothing was done."))
+    print_answer(answer, as_json, Text(f"The plan of {answer.read.migration} is rejected. Nothing was done."))
 
 
 @plan_commands.command()
@@ -203,12 +203,12 @@ def supersede(
       ops plan supersede 2026-03-02-portal-d7e3 --by-migration 2026-03-09-portal-k2mp
     """
     body: Json = {"newer": newer} if newer else {}
-    with _app(url) as app:
-        answer = _waiting(
+    with app_at(url) as app:
+        answer = waiting(
             "Asking the app", lambda: app.post(Left, path_of(migration, "plan/supersede"), body, of_council(authority))
         )
     left = answer.read
-    _print(answer, as_json, Text(f"{left.migration} gives way to {left.superseded_by}."))
+    print_answer(answer, as_json, Text(f"{left.migration} gives way to {left.superseded_by}."))
 
 
 def page(plan: Plan) -> RenderableType:

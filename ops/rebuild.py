@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from ops.client import Answer, App, Json
-from ops.commands import (
+from ops.shell import (
     ERROR,
     FINDINGS,
     HERE,
@@ -18,13 +18,13 @@ from ops.commands import (
     Authority,
     Url,
     Yes,
-    _app,
-    _out,
-    _patiently,
-    _print,
-    _waiting,
+    app_at,
     commands,
     complain,
+    out,
+    patiently,
+    print_answer,
+    waiting,
 )
 from ops.words import moment, number
 
@@ -115,25 +115,25 @@ def rebuild(
       ops rebuild --from export --authority south-norfolk --yes
       ops rebuild --marks
     """
-    with _app(url) as app:
+    with app_at(url) as app:
         found = _look(app, authority, marks=marks)
         if dry_run or marks:
-            _print(found, as_json, _outlook(found.read.councils, marks=marks))
+            print_answer(found, as_json, _outlook(found.read.councils, marks=marks))
             raise typer.Exit(FINDINGS if _findings(found.read) else 0)
         if not any(council.to_do for council in found.read.councils):
-            _print(found, as_json, _nothing(authority))
+            print_answer(found, as_json, _nothing(authority))
             return
         if not yes:
             _agree(found.read)
         body: Json = {"authority": authority, "source": source or "", "without_copy": without_copy}
         answer = _make_again(app, {name: value for name, value in body.items() if value})
-    _print(answer, as_json, Text(WHAT_NOW, style="green"))
+    print_answer(answer, as_json, Text(WHAT_NOW, style="green"))
 
 
 def _look(app: App, authority: str, *, marks: bool) -> Answer[Outlooks]:
     params = {"authority": authority, "marks": "true" if marks else ""}
     given = {name: value for name, value in params.items() if value}
-    return _waiting("Asking the app", lambda: app.get(Outlooks, "rebuild", given))
+    return waiting("Asking the app", lambda: app.get(Outlooks, "rebuild", given))
 
 
 def _findings(found: Outlooks) -> bool:
@@ -152,12 +152,12 @@ def _make_again(app: App, body: Json) -> Answer[Progress]:
     """Ask for piece after piece; a line for each on a pipe, one that changes on a terminal."""
     with Console(stderr=True).status("Making the tables again ...") as bar:
         while True:
-            answer = _patiently(lambda: app.post(Progress, "rebuild", body), AGAIN)
+            answer = patiently(lambda: app.post(Progress, "rebuild", body), AGAIN)
             if answer.read.finished:
                 return answer
             line = _line(answer.read)
             bar.update(line)
-            if not _out().is_terminal:
+            if not out().is_terminal:
                 Console(stderr=True, highlight=False).print(line, soft_wrap=True)
 
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.client import Json, named, path_of
-from ops.commands import FINDINGS, HERE, AsJson, By, Url, Wanted, _app, _print, _waiting, commands
 from ops.plan import Plan, Wave
+from ops.shell import FINDINGS, HERE, AsJson, By, Url, Wanted, app_at, commands, print_answer, waiting
 from ops.words import in_london, moment, number
 
 wave_commands = typer.Typer(no_args_is_help=True, help="The waves of a plan: list, confirm, open.")
@@ -89,9 +89,9 @@ def list_waves(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> N
       ops wave list 2026-03-02-portal-d7e3
       ops wave list 2026-03-02-portal-d7e3 --json | jq '.waves[].stopped'
     """
-    with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan")))
-    _print(answer, as_json, waves(answer.read.waves))
+    with app_at(url) as app:
+        answer = waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan")))
+    print_answer(answer, as_json, waves(answer.read.waves))
     if any(wave.stopped and not wave.opened_at for wave in answer.read.waves):
         raise typer.Exit(FINDINGS)
 
@@ -114,10 +114,10 @@ def open_wave(
       ops wave open 2026-03-02-portal-d7e3 2 --why "the 12 failures are one closed domain"
     """
     body: Json = {"why": why, **named(by)}
-    with _app(url) as app:
+    with app_at(url) as app:
         path = path_of(migration, f"waves/{wave}/open")
-        answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
-    _print(answer, as_json, gate(answer.read))
+        answer = waiting("Asking the app", lambda: app.post(Gate, path, body))
+    print_answer(answer, as_json, gate(answer.read))
 
 
 @wave_commands.command("check")
@@ -135,10 +135,10 @@ def check(
       ops wave check 2026-03-02-portal-d7e3 2 "help desks briefed"
     """
     body: Json = {"point": point, **named(by)}
-    with _app(url) as app:
+    with app_at(url) as app:
         path = path_of(migration, f"waves/{wave}/check")
-        answer = _waiting("Asking the app", lambda: app.post(Gate, path, body))
-    _print(answer, as_json, gate(answer.read))
+        answer = waiting("Asking the app", lambda: app.post(Gate, path, body))
+    print_answer(answer, as_json, gate(answer.read))
 
 
 @switch_commands.command()
@@ -148,9 +148,9 @@ def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = 
     Examples:
       ops switch confirm 2026-03-02-portal-d7e3
     """
-    with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Switched, path_of(migration, "switch"), named(by)))
-    _print(answer, as_json, Text(f"The portal has switched: customers of {answer.read.migration} are told now."))
+    with app_at(url) as app:
+        answer = waiting("Asking the app", lambda: app.post(Switched, path_of(migration, "switch"), named(by)))
+    print_answer(answer, as_json, Text(f"The portal has switched: customers of {answer.read.migration} are told now."))
 
 
 @review_commands.command("list")
@@ -172,10 +172,10 @@ def list_review(
       ops review list 2026-03-02-portal-d7e3
       ops review list 2026-03-02-portal-d7e3 --json | jq -r '.first[].account'
     """
-    with _app(url) as app:
+    with app_at(url) as app:
         path = path_of(migration, "review")
-        answer = _waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
-    _print(answer, as_json, cases(answer.read))
+        answer = waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
+    print_answer(answer, as_json, cases(answer.read))
     if answer.read.unowned:
         raise typer.Exit(FINDINGS)
 
@@ -196,10 +196,10 @@ def assign(
       ops review assign 2026-03-02-portal-d7e3 names_differ --owner customer-services --by-day 2026-03-31
     """
     body: Json = {"which": which, "owner": owner, "decide_by": by_day, **named(by)}
-    with _app(url) as app:
-        answer = _waiting("Asking the app", lambda: app.post(Assigned, path_of(migration, "review"), body))
+    with app_at(url) as app:
+        answer = waiting("Asking the app", lambda: app.post(Assigned, path_of(migration, "review"), body))
     told = number(answer.read.cases, "case is", "cases are")
-    _print(answer, as_json, Text(f"{told} for {owner} to decide until {by_day}."))
+    print_answer(answer, as_json, Text(f"{told} for {owner} to decide until {by_day}."))
 
 
 def waves(found: list[Wave]) -> RenderableType:

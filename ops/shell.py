@@ -1,0 +1,102 @@
+"""What every command shares: its options, how it asks the app, and how it shows what comes back."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.text import Text
+
+from ops.client import Answer, App, NoAnswerError, NotReachableError
+
+ERROR: Final = 1
+FINDINGS: Final = 2
+PIPED_WIDTH: Final = 120
+HERE: Final = "http://127.0.0.1:7071"
+PATIENCE: Final = 12
+"""So many times in a row a watched app may not answer: it may be starting again."""
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="""Watch migrations, sign plans, stop what runs, bring back what is
+stuck, and see what is missing.
+
+It asks the app at --url (or OPS_URL, or http://127.0.0.1:7071) and holds
+no key. Where the app wants a sign-in, put your own access token into the
+environment variable OPS_TOKEN.
+
+Examples:
+  ops doctor --for assess
+  ops status --watch
+  ops poison list
+  ops poison replay --cause directory_unreachable
+  ops plan show 2026-03-02-portal-d7e3
+  ops pause 2026-03-02-portal-d7e3
+  ops resume 2026-03-02-portal-d7e3
+  ops canary --authority south-norfolk --address canary@example.org
+  ops rebuild --dry-run
+
+Exit status: 0 done, 1 it did not work, 2 there are findings: something is
+stuck, paused or refused, or waits for a person (`status`, `plan show`),
+missing or too much (`doctor`), or failed (`canary`).""",
+)
+Url = Annotated[str, typer.Option("--url", envvar="OPS_URL", help="Address of the app.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the app's answer as JSON, for programs.")]
+Wanted = Annotated[str, typer.Argument(metavar="MIGRATION", help="The migration, as `ops status` shows it.")]
+By = Annotated[str, typer.Option(metavar="NAME", help="Your name; only where nobody signs in (on a laptop).")]
+Authority = Annotated[str, typer.Option(help="Only this council, as its folder in exports is named.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, do it.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; what needs an answer then needs --yes.")]
+
+
+@contextmanager
+def app_at(url: str) -> Iterator[App]:
+    """The app, for one command; what goes wrong is told, and the command ends."""
+    try:
+        with App(url, os.environ.get("OPS_TOKEN", "")) as app:
+            yield app
+    except NoAnswerError as error:
+        complain(str(error))
+        raise typer.Exit(ERROR) from None
+
+
+def waiting[T: BaseModel](what: str, ask: Callable[[], Answer[T]]) -> Answer[T]:
+    """Ask, and show in the meantime that something is going on (on a terminal only)."""
+    with Console(stderr=True).status(f"{what} ..."):
+        return ask()
+
+
+def patiently[T: BaseModel](ask: Callable[[], Answer[T]], every: float) -> Answer[T]:
+    """An app that does not answer for a moment is starting again."""
+    for _ in range(PATIENCE - 1):
+        try:
+            return ask()
+        except NotReachableError:
+            time.sleep(every)
+    return ask()
+
+
+def print_answer[T: BaseModel](answer: Answer[T], as_json: bool, page: object) -> None:
+    """Print an answer: for programs as the app said it, or for people as a page."""
+    if as_json:
+        print(json.dumps(answer.said, indent=2))
+    else:
+        out().print(page)
+
+
+def out() -> Console:
+    """Standard output; wide where nobody's window is the limit."""
+    console = Console(highlight=False)
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def complain(sentence: str) -> None:
+    """Say on standard error what went wrong."""
+    Console(stderr=True, highlight=False).print(Text(sentence, style="red"), soft_wrap=True)
