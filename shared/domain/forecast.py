@@ -15,6 +15,8 @@ KEPT: Final = 20
 """Samples that are kept of a migration."""
 EVERY: Final = timedelta(seconds=30)
 """At most so often one is taken."""
+AT_FIRST: Final = timedelta(seconds=10)
+"""Until there are so many as make a stretch of some length: people want to know soon."""
 ENOUGH: Final = 3
 SPARE: Final = 0.1
 """By so much the range is wider at both ends than what was seen."""
@@ -52,7 +54,8 @@ def with_sample(progress: Progress | None, phase: str, sample: Sample) -> Progre
     """The progress with one more sample; the same where it is too early for one. A new phase begins anew."""
     if progress is None or progress.phase != phase or sample.done < progress.samples[-1].done:
         return Progress(phase, (sample,))
-    if sample.at < progress.samples[-1].at + EVERY:
+    every = EVERY if len(progress.samples) >= STRETCHES[1] else AT_FIRST
+    if sample.at < progress.samples[-1].at + every:
         return progress
     return Progress(phase, (*progress.samples, sample)[-KEPT:])
 

@@ -15,7 +15,7 @@ DAY: Final = 24 * 60
 FEEDER: Final = timedelta(seconds=5)
 WALK: Final = timedelta(seconds=10)
 TELLING: Final = (WALK + FEEDER) / 2
-"""From the last write to its message: the walk must see the account, then the feeder; each is half a round away."""
+"""Around the writes: the feeder begins within its round, and the walk sees within its own that the last is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Prediction:
     """What is to be expected."""
 
     minutes: float
-    """From the first write to the last message."""
+    """From when the first may be written to when the last is seen to be told."""
     messages: int
     """Customers who are told."""
     review_hours: float

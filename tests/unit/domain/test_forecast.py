@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.forecast import EVERY, KEPT, Progress, Sample, forecast, with_sample
+from shared.domain.forecast import AT_FIRST, EVERY, KEPT, STRETCHES, Progress, Sample, forecast, with_sample
 from shared.domain.pace import Quota
 
 NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
@@ -63,7 +63,10 @@ def test_nobody_is_promised_more_than_the_quota_gives() -> None:
 
 def test_a_sample_is_kept_every_so_often_and_a_new_phase_begins_anew() -> None:
     progress = with_sample(None, "classifying", Sample(NOW, 4))
-    assert with_sample(progress, "classifying", Sample(NOW + EVERY / 2, 5)) == progress
+    assert with_sample(progress, "classifying", Sample(NOW + AT_FIRST / 2, 5)) == progress
+    assert len(with_sample(progress, "classifying", Sample(NOW + AT_FIRST, 5)).samples) == 2
+    long = Progress("classifying", tuple(Sample(NOW, 4) for _ in range(STRETCHES[1])))
+    assert with_sample(long, "classifying", Sample(NOW + AT_FIRST, 5)) == long
     assert len(with_sample(progress, "classifying", Sample(NOW + EVERY, 5)).samples) == 2
     assert with_sample(progress, "running", Sample(NOW + EVERY, 9)) == Progress("running", (Sample(NOW + EVERY, 9),))
     assert with_sample(progress, "classifying", Sample(NOW + EVERY, 3)).samples == (Sample(NOW + EVERY, 3),)
@@ -79,7 +82,7 @@ def test_whatever_was_seen_few_samples_are_kept_and_the_range_is_in_order(
         progress = with_sample(progress, "running", Sample(at, done))
     kept = progress.samples if progress else ()
     assert len(kept) <= KEPT
-    assert all(later.at >= sooner.at + EVERY for sooner, later in pairwise(kept))
+    assert all(later.at >= sooner.at + AT_FIRST for sooner, later in pairwise(kept))
     told = forecast(kept, left, at, Quota())
     if told and told.earliest and told.latest:
         assert at <= told.earliest <= told.latest
