@@ -162,6 +162,8 @@ class Migration:
     switched_by: str = ""
     epoch: int = 0
     """Counts the pauses: what was released before the last one is void."""
+    accepted: str = ""
+    """What differs from the signed plan, where a person let it go on all the same."""
     cancelled_by: str = ""
     notices: Mapping[str, str] = field(default_factory=dict)
     """What staff were told: notice -> moment of the claim, or `sent`."""

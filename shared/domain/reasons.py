@@ -106,6 +106,11 @@ REASONS: Final[dict[str, Reason]] = {
     "paused_by_person": Reason(
         "A person paused the migration; nothing is lost.", "Ask that person why, then `ops resume` or `ops cancel`."
     ),
+    "plan_changed": Reason(
+        "Customers would be moved or told otherwise than was signed; the detail says what differs.",
+        "Put the profile or the text back, or upload the export again and sign the new plan. "
+        "`ops resume` lets it go on as it is now.",
+    ),
     "key_changed": Reason(
         "PSEUDONYM_KEY is not the key with which the accounts were made, so no account would be found again. "
         "Nothing was done with it.",

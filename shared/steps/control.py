@@ -14,7 +14,7 @@ from shared.domain.migration import Migration, Phase
 from shared.errors import MigrationError
 from shared.messages import StageRows
 from shared.ports import Ports
-from shared.steps.pause import stopped
+from shared.steps.pause import PLAN_CHANGED, stopped
 
 BY_PERSON: Final = "paused_by_person"
 OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
@@ -75,7 +75,9 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
                 _still_open(migration, "resume")
             return migration
         now = ports.clock.now()
-        return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now)
+        # Who resumes has read the detail: it lets this difference be, and no other.
+        accepted = migration.pause_detail if migration.pause_reason == PLAN_CHANGED else migration.accepted
+        return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now, accepted=accepted)
 
     found = await named(ports, authority, migration_id)
     if found is None:

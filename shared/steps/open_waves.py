@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -27,6 +28,7 @@ from shared.domain.waves import Wave
 from shared.errors import Cannot, Stop, TryLater
 from shared.ports import Ports
 from shared.steps.freeze_plan import fingerprint
+from shared.steps.pause import DETAIL
 from shared.steps.supersede import newer
 
 log: Final = logging.getLogger(__name__)
@@ -112,16 +114,35 @@ async def _versions(ports: Ports, profile: Profile, migration: Migration) -> Ver
     return found
 
 
+async def differences(ports: Ports, profile: Profile, migration: Migration) -> str:
+    """What is not as it was signed, in one text; empty where nothing differs.
+
+    Raises:
+        TryLater: the message service does not tell.
+    """
+    facts = Facts({}, fingerprint(profile), await _versions(ports, profile, migration))
+    return " ".join(changed(migration, facts))[:DETAIL]
+
+
 async def open_wave(
     ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, by: str, why: str
 ) -> Migration:
-    """Open a wave against what stops it.
+    """Open a wave against what stops it; what differs from the signed plan then does not pause it either.
 
     Raises:
         NotDone: why not, in a sentence.
     """
     profile = _profile(ports, authority)
-    change = partial(opened, profile=profile, number=wave, by=by, why=why, now=ports.clock.now())
+    known = await ports.ledger.migration(authority, migration_id)
+    try:
+        accepted = await differences(ports, profile, known) if known else ""
+    except TryLater:
+        accepted = ""
+
+    def change(current: Migration) -> Migration:
+        after = opened(current, profile, wave, by, why, ports.clock.now())
+        return replace(after, accepted=accepted or current.accepted)
+
     return await _change(ports, authority, migration_id, change)
 
 

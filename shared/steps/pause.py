@@ -11,11 +11,16 @@ from shared.ports import Ports
 
 log: Final = logging.getLogger(__name__)
 
+DETAIL: Final = 200
+"""Letters of a detail that are kept."""
+PLAN_CHANGED: Final = "plan_changed"
+"""The reason where a signed plan is not as it was signed."""
+
 
 def stopped(migration: Migration, now: datetime, reason: str, detail: str = "") -> Migration:
     """The migration as it waits; whatever was released before is void."""
     epoch = migration.epoch + 1
-    return replace(migration, paused_at=now, pause_reason=reason, pause_detail=detail[:200], epoch=epoch)
+    return replace(migration, paused_at=now, pause_reason=reason, pause_detail=detail[:DETAIL], epoch=epoch)
 
 
 async def pause(ports: Ports, authority: Authority, migration: MigrationId, reason: str, detail: str = "") -> None:

@@ -169,12 +169,13 @@ async def test_a_text_that_changed_since_it_was_signed_stops_the_wave() -> None:
 
 
 async def _signed_and_running(world: World) -> Migration:
-    """One customer at once, another on the 4th."""
+    """One customer at once, another on the 4th, who has been told so."""
     planned(world, wave("first", 1), wave("rest", "rest", day(4)), approval="required")
     await world.upload(export(line("A"), line("B")))
     await sign_all(world, await assessed(world))
     await work(world)
-    assert len(letters(world, announcing=False)) == 1
+    await until(world, day(3, 12))
+    assert (len(letters(world, announcing=False)), len(letters(world, announcing=True))) == (1, 1)
     return await world.migration()
 
 
@@ -205,6 +206,62 @@ async def test_a_text_that_changed_after_the_signatures_stops_the_next_wave() ->
     assert gate.opened_at is None
     assert "version 1 was signed, and it is version 2 now; upload again and sign the new plan." in gate.stopped[0]
     assert len(letters(world, announcing=False)) == 1
+
+
+async def _signed_and_to_be_announced(world: World) -> Migration:
+    """Nobody is moved before the 4th, or told of it before the 3rd."""
+    planned(world, wave("everybody", "rest", day(4)), approval="required")
+    await world.upload(export(line("A"), line("B")))
+    await sign_all(world, await assessed(world))
+    await work(world)
+    return await world.migration()
+
+
+async def test_nobody_is_told_by_a_text_that_was_not_signed() -> None:
+    world = World()
+    await _signed_and_to_be_announced(world)
+    template = profile_of(world).messages.templates["account-is-changing"]
+    world.notifier.versions[template] = 2
+    await until(world, day(3, 12))
+    migration = await world.migration()
+    assert migration.pause_reason == "plan_changed"
+    assert migration.pause_detail.startswith("The text of account-is-changing has changed: version 1 was signed")
+    assert world.notifier.sent == []
+    world.notifier.versions[template] = 1
+    await resume(world.ports, "", migration.id, "ann")
+    await until(world, day(4, 12))
+    assert (len(letters(world, announcing=True)), len(letters(world, announcing=False))) == (2, 2)
+
+
+async def test_who_resumes_lets_this_difference_be_and_no_other() -> None:
+    world = World()
+    await _signed_and_to_be_announced(world)
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"name": "Another Council"})
+    await until(world, day(3, 12))
+    migration = await world.migration()
+    assert migration.pause_detail.startswith("The profile is not the one that was signed")
+    assert world.notifier.sent == []
+    await resume(world.ports, "", migration.id, "ann")
+    await until(world, day(3, 14))
+    assert (len(letters(world, announcing=True)), (await world.migration()).paused) == (2, False)
+    # The wave itself is still for its gate, and another difference is another pause.
+    await until(world, day(4, 12))
+    assert (await world.migration()).gate(1).stopped[0].startswith("The profile is not the one that was signed")
+    await open_wave(world.ports, SOUTH_NORFOLK, migration.id, 1, "ann", "only the name is another")
+    world.notifier.versions[profile_of(world).messages.templates["set-your-password"]] = 2
+    await work(world)
+    assert "version 2 now" in (await world.migration()).pause_detail
+    assert world.directory.writes == 0
+
+
+async def test_a_wave_that_a_person_opened_all_the_same_goes_on() -> None:
+    world = World()
+    migration = await _signed_and_running(world)
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"name": "Another Council"})
+    await until(world, day(4, 12))
+    await open_wave(world.ports, SOUTH_NORFOLK, migration.id, 2, "ann", "only the name is another")
+    await work(world)
+    assert len(letters(world, announcing=False)) == 2
 
 
 async def test_a_text_that_changed_while_the_plan_waited_for_signatures_stops_even_the_first_wave() -> None:
