@@ -201,9 +201,10 @@ async def test_what_a_link_found_before_is_not_taken_from_our_own_mark(world: Wo
 
 async def test_a_user_who_was_there_before_was_linked_and_one_who_came_since_was_created(world: World) -> None:
     """The message is not told apart by: none is sent."""
-    world.profiles[SOUTH_NORFOLK] = world.profiles[SOUTH_NORFOLK].model_copy(
-        update={"messages": world.profiles[SOUTH_NORFOLK].messages.model_copy(update={"templates": {}})}
-    )
+    profile = world.profiles[SOUTH_NORFOLK]
+    messages = profile.messages.model_copy(update={"templates": {}})
+    plan = profile.plan.model_copy(update={"council_tells_customers": True})
+    world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"messages": messages, "plan": plan})
     world.directory.local_user("l1@example.org", "Ada", "Example", LONG_AGO)
     await _told(world, line("L1"), line("C1"))
     lose(world)
