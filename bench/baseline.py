@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,25 +24,31 @@ def graph_client(url: str) -> object:
     return GraphServiceClient(request_adapter=adapter)
 
 
-async def create_all(graph: str, numbers: Sequence[int], at_once: int) -> int:
-    """Create these people, so many at once; returns how many are not there in the end."""
+async def create_all(graph: str, numbers: Sequence[int], at_once: int, patience: float) -> int:
+    """Create these people, so many at once; returns how many are not there in the end.
+
+    After `patience` seconds it is given up: what is refused counts too, so a loop that never waits may never get on.
+    """
     client = graph_client(graph)
+    ends = time.monotonic() + patience
     gate = asyncio.Semaphore(at_once)
 
     async def create(number: int) -> bool:
         async with gate:
-            return await _create(client, number)
+            return time.monotonic() < ends and await _create(client, number, ends)
 
     return sum(not there for there in await asyncio.gather(*(create(number) for number in numbers)))
 
 
-async def _create(client: object, number: int) -> bool:
+async def _create(client: object, number: int, ends: float) -> bool:
     from kiota_abstractions.api_error import APIError  # noqa: PLC0415
 
     for _ in range(TRIES):
         try:
             await client.users.post(new_user(number))  # type: ignore[attr-defined]  # a generated client
         except APIError:
+            if time.monotonic() > ends:
+                return False
             continue
         return True
     return False
