@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -130,6 +130,8 @@ class Migration:
     paused_at: datetime | None = None
     pause_reason: str = ""
     pause_detail: str = ""
+    differs: str = ""
+    """Of a pause by `plan_changed`: digest of the profile and texts with which it began."""
     resumed_at: datetime | None = None
     resumed_by: str = ""
     superseded_by: str = ""
@@ -163,7 +165,7 @@ class Migration:
     epoch: int = 0
     """Counts the pauses: what was released before the last one is void."""
     accepted: str = ""
-    """What differs from the signed plan, where a person let it go on all the same."""
+    """Digest of the profile and texts with which a person let it go on, though they are not as they were signed."""
     cancelled_by: str = ""
     notices: Mapping[str, str] = field(default_factory=dict)
     """What staff were told: notice -> moment of the claim, or `sent`."""
@@ -218,6 +220,11 @@ class Migration:
     def folder(self) -> str:
         """Where its reports are."""
         return f"{self.authority}/{self.id}"
+
+
+def going(migration: Migration) -> Migration:
+    """The migration without its pause."""
+    return replace(migration, paused_at=None, pause_reason="", pause_detail="", differs="")
 
 
 def migration_id(blob: str, etag: str, uploaded: datetime) -> MigrationId:

@@ -16,7 +16,7 @@ from shared import names
 from shared.domain.account import Account, Change, apply
 from shared.domain.lifecycle import MOVING, Event, Outcome
 from shared.domain.matching import DirectoryUser
-from shared.domain.migration import Kind, Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase, going
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """The directory's clock tells when a user was made, ours when the tables were copied."""
@@ -110,15 +110,7 @@ def made_again(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
         return again
     newer = left.newer
     if newer is not None and not left.was_assessed:
-        return replace(
-            again,
-            phase=Phase.SUPERSEDED,
-            reason="newer_upload",
-            superseded_by=newer.id,
-            paused_at=None,
-            pause_reason="",
-            pause_detail="",
-        )
+        return replace(going(again), phase=Phase.SUPERSEDED, reason="newer_upload", superseded_by=newer.id)
     if not left.file:
         return _without_file(again, left)
     return replace(

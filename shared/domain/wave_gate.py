@@ -41,6 +41,10 @@ class Said:
     """When to ask again, where only time is in its way."""
 
 
+type Versions = Mapping[str, tuple[str, int]]
+"""Message -> id and version of its template."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known when the gate is asked."""
@@ -49,8 +53,8 @@ class Facts:
     """What the wave before came to; empty for the first."""
     profile: str
     """Fingerprint of the profile as it is now."""
-    versions: Mapping[str, tuple[str, int]] | None
-    """Message -> id and version of its template as they are now; None where nobody asked."""
+    versions: Versions | None
+    """Of the templates as they are now; None where nobody asked."""
 
 
 class NotDone(MigrationError):

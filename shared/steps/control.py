@@ -10,11 +10,11 @@ from typing import Final
 
 from shared.domain.account import MigrationId
 from shared.domain.met import CANCELLED
-from shared.domain.migration import Migration, Phase
+from shared.domain.migration import Migration, Phase, going
 from shared.errors import MigrationError
 from shared.messages import StageRows
 from shared.ports import Ports
-from shared.steps.pause import PLAN_CHANGED, stopped
+from shared.steps.pause import stopped
 
 BY_PERSON: Final = "paused_by_person"
 OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
@@ -76,7 +76,7 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
             return migration
         now = ports.clock.now()
         # Who resumes has read the detail: it lets this difference be, and no other.
-        accepted = migration.pause_detail if migration.pause_reason == PLAN_CHANGED else migration.accepted
+        accepted = migration.differs or migration.accepted
         return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now, accepted=accepted)
 
     found = await named(ports, authority, migration_id)
@@ -105,11 +105,6 @@ async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
 
     found = await named(ports, authority, migration_id)
     return await ports.ledger.change_migration(found.authority, found.id, cancelled) if found else None
-
-
-def going(migration: Migration) -> Migration:
-    """The migration without its pause."""
-    return replace(migration, paused_at=None, pause_reason="", pause_detail="")
 
 
 def given_up(migration: Migration, reason: str, by: str) -> Migration:

@@ -12,7 +12,7 @@ from shared.domain.profile import Profile
 from shared.domain.summary import Totals
 from shared.errors import TryLater
 from shared.ports import Ports
-from shared.steps.open_waves import differences
+from shared.steps.as_signed import difference
 from shared.steps.pause import PLAN_CHANGED, pause
 
 log: Final = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ async def hold_to_plan(ports: Ports, profile: Profile, migration: Migration, tot
     if totals.oldest is None or totals.oldest > ports.clock.now():
         return False
     try:
-        differs = await differences(ports, profile, migration)
+        differs = await difference(ports, profile, migration)
     except TryLater as later:
         log.info("texts are not compared yet", extra={"migration": migration.id, "cause": later.cause})
         return False
-    if differs in {"", migration.accepted}:
+    if differs.digest in {"", migration.accepted}:
         return False
-    await pause(ports, migration.authority, migration.id, PLAN_CHANGED, differs)
+    await pause(ports, migration.authority, migration.id, PLAN_CHANGED, differs.words, differs.digest)
     return True

@@ -25,18 +25,13 @@ from shared.domain.wave_gate import (
 )
 from shared.domain.wave_tally import WaveTally
 from shared.domain.waves import Wave
-from shared.errors import Cannot, Stop, TryLater
+from shared.errors import TryLater
 from shared.ports import Ports
+from shared.steps.as_signed import difference, versions
 from shared.steps.freeze_plan import fingerprint
-from shared.steps.pause import DETAIL
 from shared.steps.supersede import newer
 
 log: Final = logging.getLogger(__name__)
-
-NOBODY: Final = ("Ada", "Example")
-"""For whom templates are filled in to see their version."""
-
-type Versions = Mapping[str, tuple[str, int]]
 
 
 def open_at_once(plan: Plan, profile: Profile, now: datetime) -> tuple[Gate, ...]:
@@ -54,7 +49,7 @@ async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tu
     if not gates:
         return ()
     try:
-        facts = Facts({}, fingerprint(profile), await _versions(ports, profile, migration))
+        facts = Facts({}, fingerprint(profile), await versions(ports, profile, migration))
     except TryLater:
         return ()
     return () if changed(migration, facts) else gates
@@ -81,11 +76,11 @@ async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: 
     if said.answer is Answer.OPEN:
         # Only now is the message service asked: it may be the last thing in the way.
         try:
-            versions = await _versions(ports, profile, migration)
+            templates = await versions(ports, profile, migration)
         except TryLater as later:
             log.info("wave waits for the message service", extra={"migration": migration.id, "cause": later.cause})
             return
-        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), versions), now)
+        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), templates), now)
     if noted(migration, wave.number, said, now) == migration:
         return
     log.info("wave", extra={"migration": migration.id, "wave": wave.number, "answer": said.answer})
@@ -96,32 +91,6 @@ async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: 
         return noted(current, wave.number, said, now) if same and not current.superseded_by else current
 
     await ports.ledger.change_migration(migration.authority, migration.id, note)
-
-
-async def _versions(ports: Ports, profile: Profile, migration: Migration) -> Versions | None:
-    """The templates of the plan as they are now; what is not to be seen is left out."""
-    if ports.notifier is None or migration.plan is None:
-        return None
-    found: dict[str, tuple[str, int]] = {}
-    for template in migration.plan.templates:
-        id_ = profile.messages.templates.get(template.message)  # type: ignore[call-overload]  # of another profile
-        if id_ is None:
-            continue
-        try:
-            found[template.message] = id_, (await ports.notifier.preview(profile, template.message, *NOBODY)).version
-        except (Stop, Cannot):
-            continue
-    return found
-
-
-async def differences(ports: Ports, profile: Profile, migration: Migration) -> str:
-    """What is not as it was signed, in one text; empty where nothing differs.
-
-    Raises:
-        TryLater: the message service does not tell.
-    """
-    facts = Facts({}, fingerprint(profile), await _versions(ports, profile, migration))
-    return " ".join(changed(migration, facts))[:DETAIL]
 
 
 async def open_wave(
@@ -135,7 +104,7 @@ async def open_wave(
     profile = _profile(ports, authority)
     known = await ports.ledger.migration(authority, migration_id)
     try:
-        accepted = await differences(ports, profile, known) if known else ""
+        accepted = (await difference(ports, profile, known)).digest if known else ""
     except TryLater:
         accepted = ""
 

@@ -199,8 +199,8 @@ async def _given_up(ports: Ports, slots_held: Sequence[Held]) -> list[datetime]:
     """Take accounts back to waiting; returns the slots that are free again, of those that were still theirs."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    for each in slots_held:
-        stored = await ports.ledger.account(each.place, each.account)
+    found = await asyncio.gather(*(ports.ledger.account(each.place, each.account) for each in slots_held))
+    for each, stored in zip(slots_held, found, strict=True):
         if stored is not None and stored.record.state is State.RELEASED and stored.record.moment == each.at:
             changes.append((stored, *back_to_waiting(stored.record, now)))
     saved = {account.id for account in await ports.ledger.save_all(changes)}

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from shared.domain.migration import Kind, Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase, going
 from shared.domain.plan import NotSigned, Part, Plan, Signature, rejected, same_person, sign
 from shared.domain.profile import Profile
 from shared.domain.reasons import explain
 from shared.messages import StageRows
 from shared.ports import Ports
-from shared.steps.control import given_up, going, named
+from shared.steps.control import given_up, named
 from shared.steps.freeze_plan import fingerprint
 from shared.steps.plan_report import publish_plan
 from shared.steps.supersede import age, newer, taken

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.domain.migration import Kind, Migration, Phase
+from shared.domain.migration import Kind, Migration, Phase, going
 from shared.ports import Ports
 
 TAKEN: Final = frozenset(
@@ -61,7 +61,7 @@ def _left_to(older: Migration, to: Migration) -> Migration:
     older = replace(older, superseded_by=to.id)
     if older.phase is Phase.RUNNING:
         return older
-    older = replace(older, paused_at=None, pause_reason="", pause_detail="")
+    older = going(older)
     if older.phase is Phase.SUPERSEDED:
         return older
     return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")

@@ -254,6 +254,42 @@ async def test_who_resumes_lets_this_difference_be_and_no_other() -> None:
     assert world.directory.writes == 0
 
 
+async def test_a_second_edit_of_the_profile_is_another_difference() -> None:
+    world = World()
+    await _signed_and_to_be_announced(world)
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"name": "Another Council"})
+    await until(world, day(3, 12))
+    first = await world.migration()
+    world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"name": "A Third Council"})
+    await resume(world.ports, "", first.id, "ann")
+    await work(world)
+    second = await world.migration()
+    assert (second.pause_reason, second.pause_detail) == ("plan_changed", first.pause_detail)
+    assert world.notifier.sent == []
+    await resume(world.ports, "", second.id, "ann")
+    await until(world, day(3, 14))
+    assert ((await world.migration()).paused, len(letters(world, announcing=True))) == (False, 2)
+
+
+async def test_a_text_that_changes_beyond_what_a_pause_can_say_is_another_difference() -> None:
+    world = World()
+    await _signed_and_to_be_announced(world)
+    templates = profile_of(world).messages.templates
+    world.notifier.versions.update(dict.fromkeys(templates.values(), 2))
+    await until(world, day(3, 12))
+    first = await world.migration()
+    assert first.plan is not None
+    told = first.pause_detail.count("The text of")
+    assert 1 < told < len(first.plan.templates)
+    assert first.pause_detail.endswith(f" And {len(first.plan.templates) - told} more.")
+    await resume(world.ports, "", first.id, "ann")
+    world.notifier.versions[list(templates.values())[-1]] = 3
+    await work(world)
+    second = await world.migration()
+    assert (second.pause_reason, second.pause_detail) == ("plan_changed", first.pause_detail)
+    assert world.notifier.sent == []
+
+
 async def test_a_wave_that_a_person_opened_all_the_same_goes_on() -> None:
     world = World()
     migration = await _signed_and_running(world)

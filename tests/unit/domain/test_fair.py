@@ -1,12 +1,18 @@
 """Nobody gets more than it asks, nobody less than its part, and nothing is left while somebody wants it."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.fair import allot, evened, in_turns, spread
+from shared.domain.account import AccountId, MigrationId
+from shared.domain.fair import Ahead, Held, allot, evened, in_turns, spread
+from tests.support.world import SOUTH_NORFOLK
 
+MIGRATION = MigrationId("2026-03-02-portal-aaaa")
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HELD = [Held(AT + timedelta(seconds=number), SOUTH_NORFOLK, AccountId(str(number))) for number in (1, 2, 3)]
 demands = st.lists(st.integers(0, 200), max_size=8)
 
 
@@ -59,3 +65,22 @@ def test_a_part_of_a_line_is_taken_at_even_distances(line: list[int], data: st.D
     assert len(places) == len(set(places)) == count
     gaps = [after - before for before, after in pairwise(places)]
     assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+def test_what_an_earlier_epoch_held_is_void() -> None:
+    ahead = Ahead()
+    ahead.note(MIGRATION, 0, HELD[0])
+    assert ahead.after(MIGRATION, 1, AT) == []
+    ahead.note(MIGRATION, 1, HELD[1])
+    ahead.note(MIGRATION, 0, HELD[2])
+    assert (ahead.after(MIGRATION, 0, AT), ahead.after(MIGRATION, 1, AT)) == ([], [HELD[1]])
+
+
+def test_what_is_given_up_or_past_is_forgotten() -> None:
+    ahead = Ahead()
+    for each in reversed(HELD):
+        ahead.note(MIGRATION, 0, each)
+    assert ahead.after(MIGRATION, 0, AT) == HELD
+    ahead.forget(MIGRATION, 0, HELD[2:])
+    assert ahead.after(MIGRATION, 0, HELD[0].at) == [HELD[1]]
+    assert ahead.after(MIGRATION, 0, AT) == [HELD[1]]
