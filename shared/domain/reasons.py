@@ -193,6 +193,10 @@ REASONS: Final[dict[str, Reason]] = {
         "The file was overwritten or removed before it was read whole.",
         "If it was overwritten, nothing: the newer file is taken. If it was removed, upload it again.",
     ),
+    "in_no_extract": Reason(
+        "No extract of this council that the app has read has a customer of this reference.",
+        "Look whether the reference is mistyped: then nobody is left alone by it. It counts for later extracts.",
+    ),
     "older_upload": Reason("A newer file of this council was taken already.", "Upload it again if it is right."),
     "newer_upload": Reason("A newer file of this council came before this one was staged.", "Nothing."),
     "receiving_failed": Reason("The app failed five times to take this file.", _REPLAY),

@@ -1,8 +1,9 @@
 """stage-exclusions: one piece of a list of people to be left alone. A piece may be read any number of times."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from shared.domain.account import AccountId
 from shared.domain.exclusions import RejectedExclusion, read_exclusion
@@ -12,6 +13,8 @@ from shared.domain.reasons import explain
 from shared.ports import Ports
 from shared.steps.exclude import leave_alone
 
+IN_NO_EXTRACT: Final = "in_no_extract"
+
 
 async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
     """Leave alone whom a piece names, and say which of its lines name nobody.
@@ -20,6 +23,7 @@ async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> M
         Superseded: the file is not the one any more.
     """
     found: dict[AccountId, str] = {}
+    lines: dict[AccountId, int] = {}
     rejected: dict[int, str] = {}
     rows, end = 0, migration.blob_size
     reader = RecordReader(layout.separator, layout.encoding, migration.offset)
@@ -30,11 +34,13 @@ async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> M
             rejected[migration.row + rows] = read.reason
         else:
             found[read.account] = read.reason
+            lines[read.account] = migration.row + rows
         if rows == PIECE_ROWS:
             end = record.end
             break
     await leave_alone(ports, migration, found)
-    await _report(ports, migration, found, rejected)
+    strangers = await _in_no_extract(ports, migration, lines)
+    await _report(ports, migration, found, rejected, strangers)
     last = migration.row + rows >= layout.rows
     return await _check_point(ports, migration, rows, end, last=last)
 
@@ -47,7 +53,19 @@ async def _records(ports: Ports, migration: Migration, reader: RecordReader) -> 
         yield record
 
 
-async def _report(ports: Ports, migration: Migration, found: dict[AccountId, str], rejected: dict[int, str]) -> None:
+async def _in_no_extract(ports: Ports, migration: Migration, lines: Mapping[AccountId, int]) -> list[int]:
+    """Rows whose customer no extract has: who mistypes a reference would believe that somebody is left alone."""
+    drafts = [other.place async for other in ports.ledger.migrations(migration.authority) if other.apart]
+    missing = dict(lines)
+    for place in (migration.authority, *reversed(drafts)):
+        for account in [account for account in missing if await ports.ledger.account(place, account)]:
+            del missing[account]
+    return sorted(missing.values())
+
+
+async def _report(
+    ports: Ports, migration: Migration, found: dict[AccountId, str], rejected: dict[int, str], strangers: list[int]
+) -> None:
     """`excluded.json`: counts, and the lines that name nobody. Whom it names is told nowhere."""
     why = [reason for reason in found.values() if reason]
     says = {
@@ -58,6 +76,11 @@ async def _report(ports: Ports, migration: Migration, found: dict[AccountId, str
             {"row": row, "reason": reason, "sentence": explain(reason).sentence, "next": explain(reason).remedy}
             for row, reason in rejected.items()
         ],
+        "in_no_extract": {
+            "rows": strangers,
+            "sentence": explain(IN_NO_EXTRACT).sentence,
+            "next": explain(IN_NO_EXTRACT).remedy,
+        },
     }
     name = f"excluded-{migration.piece + 1}.json" if migration.piece else "excluded.json"
     body = json.dumps(says, indent=2).encode()

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from shared.domain.lifecycle import State
 from shared.domain.migration import Kind, Phase
 from shared.messages import ReceiveExport
@@ -46,6 +48,20 @@ async def test_a_list_that_comes_while_a_plan_waits_counts(world: World) -> None
         "C3": ("create", ""),
     }
     assert world.told == ["c3@example.org"]
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["a plan waits", "moved already"])
+async def test_a_reference_that_no_extract_has_is_told(world: World, waits: bool) -> None:  # noqa: FBT001
+    if waits:
+        signed(world)
+    await world.upload(export(line("C1"), line("C3")))
+    await (assessed(world) if waits else settle(world))
+    await world.upload(LIST, "south-norfolk/exclude/people.csv")
+    await world.run(rounds=8)
+    says = await world.report("excluded.json")
+    assert says["in_no_extract"]["rows"] == [2]
+    assert "mistyped" in says["in_no_extract"]["next"]
+    assert sum(says["left_alone"].values()) == 2  # it counts for later extracts
 
 
 async def test_who_is_taken_off_the_list_is_moved_again(world: World) -> None:
