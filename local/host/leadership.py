@@ -65,13 +65,17 @@ class Leadership:
             except AzureError:
                 log.debug("lease already gone", extra={"lease": self._name})
 
+    async def prepare(self) -> None:
+        """Make the hosts' own container, where nobody has yet."""
+        await ignore_existing(self._storage.blobs.create_container(CONTAINER))
+
     async def _acquire(self) -> None:
         lease = BlobLeaseClient(self._blob)
         asked_at = time.monotonic()
         try:
             await lease.acquire(LEASE_SECONDS)
         except ResourceNotFoundError:
-            await ignore_existing(self._storage.blobs.create_container(CONTAINER))
+            await self.prepare()
             await ignore_existing(self._blob.upload_blob(b""))
             await lease.acquire(LEASE_SECONDS)
         except HttpResponseError as error:

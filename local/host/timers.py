@@ -157,5 +157,12 @@ class TimerListener:
             return None
 
     async def _write(self, status: Status) -> None:
-        if self._monitored:
-            await self._blob.upload_blob(json.dumps(status.as_json()).encode(), overwrite=True)
+        if not self._monitored:
+            return
+        content = json.dumps(status.as_json()).encode()
+        try:
+            await self._blob.upload_blob(content, overwrite=True)
+        except ResourceNotFoundError:
+            # A timer may be run by hand before the host has tried for its lease.
+            await self._leadership.prepare()
+            await self._blob.upload_blob(content, overwrite=True)

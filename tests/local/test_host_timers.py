@@ -9,8 +9,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 from azure.storage.blob import BlobServiceClient
+from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.azurite import Azurite
+from local.host.bindings import TimerTrigger
+from local.host.leadership import Leadership
+from local.host.ncrontab import parse
+from local.host.storage import Connection, Storage
+from local.host.timers import Due, TimerListener
 from tests.local.host_kit import App, eventually, host, write_app
 
 pytestmark = pytest.mark.azurite
@@ -96,6 +102,31 @@ async def test_a_timer_can_be_run_now(app: App, connection: dict[str, str]) -> N
                 assert response.status == 404
     # Another test may have left a schedule that is past due: only what was asked for counts here.
     assert [tick["past_due"] for tick in app.events("tick")].count(False) == 1
+
+
+async def test_a_timer_can_be_run_before_the_host_has_tried_for_its_lease(
+    blobs: BlobServiceClient, connection: dict[str, str]
+) -> None:
+    storage = Storage(Connection.named("MigrationStorage", connection))
+    ran: list[Datum] = []
+
+    async def invoke(payload: Datum) -> None:
+        ran.append(payload)
+
+    timer = TimerListener(
+        "tick",
+        TimerTrigger("timer", NEW_YEAR["SCHEDULE"], use_monitor=True, run_on_startup=False),
+        parse(NEW_YEAR["SCHEDULE"]),
+        Leadership(storage, "locks/app/timers"),
+        storage.blobs.get_blob_client(*STATUS),
+        invoke,
+    )
+    try:
+        await timer.fire(Due(datetime.now(UTC), past_due=False))
+    finally:
+        await storage.close()
+    assert len(ran) == 1
+    assert _status(blobs)["Last"] > "2026"
 
 
 def test_a_host_that_stops_hands_its_timers_over(app: App, connection: dict[str, str]) -> None:
