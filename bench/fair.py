@@ -1,9 +1,10 @@
 """Whether two councils that move at once get the same share of the write quota, whatever their size.
 
 Both are compared first: whichever is ready is paused, and when both are, both are resumed. From then on they want the
-one write quota of the directory at the same time; its journal tells by the mark in each write whose it was. Until the
-first of them is done, each should have half of all writes. Exit status 1: the smaller one had less than 0.40 or more
-than 0.60, or not everybody was told.
+one write quota of the directory at the same time; its journal tells by the mark in each write whose it was. From the
+moment at which both have been given something until the first of them is done, each should have half of all writes.
+(Where slots are given away just between the two resumes, the first has the full bucket for itself: it is alone then.)
+Exit status 1: the smaller one had less than 0.40 or more than 0.60, or not everybody was told.
 """
 
 import argparse
@@ -74,8 +75,9 @@ def measured(
     moments: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, resumed: float
 ) -> Measured:
     """What one council got from the resume on."""
+    begin = max(min((at for at in each if at >= resumed), default=resumed) for each in moments.values())
     end = min(each[-1] for each in moments.values())
-    within = {name: sum(resumed <= at <= end for at in each) for name, each in moments.items()}
+    within = {name: sum(begin <= at <= end for at in each) for name, each in moments.items()}
     if not sum(within.values()):
         raise kit.BenchError("one council was done before both were resumed: take more accounts")
     own = [resumed, *(at for at in moments[council] if at > resumed)]
