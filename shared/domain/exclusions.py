@@ -15,6 +15,10 @@ WHY: Final = "why"
 NONE: Final = "none"
 """Takes somebody off the list again."""
 OTHER: Final = "other"
+PHRASES: Final = frozenset(
+    {"court order", "legal hold", "moved away", "no contact", "opted out", "safeguarding concern"}
+)
+"""What may stand there although it is more than one word."""
 WORD: Final = re.compile(r"[a-z][a-z_]{0,29}")
 EXCLUDED: Final = "excluded_"
 """What the reason of somebody who is left alone begins with."""
@@ -65,8 +69,9 @@ def read_exclusion(
 
 
 def _reason(cell: str) -> str:
-    word = re.sub(r"[\s-]+", "_", cell.strip().lower())
-    if word == NONE:
+    why = " ".join(cell.lower().split())
+    if why == NONE:
         return ""
-    # Not a single word: somebody may have written a whole story about the customer there.
+    # Not a single word: somebody may have written a name there, or a whole story about the customer.
+    word = re.sub(r"[ -]+", "_", why) if " " not in why or why in PHRASES else OTHER
     return f"{EXCLUDED}{word if WORD.fullmatch(word) else OTHER}"

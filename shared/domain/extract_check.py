@@ -16,14 +16,19 @@ class Compared:
     changed: int | None = None
 
 
-def exceeded(limits: Limits, compared: Compared, customers: int, rows: int, review: int) -> tuple[str, ...]:
-    """What is beyond the profile's limits, each as a sentence; `customers` are those of this extract."""
+def beyond_review(limits: Limits, rows: int, review: int) -> tuple[str, ...]:
+    """Whether more rows need a person than the profile allows, as a sentence."""
+    if limits.review_percent is None or not rows or 100 * review <= limits.review_percent * rows:
+        return ()
+    return (_sentence(review, rows, "rows need a person", limits.review_percent, "review"),)
+
+
+def unlike(limits: Limits, compared: Compared, customers: int) -> tuple[str, ...]:
+    """In what the extract differs by more than the profile allows, in sentences; `customers` are those that it has."""
     sentences: list[str] = []
-    if limits.review_percent is not None and rows and 100 * review > limits.review_percent * rows:
-        sentences.append(_sentence(review, rows, "rows need a person", limits.review_percent, "review"))
     before = compared.before
     if not before:
-        return tuple(sentences)
+        return ()
     differ = abs(customers - before)
     if limits.rows_percent is not None and 100 * differ > limits.rows_percent * before:
         sentences.append(

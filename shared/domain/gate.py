@@ -114,7 +114,8 @@ def _may_move(account: Account, migration: Migration, profile: Profile, at: date
 
 def tells(profile: Profile, *, messages_on: bool) -> bool:
     """Whether somebody tells those for whom an account is created: without that they would be locked out."""
-    return messages_on or profile.plan.council_tells_customers
+    sent = messages_on and SET_YOUR_PASSWORD in profile.messages.templates
+    return sent or profile.plan.council_tells_customers
 
 
 def told_before(account: Account, wave: Wave, profile: Profile, *, messages_on: bool) -> bool:

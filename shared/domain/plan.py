@@ -70,6 +70,8 @@ class Plan:
     """Fingerprint of the profile: with another one it is not this plan that would be carried out."""
     warnings: tuple[str, ...] = ()
     """Limits of the profile which the extract exceeds, in sentences; whoever signs accepts them."""
+    unlike: bool = False
+    """Whether the extract differs from the one before by more than the profile allows."""
     silent: bool = False
     """Whether it creates accounts and nobody would tell their owners."""
     signatures: tuple[Signature, ...] = ()

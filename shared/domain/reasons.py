@@ -146,8 +146,8 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "nobody_to_tell": Reason(
         "The plan creates accounts, and no message service tells their owners.",
-        "Set NOTIFY_PROVIDER and the council's key, or say in the profile that the council tells its customers itself "
-        "(plan.council_tells_customers), then `ops resume`.",
+        "Set NOTIFY_PROVIDER, the council's key and the template `set-your-password`, or say in the profile that the "
+        "council tells its customers itself (plan.council_tells_customers), then `ops resume`.",
     ),
     "extract_unlike_last": Reason(
         "The extract differs from the one before by more than the profile allows: perhaps it is the wrong or a cut "
@@ -194,7 +194,8 @@ REASONS: Final[dict[str, Reason]] = {
         "If it was overwritten, nothing: the newer file is taken. If it was removed, upload it again.",
     ),
     "in_no_extract": Reason(
-        "No extract of this council that the app has read has a customer of this reference.",
+        "No extract of this council has brought an account of this reference: it may be mistyped, or the row was "
+        "rejected there (somebody on the list already, an account that is closed).",
         "Look whether the reference is mistyped: then nobody is left alone by it. It counts for later extracts.",
     ),
     "older_upload": Reason("A newer file of this council was taken already.", "Upload it again if it is right."),

@@ -54,7 +54,7 @@ class Facts:
     profile: str
     """Fingerprint of the profile as it is now."""
     versions: Versions | None
-    """Of the templates as they are now; None where nobody asked."""
+    """Of the templates as they are now; None where nobody asked, or no message is sent at all."""
 
 
 class NotDone(MigrationError):
@@ -124,6 +124,14 @@ def changed(migration: Migration, facts: Facts) -> list[str]:
                 f"The text of {template.message} has changed: version {template.version} was signed, and it is "
                 f"{f'version {version}' if version else 'not to be seen'} now; upload again and sign the new plan."
             )
+    if migration.approved_at is not None:
+        signed = {template.message for template in plan.templates}
+        found += [
+            f"{message} was not signed, and it would be sent now; switch the message service off again, or upload "
+            "again and sign the new plan."
+            for message in facts.versions or ()
+            if message not in signed
+        ]
     return found
 
 

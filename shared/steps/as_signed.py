@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.domain.migration import Migration
 from shared.domain.plan import Template
-from shared.domain.profile import Profile
+from shared.domain.profile import STAFF_NOTICE, Profile
 from shared.domain.wave_gate import Facts, Versions, changed
 from shared.errors import Cannot, Stop
 from shared.ports import Notifier, Ports
@@ -32,6 +32,8 @@ class Difference:
 async def versions(ports: Ports, profile: Profile, migration: Migration) -> Versions | None:
     """Id and version of the plan's templates as they are now; what is not to be seen is left out.
 
+    Version 0: a text that customers would get and that is not in the plan.
+
     None where no message service is configured.
 
     Raises:
@@ -41,7 +43,10 @@ async def versions(ports: Ports, profile: Profile, migration: Migration) -> Vers
         return None
     notifier = ports.notifier
     found = await asyncio.gather(*(_version(notifier, profile, each) for each in migration.plan.templates))
-    return {message: (id_, version) for message, id_, version in found if version}
+    signed = {message: (id_, version) for message, id_, version in found if version}
+    known = {each.message for each in migration.plan.templates} | {STAFF_NOTICE}
+    # The service was switched on after the signatures: nobody has signed any text.
+    return signed | {name: (id_, 0) for name, id_ in profile.messages.templates.items() if name not in known}
 
 
 async def _version(notifier: Notifier, profile: Profile, template: Template) -> tuple[str, str, int]:

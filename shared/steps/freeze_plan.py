@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.account import SHARDS, AccountId, Band, draft
-from shared.domain.extract_check import Compared, exceeded
+from shared.domain.extract_check import Compared, beyond_review, unlike
 from shared.domain.gate import tells
 from shared.domain.lifecycle import Outcome, State
 from shared.domain.met import brought
-from shared.domain.migration import Kind, Migration
+from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.plan import Plan, Template, hash_of
-from shared.domain.profile import SET_YOUR_PASSWORD, Profile
+from shared.domain.profile import Profile
 from shared.domain.schedule import own_bands, schedule
 from shared.domain.summary import Totals
 from shared.domain.waves import Census
@@ -44,15 +44,19 @@ async def freeze_plan(
 ) -> Frozen:
     """Make the plan of a migration of which every account is classified."""
     census, bands = Census(), own_bands(profile.plan)
-    before = await _before(ports, migration)
-    seen = _Seen()
+    before, like = await _before(ports, migration)
+    seen, against = _Seen(), _Seen()
     for shard in SHARDS:
         mine = await _count(ports, migration, shard, census, bands, seen)
         seen.customers += len(mine)
         if before is not None:
             await _compare(ports, before, migration, shard, mine, seen)
+        if like is not None and like != before:
+            await _compare(ports, like, migration, shard, mine, against)
     outcomes, known = totals.outcomes(), tuple(templates)
     compared = seen.compared() if before is not None else Compared()
+    expected = compared if like == before else against.compared() if like is not None else Compared()
+    differs = unlike(profile.plan.limits, expected, seen.customers)
     waves = schedule(profile.plan, census)
     settled = f"{migration.file_hash} {sorted(totals.settled.items())}"
     return Frozen(
@@ -66,9 +70,11 @@ async def freeze_plan(
             templates=known,
             uploaded_by=migration.uploaded_by,
             profile=fingerprint(profile),
-            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=_has_message(ports, profile)),
+            unlike=bool(differs),
+            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=ports.notifier is not None),
             warnings=(
-                *exceeded(profile.plan.limits, compared, seen.customers, migration.rows, outcomes[Outcome.REVIEW]),
+                *beyond_review(profile.plan.limits, migration.rows, outcomes[Outcome.REVIEW]),
+                *differs,
                 *_unknown_pilots(profile, seen.pilots),
             ),
         ),
@@ -84,11 +90,6 @@ def _unknown_pilots(profile: Profile, known: int) -> tuple[str, ...]:
     return (
         f"plan.pilot names {named} customers, and {named - known} of them are not in this extract or are rejected.",
     )
-
-
-def _has_message(ports: Ports, profile: Profile) -> bool:
-    """Whether those who have to set a password would be sent the message that says so."""
-    return ports.notifier is not None and SET_YOUR_PASSWORD in profile.messages.templates
 
 
 @dataclass
@@ -121,14 +122,27 @@ async def _count(
     return mine
 
 
-async def _before(ports: Ports, migration: Migration) -> Migration | None:
-    """The extract before this one that was assessed."""
+async def _before(ports: Ports, migration: Migration) -> tuple[Migration | None, Migration | None]:
+    """The extract before this one that was assessed; and the last of those that it should be like."""
     older = [
         other
         async for other in ports.ledger.migrations(migration.authority)
         if other.kind is not Kind.EXCLUDE and newer(migration, other) and other.assessed_at is not None
     ]
-    return max(older, key=age, default=None)
+    return max(older, key=age, default=None), max(filter(_believed, older), key=age, default=None)
+
+
+def _believed(extract: Migration) -> bool:
+    """Whether an extract is none that people turned down, or that differed too much and nobody accepted it so.
+
+    Else the same cut file would pass when it comes a second time, and the right one would be wondered at.
+    """
+    if extract.phase is Phase.CANCELLED and extract.drafted and extract.approved_at is None:
+        return False
+    if extract.plan is None or not extract.plan.unlike:
+        return True
+    let_go_on = not extract.drafted and extract.resumed_at is not None
+    return let_go_on or any(signature.accepts_warnings for signature in extract.plan.signatures)
 
 
 async def _compare(

@@ -1,6 +1,7 @@
 """Waves from the announcement to the last message: nobody before the day, nobody twice, whoever fails or dies."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -288,6 +289,26 @@ async def test_a_text_that_changes_beyond_what_a_pause_can_say_is_another_differ
     second = await world.migration()
     assert (second.pause_reason, second.pause_detail) == ("plan_changed", first.pause_detail)
     assert world.notifier.sent == []
+
+
+async def test_texts_that_nobody_signed_are_not_sent_when_messages_are_switched_on() -> None:
+    world = World()
+    planned(world, wave("everybody", "rest", day(5)), approval="required", council_tells_customers=True)
+    on = False
+    world.wrap = lambda ports: ports if on else replace(ports, notifier=None)
+    await world.upload(export(line("A"), line("B")))
+    await sign_all(world, await assessed(world))
+    await until(world, day(3))
+    on = True
+    await until(world, day(6))
+    migration = await world.migration()
+    assert migration.pause_reason == "plan_changed"
+    assert "was not signed, and it would be sent now" in migration.pause_detail
+    assert (world.notifier.sent, world.directory.writes) == ([], 0)
+    on = False
+    await resume(world.ports, "", migration.id, "ann")
+    await until(world, day(6, 12))
+    assert (world.notifier.sent, world.directory.writes) == ([], 2)
 
 
 async def test_a_wave_that_a_person_opened_all_the_same_goes_on() -> None:

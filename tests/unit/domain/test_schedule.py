@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from shared.domain.account import AccountId, Band
-from shared.domain.extract_check import Compared, exceeded
+from shared.domain.extract_check import Compared, beyond_review, unlike
 from shared.domain.profile import Limits, Plan
 from shared.domain.rows import Person
 from shared.domain.schedule import band_of, day_of, own_bands, schedule
@@ -103,11 +103,12 @@ def test_a_switch_at_once_needs_its_date() -> None:
 
 
 def test_nothing_is_exceeded_without_limits_or_without_an_extract_before() -> None:
-    assert exceeded(Limits(), Compared(10, 10, 10, 10), 100, 100, 100) == ()
-    assert exceeded(Limits(rows_percent=0, new_percent=0), Compared(), 100, 100, 0) == ()
+    assert (*unlike(Limits(), Compared(10, 10, 10, 10), 100), *beyond_review(Limits(), 100, 100)) == ()
+    assert unlike(Limits(rows_percent=0, new_percent=0), Compared(), 100) == ()
 
 
 def test_what_is_just_allowed_is_not_exceeded() -> None:
     limits = Limits(rows_percent=10, missing_percent=10, new_percent=10, review_percent=10)
-    assert exceeded(limits, Compared(100, 10, 10, 0), 90, 100, 10) == ()
-    assert len(exceeded(limits, Compared(100, 11, 11, 0), 89, 100, 11)) == 4
+    assert (*unlike(limits, Compared(100, 10, 10, 0), 90), *beyond_review(limits, 100, 10)) == ()
+    assert len(unlike(limits, Compared(100, 11, 11, 0), 89)) == 3
+    assert len(beyond_review(limits, 100, 11)) == 1

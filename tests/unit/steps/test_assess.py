@@ -18,10 +18,12 @@ from shared.domain.account import AccountId, DirectoryId
 from shared.domain.lifecycle import Outcome
 from shared.domain.matching import DirectoryUser, Identity
 from shared.domain.migration import Migration, Phase
+from shared.domain.reasons import explain
 from shared.domain.summary import total
 from shared.errors import Stop, Throttled, TryLater
 from shared.steps import publish_lists
 from shared.steps.assess import assess
+from shared.steps.control import resume
 from tests.support.signatures import assessed as drafted
 from tests.support.signatures import wants_signatures
 from tests.support.stories import populate, settle
@@ -269,6 +271,18 @@ async def test_without_a_message_service_the_page_says_that_nobody_is_told(world
     assert (migration.paused, migration.pause_reason) == (True, "nobody_to_tell")
     assert "switched off" in world.reports.files[f"{migration.folder}/assessment.html"].decode()
     assert (await world.report("assessment.json"))["predicted_messages"] == 0
+
+
+async def test_without_the_message_to_those_who_need_a_password_nobody_is_created(world: World) -> None:
+    profile = world.profiles[SOUTH_NORFOLK]
+    messages = profile.messages.model_copy(update={"templates": {"now-one-account": "t"}})
+    world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"messages": messages})
+    migration = await assessed(world, export(line("C1")))
+    assert (migration.paused, migration.pause_reason) == (True, "nobody_to_tell")
+    assert "set-your-password" in explain("nobody_to_tell").remedy
+    await resume(world.ports, SOUTH_NORFOLK, migration.id, "ann")  # nothing is mended by that
+    await world.run()
+    assert world.directory.writes == 0
 
 
 # the plan and its picture

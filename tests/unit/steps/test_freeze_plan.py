@@ -8,7 +8,8 @@ import pytest
 from shared.domain.account import Band
 from shared.domain.migration import Migration, Phase
 from shared.domain.plan import NotSigned, Part
-from shared.steps.sign import Signing, approve
+from shared.steps.control import resume
+from shared.steps.sign import Signing, approve, reject
 from tests.support.plans import assessed, sign_all, signed
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
@@ -146,6 +147,38 @@ async def test_an_extract_unlike_the_one_before_is_told(
         assert (migration.paused, migration.pause_reason) == (True, "extract_unlike_last")
     picture = await world.report("assessment.json")
     assert (picture["new"], picture["missing"]) == (max(len(lines) - 20, 0), max(20 - len(lines), 0))
+
+
+@pytest.mark.parametrize("turned_down", [True, False], ids=["rejected", "only uploaded again"])
+@pytest.mark.parametrize("folder", ["south-norfolk", "south-norfolk/assess"])
+async def test_a_cut_file_does_not_pass_the_second_time(turned_down: bool, folder: str) -> None:  # noqa: FBT001
+    world, cut = await _second({"missing_percent": 20}, *CUT)
+    if turned_down:
+        await reject(world.ports, SOUTH_NORFOLK, cut.id, "ann")
+    await world.upload(export(*CUT), f"{folder}/third.csv")
+    again = await assessed(world)
+    assert again.plan is not None
+    assert len(again.plan.warnings) == 1
+    await world.upload(export(*(line(f"C{n}") for n in range(20))), "south-norfolk/fourth.csv")
+    right = await assessed(world)
+    assert right.plan is not None
+    assert right.plan.warnings == ()
+    picture = await world.report("assessment.json", right)
+    assert (picture["new"], picture["missing"]) == (10, 0)  # beside the extract before, whatever became of it
+
+
+@pytest.mark.parametrize("approval", ["required", "automatic"])
+async def test_what_somebody_accepted_is_what_the_next_is_held_against(approval: str) -> None:
+    world, cut = await _second({"missing_percent": 20, "new_percent": 20}, *CUT, approval=approval)
+    if approval == "required":
+        await sign_all(world, cut)
+    else:
+        await resume(world.ports, SOUTH_NORFOLK, cut.id, "ann")
+    await world.run()
+    await world.upload(export(*CUT), "south-norfolk/third.csv")
+    again = await assessed(world)
+    assert again.plan is not None
+    assert again.plan.warnings == ()
 
 
 async def test_whoever_signs_accepts_what_is_beyond_the_limits() -> None:
