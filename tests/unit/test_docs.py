@@ -19,7 +19,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 MENTIONED = re.compile(
     r"`((?:shared|functions|local|ops|docs|authorities)/[\w./-]+\.\w+|[\w.]+\.(?:py|toml|json|txt))`"
 )
-MADE_BY_THE_APP = {"assessment.json", "received.json", "refused.json"}
+MADE_BY_THE_APP = {"assessment.json", "excluded.json", "received.json", "refused.json"}
 COMMAND = re.compile(r"python3 dev\.py (\w+)")
 
 
