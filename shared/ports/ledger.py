@@ -109,10 +109,11 @@ class Ledger(Protocol):
 
     async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
-    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
         """Note who is to be left alone and for which reason; an empty reason takes the account off the list.
 
-        `at` is when the list was uploaded: what a newer one says of somebody who is on it stays.
+        `at` is when the list was uploaded: what a newer one says of somebody who is on it stays. Returns who was
+        there already by the word of another list.
         """
         ...
 

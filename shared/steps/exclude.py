@@ -18,15 +18,16 @@ STOPPABLE: Final = frozenset(
 """States in which something would still happen to the customer. Who was told was told, and what is held stays held."""
 
 
-async def leave_alone(ports: Ports, migration: Migration, found: Mapping[AccountId, str]) -> None:
-    """Note whom a list names, and hold their accounts. May be done any number of times.
+async def leave_alone(ports: Ports, migration: Migration, found: Mapping[AccountId, str]) -> set[AccountId]:
+    """Note whom a list names, and hold their accounts; returns who was on the list before. Any number of times.
 
     Whoever is taken off the list (an empty reason) stays held until a new export brings the account.
     """
-    await ports.ledger.exclude(migration.authority, found, migration.uploaded_at)
+    before = await ports.ledger.exclude(migration.authority, found, migration.uploaded_at)
     for account, reason in found.items():
         if reason:
             await hold(ports, migration.authority, account, reason)
+    return before
 
 
 async def hold(ports: Ports, authority: Authority, account: AccountId, reason: str) -> None:

@@ -38,7 +38,9 @@ async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> M
         if rows == PIECE_ROWS:
             end = record.end
             break
-    await leave_alone(ports, migration, found)
+    for known in await leave_alone(ports, migration, found):
+        # Rejected in every extract since, and so without an account.
+        del lines[known]
     strangers = await _in_no_extract(ports, migration, lines)
     await _report(ports, migration, found, rejected, strangers)
     last = migration.row + rows >= layout.rows

@@ -14,9 +14,11 @@ from shared.domain.account import AccountId, Authority
 class Exclusions(OnTables):
     """The part of the `Ledger` that knows whom a council wants left alone."""
 
-    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> None:
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
         """Whoever is taken off the list leaves nothing behind on it."""
-        newer = await self._noted_after(authority, found, at)
+        noted = await self._noted(authority, found)
+        # Lists may be read in another order than they came.
+        newer = {account for account, since in noted.items() if since > moment(at)}
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for account, reason in found.items():
             if reason and account not in newer:
@@ -27,15 +29,15 @@ class Exclusions(OnTables):
             # One by one: a transaction fails as a whole where one of its records is gone already.
             write = Write(Verb.DELETE, f"excluded|{account}")
             await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
+        return {account for account in found if account in noted and noted[account] != moment(at)}
 
-    async def _noted_after(self, authority: Authority, found: Iterable[AccountId], at: datetime) -> set[AccountId]:
-        """Who is on the list by the word of a newer one: lists may be read in another order than they came."""
+    async def _noted(self, authority: Authority, found: Iterable[AccountId]) -> dict[AccountId, str]:
+        """Who is on the list, and since which list."""
         query = Query(prefix="excluded|", select=("at",))
         return {
-            AccountId(entity.row_key.removeprefix("excluded|"))
+            AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["at"])
             for shard in sorted({account[1] for account in found})
             async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
-            if str(entity.values["at"]) > moment(at)
         }
 
     async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:

@@ -64,6 +64,17 @@ async def test_a_reference_that_no_extract_has_is_told(world: World, waits: bool
     assert sum(says["left_alone"].values()) == 2  # it counts for later extracts
 
 
+async def test_a_list_that_is_uploaded_whole_again_wonders_at_nobody(world: World) -> None:
+    await world.upload(LIST, "south-norfolk/exclude/people.csv")
+    await world.run()
+    await world.upload(export(line("C1"), line("C2"), line("C3")))
+    await settle(world)
+    world.clock.tick(timedelta(days=1))
+    await world.upload(LIST + b"C9,deceased\n", "south-norfolk/exclude/people-2.csv")
+    await world.run(rounds=8)
+    assert (await world.report("excluded.json"))["in_no_extract"]["rows"] == [4]
+
+
 async def test_who_is_taken_off_the_list_is_moved_again(world: World) -> None:
     await world.upload(LIST, "south-norfolk/exclude/people.csv")
     await world.run()
