@@ -16,7 +16,8 @@ from shared.steps.status import status
 from shared.worker import unexpected
 
 LIMIT: Final = 1000
-Name = Annotated[str, StringConstraints(pattern=r"^[\w .,'@-]{0,80}$")]
+# Not {0,80} in the pattern: compiled for eighty letters of all alphabets, it took a fifth of the start.
+Name = Annotated[str, StringConstraints(pattern=r"^[\w .,'@-]*$", max_length=80)]
 """Of a person, where nobody signs in."""
 
 
