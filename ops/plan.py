@@ -79,6 +79,7 @@ class Plan(BaseModel):
     authority: str
     council: str
     file: str
+    kind: str = "migrate"
     phase: str
     uploaded_at: datetime
     uploaded_by: str
@@ -274,8 +275,14 @@ def _signed(plan: Plan) -> Text:
 def _verdict(plan: Plan) -> str:
     if plan.rejected_by:
         return f"Rejected by {plan.rejected_by}. Mend what was wrong, and upload the export again."
+    if plan.kind == "assess":
+        return "This upload only assesses: nothing is signed, and nothing is changed for it."
+    if plan.phase == "cancelled":
+        return "Cancelled: nobody signs it any more. To have it moved after all, upload the export again."
     if plan.superseded_by:
         return f"Gives way to {plan.superseded_by}."
     if plan.approved_at:
         return f"Approved {moment(plan.approved_at)}. `ops status --watch` shows how it goes."
-    return "No signature is wanted: the council's profile says that plans are approved automatically."
+    if plan.approval == "automatic":
+        return "No signature is wanted: the council's profile says that plans are approved automatically."
+    return f"No signature is wanted now: {PHASES.get(plan.phase, plan.phase)}. `ops status` says what to do."

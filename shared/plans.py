@@ -84,6 +84,7 @@ class PlanAnswer(BaseModel):
     authority: str
     council: str
     file: str
+    kind: str
     phase: str
     uploaded_at: datetime
     uploaded_by: str
@@ -160,6 +161,7 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
         authority=migration.authority,
         council=profile.name,
         file=migration.blob,
+        kind=migration.kind,
         phase=migration.phase,
         uploaded_at=migration.uploaded_at,
         uploaded_by=plan.uploaded_by,

@@ -83,6 +83,10 @@ def test_a_plan_is_shown_with_who_is_wanted_and_what_to_type(stub: AppStub, ops:
         (approved(rejected_by="dan"), "Rejected by dan"),
         (approved(superseded_by="newer"), "Gives way to newer"),
         (a_plan(wanted=[], commands=[], approval="automatic"), "approved automatically"),
+        (a_plan(wanted=[], commands=[], kind="assess"), "only assesses: nothing is signed"),
+        (a_plan(wanted=[], commands=[], phase="cancelled"), "Cancelled: nobody signs it any more"),
+        ({**approved(), "phase": "cancelled"}, "Cancelled: nobody signs it any more"),
+        (a_plan(wanted=[], commands=[], phase="running"), "No signature is wanted now: moving accounts."),
     ],
 )
 def test_a_plan_that_waits_for_nobody_is_no_finding(stub: AppStub, ops: Ops, plan: Json, says: str) -> None:

@@ -54,7 +54,7 @@ async def test_a_plan_is_shown_with_what_to_type(world: World) -> None:
     status, plan = await _ask(world, plans.show_plan)
     assert status == 200
     assert (plan["rows"], plan["outcomes"]["create"], plan["uploaded_by"]) == (2, 2, "")
-    assert plan["wanted"] == ["data-owner", "operations"]
+    assert (plan["kind"], plan["wanted"]) == ("migrate", ["data-owner", "operations"])
     assert plan["commands"][1].endswith(f"--as operations --hash {plan['hash'][:12]} --rows ROWS")
     assert [wave["accounts"] for wave in plan["waves"]] == [2]
 
