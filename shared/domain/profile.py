@@ -170,7 +170,7 @@ class Plan(_Part):
     review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
     """How long a person needs for one case in review: for the prediction."""
     calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
-    """Of a hundred customers who are told, so many call: for the prediction."""
+    """Of a hundred customers who are moved, so many call: for the prediction, and for the gate before a wave."""
 
     @property
     def allowed(self) -> Allowed:
