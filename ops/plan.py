@@ -221,7 +221,7 @@ def page(plan: Plan) -> RenderableType:
 
 def _title(plan: Plan) -> Text:
     title = Text(plan.council, style="bold").append(f" · {plan.migration}", style="not bold cyan")
-    uploaded = f"uploaded {moment(plan.uploaded_at)} by {plan.uploaded_by or 'somebody (storage does not tell who)'}"
+    uploaded = f"uploaded {moment(plan.uploaded_at)} by {plan.uploaded_by or 'somebody (it is not known who)'}"
     title.append(f"\n{plan.file} · {uploaded} · {PHASES.get(plan.phase, plan.phase)}", style="not bold default")
     title.append(f"\nPlan {plan.hash}", style="bold")
     return title.append(f"\nmade {moment(plan.made_at)} of {number(plan.rows, 'row')}", style="not bold default")

@@ -64,7 +64,7 @@ def test_a_plan_is_shown_with_who_is_wanted_and_what_to_type(stub: AppStub, ops:
         "south-norfolk/[red].csv",
         "3f2a91c07b55",
         "1,200 rows",
-        "somebody (storage does not tell who)",
+        "somebody (it is not known who)",
         "2 June 2026 10:00 London time",
         "set-your-password",
         "30 % fewer rows",
