@@ -79,6 +79,7 @@ class Plan(BaseModel):
     authority: str
     council: str
     file: str
+    kind: str = "migrate"
     phase: str
     uploaded_at: datetime
     uploaded_by: str
@@ -220,7 +221,7 @@ def page(plan: Plan) -> RenderableType:
 
 def _title(plan: Plan) -> Text:
     title = Text(plan.council, style="bold").append(f" · {plan.migration}", style="not bold cyan")
-    uploaded = f"uploaded {moment(plan.uploaded_at)} by {plan.uploaded_by or 'somebody (storage does not tell who)'}"
+    uploaded = f"uploaded {moment(plan.uploaded_at)} by {plan.uploaded_by or 'somebody (it is not known who)'}"
     title.append(f"\n{plan.file} · {uploaded} · {PHASES.get(plan.phase, plan.phase)}", style="not bold default")
     title.append(f"\nPlan {plan.hash}", style="bold")
     return title.append(f"\nmade {moment(plan.made_at)} of {number(plan.rows, 'row')}", style="not bold default")
@@ -274,8 +275,14 @@ def _signed(plan: Plan) -> Text:
 def _verdict(plan: Plan) -> str:
     if plan.rejected_by:
         return f"Rejected by {plan.rejected_by}. Mend what was wrong, and upload the export again."
+    if plan.kind == "assess":
+        return "This upload only assesses: nothing is signed, and nothing is changed for it."
+    if plan.phase == "cancelled":
+        return "Cancelled: nobody signs it any more. To have it moved after all, upload the export again."
     if plan.superseded_by:
         return f"Gives way to {plan.superseded_by}."
     if plan.approved_at:
         return f"Approved {moment(plan.approved_at)}. `ops status --watch` shows how it goes."
-    return "No signature is wanted: the council's profile says that plans are approved automatically."
+    if plan.approval == "automatic":
+        return "No signature is wanted: the council's profile says that plans are approved automatically."
+    return f"No signature is wanted now: {PHASES.get(plan.phase, plan.phase)}. `ops status` says what to do."

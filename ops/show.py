@@ -176,12 +176,12 @@ def _waiting(found: Migration) -> Text:
 
 
 def _fast(found: Migration) -> list[str]:
-    """How fast it goes, and when it will be ready."""
+    """How fast it goes, and when that which is due now will be ready: waves to come are told by what it waits for."""
     speed = found.speed
     if speed is None:
         return []
     ready = between(speed.ready_from, speed.ready_until) if speed.ready_from and speed.ready_until else ""
-    return [f"{speed.per_minute:,.0f} a minute", *([f"ready {ready}"] if ready else [])]
+    return [f"{speed.per_minute:,.0f} a minute", *([f"what is due now is ready {ready}"] if ready else [])]
 
 
 def _earlier(migrations: Iterable[Migration]) -> Table:

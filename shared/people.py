@@ -54,13 +54,18 @@ LOCAL: Final = Person("local", frozenset(Role))
 """Whoever asks an app on a laptop."""
 
 
+def people_sign_in() -> bool:
+    """Whether people sign in to this app; on a laptop they only say who they are."""
+    return any(os.environ.get(sign) for sign in DEPLOYED)
+
+
 def person(headers: Mapping[str, str]) -> Person:
     """The person who asks. Headers are spelt in lower case, as the host gives them.
 
     Raises:
         NotLetIn: the platform's sign-in is off, or let nobody in.
     """
-    if not any(os.environ.get(sign) for sign in DEPLOYED):
+    if not people_sign_in():
         return LOCAL
     caller = headers.get("x-ms-client-principal-id", "")
     if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true" or not caller:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.domain.migration import Migration
 from shared.domain.plan import NotSigned, Part, Plan
+from shared.domain.profile import known_uploader
 from shared.domain.summary import total
 from shared.domain.wanted import signing_command, waits_for
 from shared.operations import Name, Refused, found, read_body, signed_by, wanted
@@ -84,10 +85,11 @@ class PlanAnswer(BaseModel):
     authority: str
     council: str
     file: str
+    kind: str
     phase: str
     uploaded_at: datetime
     uploaded_by: str
-    """Empty where nobody said."""
+    """Empty where nobody knows."""
     approval: str
     hash: str
     made_at: datetime
@@ -160,9 +162,10 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
         authority=migration.authority,
         council=profile.name,
         file=migration.blob,
+        kind=migration.kind,
         phase=migration.phase,
         uploaded_at=migration.uploaded_at,
-        uploaded_by=plan.uploaded_by,
+        uploaded_by=known_uploader(plan.uploaded_by, signed_in=ports.signed_in),
         approval=profile.plan.approval,
         hash=plan.hash,
         made_at=plan.made_at,

@@ -15,6 +15,7 @@ from shared.adapters.storage_address import check_storage
 from shared.domain.account import Authority
 from shared.domain.profile import Profile, read_profiles
 from shared.domain.pseudonyms import Pseudonyms
+from shared.people import people_sign_in
 from shared.ports import Clock, Directory, Notifier, Ports
 from shared.settings import Settings, certificate_bytes, check_notify_keys, read_settings
 from shared.telemetry.setup import configure
@@ -106,6 +107,7 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         tenant=chosen.directory_tenant,
         jitter=random.random,
         certificate_ends=_certificate_ends(chosen),
+        signed_in=people_sign_in(),
     )
 
 

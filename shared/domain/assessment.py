@@ -214,9 +214,8 @@ REMEDY: Final = (
 )
 
 
-def with_plan(picture: Assessment, plan: Plan, compared: Compared, profile: Profile) -> Assessment:
-    """The picture with what its frozen plan says."""
-    signed = profile.plan.approval == "required"
+def with_plan(picture: Assessment, plan: Plan, compared: Compared, wanted: tuple[str, ...]) -> Assessment:
+    """The picture with what its frozen plan says, and whose signatures are wanted."""
     return replace(
         picture,
         new=compared.new,
@@ -224,5 +223,5 @@ def with_plan(picture: Assessment, plan: Plan, compared: Compared, profile: Prof
         changed=compared.changed,
         warnings=tuple((sentence, REMEDY) for sentence in plan.warnings),
         waves=tuple((wave.name, wave.starts_at, wave.accounts) for wave in plan.waves),
-        wanted=plan.wanted(profile.plan.signatures) if signed else (),
+        wanted=wanted,
     )

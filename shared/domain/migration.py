@@ -151,7 +151,7 @@ class Migration:
     adopted_at: datetime | None = None
     """When its accounts were taken over from the draft."""
     uploaded_by: str = ""
-    """Who uploaded, as the blob's metadata `uploaded_by` says; empty where nobody said."""
+    """Who uploaded, as the blob says: an object id, on a laptop a plain word. Empty where nobody knows."""
     file_hash: str = ""
     """SHA-256 of the file."""
     plan: Plan | None = None

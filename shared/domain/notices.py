@@ -135,9 +135,16 @@ def _done(migration: Migration) -> _Condition:
     if migration.kind is Kind.EXCLUDE:
         text = f"The list of people to be left alone was read. It has {migration.rows} lines.\n\nNothing to do."
         return migration.moved_at, "done", "a list was read", text
+    # What was planned is told as a plan: how many were moved in the end stands in the result.
+    planned = f" What was planned:{_plan(migration)}" if migration.plan else ""
+    what = "the migration is done"
+    end = f"The migration is done: every one of its {migration.rows} rows has come to rest.{planned}"
+    if migration.superseded_by:
+        what = "a migration has given way to a newer one"
+        end = f"It has given way to {migration.superseded_by}: what it had not begun is left to that one."
     text = (
-        f"The migration is done: every one of its {migration.rows} rows has come to rest.{_plan(migration)}\n\n"
+        f"{end}\n\n"
         f"What became of each row: reports/{migration.folder}/result.csv\n\n"
         f"What is left for people: ops status --authority {migration.authority}"
     )
-    return migration.done_at, "done", "the migration is done", text
+    return migration.done_at, "done", what, text

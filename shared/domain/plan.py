@@ -65,7 +65,7 @@ class Plan:
     waves: tuple[Wave, ...]
     templates: tuple[Template, ...]
     uploaded_by: str = ""
-    """Who uploaded the export, empty where storage does not tell."""
+    """Who uploaded the export, empty where nobody knows."""
     profile: str = ""
     """Fingerprint of the profile: with another one it is not this plan that would be carried out."""
     warnings: tuple[str, ...] = ()

@@ -28,11 +28,12 @@ class Prediction:
     """Customers who are told."""
     review_hours: float
     calls: int
+    """From those who are moved, whoever tells them: our message, or the council itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What one case, and one message, is for people; the profile says it."""
+    """What one case in review, and one customer who is moved, is for people; the profile says it."""
 
     review_minutes: float
     calls_percent: float
@@ -44,8 +45,13 @@ def predict(writes: int, messages: int, reviews: int, quota: Quota, effort: Effo
         minutes=predicted_minutes(writes, messages, quota, at),
         messages=messages,
         review_hours=round(reviews * effort.review_minutes / 60, 1),
-        calls=-int(-messages * effort.calls_percent // 100),
+        calls=predicted_calls(writes, effort.calls_percent),
     )
+
+
+def predicted_calls(moved: int, percent: float) -> int:
+    """How many of those who are moved call the help desk, rounded up."""
+    return -int(-moved * percent // 100)
 
 
 def predicted_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> float:

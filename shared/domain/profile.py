@@ -29,6 +29,16 @@ OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
+def known_uploader(told: str, *, signed_in: bool) -> str:
+    """Who uploaded, as it may be kept, of what the upload says; empty where nobody knows.
+
+    Where people sign in (`signed_in`), only an object id can be compared with a signer's; on a laptop a plain word
+    can. An e-mail address is kept nowhere.
+    """
+    told = told.strip()
+    return told if OBJECT_ID.fullmatch(told) or not (signed_in or "@" in told) else ""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -170,7 +180,7 @@ class Plan(_Part):
     review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
     """How long a person needs for one case in review: for the prediction."""
     calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
-    """Of a hundred customers who are told, so many call: for the prediction."""
+    """Of a hundred customers who are moved, so many call: for the prediction, and for the gate before a wave."""
 
     @property
     def allowed(self) -> Allowed:

@@ -162,8 +162,8 @@ REASONS: Final[dict[str, Reason]] = {
         "exclude/ a list of people to leave alone.",
     ),
     "uploader_missing": Reason(
-        "The upload does not say who uploaded it, and the profile wants to know (plan.uploader): whoever uploads does "
-        "not sign.",
+        "The upload does not say who uploaded it (an object id), and the profile wants to know (plan.uploader): "
+        "whoever uploads does not sign.",
         "Upload it again and say it: az storage blob upload --container-name exports --name COUNCIL/FILE.csv "
         '--file FILE.csv --overwrite true --metadata "uploaded_by=$(az ad signed-in-user show --query id -o tsv)" '
         "--account-name ACCOUNT --auth-mode login",

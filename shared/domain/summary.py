@@ -41,6 +41,8 @@ class ShardSummary:
     """By number of the wave; empty where the plan has one only."""
     told_at: datetime | None = None
     """When the newest message to one of its customers was taken."""
+    soon: int = 0
+    """Accounts for which something is due now or within the horizon of the pace: what is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Totals:
     """Fingerprint of each shard."""
     plan: str
     waves: Mapping[int, WaveTally] = field(default_factory=dict)
+    soon: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -127,4 +130,5 @@ def total(summaries: Iterable[ShardSummary]) -> Totals:
         shards={summary.shard: summary.fingerprint for summary in known},
         plan="".join(summary.plan for summary in known),
         waves=added(summary.waves for summary in known),
+        soon=sum(summary.soon for summary in known),
     )

@@ -13,6 +13,12 @@ def waits_for(migration: Migration, profile: Profile) -> tuple[Part, ...]:
     return migration.plan.wanted(profile.plan.signatures)
 
 
+def asked_for(kind: Kind, plan: Plan, profile: Profile) -> tuple[Part, ...]:
+    """Whose signature a new plan will wait for; nobody's where an upload only assesses, or nothing is signed."""
+    signed = kind is Kind.MIGRATE and profile.plan.approval == "required"
+    return plan.wanted(profile.plan.signatures) if signed else ()
+
+
 def signing_command(migration: Migration, plan: Plan, part: Part) -> str:
     """What to type; ROWS is for the person to fill in, from the portal and not from here."""
     accepts = " --accept-warnings" if plan.warnings else ""

@@ -13,6 +13,7 @@ from typing import Final
 from shared.domain.calendar import LONDON, london
 from shared.domain.lifecycle import State
 from shared.domain.migration import Gate, Migration, Phase
+from shared.domain.prediction import predicted_calls
 from shared.domain.profile import Profile
 from shared.domain.wave_tally import JUST_TOLD, KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
 from shared.domain.waves import Wave
@@ -152,7 +153,7 @@ def _to_confirm(migration: Migration, wave: int, point: str) -> str:
 def calls_of(wave: Wave, profile: Profile) -> list[str]:
     """What there is to say of the calls that the desk would get; nothing where it can take them."""
     desk, share = profile.plan.desk_calls_per_day, profile.plan.calls_percent
-    calls = round(wave.accounts * share / 100)
+    calls = predicted_calls(wave.accounts, share)
     if not desk or calls <= desk:
         return []
     sentence = (

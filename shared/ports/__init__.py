@@ -62,5 +62,7 @@ class Ports:
     """Between 0 and 1; spreads what would otherwise come back at once."""
     certificate_ends: datetime | None = None
     """When the certificate ends with which we sign in to the directory; None where there is none."""
+    signed_in: bool = False
+    """Whether whoever acts has signed in, and is known by an object id; on a laptop people say who they are."""
     ahead: Ahead = field(default_factory=Ahead)
     """What this process gave away of the time to come."""

@@ -15,7 +15,7 @@ class Blob:
     size: int
     uploaded: datetime
     uploaded_by: str = ""
-    """Who uploaded it, as its metadata `uploaded_by` says. A listing does not tell."""
+    """Who uploaded it, as its metadata `uploaded_by` says, whatever stands there. A listing does not tell."""
 
 
 class Exports(Protocol):

@@ -12,6 +12,7 @@ from shared.domain.migration import Kind, Migration, Phase
 from shared.domain.plan import Plan
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals
+from shared.domain.wanted import asked_for
 from shared.pages.assessment import render
 from shared.ports import Ports
 from shared.steps.earlier_extracts import earlier_extracts
@@ -46,7 +47,8 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
     known = templates_of(found.messages) if templates is None else templates
     frozen = await freeze_plan(ports, profile, migration, totals, known)
     picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quotas.write, ports.clock.now())
-    await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, profile))
+    wanted = asked_for(migration.kind, frozen.plan, profile)
+    await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, wanted))
     await publish_plan(ports, replace(migration, plan=frozen.plan))
     await _go_on(ports, profile, migration, frozen.plan.hash, frozen.plan)
 

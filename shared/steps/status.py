@@ -57,7 +57,8 @@ class Speed(BaseModel):
     per_minute: float
     ready_from: datetime | None
     ready_until: datetime | None
-    """Between these moments what is due now will be done; None where nothing is."""
+    """Between these moments what is due now will be done, without waves and announcements that are still to come; None
+    where nothing is."""
 
 
 class MigrationStatus(BaseModel):
@@ -240,8 +241,8 @@ async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | 
     if progress is None or progress.phase != migration.phase:
         return None
     running = migration.phase is Phase.RUNNING
-    due = min(totals.due, left(migration, totals))
-    told = forecast(progress.samples, due, ports.clock.now(), ports.quotas.write if running else None)
+    soon = min(totals.soon, left(migration, totals))
+    told = forecast(progress.samples, soon, ports.clock.now(), ports.quotas.write if running else None)
     return (
         Speed(per_minute=round(told.per_minute, 1), ready_from=told.earliest, ready_until=told.latest) if told else None
     )

@@ -23,6 +23,7 @@ from shared.domain.summary import ShardSummary
 from shared.domain.visits import stale
 from shared.domain.wave_tally import ADDRESS_UNDELIVERED, words_of
 from shared.ports import Ports, Stored
+from shared.steps.lanes import HORIZON
 from shared.steps.release_accounts import back_to_waiting
 from shared.telemetry import progress
 
@@ -44,18 +45,20 @@ class _Count:
 
     tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     due: int = 0
+    soon: int = 0
     oldest: datetime | None = None
     fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     plan: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     waves: dict[int, Counter[str]] = field(default_factory=dict)
     told_at: datetime | None = None
 
-    def take(self, account: Account, answer: Due) -> None:
+    def take(self, account: Account, answer: Due, now: datetime) -> None:
         """Take one account into the counts."""
         outcome = outcome_of(account)
         self.tally[outcome, account.state, "" if account.state in MOVING else account.reason] += 1
         if answer.step is not None and answer.at is not None:
             self.due += 1
+            self.soon += answer.at <= now + HORIZON
             self.oldest = min(self.oldest or answer.at, answer.at)
         fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.band)
         self.plan.update(repr(fate).encode())
@@ -105,7 +108,7 @@ async def visit(
         if left or overdue(account, answer, now):
             lost.setdefault(there, set()).add(account.id)
         if account.migration in counts:
-            counts[account.migration].take(account, answer)
+            counts[account.migration].take(account, answer, now)
             counts[account.migration].take_wave(account, migration, answer, now, undelivered=returned)
     took = ports.clock.now() - now
     for there, ids in lost.items():
@@ -253,6 +256,7 @@ async def _summarise(
         settled=settled,
         accounts=dict(count.tally),
         due=count.due,
+        soon=count.soon,
         oldest=count.oldest,
         fingerprint=count.fingerprint.hexdigest(),
         plan=count.plan.hexdigest(),

@@ -64,7 +64,7 @@ def test_a_plan_is_shown_with_who_is_wanted_and_what_to_type(stub: AppStub, ops:
         "south-norfolk/[red].csv",
         "3f2a91c07b55",
         "1,200 rows",
-        "somebody (storage does not tell who)",
+        "somebody (it is not known who)",
         "2 June 2026 10:00 London time",
         "set-your-password",
         "30 % fewer rows",
@@ -83,6 +83,10 @@ def test_a_plan_is_shown_with_who_is_wanted_and_what_to_type(stub: AppStub, ops:
         (approved(rejected_by="dan"), "Rejected by dan"),
         (approved(superseded_by="newer"), "Gives way to newer"),
         (a_plan(wanted=[], commands=[], approval="automatic"), "approved automatically"),
+        (a_plan(wanted=[], commands=[], kind="assess"), "only assesses: nothing is signed"),
+        (a_plan(wanted=[], commands=[], phase="cancelled"), "Cancelled: nobody signs it any more"),
+        ({**approved(), "phase": "cancelled"}, "Cancelled: nobody signs it any more"),
+        (a_plan(wanted=[], commands=[], phase="running"), "No signature is wanted now: moving accounts."),
     ],
 )
 def test_a_plan_that_waits_for_nobody_is_no_finding(stub: AppStub, ops: Ops, plan: Json, says: str) -> None:
@@ -193,7 +197,8 @@ def test_pace_forecast_and_quota_are_told(stub: AppStub, ops: Ops) -> None:
     going = a_migration(phase="running", speed=speed, done=600)
     stub.says("GET", "/api/status", {**a_status(going), "quota_used": 0.97, "throttled_share": 0.004})
     result = ops("status")
-    for said in ("1,176 a minute", "ready between 14:20 and 14:45 UTC", "Write quota used: 97%", "Throttled: 0.4%"):
+    ready = "what is due now is ready between 14:20 and 14:45 UTC"
+    for said in ("1,176 a minute", ready, "Write quota used: 97%", "Throttled: 0.4%"):
         assert said in result.output
 
 

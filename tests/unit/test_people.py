@@ -4,8 +4,12 @@ import base64
 
 import pytest
 
+from shared import wiring
+from shared.names import STORAGE_CONNECTION
 from shared.people import DEPLOYED, LOCAL, OPERATORS, READERS, ROLE_CLAIM, NotLetIn, Role, admit, person
+from shared.settings import read_settings
 from tests.support.sign_in import CALLER, signed_in
+from tests.unit.test_messages_and_settings import GOOD
 
 
 @pytest.fixture
@@ -30,6 +34,16 @@ def test_one_sign_of_a_deployment_is_enough_to_ask_for_a_sign_in(monkeypatch: py
     monkeypatch.setenv(sign, "x")
     with pytest.raises(NotLetIn, match="Sign in first"):
         admit({}, READERS)
+
+
+@pytest.mark.parametrize("sign", ["", *DEPLOYED])
+async def test_the_steps_know_whether_people_sign_in(monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
+    told = {**GOOD, STORAGE_CONNECTION: "UseDevelopmentStorage=true", **({sign: "x"} if sign else {})}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(wiring, "settings", read_settings)
+    monkeypatch.setattr(wiring, "profiles", dict)
+    assert wiring.ports().signed_in is bool(sign)
 
 
 @pytest.mark.usefixtures("deployed")

@@ -1,6 +1,7 @@
 """What people ask of plans and of what runs over HTTP: whose name counts, and a sentence for every no."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import azure.functions as func
@@ -54,7 +55,7 @@ async def test_a_plan_is_shown_with_what_to_type(world: World) -> None:
     status, plan = await _ask(world, plans.show_plan)
     assert status == 200
     assert (plan["rows"], plan["outcomes"]["create"], plan["uploaded_by"]) == (2, 2, "")
-    assert plan["wanted"] == ["data-owner", "operations"]
+    assert (plan["kind"], plan["wanted"]) == ("migrate", ["data-owner", "operations"])
     assert plan["commands"][1].endswith(f"--as operations --hash {plan['hash'][:12]} --rows ROWS")
     assert [wave["accounts"] for wave in plan["waves"]] == [2]
 
@@ -81,6 +82,18 @@ async def test_where_people_sign_in_the_name_is_theirs_and_none_else_is_taken(wo
     assert status == 400
     await _ask(world, operations.pause_migration, None, OPERATORS, signed_in("operator"))
     assert (await world.migration()).pause_detail == CALLER
+
+
+@pytest.mark.parametrize(("signed_in", "told"), [(True, ""), (False, "ann")])
+async def test_who_uploaded_is_told_only_where_it_can_be_compared_with_a_signer(
+    world: World, told: str, *, signed_in: bool
+) -> None:
+    before = await world.migration()
+    assert before.plan
+    mine = replace(before, plan=replace(before.plan, uploaded_by="ann"))
+    await world.ledger.change_migration(before.authority, before.id, lambda _: mine)
+    world.wrap = lambda ports: replace(ports, signed_in=signed_in)
+    assert (await _ask(world, plans.show_plan))[1]["uploaded_by"] == told
 
 
 @pytest.mark.usefixtures("deployed")

@@ -150,8 +150,14 @@ def test_the_timers_run_as_often_as_the_prediction_says() -> None:
 
 
 def test_work_for_people_is_what_the_profile_says_of_one_case() -> None:
-    found = predict(10, 101, 90, QUOTA, Effort(review_minutes=10, calls_percent=3.0), NOW)
+    found = predict(101, 10, 90, QUOTA, Effort(review_minutes=10, calls_percent=3.0), NOW)
     assert (found.review_hours, found.calls) == (15.0, 4)
+
+
+def test_the_same_calls_are_expected_where_the_council_tells_its_customers_itself() -> None:
+    assert picture().prediction.calls == 2
+    silent = picture(Findings(messages_on=False)).prediction
+    assert (silent.messages, silent.calls) == (0, 2)
 
 
 # the directory

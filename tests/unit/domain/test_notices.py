@@ -78,6 +78,19 @@ def test_a_gate_that_stops_long_after_the_start_is_news_and_again_when_it_stops_
     assert [notice.key for notice in notices(anew, _profile(), later + timedelta(days=2))] == ["gate:2:2026-03-13"]
 
 
+def test_who_is_done_because_of_a_newer_one_names_it_and_tells_no_number_that_was_only_planned() -> None:
+    done = replace(RUNNING, phase=Phase.DONE, done_at=NOW)
+    left = replace(done, superseded_by="newer-b3c4")
+    [told] = [each for each in notices(left, _profile(), NOW) if each.key == "done"]
+    assert told.subject == "South Norfolk Council: a migration has given way to a newer one"
+    assert "It has given way to newer-b3c4" in told.text
+    assert "result.csv" in told.text
+    assert not any(said in told.text for said in ("New accounts", "Joined", "Waves:", "every one"))
+    [whole] = [each for each in notices(done, _profile(), NOW) if each.key == "done"]
+    assert whole.subject == "South Norfolk Council: the migration is done"
+    assert "What was planned: New accounts: 7." in whole.text
+
+
 def test_who_signs_is_told_what_to_run() -> None:
     found = {notice.key: notice.text for notice in notices(ASSESSED, _profile(), NOW)}
     assert f"ops plan show {ASSESSED.id}" in found["signature:operations"]

@@ -11,7 +11,9 @@ import pytest
 from shared.adapters.entities import MIGRATION as MIGRATION_MAPPER
 from shared.domain.account import Authority, Band, MigrationId
 from shared.domain.migration import Gate, Migration, Phase
+from shared.domain.pace import Quota
 from shared.domain.plan import Plan, Template
+from shared.domain.prediction import Effort, predict
 from shared.domain.profile import Columns, Export, GateLimits, Profile
 from shared.domain.profile import Plan as Planned
 from shared.domain.wave_gate import (
@@ -19,6 +21,7 @@ from shared.domain.wave_gate import (
     Facts,
     NotDone,
     Said,
+    calls_of,
     checked_off,
     judge,
     noted,
@@ -140,6 +143,12 @@ def test_more_calls_than_the_desk_takes_stop_a_wave() -> None:
     assert judge(SECOND, MIGRATION, _profile(desk_calls_per_day=120), _facts(), NOW).answer is Answer.OPEN
     said = judge(SECOND, MIGRATION, _profile(desk_calls_per_day=119), _facts(), NOW)
     assert said.sentences[0].startswith("Wave 2 has 4000 accounts: about 120 calls at 3 %, and the desk takes 119")
+
+
+def test_a_wave_of_everybody_brings_the_calls_that_the_assessment_predicts() -> None:
+    [said] = calls_of(replace(SECOND, accounts=1010), _profile(desk_calls_per_day=30, calls_percent=3.0))
+    found = predict(1010, 0, 0, Quota(), Effort(review_minutes=10, calls_percent=3.0), NOW)
+    assert (found.calls, "about 31 calls" in said) == (31, True)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,12 @@ def test_a_summary_keeps_its_waves_and_one_of_before_has_none() -> None:
     assert (summary_record(old).waves, summary_record(old).told_at) == ({}, None)
 
 
+def test_of_a_summary_of_before_everything_that_is_due_is_forecast() -> None:
+    summary = ShardSummary("0", NOW, counted=True, due=5, soon=2)
+    assert (summary_record(summary_values(summary)).soon, total([summary, summary]).soon) == (2, 4)
+    assert summary_record({key: value for key, value in summary_values(summary).items() if key != "soon"}).soon == 5
+
+
 @pytest.mark.parametrize(
     ("moment", "day"),
     [

@@ -346,3 +346,13 @@ async def test_what_was_sent_back_since_it_was_counted_is_counted_first(world: W
     assert (await world.migration()).phase is Phase.CLASSIFYING
     await assess(world.ports, world.profiles[SOUTH_NORFOLK], later, totals)
     assert (await world.migration()).phase is Phase.ASSESSED
+
+
+@pytest.mark.parametrize(("folder", "wanted"), [("", ["data-owner", "operations"]), ("assess/", [])])
+async def test_signatures_are_wanted_only_where_they_would_be_taken(
+    world: World, folder: str, wanted: list[str]
+) -> None:
+    wants_signatures(world)
+    migration = await drafted(world, export(line("C1")), f"south-norfolk/{folder}portal.csv")
+    assert (await world.report("assessment.json", migration))["signatures_wanted"] == wanted
+    assert ("Signatures wanted" in public(world, migration)) is bool(wanted)

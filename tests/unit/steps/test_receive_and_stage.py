@@ -84,6 +84,29 @@ async def test_an_upload_says_whose_it_is_where_the_profile_wants_to_know(
         assert '--metadata "uploaded_by=$(az ad signed-in-user show' in (await world.report("refused.json"))["next"]
 
 
+@pytest.mark.parametrize(
+    ("signed_in", "by", "kept"),
+    [
+        (True, UPLOADER, UPLOADER),
+        (True, f" {UPLOADER.upper()} ", UPLOADER.upper()),
+        (True, "ann@council.gov.uk", ""),
+        (True, "ann", ""),
+        (False, "ann", "ann"),
+        (False, UPLOADER, UPLOADER),
+        (False, "ann@council.gov.uk", ""),
+    ],
+)
+async def test_who_uploaded_is_kept_only_where_it_can_be_compared_with_a_signer_and_is_no_address(
+    world: World, by: str, kept: str, *, signed_in: bool
+) -> None:
+    world.wrap = lambda ports: replace(ports, signed_in=signed_in)
+    world.exports.upload("south-norfolk/portal.csv", export(line("C1")), by)
+    await world.outbox.send(ReceiveExport(blob="south-norfolk/portal.csv"))
+    await world.deliver_but(names.STAGE_ROWS)
+    migration = await world.migration()
+    assert (migration.phase, migration.uploaded_by) == (Phase.STAGING, kept)
+
+
 async def test_a_refused_file_is_not_received_again(world: World) -> None:
     await _receive(world, b"")
     world.clock.tick(timedelta(minutes=5))
