@@ -88,17 +88,19 @@ AT_ONCE = Plan(switch="at-once", switch_at=datetime(2026, 4, 14, 10))  # noqa: D
 
 
 @pytest.mark.parametrize(
-    ("told", "plan", "at"),
+    ("announced_at", "day", "plan", "at"),
     [
-        ({"announced_at": NOW, "told_day": DAY}, Plan(), DAY),
-        ({"announced_at": NOW, "told_day": NOW - timedelta(days=1)}, Plan(), NOW),
-        ({"announced_at": NOW, "told_day": DAY}, AT_ONCE, NOW),
-        ({"told_day": DAY}, Plan(), NOW),
+        (NOW, DAY, Plan(), DAY),
+        (NOW, NOW - timedelta(days=1), Plan(), NOW),
+        (NOW, DAY, AT_ONCE, NOW),
+        (None, DAY, Plan(), NOW),
     ],
     ids=["told a later day", "told an earlier day", "only the switch changes anything", "perhaps not told yet"],
 )
-def test_nobody_is_moved_before_the_day_that_was_told(told: dict[str, datetime], plan: Plan, at: datetime) -> None:
-    account = replace(ACCOUNT, state=State.CLASSIFIED, **told)
+def test_nobody_is_moved_before_the_day_that_was_told(
+    announced_at: datetime | None, day: datetime, plan: Plan, at: datetime
+) -> None:
+    account = replace(ACCOUNT, state=State.CLASSIFIED, announced_at=announced_at, told_day=day)
     profile = PROFILE.model_copy(update={"plan": plan})
     assert due(account, MIGRATION, profile, messages_on=True) == Due(Step.PROVISION, at)
 
