@@ -54,6 +54,7 @@ class Wave(BaseModel):
     accounts: int
     opened_at: datetime | None
     stopped: list[str] = []
+    held_back: str = ""
 
 
 class Template(BaseModel):

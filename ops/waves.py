@@ -207,10 +207,16 @@ def waves(found: list[Wave]) -> RenderableType:
     table = _grid("wave", "accounts", "begins", "stands")
     for wave in found:
         begins = in_london(wave.starts_at) if wave.starts_at else "when nothing is in its way"
-        stopped = f"stopped: {' '.join(wave.stopped)}" if wave.stopped else "not open yet"
-        stands = f"open since {moment(wave.opened_at)}" if wave.opened_at else stopped
-        table.add_row(Text(f"{wave.number} {wave.name}"), f"{wave.accounts:,}", Text(begins), Text(stands))
+        table.add_row(Text(f"{wave.number} {wave.name}"), f"{wave.accounts:,}", Text(begins), Text(_stands(wave)))
     return table
+
+
+def _stands(wave: Wave) -> str:
+    if wave.opened_at:
+        return f"open since {moment(wave.opened_at)}"
+    if wave.stopped:
+        return f"stopped: {' '.join(wave.stopped)}"
+    return f"opens {wave.held_back}" if wave.held_back else "not open yet"
 
 
 def gate(found: Gate) -> RenderableType:

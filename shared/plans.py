@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from shared.domain.migration import Migration
 from shared.domain.plan import NotSigned, Part, Plan
 from shared.domain.profile import known_uploader
-from shared.domain.summary import total
+from shared.domain.summary import Totals, total
+from shared.domain.waits import held_back
 from shared.domain.wanted import signing_command, waits_for
 from shared.operations import Name, Refused, found, read_body, signed_by, wanted
 from shared.ports import Ports
@@ -59,6 +60,8 @@ class WaveAnswer(BaseModel):
     opened_at: datetime | None
     stopped: list[str]
     """Why it waits for a person, in sentences."""
+    held_back: str
+    """As soon as what it begins, where its day has come and it is not open; empty where that is not known."""
 
 
 class TemplateAnswer(BaseModel):
@@ -171,7 +174,7 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
         made_at=plan.made_at,
         rows=plan.rows,
         outcomes={outcome.value: count for outcome, count in totals.outcomes().items()},
-        waves=_waves(migration, plan),
+        waves=_waves(migration, plan, totals, ports.clock.now()),
         templates=[TemplateAnswer(message=t.message, id=t.id, version=t.version) for t in plan.templates],
         warnings=list(plan.warnings),
         signatures=[
@@ -185,7 +188,7 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
     )
 
 
-def _waves(migration: Migration, plan: Plan) -> list[WaveAnswer]:
+def _waves(migration: Migration, plan: Plan, totals: Totals, now: datetime) -> list[WaveAnswer]:
     return [
         WaveAnswer(
             number=wave.number,
@@ -195,6 +198,7 @@ def _waves(migration: Migration, plan: Plan) -> list[WaveAnswer]:
             accounts=wave.accounts,
             opened_at=migration.gate(wave.number).opened_at,
             stopped=list(migration.stops(wave.number)),
+            held_back=held_back(migration, wave, totals, now),
         )
         for wave in plan.waves
     ]

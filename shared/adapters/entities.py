@@ -95,6 +95,7 @@ GLANCE: Final = (
     "met",
     "announced_at",
     "announce_id",
+    "told_day",
     "owner",
     "decide_by",
 )
@@ -129,6 +130,7 @@ def glance(values: Mapping[str, Any]) -> Account:
         met=values.get("met", ""),
         announced_at=_moment_or_none(values.get("announced_at")),
         announce_id=values.get("announce_id", ""),
+        told_day=_moment_or_none(values.get("told_day")),
         owner=values.get("owner", ""),
         decide_by=values.get("decide_by", ""),
     )

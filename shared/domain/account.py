@@ -117,6 +117,8 @@ class Account:
     announced_at: datetime | None = None
     """When the message service took the message that tells what will change."""
     announce_id: str = ""
+    told_day: datetime | None = None
+    """The day of the change, as that message tells it; known since it was claimed."""
     owner: str = ""
     """Who decides a review case: a team, or the object id of a person."""
     decide_by: str = ""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from shared.domain.account import Account
+from shared.domain.calendar import london
 from shared.domain.lifecycle import MOVING, Outcome, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import (
@@ -67,6 +68,22 @@ def announced_from(wave: Wave, profile: Profile) -> datetime | None:
     return wave.starts_at - timedelta(days=profile.plan.announce_days) if wave.starts_at else None
 
 
+def changes_at(wave: Wave, profile: Profile) -> datetime | None:
+    """When something changes for the people of a wave: as it begins or, with `at-once`, as the portal switches."""
+    if profile.plan.switch == "at-once" and profile.plan.switch_at is not None:
+        return london(profile.plan.switch_at)
+    return wave.starts_at
+
+
+def as_told(account: Account, profile: Profile, at: datetime) -> datetime:
+    """The moment `at`, or the day of which the customer was told, where that is still to come.
+
+    With `at-once` a move changes nothing for the customer, and the message waits for the portal.
+    """
+    knows = account.announced_at is not None and profile.plan.switch == "by-wave"
+    return max(at, account.told_day) if knows and account.told_day is not None else at
+
+
 def due(account: Account, migration: Migration, profile: Profile, *, messages_on: bool) -> Due:
     """What may happen next to `account` of `migration`, and not before when."""
     at = account.moment or account.not_before
@@ -109,7 +126,7 @@ def _may_move(account: Account, migration: Migration, profile: Profile, at: date
         return Due(None, waits_for="a canary that passed")
     if wave is not None and migration.gate(wave.number).opened_at is None:
         return Due(None, waits_for=f"wave {wave.number}")
-    return Due(Step.PROVISION, at)
+    return Due(Step.PROVISION, as_told(account, profile, at))
 
 
 def tells(profile: Profile, *, messages_on: bool) -> bool:

@@ -127,7 +127,7 @@ class PlannedWave(_Part):
     takes: int | Word
     """`50`, `"5%"`, `"rest"`, or a band: `"pilot"`, `"dormant"`, `"late"`."""
     starts: datetime | None = None
-    """As a clock in London shows it; left out: as soon as the plan is approved."""
+    """As a clock in London shows it; left out: as soon as the plan is approved, or, with `at-once`, at `switch_at`."""
 
     @field_validator("takes")
     @classmethod
@@ -170,7 +170,7 @@ class Plan(_Part):
     switch: Literal["by-wave", "at-once"] = "by-wave"
     """`at-once`: customers are told only after a person confirmed that the portal has switched."""
     switch_at: datetime | None = None
-    """When the portal switches, as a clock in London shows it; wanted with `at-once`."""
+    """When the portal switches, as a clock in London shows it; with `at-once`, and only then."""
     checklist: tuple[Word, ...] = ()
     """What somebody confirms before each wave, such as `sign-up closed`, `help desks briefed`."""
     limits: Limits = Limits()
@@ -187,21 +187,40 @@ class Plan(_Part):
         """When a wave may start."""
         return Allowed(self.allowed_days, self.allowed_from, self.allowed_until, self.bank_holidays)
 
+    def starts(self, wave: PlannedWave) -> datetime | None:
+        """When a wave begins, as a clock in London shows it; None where only the approval is waited for."""
+        return wave.starts or self.switch_at
+
     @model_validator(mode="after")
-    def _dates(self) -> "Plan":
+    def _switch(self) -> "Plan":
         if self.switch == "at-once" and self.switch_at is None:
             raise ValueError('switch = "at-once" needs switch_at, the date and time at which the portal switches')
+        if self.switch == "by-wave" and self.switch_at is not None:
+            raise ValueError('switch_at is for switch = "at-once" alone: take it out, or set switch = "at-once"')
         if self.switch_at is not None:
             check(self.switch_at, self.allowed)
+        return self
+
+    @model_validator(mode="after")
+    def _dates(self) -> "Plan":
         last: datetime | None = None
         for wave in self.waves:
             if wave.starts is not None:
                 check(wave.starts, self.allowed)
-                if last is not None and wave.starts < last:
-                    raise ValueError(
-                        f'wave "{wave.name}" starts before the one ahead of it, but waves go one after the other'
-                    )
-                last = wave.starts
+            starts = self.starts(wave)
+            if starts is None:
+                continue
+            if self.switch_at is not None and starts > self.switch_at:
+                raise ValueError(
+                    f'wave "{wave.name}" starts after switch_at, when its customers are told that they have moved: '
+                    "give it an earlier date, leave its date out, or let the portal switch later"
+                )
+            if last is not None and starts < last:
+                undated = " (one without a date starts at switch_at)" if self.switch_at is not None else ""
+                raise ValueError(
+                    f'wave "{wave.name}" starts before the one ahead of it, but waves go one after the other{undated}'
+                )
+            last = starts
         return self
 
     @model_validator(mode="after")

@@ -68,7 +68,7 @@ def schedule(planned: Plan, census: Census) -> tuple[Wave, ...]:
 def _wave(
     number: int, wave: PlannedWave, planned: Plan, census: Census, bounds: Iterable[tuple[int, int, int]]
 ) -> Wave:
-    local = wave.starts or planned.switch_at
+    local = planned.starts(wave)
     starts_at = london(local) if local is not None else None
     if wave.takes in BANDS:
         band = Band(wave.takes)

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.calendar import LONDON
-from shared.domain.lifecycle import State
+from shared.domain.calendar import LONDON, london
+from shared.domain.lifecycle import MOVING, State
 from shared.domain.migration import Migration, Phase
 from shared.domain.profile import Profile
 from shared.domain.summary import Totals
 from shared.domain.wanted import signing_command, waits_for
-from shared.domain.wave_tally import UNOWNED
+from shared.domain.wave_tally import DUE, JUST_TOLD, UNOWNED, resting
 from shared.domain.waves import Wave
 
 
@@ -25,7 +25,7 @@ class Wait:
     """What to type; empty where it comes by itself."""
 
 
-def waits(migration: Migration, profile: Profile, totals: Totals) -> list[Wait]:
+def waits(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> list[Wait]:
     """All that a migration waits for, in the order in which it comes."""
     if migration.paused or not migration.open:
         return []
@@ -34,11 +34,11 @@ def waits(migration: Migration, profile: Profile, totals: Totals) -> list[Wait]:
         return found
     if migration.superseded_by:
         # No wave of it begins any more; whom it has moved is still to be told.
-        return [*found, *_switch(migration, profile, totals)]
+        return [*found, *_switch(migration, profile, totals, now)]
     found += _canary(migration, profile, totals)
     found += _review(migration, totals)
-    found += _waves(migration)
-    found += _switch(migration, profile, totals)
+    found += _waves(migration, totals, now)
+    found += _switch(migration, profile, totals, now)
     return found
 
 
@@ -78,7 +78,7 @@ def _review(migration: Migration, totals: Totals) -> Iterator[Wait]:
         )
 
 
-def _waves(migration: Migration) -> Iterator[Wait]:
+def _waves(migration: Migration, totals: Totals, now: datetime) -> Iterator[Wait]:
     wave = _next_wave(migration)
     if wave is None:
         return
@@ -87,16 +87,39 @@ def _waves(migration: Migration) -> Iterator[Wait]:
         opens = f"ops wave open {migration.id} {wave.number} --why REASON"
         yield Wait("wave", f"{_called(wave)} is stopped: {' '.join(stopped)}", opens)
     else:
-        yield Wait("wave", f"{_called(wave)} begins {in_london(wave.starts_at)}.")
+        over = wave.starts_at is not None and wave.starts_at <= now
+        begins = held_back(migration, wave, totals, now) or in_london(None if over else wave.starts_at)
+        yield Wait("wave", f"{_called(wave)} begins {begins}.")
+
+
+def held_back(migration: Migration, wave: Wave, totals: Totals, now: datetime) -> str:
+    """As soon as what the next wave begins, whose day has come: `as soon as wave 1 is at rest: ...`; else empty."""
+    comes = migration.phase is Phase.RUNNING and not migration.paused and not migration.superseded_by
+    early = wave.starts_at is not None and now < wave.starts_at
+    if not comes or early or wave != _next_wave(migration) or migration.stops(wave.number):
+        return ""
+    last, before = wave.number - 1, totals.waves.get(wave.number - 1, {})
+    if not resting(before):
+        moving = sum(before.get(state, 0) for state in MOVING)
+        number, left = (moving, "to be moved") if moving else (before.get(DUE, 0), "to be told")
+        are = "is" if number == 1 else "are"
+        return f"as soon as wave {last} is at rest: {number:,} of its accounts {are} still {left}"
+    return f"as soon as it is known whom the messages of wave {last} reached" if before.get(JUST_TOLD) else ""
 
 
 def _called(wave: Wave) -> str:
     return f"Wave {wave.number} ({wave.name}, {wave.accounts:,} accounts)"
 
 
-def _switch(migration: Migration, profile: Profile, totals: Totals) -> Iterator[Wait]:
+def _switch(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> Iterator[Wait]:
     at_once = profile.plan.switch == "at-once" and migration.switched_at is None
-    if at_once and totals.in_state(State.PROVISIONED):
+    if not at_once or not totals.in_state(State.PROVISIONED):
+        return
+    switch_at = london(profile.plan.switch_at) if profile.plan.switch_at else now
+    if now < switch_at:
+        told = "Customers are told when a person has confirmed it then."
+        yield Wait("switch", f"The portal switches on {in_london(switch_at)}. {told}")
+    else:
         yield Wait(
             "switch",
             "Customers are told when a person has confirmed that the portal has switched.",

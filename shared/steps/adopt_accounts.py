@@ -7,11 +7,12 @@ what the approved plan meant for it is told apart, never done a second time.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import batched
 from typing import Final
 
 from shared.domain.account import SHARDS, Account, AccountId, Authority, Change, apply
+from shared.domain.gate import as_told
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.met import Verdict, go_on_with_message, told_after_all, verdict
 from shared.domain.migration import Migration, Phase
@@ -35,7 +36,7 @@ async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> M
         await supersede_older(ports, migration)
     try:
         if migration.piece < len(SHARDS):
-            await _adopt(ports, migration, SHARDS[migration.piece])
+            await _adopt(ports, profile, migration, SHARDS[migration.piece])
     except Superseded:
         return None
     return await _check_point(ports, profile, migration)
@@ -58,7 +59,7 @@ async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> 
     return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
 
 
-async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
+async def _adopt(ports: Ports, profile: Profile, migration: Migration, shard: str) -> None:
     batch: list[Account] = []
     # Somebody may have been put on the list while the plan waited for its signatures.
     excluded = await ports.ledger.exclusions(migration.authority, shard)
@@ -71,9 +72,9 @@ async def _adopt(ports: Ports, migration: Migration, shard: str) -> None:
             continue
         batch.append(replace(account, drafted=False, moment=None))
         if len(batch) == AT_ONCE:
-            await _take(ports, batch)
+            await _take(ports, profile, batch)
             batch = []
-    await _take(ports, batch)
+    await _take(ports, profile, batch)
     # Whoever came on the list while this went on may have had no account yet that could be held.
     for id_, reason in (await ports.ledger.exclusions(migration.authority, shard)).items():
         if id_ not in excluded:
@@ -88,7 +89,7 @@ async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> No
         await ports.ledger.save_all([(stored, replace(stored.record, settled=True), None)])
 
 
-async def _take(ports: Ports, accounts: Sequence[Account]) -> None:
+async def _take(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> None:
     """First the indexes, then the accounts: a crash in between is made up when the shard is adopted again."""
     if not accounts:
         return
@@ -101,14 +102,14 @@ async def _take(ports: Ports, accounts: Sequence[Account]) -> None:
     for some in batched(accounts, AT_ONCE // 10, strict=False):
         existing = await ports.ledger.insert_accounts([(account, _adopted(account)) for account in some])
         for id_ in existing:
-            await _meet(ports, by_id[id_])
+            await _meet(ports, profile, by_id[id_])
 
 
 def _adopted(account: Account) -> Change:
     return Change(account.staged_at, Event.ADOPT, account.state, account.reason, migration=account.migration)
 
 
-async def _meet(ports: Ports, mine: Account) -> None:
+async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
     """An account that the council has already: taken over, unless it was moved meanwhile."""
     while True:
         stored = await ports.ledger.account(mine.authority, mine.id)
@@ -130,7 +131,7 @@ async def _meet(ports: Ports, mine: Account) -> None:
             elif told_after_all(known):
                 await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
             else:
-                await _take_over(ports, stored, mine, own)
+                await _take_over(ports, profile, stored, mine)
         except StaleWrite:
             continue
         return
@@ -145,7 +146,7 @@ async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, sett
     await ports.ledger.save(stored, met, None)
 
 
-async def _take_over(ports: Ports, stored: Stored[Account], mine: Account, own: Migration) -> None:
+async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mine: Account) -> None:
     known, now = stored.record, ports.clock.now()
     adopted, change = apply(known, Event.ADOPT, now)
     if mine.state is State.REVIEW:
@@ -157,7 +158,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account, own: 
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=max(now + IN_FLIGHT, _day_told(known, own) or now),
+        not_before=as_told(known, profile, now + IN_FLIGHT),
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,
@@ -175,12 +176,6 @@ async def _take_over(ports: Ports, stored: Stored[Account], mine: Account, own: 
     )
     await _drop_old_address(ports, known.authority, known, mine)
     await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
-
-
-def _day_told(known: Account, own: Migration) -> datetime | None:
-    """The day that the customer was told, if the new plan has it still: nobody is moved before, whatever the wave."""
-    days = {wave.starts_at for wave in own.plan.waves} if own.plan else set()
-    return known.not_before if known.announced_at is not None and known.not_before in days else None
 
 
 async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:

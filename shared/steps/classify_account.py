@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.domain.account import Account, Authority, apply
 from shared.domain.addresses import email_key
-from shared.domain.gate import Step
+from shared.domain.gate import Step, as_told
 from shared.domain.lifecycle import Event, Outcome, State
 from shared.domain.matching import Decision, DirectoryUser, Rules, Source, announcement, decide
 from shared.domain.migration import Migration
@@ -44,7 +44,7 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
         decision = replace(decision, outcome=Outcome.REVIEW, reason=TWO_ACCOUNTS)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
     classified, change = apply(account, event, ports.clock.now(), decision.reason)
-    stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports), change)
+    stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports, admitted.profile), change)
     reached(stored.record, change)
 
 
@@ -157,7 +157,7 @@ def _claimed(user: DirectoryUser, record: Account) -> bool:
     return made is not None and user.password_changed is not None and user.password_changed > made + CLAIMED_AFTER
 
 
-def _with(account: Account, decision: Decision, ports: Ports) -> Account:
+def _with(account: Account, decision: Decision, ports: Ports, profile: Profile) -> Account:
     user = decision.user
     linked = user is not None and decision.outcome is Outcome.LINK
     same = user is not None and account.directory_id == user.id
@@ -168,7 +168,7 @@ def _with(account: Account, decision: Decision, ports: Ports) -> Account:
         directory_id=user.id if user is not None and decision.outcome is not Outcome.CREATE else None,
         before=account.before if same else (_before(account, user) if linked and user else {}),
         classified_at=ports.clock.now(),
-        not_before=ports.clock.now(),
+        not_before=as_told(account, profile, ports.clock.now()),
         lost_since=None,
     )
 

@@ -12,9 +12,8 @@ from typing import Final
 
 from shared.domain.account import Account, apply
 from shared.domain.calendar import day_in_words
-from shared.domain.gate import Step, message_for, wave_for
+from shared.domain.gate import Step, as_told, changes_at, message_for, wave_for
 from shared.domain.lifecycle import MOVING, Event
-from shared.domain.migration import Migration
 from shared.domain.profile import Profile
 from shared.errors import AnswerLost, Hold, Stop, Throttled, TryLater
 from shared.messages import AccountMessage
@@ -47,10 +46,10 @@ async def notify_customer(ports: Ports, message: AccountMessage) -> None:
         sent = await _sent_before(ports.notifier, profile, stored.record, reference, ports.clock.now())
     if sent is None:
         letter = await _letter(ports, admitted, name, reference)
-        stored = await _claim(ports.ledger, stored, ports.clock.now())
+        stored = await _claim(ports.ledger, admitted, stored, ports.clock.now())
         sent = await _send(ports, ports.notifier, profile, stored, letter)
     if announcing:
-        await _announced(ports, stored, sent, _day_of(stored.record, admitted.migration))
+        await _announced(ports, admitted, stored, sent)
     else:
         await _told(ports, stored, sent)
 
@@ -63,19 +62,20 @@ async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -
         given_name=person.given_name,
         surname=person.surname,
         reference=reference,
-        change_date=_change_date(admitted.account, admitted.migration, ports.clock.now()),
+        change_date=_change_date(admitted, ports.clock.now()),
     )
 
 
-def _change_date(account: Account, migration: Migration, now: datetime) -> str:
-    """The day of the account's wave, or today where that is over; only an announcement speaks of it."""
-    starts_at = _day_of(account, migration) if account.state in MOVING else None
-    return day_in_words(max(starts_at, now)) if starts_at is not None else ""
+def _change_date(admitted: Admitted, now: datetime) -> str:
+    """The day on which something changes, or today where that is over; only an announcement speaks of it."""
+    day = _day_of(admitted, now) if admitted.account.state in MOVING else None
+    return day_in_words(day) if day is not None else ""
 
 
-def _day_of(account: Account, migration: Migration) -> datetime | None:
-    wave = wave_for(account, migration)
-    return wave.starts_at if wave is not None else None
+def _day_of(admitted: Admitted, now: datetime) -> datetime | None:
+    wave = wave_for(admitted.account, admitted.migration)
+    day = changes_at(wave, admitted.profile) if wave is not None else None
+    return max(day, now) if day is not None else None
 
 
 async def _sent_before(
@@ -92,9 +92,11 @@ async def _sent_before(
     return sent
 
 
-async def _claim(ledger: Ledger, stored: Stored[Account], now: datetime) -> Stored[Account]:
+async def _claim(ledger: Ledger, admitted: Admitted, stored: Stored[Account], now: datetime) -> Stored[Account]:
     """From here on a crash leaves doubt. The ETag lets one of two redeliveries through."""
-    return await ledger.save(stored, replace(stored.record, claimed_at=now), None)
+    account = stored.record
+    day = _day_of(admitted, now) if account.state in MOVING else account.told_day
+    return await ledger.save(stored, replace(account, claimed_at=now, told_day=day), None)
 
 
 async def _send(ports: Ports, notifier: Notifier, profile: Profile, stored: Stored[Account], letter: Letter) -> str:
@@ -116,12 +118,15 @@ def _count(profile: Profile, result: metrics.Result) -> None:
     metrics.add(metrics.MESSAGE_REQUESTS, authority=profile.authority, result=result)
 
 
-async def _announced(ports: Ports, stored: Stored[Account], announce_id: str, day: datetime | None) -> None:
-    """It waits for its wave again, and keeps the day of which the customer was told: a newer plan may divide anew."""
+async def _announced(ports: Ports, admitted: Admitted, stored: Stored[Account], announce_id: str) -> None:
+    """It waits for its wave again, and keeps the day of which the customer was told: a newer plan may have another."""
     now = ports.clock.now()
+    # Where an older plan claimed it, the message has that plan's day.
+    day = stored.record.told_day if stored.record.claimed_at is not None else None
     announced, change = apply(stored.record, Event.ANNOUNCE, now)
     announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None)
-    announced = replace(announced, not_before=max(day or now, now))
+    announced = replace(announced, told_day=day or _day_of(admitted, now))
+    announced = replace(announced, not_before=as_told(announced, admitted.profile, now))
     await ports.ledger.note_first_message(announced.authority, now)
     await ports.ledger.save(stored, announced, change)
     reached(announced, change)

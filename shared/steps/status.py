@@ -225,11 +225,11 @@ async def _migration(ports: Ports, profile: Profile | None, migration: Migration
         failures=[_cause(reason, "", count) for reason, count in totals.failures().items()],
         done=done(migration, totals),
         speed=await _speed(ports, migration, totals),
-        waits=_waits(migration, profile, totals),
+        waits=_waits(migration, profile, totals, ports.clock.now()),
         oldest_waiting_seconds=waiting,
         counted_at=min((summary.visited_at for summary in summaries), default=None),
         reports=f"{names.REPORTS}/{migration.folder}/",
-        next=_next(migration, profile, totals) if _counted(migration, summaries) else COUNTING,
+        next=_next(migration, profile, totals, ports.clock.now()) if _counted(migration, summaries) else COUNTING,
     )
 
 
@@ -248,8 +248,8 @@ async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | 
     )
 
 
-def _waits(migration: Migration, profile: Profile | None, totals: Totals) -> list[Waits]:
-    found = waits(migration, profile, totals) if profile else []
+def _waits(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> list[Waits]:
+    found = waits(migration, profile, totals, now) if profile else []
     return [Waits(what=wait.what, sentence=wait.sentence, command=wait.command) for wait in found]
 
 
@@ -284,7 +284,7 @@ def _gone(migration: Migration, totals: Totals) -> int:
     return max(migration.rows - totals.rows, 0) if counted else 0
 
 
-def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
+def _next(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> str:
     """One sentence: what happens, or what a person should do."""
     if migration.paused:
         return f"Paused. {explain(migration.pause_reason).remedy}"
@@ -300,7 +300,7 @@ def _next(migration: Migration, profile: Profile | None, totals: Totals) -> str:
         return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
     if migration.kind is Kind.ASSESS and migration.phase is Phase.ASSESSED:
         return "Assessed, and that is all it was uploaded for. Read assessment.html; nothing else to do."
-    first = next(iter(_waits(migration, profile, totals)), None)
+    first = next(iter(_waits(migration, profile, totals, now)), None)
     stuck = sum(totals.failures().values())
     if stuck:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."

@@ -179,7 +179,7 @@ def _returned(account: Account, undelivered: Collection[str]) -> bool:
 def _held(stored: Stored[Account], now: datetime) -> tuple[Stored[Account], Account, Change | None]:
     """Nobody is moved who does not know of it. Who was not reached is told anew, should another address come."""
     held, change = apply(stored.record, Event.HOLD, now, ADDRESS_UNDELIVERED)
-    return stored, held if held.done else replace(held, announced_at=None, announce_id=""), change
+    return stored, held if held.done else replace(held, announced_at=None, announce_id="", told_day=None), change
 
 
 async def _in_full(

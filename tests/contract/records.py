@@ -93,6 +93,7 @@ ODD_ACCOUNT = Account(
     provisioned_at=NOW,
     notified_at=NOW,
     notify_id="2024-01-02",
+    told_day=NOW,
     claimed_at=NOW,
     tries=3,
     trying_since=NOW,

@@ -282,6 +282,13 @@ async def test_those_wait_whose_time_has_come(ledger: Ledger) -> None:
     assert len(await waiting(ledger, before=timedelta(minutes=1))) == 4
 
 
+async def test_a_glance_knows_of_which_day_a_customer_was_told(ledger: Ledger) -> None:
+    told = replace(an_account(1), announced_at=NOW, told_day=NOW + timedelta(days=9))
+    await inserted(ledger, told, an_account(2))
+    glanced = [account async for account in ledger.glance(SOUTH, "0")]
+    assert [(each.announced_at, each.told_day) for each in glanced] == [(NOW, NOW + timedelta(days=9)), (None, None)]
+
+
 async def test_those_wait_who_are_of_the_waves_bands(ledger: Ledger) -> None:
     everybody = [replace(an_account(number), band=band) for number, band in enumerate(Band)]
     await inserted(ledger, *everybody)

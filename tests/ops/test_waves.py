@@ -34,6 +34,15 @@ def test_a_stopped_wave_is_a_finding_with_the_reason(stub: AppStub, ops: Ops) ->
     assert ops("wave", "list", MIGRATION).exit_code == 0
 
 
+def test_a_wave_whose_day_has_come_tells_what_it_waits_for(stub: AppStub, ops: Ops) -> None:
+    why = "as soon as wave 1 is at rest: 3 of its accounts are still to be moved"
+    second = a_wave(number=2, name="all", opened_at=None, held_back=why)
+    stub.says("GET", f"{PATH}/plan", a_plan(waves=[a_wave(), second]))
+    result = ops("wave", "list", MIGRATION)
+    assert result.exit_code == 0
+    assert f"opens {why}" in " ".join(result.output.split())
+
+
 def test_a_wave_is_opened_with_a_reason(stub: AppStub, ops: Ops) -> None:
     stub.says("POST", f"{PATH}/waves/2/open", a_gate(opened=True))
     assert ops("wave", "open", MIGRATION, "2").exit_code != 0

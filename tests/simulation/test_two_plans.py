@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import count
 
 import pytest
@@ -125,10 +125,12 @@ async def test_an_announcement_in_doubt_is_not_sent_again_by_a_newer_export() ->
         await until(world, (world.clock.now() + ROUND).replace(tzinfo=None), ROUND)
     [claimed] = await world.accounts()
     assert (claimed.state, claimed.claimed_at is None, claimed.announced_at) == (State.CLASSIFIED, False, None)
+    planned(world, wave("everybody", "rest", day(4)), announce_days=2)
     await world.upload(export(line("C1")), "south-norfolk/newer.csv")
     await until(world, day(2, 11), 6 * ROUND)
     [announced] = await world.accounts()
     assert (announced.migration, announced.announced_at is None) == ((await world.migration()).id, False)
+    assert announced.told_day == day(3).replace(tzinfo=UTC)
     assert world.told == ["c1@example.org"]
 
 

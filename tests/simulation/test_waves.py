@@ -467,6 +467,40 @@ async def test_a_newer_plan_moves_nobody_before_the_day_that_was_told() -> None:
     assert len(letters(world, announcing=False)) == len(PEOPLE) + 1
 
 
+@pytest.mark.parametrize("approval", ["required", "automatic"])
+async def test_a_newer_plan_with_earlier_dates_moves_nobody_before_the_day_that_was_told(approval: str) -> None:
+    world = World()
+    planned(world, wave("some", 1, day(10)), wave("rest", "rest", day(11)), approval=approval, announce_days=9)
+    await world.upload(export(line("A"), line("B")))
+    await _signed(world, approval)
+    await until(world, day(3))
+    told = {letter.address: letter.change_date for letter in world.notifier.sent}
+    assert sorted(told.values()) == ["Tuesday 10 March 2026", "Wednesday 11 March 2026"]
+    planned(world, wave("some", 2, day(4)), wave("rest", "rest", day(5)), approval=approval, announce_days=9)
+    await world.upload(export(line("A"), line("B"), line("NEW")), "south-norfolk/second.csv")
+    await _signed(world, approval)
+    for last, moved in ((10, 0), (11, 1), (12, 2)):
+        await until(world, day(last, 9))
+        assert sum(letters(world, announcing=False)[who] for who in told) == moved
+    assert letters(world, announcing=False) == letters(world, announcing=True)
+    assert letters(world, announcing=False) == Counter({f"{who}@example.org": 1 for who in ("a", "b", "new")})
+
+
+async def _signed(world: World, approval: str) -> None:
+    if approval == "required":
+        await sign_all(world, await assessed(world))
+
+
+async def test_with_a_switch_at_once_the_day_that_is_told_is_the_day_of_the_switch() -> None:
+    world = World()
+    planned(world, wave("some", 1, day(3)), wave("rest", "rest", day(4)), switch="at-once", switch_at=day(10))
+    await world.upload(export(line("A"), line("B")))
+    await until(world, day(4, 14))
+    assert {letter.change_date for letter in world.notifier.sent} == {"Tuesday 10 March 2026"}
+    assert letters(world, announcing=True) == {"a@example.org": 1, "b@example.org": 1}
+    assert {account.state for account in await world.accounts()} == {State.PROVISIONED}
+
+
 async def test_customers_are_told_at_once_when_the_switch_is_confirmed_soon_after_they_were_moved() -> None:
     world = World()
     planned(world, wave("all", "rest"), switch="at-once", switch_at=datetime(2026, 2, 24, 10), announce_days=0)  # noqa: DTZ001

@@ -8,6 +8,10 @@ import azure.functions as func
 import pytest
 
 from shared import operations, plans
+from shared.domain.lifecycle import State
+from shared.domain.migration import Gate, Phase
+from shared.domain.profile import PlannedWave
+from shared.domain.summary import ShardSummary
 from shared.people import APPROVERS, OPERATORS, READERS, Role
 from tests.support.sign_in import CALLER, signed_in
 from tests.support.signatures import assessed, wants_signatures
@@ -58,6 +62,21 @@ async def test_a_plan_is_shown_with_what_to_type(world: World) -> None:
     assert (plan["kind"], plan["wanted"]) == ("migrate", ["data-owner", "operations"])
     assert plan["commands"][1].endswith(f"--as operations --hash {plan['hash'][:12]} --rows ROWS")
     assert [wave["accounts"] for wave in plan["waves"]] == [2]
+
+
+async def test_a_wave_that_waits_for_the_one_before_tells_so() -> None:
+    world = World()
+    wants_signatures(world, waves=(PlannedWave(name="few", takes=1), PlannedWave(name="all", takes="rest")))
+    known, now = await assessed(world, export(line("C1"), line("C2"))), world.clock.now()
+    _, plan = await _ask(world, plans.show_plan)
+    assert [wave["held_back"] for wave in plan["waves"]] == ["", ""]
+    running = replace(known, phase=Phase.RUNNING, gates=(Gate(1, opened_at=now),))
+    await world.ledger.change_migration(known.authority, known.id, lambda _: running)
+    seen = ShardSummary("0", now, waves={1: {State.RELEASED: 1}})
+    await world.ledger.put_summary(known.authority, known.id, seen)
+    _, plan = await _ask(world, plans.show_plan)
+    why = "as soon as wave 1 is at rest: 1 of its accounts is still to be moved"
+    assert [wave["held_back"] for wave in plan["waves"]] == ["", why]
 
 
 async def test_on_a_laptop_two_people_sign_by_name_and_it_begins(world: World) -> None:

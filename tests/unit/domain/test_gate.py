@@ -83,6 +83,28 @@ def test_what_is_staged_whole_is_classified(phase: Phase) -> None:
     assert _due(State.STAGED, replace(MIGRATION, phase=phase)).step is Step.CLASSIFY
 
 
+DAY = NOW + timedelta(days=9)
+AT_ONCE = Plan(switch="at-once", switch_at=datetime(2026, 4, 14, 10))  # noqa: DTZ001 - as in a profile
+
+
+@pytest.mark.parametrize(
+    ("announced_at", "day", "plan", "at"),
+    [
+        (NOW, DAY, Plan(), DAY),
+        (NOW, NOW - timedelta(days=1), Plan(), NOW),
+        (NOW, DAY, AT_ONCE, NOW),
+        (None, DAY, Plan(), NOW),
+    ],
+    ids=["told a later day", "told an earlier day", "only the switch changes anything", "perhaps not told yet"],
+)
+def test_nobody_is_moved_before_the_day_that_was_told(
+    announced_at: datetime | None, day: datetime, plan: Plan, at: datetime
+) -> None:
+    account = replace(ACCOUNT, state=State.CLASSIFIED, announced_at=announced_at, told_day=day)
+    profile = PROFILE.model_copy(update={"plan": plan})
+    assert due(account, MIGRATION, profile, messages_on=True) == Due(Step.PROVISION, at)
+
+
 def test_nothing_is_provisioned_before_the_assessment() -> None:
     answer = _due(State.CLASSIFIED, replace(MIGRATION, assessed_at=None))
     assert (answer.step, answer.waits_for) == (None, "the assessment")

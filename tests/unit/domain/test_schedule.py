@@ -102,6 +102,43 @@ def test_a_switch_at_once_needs_its_date() -> None:
         Plan.model_validate({"switch": "at-once"})
 
 
+SWITCH = {"switch": "at-once", "switch_at": datetime(2026, 4, 14, 10)}  # noqa: DTZ001 - as in a profile
+BEFORE, AFTER = datetime(2026, 4, 13, 10), datetime(2026, 4, 15, 10)  # noqa: DTZ001
+
+
+def test_with_a_switch_at_once_a_wave_without_a_date_starts_as_the_portal_switches() -> None:
+    waves = [{"name": "few", "takes": 5, "starts": BEFORE}, {"name": "all", "takes": "rest"}]
+    few, everybody = schedule(Plan.model_validate({**SWITCH, "waves": waves}), Census())
+    assert (few.starts_at, everybody.starts_at) == (
+        datetime(2026, 4, 13, 9, tzinfo=UTC),
+        datetime(2026, 4, 14, 9, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("starts", "says"),
+    [
+        ((AFTER, None), 'wave "w0" starts after switch_at.*give it an earlier date'),
+        ((BEFORE, AFTER), 'wave "w1" starts after switch_at'),
+        ((None, BEFORE), r'wave "w1" starts before the one ahead.*\(one without a date starts at switch_at\)'),
+    ],
+)
+def test_no_wave_starts_after_the_switch_or_before_the_one_ahead(
+    starts: tuple[datetime | None, datetime | None], says: str
+) -> None:
+    waves = [
+        {"name": f"w{n}", "takes": takes, "starts": at}
+        for n, (takes, at) in enumerate(zip((5, "rest"), starts, strict=True))
+    ]
+    with pytest.raises(ValueError, match=says):
+        Plan.model_validate({**SWITCH, "waves": waves})
+
+
+def test_a_switch_that_goes_by_wave_has_no_date_of_its_own() -> None:
+    with pytest.raises(ValueError, match='take it out, or set switch = "at-once"'):
+        Plan.model_validate({**SWITCH, "switch": "by-wave"})
+
+
 def test_nothing_is_exceeded_without_limits_or_without_an_extract_before() -> None:
     assert (*unlike(Limits(), Compared(10, 10, 10, 10), 100), *beyond_review(Limits(), 100, 100)) == ()
     assert unlike(Limits(rows_percent=0, new_percent=0), Compared(), 100) == ()
