@@ -227,7 +227,8 @@ def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, cou
     key = email_key(person.email)
     account = row.account or ports.pseudonyms.account(row.authority, person.source_id)
     known = council.accounts.get(account)
-    late = council.had_a_plan and known is None
+    # Who joined late stays so in every plan until they are moved: their wave is not over when another plan is signed.
+    late = council.had_a_plan and (known is None or known.band is Band.LATE)
     digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
     settled = verdict(known, digest) if migration.apart and known else None
     return Account(
