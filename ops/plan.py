@@ -274,7 +274,7 @@ def _signed(plan: Plan) -> Text:
 def _verdict(plan: Plan) -> str:
     if plan.rejected_by:
         return f"Rejected by {plan.rejected_by}. Mend what was wrong, and upload the export again."
-    if plan.superseded_by:
+    if plan.superseded_by and plan.phase != "done":
         return f"Gives way to {plan.superseded_by}."
     if plan.approved_at:
         return f"Approved {moment(plan.approved_at)}. `ops status --watch` shows how it goes."
