@@ -280,7 +280,7 @@ def _verdict(plan: Plan) -> str:
         return "This upload only assesses: nothing is signed, and nothing is changed for it."
     if plan.phase == "cancelled":
         return "Cancelled: nobody signs it any more. To have it moved after all, upload the export again."
-    if plan.superseded_by:
+    if plan.superseded_by and plan.phase != "done":
         return f"Gives way to {plan.superseded_by}."
     if plan.approved_at:
         return f"Approved {moment(plan.approved_at)}. `ops status --watch` shows how it goes."

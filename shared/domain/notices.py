@@ -73,7 +73,7 @@ def _paused(migration: Migration) -> _Condition:
         f"What to do: {reason.remedy}\n\n"
         f"To go on: ops resume {migration.id}"
     )
-    # A pause is told again when it comes again; a person had to end the one before it.
+    # A pause is told again when it comes again; a person, or a newer plan, had to end the one before it.
     key = f"paused:{migration.pause_reason}:{migration.epoch}"
     return migration.paused_at, key, "a migration is paused", text
 

@@ -18,12 +18,11 @@ from shared.ports import Ports
 from shared.steps.earlier_extracts import earlier_extracts
 from shared.steps.freeze_plan import freeze_plan
 from shared.steps.open_waves import open_at_once
-from shared.steps.pause import stopped
+from shared.steps.pause import UNLIKE, stopped
 from shared.steps.plan_report import publish_plan, published_plan
 from shared.steps.publish_lists import publish_lists
 from shared.steps.show_messages import show_messages, templates_to_sign
 
-UNLIKE: Final = "extract_unlike_last"
 SILENT: Final = "nobody_to_tell"
 
 

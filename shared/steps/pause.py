@@ -15,6 +15,8 @@ DETAIL: Final = 500
 """Letters of a detail that are kept."""
 PLAN_CHANGED: Final = "plan_changed"
 """The reason where a signed plan is not as it was signed."""
+UNLIKE: Final = "extract_unlike_last"
+"""The reason where the extract may be the wrong or a cut file, and nobody signs who would see it."""
 
 
 def stopped(migration: Migration, now: datetime, reason: str, detail: str = "", differs: str = "") -> Migration:

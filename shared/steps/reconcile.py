@@ -26,7 +26,7 @@ from shared.messages import AccountMessage, StageRows
 from shared.ports import Ports
 from shared.steps.assess import assess
 from shared.steps.canary import ask_for_canary
-from shared.steps.hold_to_plan import hold_to_plan
+from shared.steps.hold_to_plan import hold_to_plan, let_go
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.measure import measure
 from shared.steps.open_waves import open_waves
@@ -153,7 +153,8 @@ async def _advance(
         await _try_to_assess(ports, profile, migration, totals)
     elif migration.phase in {Phase.RUNNING, Phase.DONE, Phase.CANCELLED}:
         if migration.phase is not Phase.CANCELLED:
-            if await hold_to_plan(ports, profile, migration, totals):
+            await let_go(ports, profile, migration, migrations)
+            if await hold_to_plan(ports, profile, migration, totals, migrations):
                 return
             await open_waves(ports, profile, migration, totals.waves)
         says = _said(migration, totals, _told_elsewhere(migration, sums, migrations))

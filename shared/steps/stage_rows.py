@@ -31,7 +31,7 @@ from shared.steps.key import KEY_CHANGED, key_fits
 from shared.steps.lost import torn, waits_for_older
 from shared.steps.pause import pause
 from shared.steps.stage_exclusions import exclude_piece
-from shared.steps.supersede import leave_to_nobody, newer, supersede_older
+from shared.steps.supersede import give_back, newer, supersede_older
 from shared.telemetry import spans
 
 AT_ONCE: Final = 16
@@ -93,7 +93,7 @@ async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> 
         piece = await read_piece(ports, profile, migration, layout)
     except Superseded:
         await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
-        await leave_to_nobody(ports, migration)
+        await give_back(ports, migration)
         return None
     try:
         await _stage(ports, profile, migration, piece)
@@ -227,7 +227,8 @@ def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, cou
     key = email_key(person.email)
     account = row.account or ports.pseudonyms.account(row.authority, person.source_id)
     known = council.accounts.get(account)
-    late = council.had_a_plan and known is None
+    # Who joined late stays so in every plan until they are moved: their wave is not over when another plan is signed.
+    late = council.had_a_plan and (known is None or known.band is Band.LATE)
     digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
     settled = verdict(known, digest) if migration.apart and known else None
     return Account(

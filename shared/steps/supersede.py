@@ -1,9 +1,12 @@
 """One export of a council at work: the newest. What older ones have not begun, they will not begin any more."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from shared.domain.account import MigrationId
 from shared.domain.migration import Kind, Migration, Phase, going
 from shared.ports import Ports
 
@@ -18,6 +21,8 @@ TAKEN: Final = frozenset(
         Phase.FAILED,
     }
 )
+STAYS: Final = frozenset({Phase.RUNNING, Phase.DONE})
+"""Phases in which a newer export changes only who begins what this one has not begun."""
 
 
 async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
@@ -38,10 +43,11 @@ def taken(migration: Migration) -> bool:
 async def supersede_older(ports: Ports, migration: Migration) -> None:
     """Leave to this export what older ones have not begun. May be done any number of times.
 
-    Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts.
+    Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts. So
+    are those that are done: somebody may replay what got stuck in them.
     """
     async for other in ports.ledger.migrations(migration.authority):
-        replaced = other.kind is Kind.MIGRATE and (other.open or other.phase is Phase.SUPERSEDED)
+        replaced = other.kind is Kind.MIGRATE and (other.open or other.phase in {Phase.SUPERSEDED, Phase.DONE})
         if replaced and newer(migration, other):
             await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
 
@@ -57,9 +63,17 @@ def age(migration: Migration) -> tuple[datetime, datetime, str]:
     return migration.uploaded_at, migration.received_at, migration.id
 
 
+def heir(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
+    """The export to which this one is left; of one that was replaced in its turn, the one that replaced it."""
+    found = migrations.get(migration.superseded_by)
+    while found is not None and found.superseded_by and found.phase is Phase.SUPERSEDED:
+        found = migrations.get(found.superseded_by)
+    return found
+
+
 def _left_to(older: Migration, to: Migration) -> Migration:
     older = replace(older, superseded_by=to.id)
-    if older.phase is Phase.RUNNING:
+    if older.phase in STAYS:
         return older
     older = going(older)
     if older.phase is Phase.SUPERSEDED:
@@ -67,8 +81,26 @@ def _left_to(older: Migration, to: Migration) -> Migration:
     return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")
 
 
-async def leave_to_nobody(ports: Ports, migration: Migration) -> None:
-    """This export was never read whole: older ones that run go on with what it has not taken over."""
-    async for other in ports.ledger.migrations(migration.authority):
-        if other.superseded_by == migration.id and other.phase is Phase.RUNNING:
-            await ports.ledger.change_migration(other.authority, other.id, lambda m: replace(m, superseded_by=""))
+async def give_back(ports: Ports, migration: Migration) -> None:
+    """This export was never read whole: older ones go on with what it has not taken over.
+
+    What was left to another one before it stays left to that one.
+    """
+    found = [other async for other in ports.ledger.migrations(migration.authority)]
+    for other in found:
+        if other.superseded_by == migration.id and other.phase in STAYS:
+            between = [each for each in found if _began(each) and newer(migration, each) and newer(each, other)]
+            to = max(between, key=age, default=None)
+            given = partial(_given_back, never_read=migration.id, to=to.id if to else "")
+            await ports.ledger.change_migration(other.authority, other.id, given)
+
+
+def _given_back(older: Migration, never_read: MigrationId, to: str) -> Migration:
+    return replace(older, superseded_by=to) if older.superseded_by == never_read else older
+
+
+def _began(migration: Migration) -> bool:
+    """Whether it has taken over accounts of older ones; whoever stopped it since did not stop it in their favour."""
+    begun = migration.phase in STAYS or (migration.phase is Phase.CANCELLED and migration.row > 0)
+    with_council = not migration.apart or migration.stopped_half_way
+    return migration.kind is Kind.MIGRATE and begun and with_council

@@ -25,6 +25,7 @@ from shared.domain.wave_tally import ADDRESS_UNDELIVERED, words_of
 from shared.ports import Ports, Stored
 from shared.steps.lanes import HORIZON
 from shared.steps.release_accounts import back_to_waiting
+from shared.steps.supersede import heir
 from shared.telemetry import progress
 
 IN_VAIN: Final = 12
@@ -233,9 +234,7 @@ def _left_out(account: Account, migration: Migration, migrations: Migrations) ->
     """Not begun, and not in the newer export that has been staged whole."""
     if account.state not in MOVING or not migration.superseded_by or to_be_looked_for(account, migration):
         return False
-    newer = migrations.get(migration.superseded_by)
-    while newer is not None and newer.superseded_by and newer.phase is Phase.SUPERSEDED:
-        newer = migrations.get(newer.superseded_by)
+    newer = heir(migration, migrations)
     if newer is not None and newer.phase is Phase.CANCELLED:
         return True  # it was begun, so the older one does not go on behind the back of whoever stopped it
     taken_over = newer is not None and newer.phase in {Phase.RUNNING, Phase.DONE, Phase.CLASSIFYING}

@@ -53,7 +53,8 @@ def a_plan(**changes: object) -> Json:
 
 def approved(**changes: object) -> Json:
     """The same when everybody has signed."""
-    return a_plan(wanted=[], commands=[], phase="adopting", approved_at="2026-03-02T11:00:00Z", **changes)
+    known = {"wanted": [], "commands": [], "phase": "adopting", "approved_at": "2026-03-02T11:00:00Z"}
+    return a_plan(**known | changes)
 
 
 def test_a_plan_is_shown_with_who_is_wanted_and_what_to_type(stub: AppStub, ops: Ops) -> None:
@@ -82,6 +83,7 @@ def test_a_plan_is_shown_with_who_is_wanted_and_what_to_type(stub: AppStub, ops:
         (approved(), "Approved 2 March 2026 11:00 UTC"),
         (approved(rejected_by="dan"), "Rejected by dan"),
         (approved(superseded_by="newer"), "Gives way to newer"),
+        (approved(superseded_by="newer", phase="done"), "Approved 2 March 2026 11:00 UTC"),
         (a_plan(wanted=[], commands=[], approval="automatic"), "approved automatically"),
         (a_plan(wanted=[], commands=[], kind="assess"), "only assesses: nothing is signed"),
         (a_plan(wanted=[], commands=[], phase="cancelled"), "Cancelled: nobody signs it any more"),

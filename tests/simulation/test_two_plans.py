@@ -308,3 +308,24 @@ async def test_who_decides_a_case_of_a_draft_still_does_when_its_plan_is_signed(
     await sign_all(world, newer)
     await settle(world)
     assert [(a.migration, a.owner, a.decide_by) for a in await world.accounts()] == [(newer.id, *which[1:])]
+
+
+async def test_who_joined_late_stays_with_the_late_ones_in_every_plan_until_moved() -> None:
+    world = World()
+    waves = wave("rest", "rest", day(4)), wave("catch-up", "late", day(7))
+    planned(world, *waves, approval="required")
+    everybody = [line("C1"), line("C2")]
+    await sign_all(world, await _planned(world, "one", *everybody))
+    await until(world, day(4, 16), timedelta(hours=1))
+    for name in ("two", "three"):
+        migration = await _planned(world, name, *everybody, line("X1"))
+        assert migration.plan is not None
+        assert [(each.name, each.accounts) for each in migration.plan.waves] == [("rest", 0), ("catch-up", 1)]
+        await sign_all(world, migration)
+        await until(world, (world.clock.now() + timedelta(minutes=10)).replace(tzinfo=None), timedelta(minutes=1))
+    assert len(world.directory.users) == len(everybody)
+    await until(world, day(7, 12), timedelta(hours=1))
+    assert [letter.change_date for letter in world.notifier.sent if letter.address == "x1@example.org"] == [
+        "Saturday 7 March 2026",
+        "",
+    ]
