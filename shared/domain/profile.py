@@ -29,14 +29,18 @@ OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
-def known_uploader(told: str, *, signed_in: bool) -> str:
-    """Who uploaded, as it may be kept, of what the upload says; empty where nobody knows.
-
-    Where people sign in (`signed_in`), only an object id can be compared with a signer's; on a laptop a plain word
-    can. An e-mail address is kept nowhere.
-    """
+def kept_uploader(told: str, *, signed_in: bool) -> str:
+    """Who uploaded, as it is kept to be compared with who signs; where people sign in, no e-mail address is kept."""
     told = told.strip()
-    return told if OBJECT_ID.fullmatch(told) or not (signed_in or "@" in told) else ""
+    return "" if signed_in and "@" in told else told
+
+
+def known_uploader(kept: str, *, signed_in: bool) -> str:
+    """Who uploaded, for people to see; empty where nobody knows.
+
+    Where people sign in, only an object id can be a signer's; on a laptop whatever `--by` may say.
+    """
+    return kept if OBJECT_ID.fullmatch(kept) or not signed_in else ""
 
 
 class _Part(BaseModel):

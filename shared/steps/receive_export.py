@@ -10,7 +10,7 @@ from shared.domain.account import REFUSED, Authority
 from shared.domain.exclusions import exclusion_columns
 from shared.domain.export_file import FirstPass, RefusedFile
 from shared.domain.migration import Kind, Layout, Migration, Phase, migration_id
-from shared.domain.profile import Profile, known_uploader, suggestion
+from shared.domain.profile import Profile, kept_uploader, suggestion
 from shared.domain.reasons import explain
 from shared.errors import Superseded
 from shared.messages import ReceiveExport, StageRows
@@ -94,7 +94,7 @@ def _new(ports: Ports, blob: Blob) -> Migration:
         phase=Phase.STAGING,
         kind=kind,
         drafted=kind is Kind.ASSESS or (kind is Kind.MIGRATE and signed),
-        uploaded_by=known_uploader(blob.uploaded_by, signed_in=ports.signed_in),
+        uploaded_by=kept_uploader(blob.uploaded_by, signed_in=ports.signed_in),
     )
 
 

@@ -90,13 +90,13 @@ async def test_an_upload_says_whose_it_is_where_the_profile_wants_to_know(
         (True, UPLOADER, UPLOADER),
         (True, f" {UPLOADER.upper()} ", UPLOADER.upper()),
         (True, "ann@council.gov.uk", ""),
-        (True, "ann", ""),
+        (True, "ann", "ann"),
         (False, "ann", "ann"),
         (False, UPLOADER, UPLOADER),
-        (False, "ann@council.gov.uk", ""),
+        (False, "ann@council.gov.uk", "ann@council.gov.uk"),
     ],
 )
-async def test_who_uploaded_is_kept_only_where_it_can_be_compared_with_a_signer_and_is_no_address(
+async def test_who_uploaded_is_kept_but_no_address_where_people_sign_in(
     world: World, by: str, kept: str, *, signed_in: bool
 ) -> None:
     world.wrap = lambda ports: replace(ports, signed_in=signed_in)
