@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from email_validator import EmailNotValidError, validate_email
-
 SIGN_IN_NAME_LENGTH: Final = 64
 """Graph: `issuerAssignedId` holds at most 64 characters."""
 
@@ -21,6 +19,9 @@ def email_key(address: str) -> str:
     Raises:
         InvalidAddress: it is no address.
     """
+    # Imported here: it is slow to import, and the functions are to be indexed in less than a second.
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
+
     try:
         valid = validate_email(address, check_deliverability=False)
     except EmailNotValidError:

@@ -4,10 +4,8 @@ import unicodedata
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shared.domain.assessment import INVENTED, Assessment
 from shared.domain.gate import ANNOUNCEMENTS
@@ -15,6 +13,9 @@ from shared.domain.lifecycle import Outcome
 from shared.domain.people_lists import FOLDER, LISTS, NAMES
 from shared.domain.reasons import explain
 from shared.pages.flow_picture import NARROW, WIDE, WORDS, draw, share
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 EXAMPLES: Final = {
     Outcome.CREATE: "Ada Example has an account with the council and none in the shared directory. She gets a new one "
@@ -34,7 +35,10 @@ HOURS_TOLD: Final = 48
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    # Imported here: it is slow to import, and the functions are to be indexed in less than a second.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     folder = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True
