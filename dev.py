@@ -40,11 +40,11 @@ MODULES: Dict[str, Tuple[str, str, bool]] = {
     "demo": ("local.demo", "a whole migration on this machine, on a sample export [--keep]", True),
     "host": ("local.host", "the functions host alone, configured by environment [--port N]", False),
     "ops": ("ops", "the command line for operators", False),
-    "directory": ("local.directory", "the stand-in for the B2C directory's Graph API", False),
-    "notify": ("local.notify", "the stand-in for GOV.UK Notify", False),
+    "directory": ("local.standins.graph", "the stand-in for the B2C directory's Graph API", False),
+    "notify": ("local.standins.notify", "the stand-in for GOV.UK Notify", False),
     "azurite": ("local.azurite", "the storage emulator [--port N] [--data DIR]", True),
     "samples": ("local.samples", "makes sample exports", False),
-    "bicep": ("local.bicep", "checks infra/ offline, without Azure", False),
+    "bicep": ("local.infra_checks", "checks infra/ offline, without Azure", False),
 }
 
 

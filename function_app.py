@@ -1,6 +1,6 @@
 """The table of contents: every function of the app, in the order in which work flows.
 
-Each line registers one file of `functions/`; the rules are in `shared/domain/`, the steps in `shared/steps/`.
+Each line registers one file of `functions/`. `shared/` has the steps and their rules, one package for each capability.
 """
 
 import azure.functions as func
@@ -22,7 +22,7 @@ from functions import (
     sweep_exports,
     waves,
 )
-from shared import wiring
+from shared.runtime import wiring
 
 wiring.check()
 

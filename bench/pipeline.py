@@ -22,8 +22,8 @@ from azure.data.tables import TableServiceClient
 from bench import kit
 from bench.replay import Replay, Sizes
 from local.stack import Stack
-from shared.domain.account import Authority
-from shared.domain.profile import SET_YOUR_PASSWORD, read_profiles
+from shared.model.account import Authority
+from shared.model.profile import SET_YOUR_PASSWORD, read_profiles
 
 AUTHORITIES: Final = Path(__file__).resolve().parent.parent / "authorities"
 BAR: Final = 0.6

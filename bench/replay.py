@@ -21,8 +21,8 @@ from notifications_python_client.notifications import NotificationsAPIClient
 
 from bench import kit
 from bench.baseline import graph_client, new_user
-from local.notify import services
 from local.stack import TENANT, Stack
+from local.standins.notify import services
 
 BATCH, THRESHOLD = 16, 8
 """As host.json has it: at most 24 messages of a queue are worked on."""

@@ -22,13 +22,13 @@ from typing import Any, Final
 from bench import kit
 from local.stack import ROOT
 from shared.adapters.memory import ManualClock, MemoryTables
-from shared.adapters.table_ledger import TableLedger
-from shared.domain.account import Account, AccountId, AddressKey, Authority, Change
-from shared.domain.rows import Row
-from shared.messages import ReceiveExport
+from shared.adapters.storage.table_ledger import TableLedger
+from shared.intake.receive_export import receive_export
+from shared.intake.rules.row_checks import Row
+from shared.model.account import Account, AccountId, AddressKey, Authority, Change
+from shared.model.messages import ReceiveExport
 from shared.ports import Blob
-from shared.steps.receive_export import receive_export
-from shared.worker import run_stage_step
+from shared.runtime.worker import run_stage_step
 from tests.support.world import World
 
 BLOCK: Final = 20_000

@@ -21,13 +21,13 @@ from typing import Any, Final
 from bench import kit
 from local.stack import ROOT
 from shared.adapters.memory import MemoryReports
-from shared.domain.account import SHARDS, Account, AddressKey, Change, DirectoryId, MigrationId
-from shared.domain.lifecycle import Event, Outcome, State
-from shared.domain.migration import Layout, Migration, Phase
-from shared.domain.pseudonyms import Pseudonyms
-from shared.domain.rows import Row
+from shared.intake.rules.row_checks import Row
+from shared.model.account import SHARDS, Account, AddressKey, Change, DirectoryId, MigrationId
+from shared.model.lifecycle import Event, Outcome, State
+from shared.model.migration import Layout, Migration, Phase
+from shared.model.pseudonyms import Pseudonyms
 from shared.ports import Ports
-from shared.steps.reconcile import reconcile
+from shared.reconciliation.reconcile import reconcile
 from tests.support.world import SOUTH_NORFOLK, World
 
 NOW: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)

@@ -2,8 +2,10 @@
 
 import azure.functions as func
 
-from shared import canaries, operations, wiring
-from shared.people import OPERATORS
+from shared.access import http
+from shared.access.roles import OPERATORS
+from shared.readiness import canary_api
+from shared.runtime import wiring
 
 blueprint = func.Blueprint()
 
@@ -11,10 +13,10 @@ blueprint = func.Blueprint()
 @blueprint.route(route="canary", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def canary_run(request: func.HttpRequest) -> func.HttpResponse:
     """Start a canary, or go on with the one that is under way."""
-    return await operations.answer(wiring.ports, canaries.run_canary, request, OPERATORS)
+    return await http.answer(wiring.ports, canary_api.run_canary, request, OPERATORS)
 
 
 @blueprint.route(route="canary", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def canary_show(request: func.HttpRequest) -> func.HttpResponse:
     """What canaries have found out, with dates."""
-    return await operations.answer(wiring.ports, canaries.show_canaries, request)
+    return await http.answer(wiring.ports, canary_api.show_canaries, request)

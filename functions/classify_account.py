@@ -2,9 +2,10 @@
 
 import azure.functions as func
 
-from shared import names, wiring
-from shared.steps import classify_account as step
-from shared.worker import run_account_step
+from shared import names
+from shared.matching import classify_account as step
+from shared.runtime import wiring
+from shared.runtime.worker import run_account_step
 
 blueprint = func.Blueprint()
 

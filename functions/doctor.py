@@ -2,9 +2,10 @@
 
 import azure.functions as func
 
-from shared import operations, wiring
-from shared.doctor import handler
-from shared.people import OPERATORS
+from shared.access import http
+from shared.access.roles import OPERATORS
+from shared.readiness import doctor_api
+from shared.runtime import wiring
 
 blueprint = func.Blueprint()
 
@@ -12,4 +13,4 @@ blueprint = func.Blueprint()
 @blueprint.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def doctor(request: func.HttpRequest) -> func.HttpResponse:
     """Look at everything that has to be in place, and say how to mend what is not."""
-    return await operations.answer(wiring.ports, handler.examined_by(wiring.inspectors), request, OPERATORS)
+    return await http.answer(wiring.ports, doctor_api.examined_by(wiring.inspectors), request, OPERATORS)

@@ -2,8 +2,10 @@
 
 import azure.functions as func
 
-from shared import operations, plans, wiring
-from shared.people import APPROVERS, OPERATORS
+from shared.access import http
+from shared.access.roles import APPROVERS, OPERATORS
+from shared.planning import api as plan_api
+from shared.runtime import wiring
 
 blueprint = func.Blueprint()
 
@@ -16,7 +18,7 @@ blueprint = func.Blueprint()
 )
 async def plan_show(request: func.HttpRequest) -> func.HttpResponse:
     """What is planned, who has signed, whose signature is wanted."""
-    return await operations.answer(wiring.ports, plans.show_plan, request)
+    return await http.answer(wiring.ports, plan_api.show_plan, request)
 
 
 @blueprint.route(
@@ -27,7 +29,7 @@ async def plan_show(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_approve(request: func.HttpRequest) -> func.HttpResponse:
     """Sign a plan for one part."""
-    return await operations.answer(wiring.ports, plans.approve_plan, request, APPROVERS)
+    return await http.answer(wiring.ports, plan_api.approve_plan, request, APPROVERS)
 
 
 @blueprint.route(
@@ -38,7 +40,7 @@ async def plan_approve(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_reject(request: func.HttpRequest) -> func.HttpResponse:
     """Say no to a plan."""
-    return await operations.answer(wiring.ports, plans.reject_plan, request, APPROVERS)
+    return await http.answer(wiring.ports, plan_api.reject_plan, request, APPROVERS)
 
 
 @blueprint.route(
@@ -49,4 +51,4 @@ async def plan_reject(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_supersede(request: func.HttpRequest) -> func.HttpResponse:
     """Leave a migration to a newer one."""
-    return await operations.answer(wiring.ports, plans.supersede_plan, request, OPERATORS)
+    return await http.answer(wiring.ports, plan_api.supersede_plan, request, OPERATORS)

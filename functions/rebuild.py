@@ -2,8 +2,10 @@
 
 import azure.functions as func
 
-from shared import operations, rebuilding, wiring
-from shared.people import OPERATORS
+from shared.access import http
+from shared.access.roles import OPERATORS
+from shared.recovery import api as recovery_api
+from shared.runtime import wiring
 
 blueprint = func.Blueprint()
 
@@ -11,10 +13,10 @@ blueprint = func.Blueprint()
 @blueprint.route(route="rebuild", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def rebuild_show(request: func.HttpRequest) -> func.HttpResponse:
     """What was lost, and from what it would be made again."""
-    return await operations.answer(wiring.ports, rebuilding.show_rebuild, request)
+    return await http.answer(wiring.ports, recovery_api.show_rebuild, request)
 
 
 @blueprint.route(route="rebuild", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def rebuild_run(request: func.HttpRequest) -> func.HttpResponse:
     """The next piece of work; ask again until it is finished."""
-    return await operations.answer(wiring.ports, rebuilding.run_rebuild, request, OPERATORS)
+    return await http.answer(wiring.ports, recovery_api.run_rebuild, request, OPERATORS)

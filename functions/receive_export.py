@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from shared import names, wiring
-from shared.worker import run_upload_step
+from shared import names
+from shared.runtime import wiring
+from shared.runtime.worker import run_upload_step
 
 blueprint = func.Blueprint()
 

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared import wiring
-from shared.steps import reconcile as step
-from shared.worker import run_timer
+from shared.reconciliation import reconcile as step
+from shared.runtime import wiring
+from shared.runtime.worker import run_timer
 
 blueprint = func.Blueprint()
 

@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from shared import wiring
-from shared.steps import release_accounts as step
-from shared.worker import run_timer
+from shared.runtime import wiring
+from shared.runtime.worker import run_timer
+from shared.scheduling import release_accounts as step
 
 blueprint = func.Blueprint()
 

@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from shared import names, wiring
-from shared.worker import run_stage_step
+from shared import names
+from shared.runtime import wiring
+from shared.runtime.worker import run_stage_step
 
 blueprint = func.Blueprint()
 

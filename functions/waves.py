@@ -2,8 +2,10 @@
 
 import azure.functions as func
 
-from shared import operations, wave_requests, wiring
-from shared.people import OPERATORS
+from shared.access import http
+from shared.access.roles import OPERATORS
+from shared.planning import wave_api
+from shared.runtime import wiring
 
 blueprint = func.Blueprint()
 
@@ -16,7 +18,7 @@ blueprint = func.Blueprint()
 )
 async def wave_open(request: func.HttpRequest) -> func.HttpResponse:
     """Open a wave against what stops it."""
-    return await operations.answer(wiring.ports, wave_requests.open_a_wave, request, OPERATORS)
+    return await http.answer(wiring.ports, wave_api.open_a_wave, request, OPERATORS)
 
 
 @blueprint.route(
@@ -27,7 +29,7 @@ async def wave_open(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def wave_check(request: func.HttpRequest) -> func.HttpResponse:
     """Confirm one point of a wave's checklist."""
-    return await operations.answer(wiring.ports, wave_requests.check_a_point, request, OPERATORS)
+    return await http.answer(wiring.ports, wave_api.check_a_point, request, OPERATORS)
 
 
 @blueprint.route(
@@ -38,7 +40,7 @@ async def wave_check(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
     """Confirm that the portal has switched."""
-    return await operations.answer(wiring.ports, wave_requests.switch, request, OPERATORS)
+    return await http.answer(wiring.ports, wave_api.switch, request, OPERATORS)
 
 
 @blueprint.route(
@@ -49,7 +51,7 @@ async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def review_list(request: func.HttpRequest) -> func.HttpResponse:
     """Who decides which review cases, and until when."""
-    return await operations.answer(wiring.ports, wave_requests.list_review, request)
+    return await http.answer(wiring.ports, wave_api.list_review, request)
 
 
 @blueprint.route(
@@ -60,4 +62,4 @@ async def review_list(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def review_assign(request: func.HttpRequest) -> func.HttpResponse:
     """Give review cases an owner and a day."""
-    return await operations.answer(wiring.ports, wave_requests.assign, request, OPERATORS)
+    return await http.answer(wiring.ports, wave_api.assign, request, OPERATORS)

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from shared.domain import lifecycle, migration, reasons
-from shared.domain.lifecycle import MOVING, TRANSITIONS, Event, Outcome, State
-from shared.domain.migration import Phase
-from shared.domain.reasons import REASONS, explain
+from shared.model import lifecycle, migration, reasons
+from shared.model.lifecycle import MOVING, TRANSITIONS, Event, Outcome, State
+from shared.model.migration import Phase
+from shared.model.reasons import REASONS, explain
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 
@@ -26,8 +26,8 @@ _FLOW: Final = """{printed}
 # The flow of an account
 
 An account is one customer of one council, over all exports. What may happen to it is the table `TRANSITIONS` in
-`shared/domain/lifecycle.py`; what is not in it is refused. *When* it happens is the answer of the one gate, `due` in
-`shared/domain/gate.py`.
+`shared/model/lifecycle.py`; what is not in it is refused. *When* it happens is the answer of the one gate, `due` in
+`shared/scheduling/rules/gate.py`.
 
 ```mermaid
 {diagram}
@@ -57,7 +57,7 @@ in the directory only, has no rows and is counted as `directory_only`.
 
 ## Phases of a migration
 
-A migration is one upload, from file to proof (`shared/domain/migration.py`).
+A migration is one upload, from file to proof (`shared/model/migration.py`).
 
 {phases}
 """
@@ -79,7 +79,7 @@ what to do next. By symptom instead: [runbook.md](runbook.md).
 def flow() -> str:
     """docs/flow.md."""
     return _FLOW.format(
-        printed=_PRINTED.format(source="shared/domain/lifecycle.py"),
+        printed=_PRINTED.format(source="shared/model/lifecycle.py"),
         diagram="\n".join(_diagram()),
         states=_states(),
         unreached=_unreached(),
@@ -99,7 +99,7 @@ def reason_codes() -> str:
         ("`same_as_row_<number>`", "The row is a duplicate of this earlier row of the file.", "Nothing."),
     ]
     return _REASONS.format(
-        printed=_PRINTED.format(source="shared/domain/reasons.py"),
+        printed=_PRINTED.format(source="shared/model/reasons.py"),
         sections="\n\n".join(_reasons()),
         made=_table(("code", "means", "what to do"), made),
     )

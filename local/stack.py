@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local import azurite
-from local.notify import services
+from local.standins.notify import services
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PATIENCE: Final = 30.0

@@ -20,7 +20,7 @@ from ops.shell import FINDINGS, HERE, AsJson, Authority, Url, app_at, commands, 
 from ops.show_doctor import examination
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-MODULE: Final = "shared.doctor"
+MODULE: Final = "shared.runtime.doctor"
 SETTINGS_FILE: Final = "local.settings.json"
 SECONDS: Final = 180
 EXAMINED: Final = (0, FINDINGS)

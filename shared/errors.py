@@ -4,7 +4,9 @@
 reason. Anything else is a bug and is raised. No message here may hold anything personal.
 """
 
+import traceback
 from datetime import timedelta
+from pathlib import Path
 
 
 class MigrationError(Exception):
@@ -112,3 +114,11 @@ class DirectoryRefused(MigrationError):
 
 class AnswerLost(MigrationError):
     """A write got no answer that could be read (5xx, time-out, dropped connection): it may have happened."""
+
+
+def unexpected(error: BaseException) -> Unexpected:
+    """An error told by its type and the places in our code it came through; its message may be personal."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename]
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in [*frames[-1:], *reversed(ours[-4:])])
+    return Unexpected(f"{type(error).__name__} at {place}")

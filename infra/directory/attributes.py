@@ -32,7 +32,7 @@ def prefixes_of(folder: Path) -> list[str]:
 
 
 def prefix_of(profile: Path) -> str:
-    """`attributes` of the profile, else the council's name without hyphens: as `shared/domain/profile.py` reads it."""
+    """`attributes` of the profile, else the council's name without hyphens: as `shared/model/profile.py` reads it."""
     said = tomllib.loads(profile.read_text(encoding="utf-8")).get("directory", {}).get("attributes")
     return str(said) if said else "".join(part.capitalize() for part in profile.stem.split("-"))
 

@@ -1,4 +1,4 @@
-// Every setting of the app. The names are those of shared/settings.py and shared/adapters/storage.py; a test keeps them equal.
+// Every setting of the app. The names are those of shared/settings/settings.py and shared/adapters/storage/clients.py; a test keeps them equal.
 // Settings that Flex Consumption refuses (FUNCTIONS_WORKER_RUNTIME and its like) are in functionAppConfig of app.bicep instead.
 
 param appName string

@@ -1,5 +1,5 @@
 // Sign-in of people (Easy Auth). The platform lets in whom the council's own tenant knows; the app asks for an app role
-// in each function (shared/people.py). The registration itself is made by `python3 -m infra.sign_in`: ARM cannot.
+// in each function (shared/access/roles.py). The registration itself is made by `python3 -m infra.sign_in`: ARM cannot.
 
 param appName string
 

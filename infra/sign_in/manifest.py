@@ -10,7 +10,7 @@ ROLES: Final[Mapping[str, str]] = {
     "approver": "Signs plans.",
     "helpdesk": "Looks up one caller.",
 }
-"""App roles, as `shared/people.py` asks for them."""
+"""App roles, as `shared/access/roles.py` asks for them."""
 AZURE_CLI: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """Microsoft's Azure CLI, by which people get the token that `ops` sends."""
 SCOPE: Final = "user_impersonation"

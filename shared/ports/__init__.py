@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.account import Authority
-from shared.domain.fair import Ahead
-from shared.domain.pace import Quotas
-from shared.domain.profile import Profile
-from shared.domain.pseudonyms import Pseudonyms
+from shared.model.account import Authority
+from shared.model.pacing.rate_limit import Quotas
+from shared.model.profile import Profile
+from shared.model.pseudonyms import Pseudonyms
 from shared.ports.clock import Clock
 from shared.ports.containers import Backups, Blob, Exports, Reports
 from shared.ports.directory import Directory, NewUser
 from shared.ports.ledger import Ledger, Mending, Stored
 from shared.ports.notifier import Letter, Notice, Notifier, Preview
 from shared.ports.outbox import Outbox, PoisonMessage
+from shared.scheduling.rules.fair_share import Ahead
 
 __all__ = [
     "Backups",

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.domain.account import AccountId, Authority, DirectoryId
-from shared.domain.headcount import Headcount
-from shared.domain.matching import DirectoryUser
-from shared.domain.profile import Profile
+from shared.matching.rules.match import DirectoryUser
+from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.counts.directory_counts import Headcount
+from shared.model.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)

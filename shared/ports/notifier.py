@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.profile import Profile
+from shared.model.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)

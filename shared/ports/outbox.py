@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.messages import Message
+from shared.model.messages import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from shared.domain.account import Account, Change
-from shared.domain.lifecycle import Event
+from shared.model.account import Account, Change
+from shared.model.lifecycle import Event
 from shared.telemetry import metrics, spans
 
 SET_BACK: Final = frozenset({Event.FAIL, Event.HOLD, Event.SET_ASIDE})

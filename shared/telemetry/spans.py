@@ -25,9 +25,9 @@ from opentelemetry.trace import Link, Span, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from shared import names
-from shared.domain.account import Account, AccountId
-from shared.domain.migration import Migration
-from shared.messages import Message
+from shared.model.account import Account, AccountId
+from shared.model.messages import Message
+from shared.model.migration import Migration
 from shared.telemetry.metrics import SCOPE
 
 SPANS: Final = names.QUEUES

@@ -7,11 +7,11 @@ import pytest
 
 from local.azurite import Azurite
 from shared import names
-from shared.adapters.azure_tables import AzureTables
 from shared.adapters.memory import ManualClock, MemoryTables
-from shared.adapters.storage import Storage, connect
-from shared.adapters.store import Store
-from shared.adapters.table_ledger import TableLedger
+from shared.adapters.storage.azure_tables import AzureTables
+from shared.adapters.storage.clients import Storage, connect
+from shared.adapters.storage.store import Store
+from shared.adapters.storage.table_ledger import TableLedger
 from shared.ports import Ledger
 
 ON_BOTH = ("memory", pytest.param("azurite", marks=pytest.mark.azurite))

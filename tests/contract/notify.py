@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from local.notify import services
-from local.notify.faults import FaultOrder
-from local.notify.outbox import Message, Search
-from local.notify.server import open_notify, serving
-from local.notify.state import Notify
-from shared.adapters.govuk_notify_notifier import GovukNotifyNotifier
+from local.standins.notify import services
+from local.standins.notify.faults import FaultOrder
+from local.standins.notify.outbox import Message, Search
+from local.standins.notify.server import open_notify, serving
+from local.standins.notify.state import Notify
 from shared.adapters.memory import ManualClock
-from shared.domain.account import Authority
+from shared.adapters.notify.govuk_notify import GovukNotifyNotifier
+from shared.model.account import Authority
 from tests.contract.records import SOUTH, YARMOUTH
 
 SET_PASSWORD = "00000000-0000-0000-0000-000000000001"

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
-from shared.domain.lifecycle import Event, Outcome, RowState, State
-from shared.domain.migration import Layout, Migration, Phase
-from shared.domain.pace import Pace
-from shared.domain.rows import Person, Row
-from shared.domain.summary import ShardSummary
+from shared.intake.rules.row_checks import Person, Row
+from shared.model.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
+from shared.model.counts.summary import ShardSummary
+from shared.model.lifecycle import Event, Outcome, RowState, State
+from shared.model.migration import Layout, Migration, Phase
+from shared.model.pacing.rate_limit import Pace
 
 SOUTH = Authority("south-norfolk")
 YARMOUTH = Authority("great-yarmouth")

@@ -10,16 +10,16 @@ from typing import Any
 from aiohttp import web
 from azure.core.credentials_async import AsyncTokenCredential
 
-from local.directory.faults import described
-from local.directory.rules import Rules, changed
-from local.directory.server import build_app
-from local.directory.state import Directory as Tenant
-from shared.adapters.graph_attributes import Attributes
-from shared.adapters.graph_directory import GraphDirectory
+from local.standins.graph.faults import described
+from local.standins.graph.rules import Rules, changed
+from local.standins.graph.server import build_app
+from local.standins.graph.state import Directory as Tenant
+from shared.adapters.graph.attributes import Attributes
+from shared.adapters.graph.directory import GraphDirectory
 from shared.adapters.memory import ManualClock
-from shared.domain.account import DirectoryId
-from shared.domain.matching import DirectoryUser, Identity
-from shared.domain.profile import Profile, read_profiles
+from shared.matching.rules.match import DirectoryUser, Identity
+from shared.model.account import DirectoryId
+from shared.model.profile import Profile, read_profiles
 from shared.ports import Directory, NewUser
 from tests.contract.records import SOUTH, YARMOUTH, account_id
 

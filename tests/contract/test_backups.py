@@ -9,14 +9,14 @@ import pytest
 
 from local.azurite import Azurite
 from shared import names
-from shared.adapters.blob_backups import BlobBackups
 from shared.adapters.memory import MemoryBackups
-from shared.adapters.storage import Storage
-from shared.domain.account import Authority, apply
-from shared.domain.copies import Record
-from shared.domain.lifecycle import Event, State
-from shared.domain.rebuild import Rebuild, Source
+from shared.adapters.storage.blob_backups import BlobBackups
+from shared.adapters.storage.clients import Storage
+from shared.model.account import Authority, apply
+from shared.model.lifecycle import Event, State
+from shared.model.safeguards.backup import Record
 from shared.ports import Backups, Ledger, Mending
+from shared.recovery.rules.restore import Rebuild, Source
 from tests.contract.conftest import ON_BOTH, connected
 from tests.contract.records import MIGRATION, NOW, SOUTH, YARMOUTH, a_change, a_migration, account_id, an_account
 
@@ -68,7 +68,7 @@ async def test_without_the_container_there_is_no_copy(clean_azurite: Azurite) ->
 
 @pytest.mark.azurite
 async def test_reports_are_read_and_listed(storage: Storage) -> None:
-    from shared.adapters.blob_reports import BlobReports  # noqa: PLC0415
+    from shared.adapters.storage.blob_reports import BlobReports  # noqa: PLC0415
 
     reports = BlobReports(storage.blobs)
     for path in ("south-norfolk/b/received.json", "south-norfolk/a/received.json", "south-norfolkx/c/received.json"):

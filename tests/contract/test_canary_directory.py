@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from local.directory.people import LINKED, Customer, administrate
-from local.directory.rules import Rules, changed
-from local.directory.state import Directory as Tenant
+from local.standins.graph.people import LINKED, Customer, administrate
+from local.standins.graph.rules import Rules, changed
+from local.standins.graph.state import Directory as Tenant
 from shared.adapters.memory import ManualClock, MemoryDirectory
-from shared.domain.account import DirectoryId
-from shared.domain.canary import LINKED_REF, RETIRED, Answer, Canary, Done, Step
 from shared.errors import DirectoryRefused, StaleWrite
+from shared.model.account import DirectoryId
+from shared.model.safeguards.canary import LINKED_REF, RETIRED, Answer, Canary, Done, Step
 from shared.ports import Directory, Ledger
 from tests.contract.records import NOW, SOUTH, YARMOUTH, account_id, address_key
 from tests.contract.standin import (

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.memory import ManualClock, MemoryDirectory
-from shared.domain.account import Authority, DirectoryId
-from shared.domain.headcount import Headcount
-from shared.domain.matching import DirectoryUser, Identity
-from shared.domain.profile import Profile
 from shared.errors import DirectoryRefused
+from shared.matching.rules.match import DirectoryUser, Identity
+from shared.model.account import Authority, DirectoryId
+from shared.model.counts.directory_counts import Headcount
+from shared.model.profile import Profile
 from shared.ports import Directory, NewUser
 from tests.contract.records import NOW, SOUTH, YARMOUTH, account_id
 from tests.contract.standin import (

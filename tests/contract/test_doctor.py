@@ -15,20 +15,29 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
 from local.azurite import Azurite
-from local.directory.server import build_app
-from local.directory.state import Directory as Tenant
-from local.notify import services
+from local.standins.graph.server import build_app
+from local.standins.graph.state import Directory as Tenant
+from local.standins.notify import services
 from shared import names
+from shared.adapters.inspection.asking import Asker
+from shared.adapters.inspection.directory_inspector import DirectoryInspector, claim
+from shared.adapters.inspection.message_inspector import MessageInspector
+from shared.adapters.inspection.storage_inspector import StorageInspector
 from shared.adapters.memory import ManualClock
-from shared.adapters.storage import connect
-from shared.doctor.asking import Asker
-from shared.doctor.attribute_checks import attributes_wanted
-from shared.doctor.directory_inspector import DirectoryInspector, claim
-from shared.doctor.facts import Answer, DirectoryFacts, KeyTrouble, MessageFacts, Presence, Right, Sending, StorageFacts
-from shared.doctor.message_inspector import MessageInspector
-from shared.doctor.storage_inspector import StorageInspector
-from shared.domain.account import Authority
-from shared.wiring import SystemClock, notify_setting
+from shared.adapters.storage.clients import connect
+from shared.model.account import Authority
+from shared.ports.doctor_facts import (
+    Answer,
+    DirectoryFacts,
+    KeyTrouble,
+    MessageFacts,
+    Presence,
+    Right,
+    Sending,
+    StorageFacts,
+)
+from shared.readiness.rules.attribute_checks import attributes_wanted
+from shared.runtime.wiring import SystemClock, notify_setting
 from tests.contract.conftest import connected
 from tests.contract.notify import KEYS, message_service
 from tests.contract.records import SOUTH, YARMOUTH

@@ -9,9 +9,9 @@ import pytest
 from azure.storage.blob import BlobBlock
 
 from shared import names
-from shared.adapters.blob_exports import BlobExports
 from shared.adapters.memory import ManualClock, MemoryExports
-from shared.adapters.storage import CHUNK, Storage
+from shared.adapters.storage.blob_exports import BlobExports
+from shared.adapters.storage.clients import CHUNK, Storage
 from shared.errors import Superseded
 from shared.ports import Blob, Exports
 from tests.contract.conftest import ON_BOTH

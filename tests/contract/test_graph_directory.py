@@ -13,7 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
 from kiota_abstractions.api_error import APIError
 
-from shared.adapters import graph_directory, graph_requests
+from shared.adapters.graph import directory, requests
 from shared.adapters.memory import ManualClock
 from shared.errors import AnswerLost, DirectoryRefused, MigrationError, Stop, Throttled, TryLater
 from shared.ports import Directory, NewUser
@@ -131,7 +131,7 @@ async def test_what_the_plan_counts_in_requests(standin: StandIn) -> None:
 async def test_pages_are_read_to_the_end_also_when_one_is_empty(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph_directory, "PAGE", 3)
+    monkeypatch.setattr(directory, "PAGE", 3)
     async with standing_in(clock, empty_page_every=2) as standin:
         standin.tenant.seed([properties(somebody(number)) for number in range(10)])
         await standin.graph.link(SOUTH_NORFOLK, somebody(9).id, account_id(1), "REF1")
@@ -185,7 +185,7 @@ async def test_what_was_stored_without_an_answer_is_found_by_its_mark(standin: S
 
 @each_request
 async def test_a_request_that_hangs_ends(standin: StandIn, request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_requests, "DEADLINE", 0.2)
+    monkeypatch.setattr(requests, "DEADLINE", 0.2)
     standin.fault("hang")
     with pytest.raises(AnswerLost if request_ in WRITES.values() else TryLater):
         await asyncio.wait_for(request_(standin.graph), 5)
@@ -244,7 +244,7 @@ async def test_a_throttling_that_does_not_say_how_long_is_waited_out_for_a_littl
 def test_a_time_to_wait_that_cannot_be_read_is_none(text: str) -> None:
     error = APIError()
     error.response_headers = {"retry-after": text}
-    assert graph_requests._retry_after(error) is None  # noqa: SLF001
+    assert requests._retry_after(error) is None  # noqa: SLF001
 
 
 async def test_the_write_quota_is_answered_with_the_time_to_wait(clock: ManualClock) -> None:

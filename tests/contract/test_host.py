@@ -11,7 +11,8 @@ from azure.functions import FunctionApp
 
 from local.azurite import Azurite
 from local.host import storage as host_storage
-from shared import names, wiring
+from shared import names
+from shared.runtime import wiring
 from tests.contract.conftest import connected
 
 ROOT = Path(__file__).parents[2]

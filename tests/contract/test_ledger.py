@@ -11,14 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import names
-from shared.adapters.azure_tables import AzureTables
-from shared.adapters.ledger.rows import PERSONAL_FREE
-from shared.adapters.ledger.singles import NOW_AND_THEN
 from shared.adapters.memory import ManualClock, MemoryTables
-from shared.adapters.storage import Storage
-from shared.adapters.store import Entity, Query, Store, Write
-from shared.adapters.table_ledger import TableLedger
-from shared.domain.account import (
+from shared.adapters.storage.azure_tables import AzureTables
+from shared.adapters.storage.clients import Storage
+from shared.adapters.storage.records.rows import PERSONAL_FREE
+from shared.adapters.storage.records.singles import NOW_AND_THEN
+from shared.adapters.storage.store import Entity, Query, Store, Write
+from shared.adapters.storage.table_ledger import TableLedger
+from shared.errors import StaleWrite
+from shared.intake.rules.row_checks import Row
+from shared.model.account import (
     REFUSED,
     SHARDS,
     Account,
@@ -30,16 +32,14 @@ from shared.domain.account import (
     MigrationId,
     apply,
 )
-from shared.domain.forecast import Progress, Sample
-from shared.domain.lifecycle import Event, State
-from shared.domain.lines import Line
-from shared.domain.migration import Migration, Phase
-from shared.domain.pace import READ, WRITE, Pace, message_lane
-from shared.domain.rows import Row
-from shared.domain.summary import ShardSummary
-from shared.domain.trouble import Trouble
-from shared.errors import StaleWrite
+from shared.model.counts.progress import Progress, Sample
+from shared.model.counts.summary import ShardSummary
+from shared.model.lifecycle import Event, State
+from shared.model.migration import Migration, Phase
+from shared.model.pacing.rate_limit import READ, WRITE, Pace, message_lane
+from shared.model.safeguards.timer_failure import Trouble
 from shared.ports import Ledger, Stored
+from shared.scheduling.rules.work_queries import Line
 from tests.contract import records
 from tests.contract.records import (
     MIGRATION,

@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared import wiring
-from shared.adapters.graph_directory import GraphDirectory
+from shared.adapters.graph.directory import GraphDirectory
 from shared.adapters.memory import ManualClock
 from shared.errors import MigrationError
 from shared.ports import Directory, Letter, NewUser, Notifier
+from shared.runtime import wiring
 from tests.contract.notify import SET_PASSWORD, notifying_at
 from tests.contract.records import SOUTH, account_id
 from tests.contract.standin import NOBODY, SOUTH_NORFOLK, Handler, asking, served, standing_in

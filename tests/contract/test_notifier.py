@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.notify import rendering, services
-from shared.adapters import govuk_notify_notifier
+from local.standins.notify import rendering, services
 from shared.adapters.memory import ManualClock, MemoryNotifier
+from shared.adapters.notify import govuk_notify
 from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
 from shared.ports import Letter, Notice, Notifier
 from tests.contract.notify import (
@@ -375,7 +375,7 @@ BEFORE = ("error-500-before-store", "drop-before-store", "hang", "bad-gateway")
 async def test_a_letter_without_an_answer_is_in_doubt_and_was_sent_once(
     service: Service, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(govuk_notify_notifier, "TIMEOUT", 0.3)
+    monkeypatch.setattr(govuk_notify, "TIMEOUT", 0.3)
     service.fault(kind, count=1)
     with pytest.raises(AnswerLost):
         await SEND(service.notifier)
@@ -388,7 +388,7 @@ async def test_a_letter_without_an_answer_is_in_doubt_and_was_sent_once(
 async def test_a_look_up_without_an_answer_is_for_later(
     service: Service, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(govuk_notify_notifier, "TIMEOUT", 0.3)
+    monkeypatch.setattr(govuk_notify, "TIMEOUT", 0.3)
     service.fault(kind, on="lookup")
     with pytest.raises(TryLater) as caught:
         await FIND(service.notifier)

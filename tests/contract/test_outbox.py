@@ -9,9 +9,9 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import ManualClock, MemoryOutbox, Queued
-from shared.adapters.queue_outbox import PEEK_LIMIT, QueueOutbox
-from shared.adapters.storage import Storage
-from shared.messages import AccountMessage, Message, ReceiveExport, StageRows, decode
+from shared.adapters.storage.clients import Storage
+from shared.adapters.storage.queue_outbox import PEEK_LIMIT, QueueOutbox
+from shared.model.messages import AccountMessage, Message, ReceiveExport, StageRows, decode
 from shared.ports import Outbox
 from tests.contract.conftest import ON_BOTH
 from tests.contract.records import MIGRATION, SOUTH, account_id

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from shared import names
-from shared.adapters.blob_reports import BLOCK, BlobReports
 from shared.adapters.memory import MemoryReports
-from shared.adapters.storage import Storage
+from shared.adapters.storage.blob_reports import BLOCK, BlobReports
+from shared.adapters.storage.clients import Storage
 from shared.ports import Reports
 from tests.contract.conftest import ON_BOTH
 

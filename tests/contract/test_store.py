@@ -3,7 +3,7 @@
 import pytest
 
 from shared import names
-from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Query, Store, Value, Values, Verb, Write
+from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Query, Store, Value, Values, Verb, Write
 from tests.contract.records import ODD
 
 TABLE = names.ACCOUNTS

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from pathspec import GitIgnoreSpec
 
 from local.deployed import IGNORED_BY, ROOT, deployed_files, lay_out
-from local.notify import services
+from local.standins.notify import services
 
 pytestmark = pytest.mark.e2e
 
@@ -87,7 +87,7 @@ json.dump([said for wanted in json.load(sys.stdin) if (said := missing(*wanted))
 
 CONNECT: Final = """
 from dataclasses import fields
-from shared import wiring
+from shared.runtime import wiring
 
 async def connected():
     ports = wiring.ports()
@@ -203,7 +203,7 @@ def test_nothing_that_git_ignores_is_deployed(tree: Path) -> None:
 
 
 def test_what_a_developer_has_lying_about_stays_at_home(tmp_path: Path) -> None:
-    kept = {"function_app.py", "host.json", "authorities/south-norfolk.toml", "shared/domain/gate.py"}
+    kept = {"function_app.py", "host.json", "authorities/south-norfolk.toml", "shared/scheduling/rules/gate.py"}
     left = {
         ".azure/council/.env",
         ".env",
@@ -266,7 +266,7 @@ def test_every_import_anywhere_in_the_code_can_be_had(app: Path, settings: Mappi
     wanted = sorted({(module, name or "") for file in app.rglob("*.py") for module, name in _imports(app, file)})
     assert ("msgraph.graph_service_client", "GraphServiceClient") in wanted
     assert ("azure.identity.aio", "ManagedIdentityCredential") in wanted
-    assert ("shared.steps.provision_account", "") in wanted
+    assert ("shared.provisioning.provision_account", "") in wanted
     assert json.loads(_run(PYTHON, WORKER + IMPORT, settings, app, json.dumps(wanted))) == []
 
 

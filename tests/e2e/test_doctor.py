@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from local.notify import services
-from local.notify.templates import BUILT_IN_FILE
 from local.samples.generate import Order, generate
 from local.stack import PSEUDONYM_KEY, ROOT, Process, Stack, free_port, get_json, send_json, stack
+from local.standins.notify import services
+from local.standins.notify.templates import BUILT_IN_FILE
 from shared import names
-from shared.domain.pseudonyms import Pseudonyms
+from shared.model.pseudonyms import Pseudonyms
 
 pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
 
@@ -311,7 +311,7 @@ def test_a_template_with_a_placeholder_that_nobody_fills(ward: Ward) -> None:
     file.write_text(changed)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "local.notify", "--port", str(port), "--templates", str(file)]
+    command = [sys.executable, "-m", "local.standins.notify", "--port", str(port), "--templates", str(file)]
     other = Process("notify-2", command, ward.stack.environment(), ward.folder / "n.log", url, f"{url}/_standin/health")
     other.start()
     try:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.bicep import code
-from local.bicep.code import Code
+from local.infra_checks import code
+from local.infra_checks.code import Code
 from tests.infra.kit import ROOT, Clone
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from local.bicep import gate
-from local.bicep.code import Code
-from local.bicep.findings import Finding
+from local.infra_checks import gate
+from local.infra_checks.code import Code
+from local.infra_checks.findings import Finding
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("infra", "shared", "functions", "authorities")

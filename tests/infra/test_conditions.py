@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from local.bicep import roles
+from local.infra_checks import roles
 
 BLOBS: Final = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 COUNCIL: Final = "south-norfolk"

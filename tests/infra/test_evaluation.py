@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from local.bicep.deployment import Instance
-from local.bicep.parsing import read, syntax
-from local.bicep.template import Template, understand
-from local.bicep.values import Value, known, written
+from local.infra_checks.deployment import Instance
+from local.infra_checks.parsing import read, syntax
+from local.infra_checks.template import Template, understand
+from local.infra_checks.values import Value, known, written
 from tests.infra.kit import a_checkout
 
 DECLARED = """

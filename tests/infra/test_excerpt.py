@@ -1,7 +1,7 @@
 """How azmcp's answer becomes the excerpt: what is kept of a type, and which types."""
 
-from local.bicep.excerpt import Kept, Said, add, spelt
-from local.bicep.shapes import shape
+from local.infra_checks.excerpt import Kept, Said, add, spelt
+from local.infra_checks.shapes import shape
 
 
 def a_property(name: str, kind: str, flags: str = "") -> Said:

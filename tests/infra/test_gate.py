@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from local.bicep import gate, names, parameters, roles, settings, shapes
-from local.bicep.__main__ import main
-from local.bicep.code import Code
-from local.bicep.deployment import Instance
-from local.bicep.parsing import read
-from local.bicep.template import understand
+from local.infra_checks import gate, names, parameters, roles, settings, shapes
+from local.infra_checks.__main__ import main
+from local.infra_checks.code import Code
+from local.infra_checks.deployment import Instance
+from local.infra_checks.parsing import read
+from local.infra_checks.template import understand
 from shared.telemetry.setup import LIBRARIES
 from tests.infra.kit import ROOT, Clone
 

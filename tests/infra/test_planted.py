@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from local.bicep.code import Code
+from local.infra_checks.code import Code
 from tests.infra.kit import Clone
 
 APP = "infra/modules/app.bicep"

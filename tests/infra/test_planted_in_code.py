@@ -22,14 +22,16 @@ def test_a_table_and_a_container_that_only_the_code_names_are_found(clone: Clone
 
 def test_a_setting_that_only_the_code_reads_is_found(clone: Clone) -> None:
     field = "    notify_url: str = Field("
-    clone.plant("shared/settings.py", field, f'    mood: str = Field(validation_alias="APP_MOOD")\n{field}')
+    clone.plant("shared/settings/settings.py", field, f'    mood: str = Field(validation_alias="APP_MOOD")\n{field}')
     (found,) = clone.findings()
-    assert (found.rule, found.wrong) == ("settings", "shared/settings.py reads `APP_MOOD`, and it is not set")
+    assert (found.rule, found.wrong) == ("settings", "shared/settings/settings.py reads `APP_MOOD`, and it is not set")
 
 
 def test_a_setting_with_a_safe_default_may_be_left_out(clone: Clone) -> None:
     field = "    notify_url: str = Field("
-    clone.plant("shared/settings.py", field, f'    mood: str = Field("good", validation_alias="APP_MOOD")\n{field}')
+    clone.plant(
+        "shared/settings/settings.py", field, f'    mood: str = Field("good", validation_alias="APP_MOOD")\n{field}'
+    )
     assert clone.findings() == []
 
 

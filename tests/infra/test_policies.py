@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local.bicep import policies
-from local.bicep.findings import Finding
-from local.bicep.parsing import read
+from local.infra_checks import policies
+from local.infra_checks.findings import Finding
+from local.infra_checks.parsing import read
 from tests.infra.kit import ROOT, a_checkout
 
 OPEN = """

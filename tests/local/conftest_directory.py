@@ -24,9 +24,9 @@ from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
-from local.directory.rules import Rules, changed
-from local.directory.server import build_app
-from local.directory.state import Directory
+from local.standins.graph.rules import Rules, changed
+from local.standins.graph.server import build_app
+from local.standins.graph.state import Directory
 
 # The SDK warns of its own deprecated classes when each of its builders is first imported, which it puts off to the
 # first call; warnings are errors here, so that is done now.

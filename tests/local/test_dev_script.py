@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dev
-from local.notify import services
+from local.standins.notify import services
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from local.directory.__main__ import main, parser, rules_from
-from local.directory.page import PAGE
-from local.directory.rules import RuleError, Rules, changed, switches
-from local.directory.state import Directory
-from local.directory.store import FILE, Store
+from local.standins.graph.__main__ import main, parser, rules_from
+from local.standins.graph.page import PAGE
+from local.standins.graph.rules import RuleError, Rules, changed, switches
+from local.standins.graph.state import Directory
+from local.standins.graph.store import FILE, Store
 from tests.local.conftest_directory import (
     ADMINISTRATOR,
     MARK,
@@ -54,7 +54,7 @@ SEEDED = {
 @asynccontextmanager
 async def process(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "local.directory", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "local.standins.graph", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert started.stdout
     try:

@@ -12,7 +12,7 @@ from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from openapi_schema_validator import OAS30Validator
 
-from local.directory.properties import DEFAULT_SET, PROPERTIES
+from local.standins.graph.properties import DEFAULT_SET, PROPERTIES
 from tests.local.conftest_directory import (
     ADMINISTRATOR,
     EXTENSION,

@@ -10,7 +10,7 @@ from msgraph.generated.models.password_profile import PasswordProfile
 from msgraph.generated.models.user import User
 
 from infra.directory.permissions import NARROW, READING
-from local.directory.rules import Rules
+from local.standins.graph.rules import Rules
 from tests.local.conftest_directory import (
     ACCOUNT,
     ADMINISTRATOR,

@@ -15,11 +15,11 @@ import pytest
 from notifications_python_client.errors import HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
 
-from local.notify import services
-from local.notify.errors import NotifyError
-from local.notify.outbox import Message
-from local.notify.server import open_notify, serving
-from local.notify.state import Notify
+from local.standins.notify import services
+from local.standins.notify.errors import NotifyError
+from local.standins.notify.outbox import Message
+from local.standins.notify.server import open_notify, serving
+from local.standins.notify.state import Notify
 
 SET_PASSWORD = "00000000-0000-0000-0000-000000000001"
 type Untyped = Any

@@ -9,8 +9,8 @@ import pytest
 from notifications_python_client.errors import HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
 
-from local.notify import services
-from local.notify.server import open_notify, serving
+from local.standins.notify import services
+from local.standins.notify.server import open_notify, serving
 
 SET_PASSWORD = "00000000-0000-0000-0000-000000000001"
 type Untyped = Any

@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import aiohttp
 import pytest
 
-from local.notify import rendering
-from local.notify.outbox import Message
-from local.notify.server import open_notify, serving
-from local.notify.services import BUILT_IN
-from local.notify.state import Notify
-from local.notify.templates import Template, Templates
+from local.standins.notify import rendering
+from local.standins.notify.outbox import Message
+from local.standins.notify.server import open_notify, serving
+from local.standins.notify.services import BUILT_IN
+from local.standins.notify.state import Notify
+from local.standins.notify.templates import Template, Templates
 
 TEMPLATES = [template for service in BUILT_IN for template in Templates.read().of(service.slug)]
 

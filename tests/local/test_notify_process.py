@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from notifications_python_client.notifications import NotificationsAPIClient
 
-from local.notify import services
-from local.notify.__main__ import main
+from local.standins.notify import services
+from local.standins.notify.__main__ import main
 
-COMMAND = [sys.executable, "-m", "local.notify"]
+COMMAND = [sys.executable, "-m", "local.standins.notify"]
 type Untyped = Any
 """The official client comes without types, and so does what it returns."""
 CONNECT: Untyped = NotificationsAPIClient

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from ops import answers, show, words
 from ops.findings import findings
-from shared import names, operations
-from shared.domain.lifecycle import Outcome, RowState, State
-from shared.domain.migration import Phase
+from shared import names
+from shared.access import http
 from shared.errors import Cannot, Stop
+from shared.model.lifecycle import Outcome, RowState, State
+from shared.model.migration import Phase
+from shared.operations import api as operations_api
 from tests.support.world import World, export, line
 
 
@@ -26,10 +28,10 @@ def test_there_is_a_word_for_everything_the_app_counts() -> None:
 
 
 async def _ask[T: BaseModel](
-    world: World, handler: operations.Handler, kind: type[T], body: bytes = b"", route: Mapping[str, str] | None = None
+    world: World, handler: http.Handler, kind: type[T], body: bytes = b"", route: Mapping[str, str] | None = None
 ) -> T:
     request = func.HttpRequest(method="GET", url="/api/x", body=body, route_params=dict(route or {}))
-    answer = await operations.answer(lambda: world.ports, handler, request)
+    answer = await http.answer(lambda: world.ports, handler, request)
     assert answer.status_code == 200, answer.get_body()
     return kind.model_validate_json(answer.get_body())
 
@@ -44,7 +46,7 @@ async def test_a_finished_migration_reads_well() -> None:
     world = World()
     await world.upload(export(line("C1"), line("C2", status="closed")))
     await world.run()
-    status = await _ask(world, operations.show_status, answers.Status)
+    status = await _ask(world, operations_api.show_status, answers.Status)
     assert findings(status) == []
     assert "new account, sets a password" in _text(show.overview(status))
 
@@ -53,7 +55,7 @@ async def test_an_upload_to_no_council_is_told_with_the_folder() -> None:
     world = World()
     await world.upload(export(line("C1")), "south_norfolk/portal.csv")
     await world.run(rounds=3)
-    status = await _ask(world, operations.show_status, answers.Status)
+    status = await _ask(world, operations_api.show_status, answers.Status)
     assert findings(status) == [
         "south_norfolk: the file south_norfolk/portal.csv was not taken: unknown_authority.",
     ]
@@ -65,13 +67,13 @@ async def test_a_stuck_account_is_listed_replayed_and_gone() -> None:
     world.directory.fail.append(Cannot("directory_refused"))
     await world.upload(export(line("C1")))
     await world.run()
-    listed = await _ask(world, operations.list_poison, answers.Poison)
+    listed = await _ask(world, operations_api.list_poison, answers.Poison)
     assert [each.reason for each in listed.stuck] == ["directory_refused"]
     assert "ops poison replay --cause directory_refused" in _text(show.poison(listed, 100))
-    done = await _ask(world, operations.replay_poison, answers.Settled, b'{"cause": "directory_refused"}')
+    done = await _ask(world, operations_api.replay_poison, answers.Settled, b'{"cause": "directory_refused"}')
     assert done.accounts == 1
     await world.run()
-    assert findings(await _ask(world, operations.show_status, answers.Status)) == []
+    assert findings(await _ask(world, operations_api.show_status, answers.Status)) == []
 
 
 @pytest.mark.parametrize("reason", ["permission_missing", "message_service_refused"])
@@ -80,9 +82,9 @@ async def test_a_pause_is_shown_and_resumed(reason: str) -> None:
     world.directory.fail.append(Stop(reason, "a detail"))
     await world.upload(export(line("C1")))
     await world.run()
-    status = await _ask(world, operations.show_status, answers.Status)
+    status = await _ask(world, operations_api.show_status, answers.Status)
     assert findings(status) == [f"South Norfolk Council is paused: {reason}."]
     assert "(a detail)" in _text(show.overview(status))
     migration = status.migrations[0].migration
-    resumed = await _ask(world, operations.resume_migration, answers.Resumed, route={"migration": migration})
+    resumed = await _ask(world, operations_api.resume_migration, answers.Resumed, route={"migration": migration})
     assert "goes on" in show.resumed(resumed)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from ops.__main__ import main
 from ops.canary import Canaries, Canary
 from ops.commands import commands
-from shared import canaries
+from shared.readiness import canary_api
 from tests.ops.conftest import Ops
 from tests.ops.kit import AppStub
 
@@ -186,5 +186,5 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_command_line_reads_what_the_app_says() -> None:
-    assert set(Canary.model_fields) <= set(canaries.CanaryAnswer.model_fields)
-    assert set(Canaries.model_fields) == set(canaries.Canaries.model_fields)
+    assert set(Canary.model_fields) <= set(canary_api.CanaryAnswer.model_fields)
+    assert set(Canaries.model_fields) == set(canary_api.Canaries.model_fields)

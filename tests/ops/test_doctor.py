@@ -8,7 +8,7 @@ import pytest
 from ops.answers_doctor import Report
 from ops.doctor import For
 from ops.show_doctor import AREAS, MARKS, PURPOSES
-from shared.doctor.report import Area, Purpose, Status
+from shared.readiness.rules.report import Area, Purpose, Status
 from tests.ops.conftest import Ops
 from tests.ops.kit import AppStub, Json
 

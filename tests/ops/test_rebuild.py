@@ -8,8 +8,10 @@ import pytest
 from ops import answers, show
 from ops.findings import findings
 from ops.rebuild import Outlooks, Progress
-from shared import operations, rebuilding
-from shared.steps.copy_tables import copy_tables
+from shared.access import http
+from shared.integrity.backup_tables import copy_tables
+from shared.operations import api as operations_api
+from shared.recovery import api as recovery_api
 from tests.ops.conftest import Ops
 from tests.ops.kit import AppStub, Json, a_migration, a_status
 from tests.support.losses import lose
@@ -161,9 +163,9 @@ def test_status_of_an_app_that_knows_no_copies_reads_as_before(stub: AppStub, op
     assert ops("status").exit_code == 0
 
 
-async def _ask(world: World, handler: operations.Handler, body: Json | None = None, **params: str) -> bytes:
+async def _ask(world: World, handler: http.Handler, body: Json | None = None, **params: str) -> bytes:
     request = func.HttpRequest(method="POST", url="/api/rebuild", body=json.dumps(body or {}).encode(), params=params)
-    answer = await operations.answer(lambda: world.ports, handler, request)
+    answer = await http.answer(lambda: world.ports, handler, request)
     assert answer.status_code == 200, answer.get_body()
     found: bytes = answer.get_body()
     return found
@@ -175,19 +177,19 @@ async def test_the_app_and_the_command_line_agree() -> None:
     await settle(world)
     await copy_tables(world.ports)
     lose(world)
-    status = answers.Status.model_validate_json(await _ask(world, operations.show_status))
+    status = answers.Status.model_validate_json(await _ask(world, operations_api.show_status))
     assert findings(status) == ["South Norfolk Council: tables of the app were emptied. Run `ops rebuild`."]
     assert show.overview(status)
-    found = Outlooks.model_validate_json(await _ask(world, rebuilding.show_rebuild, authority="south-norfolk"))
+    found = Outlooks.model_validate_json(await _ask(world, recovery_api.show_rebuild, authority="south-norfolk"))
     [council] = found.councils
     assert (council.lost, council.night) == (["Accounts", "Migrations", "Rows"], "2026-03-02")
     for _ in range(20):
-        said = Progress.model_validate_json(await _ask(world, rebuilding.run_rebuild, {"source": "copy"}))
+        said = Progress.model_validate_json(await _ask(world, recovery_api.run_rebuild, {"source": "copy"}))
         if said.finished:
             break
     assert said.finished
     await settle(world)
-    found = Outlooks.model_validate_json(await _ask(world, rebuilding.show_rebuild, marks="true"))
+    found = Outlooks.model_validate_json(await _ask(world, recovery_api.show_rebuild, marks="true"))
     assert {council.authority: council.unexplained for council in found.councils} == {
         "south-norfolk": 0,
         "great-yarmouth": 0,
@@ -206,6 +208,6 @@ async def test_the_app_and_the_command_line_agree() -> None:
 )
 async def test_a_request_that_makes_no_sense_is_refused_with_a_sentence(body: bytes, status: int, says: str) -> None:
     request = func.HttpRequest(method="POST", url="/api/rebuild", body=body)
-    answer = await operations.answer(lambda: World().ports, rebuilding.run_rebuild, request)
+    answer = await http.answer(lambda: World().ports, recovery_api.run_rebuild, request)
     assert answer.status_code == status
     assert says in json.loads(answer.get_body())["error"]

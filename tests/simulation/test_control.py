@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.migration import Phase
-from shared.domain.pace import Quota, Quotas
+from shared.model.migration import Phase
+from shared.model.pacing.rate_limit import Quota, Quotas
+from shared.operations import control
 from shared.ports import Ports
-from shared.steps import control
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless
 from tests.support.stories import check_effects, populate, settle

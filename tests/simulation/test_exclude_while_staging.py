@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from shared import names
-from shared.domain.migration import Phase
-from shared.domain.summary import total
-from shared.messages import StageRows
-from shared.steps.exclude import hold
-from shared.steps.stage_rows import stage_rows
+from shared.intake.apply_suppressions import hold
+from shared.intake.stage_rows import stage_rows
+from shared.model.counts.summary import total
+from shared.model.messages import StageRows
+from shared.model.migration import Phase
 from tests.support.stories import settle
 from tests.support.watched import WRITE, watched
 from tests.support.world import SOUTH_NORFOLK, HostDiedError, World, export, line

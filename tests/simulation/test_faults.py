@@ -8,12 +8,12 @@ from random import Random
 import pytest
 
 from shared.adapters.memory import Queued
-from shared.adapters.store import Conflict
-from shared.domain.account import DirectoryId
-from shared.domain.lifecycle import State
+from shared.adapters.storage.store import Conflict
 from shared.errors import AnswerLost, Stop, Throttled, TryLater
+from shared.model.account import DirectoryId
+from shared.model.lifecycle import State
+from shared.operations import poison
 from shared.ports import Ports
-from shared.steps import poison
 from tests.support import timeless
 from tests.support.stories import (
     NEWER,

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from shared.domain.pace import Quota, Quotas
-from shared.steps.status import status
+from shared.model.pacing.rate_limit import Quota, Quotas
+from shared.operations.status import status
 from tests.simulation.test_waves import MINUTE, day, planned, until, wave
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 

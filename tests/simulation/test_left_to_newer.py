@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from shared import names
-from shared.domain.lifecycle import State
-from shared.domain.migration import Migration, Phase
-from shared.domain.profile import Plan, Profile
 from shared.errors import DirectoryRefused, TryLater
+from shared.intake.supersede import supersede_older
+from shared.model.lifecycle import State
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Plan, Profile
+from shared.operations import control, poison
+from shared.operations.status import status
 from shared.ports import NewUser
-from shared.steps import control, poison
-from shared.steps.status import status
-from shared.steps.supersede import supersede_older
 from tests.support.plans import assessed, sign_all, signed
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 

@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.lifecycle import State
-from shared.domain.pace import Quota, Quotas
+from shared.model.lifecycle import State
+from shared.model.pacing.rate_limit import Quota, Quotas
 from shared.ports import Ports
-from shared.steps.release_accounts import release_accounts
+from shared.scheduling.release_accounts import release_accounts
 from tests.simulation.test_crash import Death
 from tests.support import timeless
 from tests.support.stories import settle
 from tests.support.watched import watched
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, HostDiedError, World, export, line
-from tests.unit.steps.test_lanes import YARMOUTH
+from tests.unit.scheduling.test_rate_limiter import YARMOUTH
 
 MANY, FEW = 8, 3
 

@@ -9,7 +9,7 @@ import pytest
 from shared import names
 from shared.adapters.memory import MemoryOutbox
 from shared.errors import AnswerLost
-from shared.messages import Message
+from shared.model.messages import Message
 from shared.ports import Ports
 from tests.support import timeless
 from tests.support.stories import LONG_AGO, settle

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from shared.domain.lifecycle import State
-from shared.domain.migration import Migration, Phase
+from shared.model.lifecycle import State
+from shared.model.migration import Migration, Phase
 from shared.ports import Ports
 from tests.simulation.test_crash import Death
 from tests.simulation.test_twice import DoublingOutbox

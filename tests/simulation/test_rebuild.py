@@ -11,10 +11,10 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import Queued
-from shared.domain.lifecycle import State
-from shared.domain.migration import Phase
+from shared.integrity.backup_tables import copy_tables
+from shared.model.lifecycle import State
+from shared.model.migration import Phase
 from shared.ports import Ports
-from shared.steps.copy_tables import copy_tables
 from tests.support import timeless
 from tests.support.losses import lose, make_again
 from tests.support.stories import (

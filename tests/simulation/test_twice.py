@@ -8,7 +8,7 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import MemoryOutbox, Queued
-from shared.messages import Message
+from shared.model.messages import Message
 from shared.ports import Ports
 from tests.support import timeless
 from tests.support.stories import NEWER, OLDER, check_end, check_overtaken, populate, settle, small_export

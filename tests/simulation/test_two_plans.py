@@ -9,18 +9,18 @@ from itertools import count
 import pytest
 
 from shared.adapters.memory import MemoryDirectory
-from shared.adapters.table_ledger import TableLedger
-from shared.domain.account import SHARDS, Account, AccountId, Change, DirectoryId
-from shared.domain.lifecycle import State
-from shared.domain.migration import Migration, Phase
-from shared.domain.profile import Profile
-from shared.domain.summary import total
+from shared.adapters.storage.table_ledger import TableLedger
 from shared.errors import AnswerLost
+from shared.intake.apply_suppressions import leave_alone
+from shared.model.account import SHARDS, Account, AccountId, Change, DirectoryId
+from shared.model.counts.summary import total
+from shared.model.lifecycle import State
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Profile
+from shared.operations import control
+from shared.planning.adopt_accounts import adopt_shard
 from shared.ports import NewUser, Ports
-from shared.steps import control
-from shared.steps.adopt_accounts import adopt_shard
-from shared.steps.exclude import leave_alone
-from shared.steps.review import assign_review
+from shared.review.cases import assign_review
 from tests.simulation.test_waves import day, planned, until, wave
 from tests.support import timeless
 from tests.support.losses import lose, make_again

@@ -6,20 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.account import Account, MigrationId
-from shared.domain.gate import wave_for
-from shared.domain.lifecycle import Outcome, State
-from shared.domain.migration import Migration, Phase
-from shared.domain.pace import Quota, Quotas
-from shared.domain.profile import PlannedWave, Profile
-from shared.domain.wave_gate import NotDone
 from shared.errors import DirectoryRefused, Hold
+from shared.model.account import Account, MigrationId
+from shared.model.lifecycle import Outcome, State
+from shared.model.migration import Migration, Phase
+from shared.model.pacing.rate_limit import Quota, Quotas
+from shared.model.profile import PlannedWave, Profile
+from shared.operations.control import resume
+from shared.operations.status import status
+from shared.planning.open_waves import check_off, confirm_switch, open_wave
+from shared.planning.rules.wave_gate import NotDone
 from shared.ports import Ports
-from shared.steps.control import resume
-from shared.steps.open_waves import check_off, confirm_switch, open_wave
-from shared.steps.pause import pause
-from shared.steps.review import assign_review
-from shared.steps.status import status
+from shared.review.cases import assign_review
+from shared.scheduling.pause import pause
+from shared.scheduling.rules.gate import wave_for
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless
 from tests.support.plans import assessed, sign_all

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from shared.domain.account import DirectoryId
-from shared.domain.canary import LINKED_REF, RETIRED, Canary
-from shared.domain.profile import Profile
-from shared.steps.canary import Asked, Progress, go_on
+from shared.model.account import DirectoryId
+from shared.model.profile import Profile
+from shared.model.safeguards.canary import LINKED_REF, RETIRED, Canary
+from shared.readiness.run_canary import Asked, Progress, go_on
 from tests.support.world import SOUTH_NORFOLK, HostDiedError, World
 
 ADDRESS = "robin@example.org"

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from shared import names
 from shared.adapters.memory import ManualClock, MemoryNotifier
-from shared.domain.profile import Profile
-from shared.domain.rebuild import Source
+from shared.model.profile import Profile
 from shared.ports import Letter
-from shared.steps.rebuild import rebuild
+from shared.recovery.rebuild import rebuild
+from shared.recovery.rules.restore import Source
 from tests.support.world import World
 
 

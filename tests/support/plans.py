@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from shared.domain.account import Authority
-from shared.domain.migration import Migration, Phase
-from shared.domain.profile import Plan
-from shared.steps.sign import Signing, approve
+from shared.model.account import Authority
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Plan
+from shared.planning.approve_plan import Signing, approve
 from tests.support.world import SOUTH_NORFOLK, World
 
 ROUND = timedelta(seconds=10)

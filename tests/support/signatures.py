@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from shared.domain.migration import Migration, Phase
-from shared.domain.plan import Part
-from shared.steps.sign import Signing, approve
+from shared.model.migration import Migration, Phase
+from shared.model.plan import Part
+from shared.planning.approve_plan import Signing, approve
 from tests.support.world import SOUTH_NORFOLK, World
 
 BOTH = (Part.DATA_OWNER, Part.OPERATIONS)

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.lifecycle import RowState, State
-from shared.domain.matching import DirectoryUser
-from shared.domain.migration import Phase
+from shared.matching.rules.match import DirectoryUser
+from shared.model.lifecycle import RowState, State
+from shared.model.migration import Phase
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
 LONG_AGO = datetime(2017, 5, 1, tzinfo=UTC)

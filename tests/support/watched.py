@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
-from shared.adapters.store import Store
-from shared.adapters.table_ledger import TableLedger
+from shared.adapters.storage.store import Store
+from shared.adapters.storage.table_ledger import TableLedger
 from shared.ports import Backups, Directory, Exports, Notifier, Outbox, Ports, Reports
 
 WRITE = "tables.write"

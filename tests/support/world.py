@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared import names, wiring
+from shared import names
 from shared.adapters.memory import (
     ManualClock,
     MemoryBackups,
@@ -21,22 +21,23 @@ from shared.adapters.memory import (
     MemoryTables,
     Queued,
 )
-from shared.adapters.table_ledger import TableLedger
-from shared.domain.account import SHARDS, Account, Authority
-from shared.domain.fair import Ahead
-from shared.domain.migration import Migration
-from shared.domain.pace import Quotas
-from shared.domain.profile import Profile, read_profiles
-from shared.domain.pseudonyms import Pseudonyms
-from shared.messages import ReceiveExport
+from shared.adapters.storage.table_ledger import TableLedger
+from shared.intake.sweep_exports import sweep_exports
+from shared.matching.classify_account import classify_account
+from shared.messaging.notify_customer import notify_customer
+from shared.model.account import SHARDS, Account, Authority
+from shared.model.messages import ReceiveExport
+from shared.model.migration import Migration
+from shared.model.pacing.rate_limit import Quotas
+from shared.model.profile import Profile, read_profiles
+from shared.model.pseudonyms import Pseudonyms
 from shared.ports import Ports
-from shared.steps.classify_account import classify_account
-from shared.steps.notify_customer import notify_customer
-from shared.steps.provision_account import provision_account
-from shared.steps.reconcile import reconcile
-from shared.steps.release_accounts import release_accounts
-from shared.steps.sweep_exports import sweep_exports
-from shared.worker import run_account_step, run_stage_step, run_timer, run_upload_step
+from shared.provisioning.provision_account import provision_account
+from shared.reconciliation.reconcile import reconcile
+from shared.runtime import wiring
+from shared.runtime.worker import run_account_step, run_stage_step, run_timer, run_upload_step
+from shared.scheduling.release_accounts import release_accounts
+from shared.scheduling.rules.fair_share import Ahead
 
 ROOT = Path(__file__).parent.parent.parent
 SOUTH_NORFOLK = Authority("south-norfolk")

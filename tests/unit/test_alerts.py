@@ -11,7 +11,7 @@ import pytest
 from pycep import BicepParser
 
 from shared import names
-from shared.domain.lifecycle import RowState, State
+from shared.model.lifecycle import RowState, State
 from shared.telemetry import metrics, spans
 
 ROOT = Path(__file__).parent.parent.parent

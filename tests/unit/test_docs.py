@@ -10,8 +10,8 @@ import pytest
 import dev
 from local import docs
 from shared import names
-from shared.domain import reasons
-from shared.domain.profile import Profile
+from shared.model import reasons
+from shared.model.profile import Profile
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

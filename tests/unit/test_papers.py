@@ -19,25 +19,21 @@ import pytest
 
 import functions
 from infra.directory import permissions
-from shared import messages, names, ports, wiring
-from shared.adapters import entities
-from shared.adapters.store import Verb, Write
-from shared.domain import (
-    account,
-    canary,
-    forecast,
-    matching,
-    migration,
-    pace,
-    rebuild,
-    result_file,
-    rows,
-    summary,
-    trouble,
-)
-from shared.domain.pseudonyms import Pseudonyms
-from shared.people import Role
-from shared.settings import Settings
+from shared import names, ports
+from shared.access.roles import Role
+from shared.adapters.storage import entities
+from shared.adapters.storage.store import Verb, Write
+from shared.intake.rules import row_checks
+from shared.matching.rules import match
+from shared.model import account, messages, migration
+from shared.model.counts import progress, summary
+from shared.model.pacing import rate_limit
+from shared.model.pseudonyms import Pseudonyms
+from shared.model.safeguards import canary, timer_failure
+from shared.recovery.rules import restore
+from shared.reporting.rules import result_file
+from shared.runtime import wiring
+from shared.settings.settings import Settings
 from tests.support import timeless
 from tests.support.stories import ROWS, populate, settle
 from tests.support.world import SOUTH_NORFOLK, World, export
@@ -168,10 +164,10 @@ def _defined(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("told", "true"),
     [
-        ("shared/domain/matching.py::decide", True),
-        ("shared/domain/matching.py::DirectoryUser", True),
-        ("shared/domain/matching.py::guess", False),
-        ("shared/domain/guessing.py", False),
+        ("shared/matching/rules/match.py::decide", True),
+        ("shared/matching/rules/match.py::DirectoryUser", True),
+        ("shared/matching/rules/match.py::guess", False),
+        ("shared/matching/guessing.py", False),
         ("docs/adr/", True),
         ("function_app.py", True),
         ("nothing.bicep", False),
@@ -192,17 +188,17 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             account.Change,
             migration.Migration,
             migration.Layout,
-            rows.Row,
-            rows.Person,
-            pace.Pace,
-            rebuild.Rebuild,
-            forecast.Progress,
-            trouble.Trouble,
+            row_checks.Row,
+            row_checks.Person,
+            rate_limit.Pace,
+            restore.Rebuild,
+            progress.Progress,
+            timer_failure.Trouble,
             summary.ShardSummary,
             ports.Letter,
             ports.Notice,
             ports.NewUser,
-            matching.DirectoryUser,
+            match.DirectoryUser,
         )
     },
     "Canary": {field.name for field in dataclasses.fields(canary.Canary)} | {"verdict", "record"},

@@ -14,10 +14,10 @@ import typer
 from local import docs
 from ops.commands import commands
 from shared import names
-from shared.doctor.report import Code, anchor
-from shared.domain import reasons
-from shared.domain.canary_words import FAILURES
-from shared.domain.reasons import REASONS
+from shared.model import reasons
+from shared.model.reasons import REASONS
+from shared.readiness.rules.canary_texts import FAILURES
+from shared.readiness.rules.report import Code, anchor
 
 ROOT: Final = Path(__file__).parent.parent.parent
 DOCS: Final = ROOT / "docs"

@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import count
 
 from shared.adapters.memory.clock import ManualClock
-from shared.domain.account import AccountId, Authority, DirectoryId
-from shared.domain.headcount import Counting, Headcount
-from shared.domain.matching import DirectoryUser, Identity
-from shared.domain.profile import Profile
 from shared.errors import DirectoryRefused
+from shared.matching.rules.match import DirectoryUser, Identity
+from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.counts.directory_counts import Counting, Headcount
+from shared.model.profile import Profile
 from shared.ports import NewUser
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.profile import Profile
+from shared.model.profile import Profile
 from shared.ports import Letter, Notice, Preview
 
 

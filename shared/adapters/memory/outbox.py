@@ -7,7 +7,7 @@ from itertools import count
 
 from shared import names
 from shared.adapters.memory.clock import ManualClock
-from shared.messages import Message, decode, decode_upload
+from shared.model.messages import Message, decode, decode_upload
 from shared.ports import PoisonMessage
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from typing import Final
 
-from shared.adapters.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Values, Verb, Write
+from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Values, Verb, Write
 
 FORBIDDEN_IN_KEYS: Final = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f%]")
 PROPERTY_LIMIT: Final = 32 * 1024

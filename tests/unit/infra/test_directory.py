@@ -20,8 +20,8 @@ from infra.directory import attributes, credentials
 from infra.directory.__main__ import PROFILES, Wish, main, set_up
 from infra.directory.permissions import Stage
 from infra.graph import AzureCli, CannotGoOnError, Changes
-from shared.adapters.graph_attributes import Attributes
-from shared.domain.profile import read_profiles
+from shared.adapters.graph.attributes import Attributes
+from shared.model.profile import read_profiles
 from tests.unit.infra.tenant import CUSTOM, DOMAIN, EXTENSIONS_APP, NARROW, READING, TENANT, Tenant
 
 CERTIFICATE = base64.b64encode(b"\x30\x82one").decode()

@@ -5,7 +5,7 @@ import pytest
 from infra.graph import CannotGoOnError, Changes
 from infra.sign_in import manifest
 from infra.sign_in.__main__ import Wish, main, parser, set_up
-from shared.people import Role
+from shared.access.roles import Role
 from tests.unit.infra.tenant import DOMAIN, TENANT, Tenant
 
 URL = "https://func-migration-x.azurewebsites.net"

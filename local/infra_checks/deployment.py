@@ -1,0 +1,203 @@
+"""What `main.bicep` would deploy: modules followed, loops unrolled, names and properties computed where they can be."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tree_sitter import Node
+
+from local.infra_checks.evaluation import evaluate, loop
+from local.infra_checks.findings import Finding
+from local.infra_checks.template import Declaration, Template, body, entries, entry, plain, text
+from local.infra_checks.values import Reference, Unknown, Value, known
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One resource. `certain` is false where a condition or an empty list keeps it out by default."""
+
+    type: str
+    version: str
+    name: str
+    within: tuple[str, ...]
+    properties: Mapping[str, Value]
+    existing: bool
+    certain: bool
+    template: Template
+    node: Node
+
+    @property
+    def symbol(self) -> str:
+        """The name by which the file speaks of it."""
+        return text(self.node.named_children[0])
+
+    def finding(self, rule: str, wrong: str, mend: str) -> Finding:
+        """Something that is wrong with it."""
+        return self.template.source.finding(self.node, rule, wrong, mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An expression that asks an object for what it does not have."""
+
+    template: Template
+    node: Node
+    name: str
+    has: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Instance:
+    """A template with its arguments: `main.bicep`, or one use of a module."""
+
+    templates: Mapping[Path, Template]
+    template: Template
+    arguments: Mapping[str, Value]
+    missed: list[Missed] = field(default_factory=list)
+    _values: dict[str, Value] = field(default_factory=dict)
+    _modules: dict[tuple[str, str], "Instance | None"] = field(default_factory=dict)
+
+    def resources(self, *, certain: bool = True) -> Iterator[Deployed]:
+        """Every resource, those of modules too."""
+        for declared in self.template.of("resource"):
+            for turn, happens in self.turns(declared, Locals(self, {})):
+                yield from self._deployed(declared, turn, certain=certain and happens)
+        for declared in self.template.of("module"):
+            for turn, happens in self.turns(declared, Locals(self, {})):
+                module = self.module(declared, turn)
+                if module is not None:
+                    yield from module.resources(certain=certain and happens)
+
+    def turns(self, declared: Declaration, scope: "Locals") -> Iterator[tuple["Locals", bool]]:
+        """Each time that a resource or module is deployed, and whether it is by default."""
+        yield from _turns(declared.value, scope, happens=True)
+
+    def _deployed(
+        self, declared: Declaration, scope: "Locals", within: tuple[str, ...] = (), *, certain: bool
+    ) -> Iterator[Deployed]:
+        inner = scope.with_locals({each.name: self.reference(each, scope) for each in declared.nested})
+        properties = {plain(key): evaluate(value, inner) for key, value in entries(body(declared.value))}
+        above = self._above(properties.get("parent")) or within
+        name = str(properties.get("name", Unknown("name")))
+        kind, _, version = declared.type_and_version.partition("@")
+        yield Deployed(kind, version, name, above, properties, declared.existing, certain, self.template, declared.node)
+        for each in declared.nested:
+            for turn, happens in self.turns(each, inner):
+                yield from self._deployed(each, turn, (*above, name), certain=certain and happens)
+
+    def _above(self, parent: Value) -> tuple[str, ...]:
+        """The names of the resources that hold one, outermost first."""
+        if not isinstance(parent, Reference):
+            return ()
+        return (*self._above(parent.ask("parent")), str(parent.ask("name")))
+
+    def named(self, name: str) -> Value:
+        """What a symbol of this template stands for."""
+        if name not in self._values:
+            self._values[name] = Unknown(name)  # should it lead back to itself
+            self._values[name] = self._named(name)
+        return self._values[name]
+
+    def _named(self, name: str) -> Value:
+        declared = self.template.names.get(name)
+        if declared is None or declared.kind in {"type", "function"}:
+            return Unknown(name)
+        if declared.kind in {"resource", "module"}:
+            return self.reference(declared, Locals(self, {}))
+        if declared.kind == "parameter" and name in self.arguments:
+            return self.arguments[name]
+        return Unknown(name) if declared.value is None else evaluate(declared.value, Locals(self, {}))
+
+    def reference(self, declared: Declaration, scope: "Locals") -> Reference:
+        """A resource or module, to be asked for its properties."""
+
+        def ask(key: str) -> Value:
+            return self._asked(declared, scope, key)
+
+        def item(index: Value) -> Value:
+            turns = list(self.turns(declared, scope))
+            known_index = isinstance(index, int) and index < len(turns)
+            return self.reference(_once(declared), turns[index if known_index else 0][0])  # type: ignore[index]
+
+        return Reference(declared.name, declared, ask, item)
+
+    def _asked(self, declared: Declaration, scope: "Locals", key: str) -> Value:
+        for each in declared.nested:
+            if key == f"::{each.name}":
+                return self.reference(each, scope)
+        if declared.kind == "module" and key == "outputs":
+            module = self.module(declared, scope)
+            return Unknown(f"{declared.name}.outputs") if module is None else module.outputs()
+        value = entry(body(declared.value), key) if key in {"name", "parent"} else None
+        if value is not None:
+            return evaluate(value, scope)
+        if key == "parent":
+            return None if declared.parent is None else self.reference(declared.parent, scope)
+        return Unknown(f"{self.template.source.path.stem}/{declared.name}.{key}")
+
+    def module(self, declared: Declaration, scope: "Locals") -> "Instance | None":
+        """One use of a module; None where its file is missing."""
+        given = entry(body(declared.value), "params")
+        arguments = evaluate(given, scope) if given is not None else {}
+        key = (declared.name, repr(sorted(scope.local)) + repr(arguments))
+        if key not in self._modules:
+            template = self.templates.get((self.folder / declared.path).resolve())
+            named = arguments if isinstance(arguments, dict) else {}
+            self._modules[key] = None if template is None else Instance(self.templates, template, named, self.missed)
+        return self._modules[key]
+
+    def outputs(self) -> Value:
+        """The outputs by name."""
+        scope = Locals(self, {})
+        return {
+            name: Unknown(name) if each.value is None else evaluate(each.value, scope)
+            for name, each in self.template.outputs.items()
+        }
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the template."""
+        return self.template.source.path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Locals:
+    """A template's names, and over them the variables of loops, lambdas and nested resources."""
+
+    instance: Instance
+    local: Mapping[str, Value]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the template."""
+        return self.instance.folder
+
+    def named(self, name: str) -> Value:
+        """What a symbol stands for."""
+        return self.local[name] if name in self.local else self.instance.named(name)
+
+    def lacks(self, node: Node, name: str, values: Mapping[str, Value]) -> None:
+        """Take note that an expression asks an object for what it does not have."""
+        self.instance.missed.append(Missed(self.instance.template, node, name, tuple(values)))
+
+    def with_locals(self, more: Mapping[str, Value]) -> "Locals":
+        """The same, and more."""
+        return replace(self, local={**self.local, **more})
+
+
+def _turns(value: Node | None, scope: Locals, *, happens: bool) -> Iterator[tuple[Locals, bool]]:
+    if value is not None and value.type == "for_statement":
+        inner = value.named_children[-1]
+        for more, certain in loop(value, scope):
+            yield from _turns(inner, scope.with_locals(more), happens=happens and certain)
+    elif value is not None and value.type == "if_statement":
+        condition, inner = value.named_children[0], value.named_children[-1]
+        answer = evaluate(condition, scope)
+        yield from _turns(inner, scope, happens=happens and not (known(answer) and not answer))
+    else:
+        yield scope, happens
+
+
+def _once(declared: Declaration) -> Declaration:
+    """One of a loop, or what stands under a condition, by itself."""
+    return replace(declared, value=body(declared.value))

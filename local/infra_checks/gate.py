@@ -1,0 +1,108 @@
+"""All rules, in the order in which their answers make sense."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from local.infra_checks import (
+    azd,
+    baseline,
+    code,
+    grants,
+    members,
+    modules,
+    names,
+    nesting,
+    parameters,
+    policies,
+    roles,
+    schema,
+    settings,
+    symbols,
+    words,
+)
+from local.infra_checks.deployment import Deployed, Instance
+from local.infra_checks.findings import Finding
+from local.infra_checks.parsing import read, syntax
+from local.infra_checks.template import Template, understand
+from local.infra_checks.values import Value
+
+NOT_RUN: Final = (
+    "Not run, because they need Azure or are not to be had here: Bicep's own compiler and linter, "
+    "azd provision --preview, Azure Policy."
+)
+MAIN: Final = "infra/main.bicep"
+PARAMETERS: Final = "infra/main.parameters.json"
+
+
+def check(checkout: Path, *, with_policies: bool = True, said: code.Code | None = None) -> list[Finding]:
+    """Everything that is wrong with `infra/` of a checkout, sorted by place.
+
+    `said` is what its code names, where the caller has read that already.
+    """
+    sources = [read(file, checkout) for file in sorted((checkout / "infra").rglob("*.bicep"))]
+    unreadable = [finding for source in sources for finding in syntax(source)]
+    if unreadable or not (checkout / MAIN).is_file():
+        missing = [] if (checkout / MAIN).is_file() else [_no_main()]
+        return sorted([*missing, *unreadable])
+    templates = {source.path: understand(source) for source in sources}
+    written = list(_written(templates))
+    found = [*written, *_whole(checkout, templates, written, said), *policies.elsewhere(checkout)]
+    found += [finding for source in sources for finding in policies.unexplained(source)]
+    if with_policies:
+        found += policies.check(checkout, sources)
+    return sorted(set(found))
+
+
+def _no_main() -> Finding:
+    return Finding(MAIN, 1, "syntax", "the file is missing", "name a checkout that has an infra folder")
+
+
+def _written(templates: Mapping[Path, Template]) -> Iterator[Finding]:
+    """What can be seen in each file."""
+    for template in templates.values():
+        yield from symbols.check(template, templates)
+        yield from modules.check(template, templates)
+        yield from members.check(template)
+        yield from nesting.check(template, templates)
+        yield from schema.check(template, templates)
+        yield from roles.check(template)
+        yield from words.check(template)
+
+
+def _whole(
+    checkout: Path, templates: Mapping[Path, Template], written: Sequence[Finding], said: code.Code | None
+) -> Iterator[Finding]:
+    """What can only be seen in what they come to together, and with the code."""
+    main = templates[(checkout / MAIN).resolve()]
+    yield from modules.check_reached(main, templates)
+    yield from parameters.check(main, checkout / PARAMETERS, PARAMETERS)
+    instance = deployment(checkout, templates)
+    deployed = list(instance.resources())
+    yield from members.check_computed(instance)
+    yield from nesting.check_deployed(deployed)
+    yield from schema.check_deployed(deployed, written)
+    yield from azd.check(checkout, deployed)
+    inhabited = list(deployment(checkout, templates, grants.PEOPLE).resources())
+    yield from baseline.check(inhabited)
+    yield from baseline.check_closed(list(deployment(checkout, templates, {"privateNetwork": True}).resources()))
+    yield from roles.check_deployed(inhabited)
+    try:
+        yield from _with_code(said or code.read(checkout), main, instance, deployed)
+    except code.CodeError as error:
+        yield code.trouble(error)
+
+
+def deployment(
+    checkout: Path, templates: Mapping[Path, Template], more: Mapping[str, Value] = MappingProxyType({})
+) -> Instance:
+    """`main.bicep` with the parameters that it has when nobody has set any, but for these."""
+    main = templates[(checkout / MAIN).resolve()]
+    return Instance(templates, main, {**parameters.arguments(main, checkout / PARAMETERS), **more})
+
+
+def _with_code(said: code.Code, main: Template, instance: Instance, deployed: Sequence[Deployed]) -> Iterator[Finding]:
+    yield from names.check(deployed, said)
+    yield from names.check_authorities(main, instance.named("authorities"), said)
+    yield from settings.check(deployed, said)

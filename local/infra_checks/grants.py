@@ -1,0 +1,73 @@
+"""Who holds which role on what, and under which condition, as it would be with an invented person in every list."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from local.infra_checks.deployment import Deployed
+from local.infra_checks.values import MARKED, Reference, Unknown, Value, at, written
+
+ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
+GROUP: Final = "the resource group"
+
+
+REGISTRATION: Final = "5191519e-0000-4000-8000-000000000000"
+"""The invented registration for sign-in."""
+
+
+def _somebody(holder: str, **more: Value) -> list[Value]:
+    return [{"principalId": Unknown(holder), "principalType": "Group", **more}]
+
+
+PEOPLE: Final[Mapping[str, Value]] = {
+    "uploaders": _somebody("an uploader", authority=Unknown("council")),
+    "operators": _somebody("an operator"),
+    "keepers": _somebody("a keeper"),
+    "signInClientId": REGISTRATION,
+}
+"""Parameters of main.bicep that are empty by default, so that what goes by them is seen as it would be."""
+
+
+class Grant(NamedTuple):
+    """Whoever holds a role, as the template speaks of him, and on what."""
+
+    holder: str
+    on: str
+
+
+def assignments(deployed: Iterable[Deployed]) -> Iterator[Deployed]:
+    """The resources that give somebody a role."""
+    return (each for each in deployed if each.type.lower() == ASSIGNMENTS and not each.existing)
+
+
+def grant(each: Deployed) -> Grant:
+    """What one of them comes to."""
+    return Grant(written(at(dict(each.properties), "properties", "principalId")).strip("«»"), scope(each))
+
+
+def scope(each: Deployed) -> str:
+    """Kind and path of the resource it is for: `containers stdata/default/reports`. What Azure adds is left out."""
+    found = each.properties.get("scope")
+    if found is None:
+        return GROUP
+    if not isinstance(found, Reference):
+        return written(found)
+    kind = found.declared.type_and_version.partition("@")[0].rpartition("/")[2]
+    return f"{kind} {'/'.join(_path(found))}"
+
+
+def _path(found: Value) -> list[str]:
+    if not isinstance(found, Reference):
+        return []
+    return [*_path(found.ask("parent")), MARKED.sub("", written(found.ask("name")))]
+
+
+def condition(each: Deployed) -> str:
+    """Its condition in one line, empty where it has none."""
+    found = at(dict(each.properties), "properties", "condition")
+    return "" if found is None else one_line(written(found))
+
+
+def one_line(text: str) -> str:
+    """A condition as Azure reads it, whatever the lines it was written on."""
+    return re.sub(r"\s+", " ", text).strip()

@@ -1,0 +1,84 @@
+"""What holds what: parents of resources, and scopes of modules."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from local.infra_checks.deployment import Deployed
+from local.infra_checks.findings import Finding
+from local.infra_checks.template import Declaration, Template, body, entry, literal, text
+from local.infra_checks.values import MARKED
+
+RULE: Final = "nesting"
+GROUP: Final = "resourceGroup"
+OF_A_SUBSCRIPTION: Final = frozenset(
+    {
+        "microsoft.resources/resourcegroups",
+        "microsoft.authorization/roleassignments",
+        "microsoft.authorization/locks",
+        "microsoft.consumption/budgets",
+        "microsoft.insights/diagnosticsettings",
+    }
+)
+"""Types that can be deployed to a subscription as a whole."""
+
+
+def check(template: Template, templates: Mapping[Path, Template]) -> Iterator[Finding]:
+    """One file."""
+    for declared in template.resources:
+        yield from _parent(declared, template)
+        yield from _own_scope(declared, template)
+    for module in template.of("module"):
+        yield from _module(module, template, templates)
+
+
+def target(template: Template) -> str:
+    """What a file is deployed to."""
+    for node in template.source.root.named_children:
+        if node.type == "target_scope_assignment":
+            return literal(node.named_children[0]) or GROUP
+    return GROUP
+
+
+def _parent(declared: Declaration, template: Template) -> Iterator[Finding]:
+    """A `parent` is of the type just above."""
+    given = entry(body(declared.value), "parent")
+    parent = template.names.get(text(given)) if given is not None and given.type == "identifier" else None
+    if given is None or parent is None or parent.kind != "resource":
+        return
+    above = declared.type_and_version.partition("@")[0].rpartition("/")[0]
+    is_type = parent.type_and_version.partition("@")[0]
+    if is_type.lower() != above.lower():
+        wrong = f"the parent of `{declared.name}` is a {is_type}"
+        yield template.source.finding(given, RULE, wrong, f"give it a {above}")
+
+
+def _own_scope(declared: Declaration, template: Template) -> Iterator[Finding]:
+    kind = declared.type_and_version.partition("@")[0].lower()
+    scoped = entry(body(declared.value), "scope") is not None or declared.parent is not None
+    if target(template) != GROUP and kind not in OF_A_SUBSCRIPTION and not scoped:
+        wrong = f"`{declared.name}` cannot be deployed to a {target(template)}"
+        yield template.source.finding(declared.node, RULE, wrong, "put it into a module with a resource group as scope")
+    if target(template) == GROUP and kind == "microsoft.resources/resourcegroups" and not declared.existing:
+        wrong = f"`{declared.name}` is made inside another group"
+        yield template.source.finding(
+            declared.node, RULE, wrong, "declare it in a file whose targetScope is subscription"
+        )
+
+
+def _module(module: Declaration, template: Template, templates: Mapping[Path, Template]) -> Iterator[Finding]:
+    other = templates.get((template.source.path.parent / module.path).resolve())
+    if other is None or entry(body(module.value), "scope") is not None or target(other) == target(template):
+        return
+    wrong = f"module `{module.name}` is for a {target(other)}, and this file for a {target(template)}"
+    yield template.source.finding(module.node, RULE, wrong, "give it a scope")
+
+
+def check_deployed(deployed: Iterable[Deployed]) -> Iterator[Finding]:
+    """A name has as many parts as its type has below the resource that holds it."""
+    for each in deployed:
+        below = each.type.count("/") - 1 - len(each.within)
+        parts = MARKED.sub("", each.name).count("/")
+        if parts != max(below, 0) and not (each.within and parts == 0):
+            wrong = f"the name of `{each.symbol}` has {parts + 1} parts and its type wants {max(below, 0) + 1}"
+            yield each.finding(RULE, wrong, "give it a parent, or write the names of those that hold it before its own")

@@ -1,0 +1,67 @@
+"""What an expression of Bicep comes to, as far as that can be known before a deployment."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from local.infra_checks.template import Declaration
+
+type Value = bool | int | str | list[Value] | dict[str, Value] | Unknown | Reference | None
+"""A value; a string may have unknown parts, which stand between « and »."""
+
+MARKED: Final = re.compile("«[^»]*»")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What only Azure or the person who deploys knows; `text` says what it is."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"«{self.text}»"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A resource or module that an expression names. `ask` gives a property, `item` one of a loop."""
+
+    text: str
+    declared: Declaration
+    ask: Callable[[str], Value]
+    item: Callable[[Value], Value]
+
+    def __str__(self) -> str:
+        return f"«{self.text}»"
+
+
+def known(value: Value) -> bool:
+    """Whether all of it is known."""
+    if isinstance(value, Unknown | Reference):
+        return False
+    if isinstance(value, str):
+        return not MARKED.search(value)
+    if isinstance(value, list):
+        return all(known(each) for each in value)
+    if isinstance(value, dict):
+        return all(known(key) and known(each) for key, each in value.items())
+    return True
+
+
+def written(value: Value) -> str:
+    """The value as a part of a text, unknown parts marked."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def at(value: Value, *path: str) -> Value:
+    """The value under these keys, None where there is none."""
+    for key in path:
+        if isinstance(value, Unknown):
+            return Unknown(f"{value.text}.{key}")
+        if isinstance(value, Reference):
+            return value.ask(key)
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

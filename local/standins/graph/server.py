@@ -1,0 +1,74 @@
+"""The directory over HTTP: Graph below ``/v1.0`` and ``/beta``, its controls, and a page for people."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from local.standins.graph.calls import Call, Reply, address
+from local.standins.graph.control import DIRECTORY, add_control
+from local.standins.graph.gate import answer
+from local.standins.graph.page import show
+from local.standins.graph.people import acting
+from local.standins.graph.state import Directory
+
+LONGEST_BODY = 4 * 1024 * 1024  # Graph's own limit for a request
+
+
+def build_app(directory: Directory) -> web.Application:
+    """The application for one directory; it closes the directory when it stops."""
+    app = web.Application(client_max_size=LONGEST_BODY)
+    app[DIRECTORY] = directory
+    app.router.add_get("/", show)
+    add_control(app)
+    app.router.add_route("*", r"/{version:v1\.0|beta}/{rest:.*}", graph)
+    app.on_shutdown.append(_let_go)
+    app.cleanup_ctx.append(_closing)
+    app.cleanup_ctx.append(_people)
+    return app
+
+
+async def _let_go(app: web.Application) -> None:
+    """End hanging requests first, so that stopping does not wait for them."""
+    app[DIRECTORY].faults.clear()
+
+
+async def _closing(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[DIRECTORY].close()
+
+
+async def _people(app: web.Application) -> AsyncIterator[None]:
+    async with acting(app[DIRECTORY]):
+        yield
+
+
+async def graph(request: web.Request) -> web.StreamResponse:
+    """Any request to Graph."""
+    reply = await answer(request.app[DIRECTORY], await _call(request))
+    if reply.status == 0 and request.transport:
+        request.transport.abort()
+    response = _response(reply)
+    response.headers["Date"] = request.app[DIRECTORY].date()
+    return response
+
+
+async def _call(request: web.Request) -> Call:
+    (version, *segments), query = address(request.raw_path)
+    return Call(
+        method=request.method,
+        segments=tuple(segments),
+        query=query,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=await request.read(),
+        root=f"{request.scheme}://{request.host}/{version}",
+        beta=version == "beta",
+    )
+
+
+def _response(reply: Reply) -> web.Response:
+    status = reply.status or 500  # after an ended connection nobody reads it
+    if reply.page is not None:
+        return web.Response(status=status, headers=reply.headers, text=reply.page, content_type="text/html")
+    if reply.body is None:
+        return web.Response(status=status, headers=reply.headers)
+    return web.json_response(reply.body, status=status, headers=reply.headers)

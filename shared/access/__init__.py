@@ -1,0 +1,1 @@
+"""Who asks over HTTP, what that person may do, and how every handler answers."""

@@ -1,0 +1,1 @@
+"""The shared directory on Microsoft Graph, by msgraph-sdk."""

@@ -1,0 +1,229 @@
+"""Asks the directory, by calls that change nothing: where nothing is there to change, the refusal tells the right."""
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+
+from shared.adapters.inspection.asking import TIMEOUT, Asker, Reply
+from shared.ports import Clock
+from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.core.credentials_async import AsyncTokenCredential
+
+SERVICE: Final = "the directory"
+SCOPE: Final = "https://graph.microsoft.com/.default"
+SIGN_IN: Final = "login.microsoftonline.com"
+SILENT: Final = (0, httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS)
+TOKEN_SECONDS: Final = 20
+NOBODY: Final = "00000000-0000-4000-8000-00000000d0c7"
+"""An object id that the directory cannot have given: it makes random ones."""
+NOTHING: Final = f"/users/{NOBODY}"
+
+CALLS: Final[Mapping[Right, tuple[str, str, dict[str, Any] | None]]] = {
+    Right.CREATE: ("POST", "/users", {}),
+    Right.UPDATE: ("PATCH", NOTHING, {"givenName": None}),
+    Right.DELETE: ("DELETE", NOTHING, None),
+    Right.PASSWORD: ("PATCH", NOTHING, {"passwordProfile": {"forceChangePasswordNextSignIn": True}}),
+    Right.IDENTITIES: ("PATCH", NOTHING, {"identities": []}),
+    Right.GROUPS: ("POST", "/groups", {}),
+    Right.APPLICATIONS: ("POST", "/applications", {}),
+}
+"""Right -> a call that cannot change anything. 403 means that it is not granted; 400 (nothing in it that could be
+created) and 404 (nobody there) that it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryInspector:
+    """The directory at one address, by the app's own credential."""
+
+    url: str
+    credential: "Callable[[], AsyncTokenCredential] | None"
+    """Makes it; None on loopback, where no token is fetched."""
+    clock: Clock
+
+    async def look(self, wanted: Mapping[str, str]) -> DirectoryFacts:
+        """Everything; `wanted` are attributes with their types, for a search where nobody lists them."""
+        token = await self._token()
+        if isinstance(token, DirectoryFacts):
+            return token
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        loopback = self.credential is None
+        async with httpx.AsyncClient(timeout=TIMEOUT, headers=headers, trust_env=not loopback) as http:
+            questions = _Questions(self.url, Asker(SERVICE, self.clock, http))
+            return replace(await questions.all(wanted), granted=claim(token, "roles"), roles=claim(token, "wids"))
+
+    async def _token(self) -> str | DirectoryFacts:
+        """The token, or why there is none: nobody answered, or somebody said no."""
+        if self.credential is None:
+            return ""
+        try:
+            async with asyncio.timeout(TOKEN_SECONDS), self.credential() as credential:
+                return (await credential.get_token(SCOPE)).token
+        except TimeoutError:
+            return DirectoryFacts(unreachable=f"{SIGN_IN} gave no token within {TOKEN_SECONDS} s")
+        except (ServiceRequestError, ServiceResponseError) as error:
+            return DirectoryFacts(unreachable=f"{SIGN_IN} does not answer ({type(error).__name__})")
+        except (AzureError, ValueError) as error:
+            # Its text may quote ids and addresses; Microsoft's code says what happened.
+            code = re.search(r"AADSTS\d+", str(error))
+            return DirectoryFacts(sign_in=f"no token ({code.group() if code else type(error).__name__})")
+
+
+class _Questions:
+    def __init__(self, url: str, asker: Asker) -> None:
+        self._url = url
+        self._asker = asker
+        self._silent = ""
+
+    async def all(self, wanted: Mapping[str, str]) -> DirectoryFacts:
+        """First whether anybody answers; then everything else at once."""
+        first = await self._asker.ask("GET", f"{self._url}/users", params={"$top": "1", "$select": "id"})
+        facts = replace(_first(first), clock=first.clock)
+        if facts.sign_in or facts.unreachable:
+            return facts
+        may = facts.may
+        rights, attributes, quota = await asyncio.gather(self._rights(), self._attributes(wanted), self._quota())
+        return replace(
+            facts,
+            may={**may, **rights},
+            attributes=attributes,
+            used=quota.used,
+            total=quota.total,
+            quota_trouble=quota.quota_trouble,
+            silent=self._silent,
+        )
+
+    async def _ask(self, method: str, path: str, **more: Any) -> Reply:  # noqa: ANN401 - what httpx takes
+        """One of the later questions. The directory answered the first, so no answer now is news of its own."""
+        reply = await self._asker.ask(method, path, **more)
+        if reply.status in SILENT or reply.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            self._silent = self._silent or _words(reply)
+        return reply
+
+    async def _rights(self) -> dict[Right, Answer]:
+        replies = await asyncio.gather(
+            *(self._ask(method, self._url + path, **_body(body)) for method, path, body in CALLS.values())
+        )
+        answers = list(map(_answer, replies))
+        odd = [_words(reply) for reply, answer in zip(replies, answers, strict=True) if answer is Answer.FAILED]
+        self._silent = self._silent or "".join(odd[:1])
+        return dict(zip(CALLS, answers, strict=True))
+
+    async def _attributes(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
+        """By their list; where that is refused or empty, by a search for each.
+
+        The list needs Directory.Read.All, and is empty in a tenant with more than 1,000 service principals:
+        https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties
+        """
+        url = f"{self._url}/directoryObjects/getAvailableExtensionProperties"
+        reply = await self._ask("POST", url, json={"isSyncedFromOnPremises": False})
+        listed = reply.body.get("value") if reply.status == httpx.codes.OK else None
+        if isinstance(listed, list) and listed:
+            return {str(each["name"]): str(each.get("dataType", "")) for each in listed if "name" in each}
+        found = await self._searched(wanted)
+        return {} if found is None and isinstance(listed, list) else found
+
+    async def _searched(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
+        """None where a search for a name that nobody has is answered too: then a search tells nothing."""
+        names = [*wanted, f"{next(iter(wanted), 'extension_')}NobodyHasThis"]
+        replies = await asyncio.gather(*(self._search(name, wanted.get(name, "String")) for name in names))
+        *ours, control = (reply.status for reply in replies)
+        if control != httpx.codes.BAD_REQUEST or not set(ours) <= {httpx.codes.OK, httpx.codes.BAD_REQUEST}:
+            return None
+        return {name: "" for name, status in zip(wanted, ours, strict=True) if status == httpx.codes.OK}
+
+    async def _search(self, name: str, kind: str) -> Reply:
+        value = "true" if kind == "Boolean" else "'nobody'"
+        query = {"$filter": f"{name} eq {value}", "$top": "1", "$select": "id"}
+        return await self._ask("GET", f"{self._url}/users", params=query)
+
+    async def _quota(self) -> DirectoryFacts:
+        """From the beta version, the only one that tells."""
+        beta = re.sub(r"/v1\.0$", "/beta", self._url)
+        reply = await self._ask("GET", f"{beta}/organization", params={"$select": "directorySizeQuota"})
+        if reply.status != httpx.codes.OK:
+            return DirectoryFacts(quota_trouble=_words(reply))
+        tenants = reply.body.get("value") or [{}]
+        quota = tenants[0].get("directorySizeQuota") or {}
+        used, total = quota.get("used"), quota.get("total")
+        return (
+            DirectoryFacts(used=used, total=total)
+            if isinstance(used, int) and isinstance(total, int)
+            else DirectoryFacts()
+        )
+
+
+def _body(body: dict[str, Any] | None) -> dict[str, Any]:
+    return {} if body is None else {"json": body}
+
+
+def _first(reply: Reply) -> DirectoryFacts:
+    """What the first answer says of all others."""
+    match reply.status:
+        case httpx.codes.OK if isinstance(reply.body.get("value"), list):
+            return DirectoryFacts(may={Right.READ: Answer.YES})
+        case httpx.codes.OK:
+            return DirectoryFacts(unreachable="what answers there is not Microsoft Graph", address_wrong=True)
+        case httpx.codes.UNAUTHORIZED:
+            return DirectoryFacts(sign_in=_words(reply))
+        case httpx.codes.FORBIDDEN:
+            return DirectoryFacts(may={Right.READ: Answer.NO})
+        case httpx.codes.NOT_FOUND:
+            return DirectoryFacts(unreachable=_words(reply), address_wrong=True)
+    return DirectoryFacts(unreachable=_words(reply))
+
+
+def _answer(reply: Reply) -> Answer:
+    code = _code(reply)
+    match reply.status:
+        case httpx.codes.FORBIDDEN:
+            return Answer.YES if code == "Directory_QuotaExceeded" else Answer.NO
+        case httpx.codes.METHOD_NOT_ALLOWED:
+            return Answer.UNTOLD
+        case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND if code == "BadRequest" and "segment" in _text(reply):
+            return Answer.UNTOLD
+        case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND:
+            return Answer.YES
+    return Answer.FAILED
+
+
+def _error(reply: Reply) -> dict[str, Any]:
+    error = reply.body.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _code(reply: Reply) -> str:
+    return str(_error(reply).get("code", ""))
+
+
+def _text(reply: Reply) -> str:
+    return str(_error(reply).get("message", ""))
+
+
+def _words(reply: Reply) -> str:
+    """Status and code; an error's own sentence may quote what was asked."""
+    code = _code(reply)
+    return f"{reply.trouble} {code}" if re.fullmatch(r"\w+", code) else reply.trouble
+
+
+def claim(token: str, name: str) -> frozenset[str] | None:
+    """What a token lists under this name. None where there is no token, or it does not show what is in it."""
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return None
+    named = claims.get(name) if isinstance(claims, dict) else None
+    return frozenset(map(str, named)) if isinstance(named, list) else None

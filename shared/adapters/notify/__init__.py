@@ -1,0 +1,1 @@
+"""The message service GOV.UK Notify, by its official client."""

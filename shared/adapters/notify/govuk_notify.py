@@ -1,0 +1,213 @@
+"""The message service GOV.UK Notify, by its official client.
+
+The client is synchronous and not thread-safe: it is kept off the event loop, in a small pool with one for each thread.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from notifications_python_client.errors import APIError
+from notifications_python_client.notifications import NotificationsAPIClient
+
+from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
+from shared.model.account import Authority
+from shared.model.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, Profile
+from shared.ports import Clock, Letter, Notice, Preview
+
+THREADS: Final = 8
+TIMEOUT: Final = 20
+RATE_PAUSE: Final = timedelta(seconds=10)
+BAD_REQUEST: Final = 400
+NO_TEMPLATE: Final = "NoResultFound"
+NO_ID: Final = "id is not a valid UUID"
+TOO_MANY: Final = 429
+SERVER_ERROR: Final = 500
+UNREACHABLE: Final = "message_service_unreachable"
+KEY_LENGTH: Final = 73
+"""Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
+PLACEHOLDERS: Final = ("first_name", "last_name")
+STAFF_PLACEHOLDERS: Final = ("subject", "text")
+CHANGE_DATE: Final = "change_date"
+"""Filled in beside them in the messages before anything changes."""
+ANNOUNCING: Final = frozenset({ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE})
+INVENTED_DATE: Final = "Tuesday 1 December 2026"
+FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
+FRESH: Final = timedelta(seconds=20)
+"""So long what did not arrive is not asked for again."""
+SELDOM: Final = 20
+"""Nor for so many times as long as asking took: there may be many pages of it."""
+
+
+class GovukNotifyNotifier:
+    """The `Notifier` port on GOV.UK Notify; each council has its own service, so its own key."""
+
+    def __init__(self, url: str, key_of: Callable[[Authority], str | None], clock: Clock) -> None:
+        # It logs whole error texts at WARNING.
+        logging.getLogger("notifications_python_client").setLevel(logging.CRITICAL)
+        self._url = url
+        self._key_of = key_of
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
+        self._local = threading.local()
+        self._blocked_until: dict[Authority, datetime] = {}
+        self._undelivered: dict[Authority, tuple[datetime, list[str]]] = {}
+
+    async def send(self, profile: Profile, letter: Letter) -> str:
+        """Send one e-mail; the names are sanitised by the service, so that nobody's name becomes a link."""
+        values = {"first_name": letter.given_name or "customer", "last_name": letter.surname}
+        if letter.change_date:
+            values[CHANGE_DATE] = letter.change_date
+        return await self._sent(
+            profile,
+            lambda client: client.send_email_notification(
+                email_address=letter.address,
+                template_id=letter.template,
+                personalisation=values,
+                reference=letter.reference,
+                email_reply_to_id=profile.messages.reply_to,
+                sanitise_content_for=list(PLACEHOLDERS),
+            ),
+        )
+
+    async def send_notice(self, profile: Profile, notice: Notice) -> str:
+        """Send one e-mail to staff; subject and text are ours and hold nothing that anybody typed."""
+        return await self._sent(
+            profile,
+            lambda client: client.send_email_notification(
+                email_address=notice.address,
+                template_id=notice.template,
+                personalisation={"subject": notice.subject, "text": notice.text},
+                reference=notice.reference,
+                email_reply_to_id=profile.messages.reply_to,
+            ),
+        )
+
+    async def _sent(self, profile: Profile, request: Callable[[NotificationsAPIClient], Any]) -> str:
+        sent = await self._ask(profile, request, lost=AnswerLost())
+        if not isinstance(sent, dict) or not sent.get("id"):
+            raise AnswerLost
+        return str(sent["id"])
+
+    async def find(self, profile: Profile, reference: str) -> str | None:
+        """The id of a message that the service took with this reference."""
+        answer = await self._ask(
+            profile, lambda client: client.get_all_notifications(reference=reference), lost=TryLater(UNREACHABLE)
+        )
+        found = answer.get("notifications") if isinstance(answer, dict) else None
+        if found is None:
+            raise TryLater(UNREACHABLE)
+        return str(found[0]["id"]) if found else None
+
+    async def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+        """The ids of what failed, newest first."""
+        again, known = self._undelivered.get(profile.authority, (None, []))
+        asked = self._clock.now()
+        if again is None or asked >= again:
+            known = [id_ async for id_ in self._failed(profile, since)]
+            took = self._clock.now() - asked
+            self._undelivered[profile.authority] = (asked + max(FRESH, SELDOM * took), known)
+        for id_ in known:
+            yield id_
+
+    async def _failed(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+        """Page by page, until one begins before `since`."""
+        older_than: str | None = None
+        while True:
+            ask = partial(NotificationsAPIClient.get_all_notifications, status=list(FAILED), older_than=older_than)
+            answer = await self._ask(profile, ask, lost=TryLater(UNREACHABLE))
+            try:
+                page = [
+                    (str(each["id"]), datetime.fromisoformat(each["created_at"])) for each in answer["notifications"]
+                ]
+            except (KeyError, TypeError, ValueError):
+                raise TryLater(UNREACHABLE) from None
+            for id_, created_at in page:
+                if created_at >= since:
+                    yield id_
+            if not page or page[-1][1] < since:
+                return
+            older_than = page[-1][0]
+
+    async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
+        """The template filled in for somebody who does not exist."""
+        template = profile.messages.templates[message]  # type: ignore[index]  # a message that the profile has
+        values = {"first_name": given_name, "last_name": surname}
+        if message in ANNOUNCING:
+            values[CHANGE_DATE] = INVENTED_DATE
+        answer = await self._ask(
+            profile, lambda client: client.post_template_preview(template, values), lost=TryLater(UNREACHABLE)
+        )
+        try:
+            return Preview(str(answer["subject"]), str(answer["body"]), int(answer["version"]))
+        except (KeyError, TypeError, ValueError):
+            raise TryLater(UNREACHABLE) from None
+
+    async def _ask(
+        self, profile: Profile, request: Callable[[NotificationsAPIClient], Any], lost: MigrationError
+    ) -> Any:  # noqa: ANN401 - JSON
+        blocked = self._blocked_until.get(profile.authority)
+        if blocked and self._clock.now() < blocked:
+            raise Throttled("message_service_throttled", blocked - self._clock.now(), known=True)
+        trouble: MigrationError
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, lambda: request(self._client(profile.authority))
+            )
+        except APIError as error:
+            trouble = self._meaning(profile.authority, error, lost)
+        raise trouble
+
+    def _client(self, authority: Authority) -> NotificationsAPIClient:
+        """This thread's client of this council's service."""
+        key = self._key_of(authority)
+        if not key:
+            raise Stop("message_service_refused", f"no NOTIFY_API_KEY for {authority}")
+        if len(key) < KEY_LENGTH:
+            raise Stop("message_service_refused", f"the NOTIFY_API_KEY for {authority} is not whole")
+        clients: dict[Authority, NotificationsAPIClient] = self._local.__dict__.setdefault("clients", {})
+        if authority not in clients:
+            clients[authority] = NotificationsAPIClient(key, base_url=self._url, timeout=TIMEOUT)
+        return clients[authority]
+
+    def _meaning(self, authority: Authority, error: APIError, lost: MigrationError) -> MigrationError:
+        """What an error comes to, by status and type; of its text only whether it names a field."""
+        if error.response is None:
+            return lost
+        status = error.status_code
+        kinds, told = _told(error)
+        if status == TOO_MANY:
+            wait = _until_midnight(self._clock.now()) if "TooManyRequestsError" in kinds else RATE_PAUSE
+            self._blocked_until[authority] = self._clock.now() + wait
+            return Throttled("message_service_throttled", wait)
+        if status >= SERVER_ERROR or status < BAD_REQUEST:
+            return lost
+        if status == BAD_REQUEST and "ValidationError" in kinds and "email_address" in told:
+            return Hold("address_refused")
+        about_template = status == BAD_REQUEST and ("ersonalisation" in told or "emplate" in told)
+        # A preview names the template in its path alone, so the refusal calls it by no other name.
+        unknown = NO_TEMPLATE in kinds or (status == BAD_REQUEST and told == NO_ID)
+        about_template = about_template or unknown
+        reason = "message_template_refused" if about_template else "message_service_refused"
+        return Stop(reason, f"HTTP {status} {' '.join(sorted(kinds))}")
+
+
+def _told(error: APIError) -> tuple[set[str], str]:
+    if error.response is None:
+        return set(), ""
+    try:
+        errors = error.response.json().get("errors") or []
+    except (ValueError, AttributeError):
+        return set(), ""
+    return {str(e.get("error")) for e in errors}, " ".join(str(e.get("message")) for e in errors)
+
+
+def _until_midnight(now: datetime) -> timedelta:
+    """The daily limit is reset at midnight UTC."""
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return tomorrow - now

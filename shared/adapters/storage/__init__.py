@@ -1,0 +1,1 @@
+"""Tables, blobs and queues on Azure Storage."""

@@ -1,0 +1,237 @@
+"""Records as entities and back: columns named as the fields, so that people read the tables in the portal.
+
+Moments are fixed-width UTC text, so that they sort and compare as they stand; what has parts is JSON.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from shared.adapters.storage.store import Value, Values
+from shared.intake.rules.row_checks import Row
+from shared.model.account import Account, Band, Change
+from shared.model.counts.progress import Progress
+from shared.model.counts.summary import ShardSummary, Tally
+from shared.model.lifecycle import Outcome, State
+from shared.model.migration import Migration
+from shared.model.pacing.rate_limit import Pace
+from shared.model.safeguards.canary import Canary
+from shared.model.safeguards.timer_failure import Trouble
+from shared.recovery.rules.restore import Rebuild
+
+MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def moment(at: datetime) -> str:
+    """A moment as it stands in the tables."""
+    return at.astimezone(UTC).strftime(MOMENT)
+
+
+class Mapper[T]:
+    """Between one kind of record and its entity."""
+
+    def __init__(self, kind: type[T], **parts: object) -> None:
+        self._adapter = TypeAdapter(kind)
+        self._parts = frozenset(parts)
+
+    def values(self, record: T) -> dict[str, Value]:
+        """The columns of a record; what is None or has no parts takes none."""
+        columns: dict[str, Value] = {}
+        for name, value in self._adapter.dump_python(record).items():
+            if value is None or value in ({}, ()):
+                continue
+            columns[name] = _column(value)
+        return columns
+
+    def record(self, values: Values) -> T:
+        """The record of an entity's columns."""
+        raw: dict[str, Any] = dict(values)
+        for name in self._parts & raw.keys():
+            raw[name] = json.loads(raw[name])
+        return self._adapter.validate_python(raw)
+
+
+def _column(value: object) -> Value:
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_part)
+
+
+def _part(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no column")
+
+
+GLANCE: Final = (
+    "id",
+    "authority",
+    "migration",
+    "row",
+    "state",
+    "address_key",
+    "not_before",
+    "moment",
+    "outcome",
+    "reason",
+    "directory_id",
+    "provisioned_at",
+    "notified_at",
+    "notify_id",
+    "vain",
+    "lost_since",
+    "digest",
+    "drafted",
+    "settled",
+    "band",
+    "first",
+    "met",
+    "announced_at",
+    "announce_id",
+    "told_day",
+    "owner",
+    "decide_by",
+)
+"""The columns of an account that the gate and the counts look at."""
+
+
+def glance(values: Mapping[str, Any]) -> Account:
+    """An account of these columns alone. By hand: a million of them are read at a time."""
+    return Account(
+        id=values["id"],
+        authority=values["authority"],
+        migration=values["migration"],
+        row=values["row"],
+        state=State(values["state"]),
+        staged_at=_moment(values["not_before"]),
+        digest=values["digest"],
+        address_key=values.get("address_key", ""),
+        not_before=_moment(values["not_before"]),
+        moment=_moment_or_none(values.get("moment")),
+        outcome=Outcome(values["outcome"]) if "outcome" in values else None,
+        reason=values.get("reason", ""),
+        directory_id=values.get("directory_id"),
+        provisioned_at=_moment_or_none(values.get("provisioned_at")),
+        notified_at=_moment_or_none(values.get("notified_at")),
+        notify_id=values.get("notify_id", ""),
+        vain=values.get("vain", 0),
+        lost_since=_moment_or_none(values.get("lost_since")),
+        drafted=values.get("drafted", False),
+        settled=values.get("settled", False),
+        band=Band(values.get("band", "")),
+        first=values.get("first", ""),
+        met=values.get("met", ""),
+        announced_at=_moment_or_none(values.get("announced_at")),
+        announce_id=values.get("announce_id", ""),
+        told_day=_moment_or_none(values.get("told_day")),
+        owner=values.get("owner", ""),
+        decide_by=values.get("decide_by", ""),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _moment_or_none(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+ACCOUNT: Final = Mapper(Account, evidence=dict, before=dict)
+CHANGE: Final = Mapper(Change)
+MIGRATION: Final = Mapper(Migration, layout=dict, plan=dict, gates=list, notices=dict)
+ROW: Final = Mapper(Row, person=dict)
+PACE: Final = Mapper(Pace)
+PROGRESS: Final = Mapper(Progress, samples=list)
+REBUILD: Final = Mapper(Rebuild)
+TROUBLE: Final = Mapper(Trouble)
+
+
+def summary_values(summary: ShardSummary) -> Values:
+    """The columns of a shard's summary."""
+    return {
+        "shard": summary.shard,
+        "visited_at": moment(summary.visited_at),
+        "counted": summary.counted,
+        "settled": _tally(summary.settled),
+        "accounts": _tally(summary.accounts),
+        "due": summary.due,
+        "soon": summary.soon,
+        "oldest": moment(summary.oldest) if summary.oldest else "",
+        "fingerprint": summary.fingerprint,
+        "plan": summary.plan,
+        "took_ms": summary.took_ms,
+        "waves": json.dumps({number: dict(tally) for number, tally in summary.waves.items()}, sort_keys=True),
+        "told_at": moment(summary.told_at) if summary.told_at else "",
+    }
+
+
+def summary_record(values: Values) -> ShardSummary:
+    """The summary of an entity's columns."""
+    oldest = str(values["oldest"])
+    return ShardSummary(
+        shard=str(values["shard"]),
+        visited_at=datetime.fromisoformat(str(values["visited_at"])),
+        counted=bool(values["counted"]),
+        settled=_untally(str(values["settled"])),
+        accounts=_untally(str(values["accounts"])),
+        due=int(values["due"]),
+        soon=int(values.get("soon", values["due"])),
+        oldest=datetime.fromisoformat(oldest) if oldest else None,
+        fingerprint=str(values["fingerprint"]),
+        plan=str(values["plan"]),
+        took_ms=int(values.get("took_ms", 0)),
+        waves={int(number): tally for number, tally in json.loads(str(values.get("waves", "{}"))).items()},
+        told_at=_moment_or_none(str(values.get("told_at", ""))),
+    )
+
+
+def without_reference(columns: Values) -> Values:
+    """An account's columns without the customer reference that an undo would put back: a copy must not keep it."""
+    before = {key: value for key, value in json.loads(str(columns.get("before", "{}"))).items() if key == "account"}
+    kept = {name: value for name, value in columns.items() if name != "before"}
+    return {**kept, "before": _column(before)} if before else kept
+
+
+def without_file_name(columns: Values) -> Values:
+    """A migration's columns without what somebody typed: a file may be named after a customer."""
+    return {name: value for name, value in columns.items() if name not in {"blob", "detail"}}
+
+
+def nameless_migration(columns: Values) -> Migration:
+    """The migration of such columns."""
+    return MIGRATION.record({"blob": "", **columns})
+
+
+_CANARY: Final = TypeAdapter(Canary)
+
+
+def canary_values(canary: Canary) -> Values:
+    """The columns of a canary: what people look for in the portal, and all of it as JSON."""
+    return {
+        "run": canary.run,
+        "step": canary.step.value,
+        "verdict": canary.verdict,
+        "passed_at": moment(canary.passed_at) if canary.passed_at else "",
+        "record": _CANARY.dump_json(canary).decode(),
+    }
+
+
+def canary_record(values: Values) -> Canary:
+    """The canary of an entity's columns."""
+    return _CANARY.validate_json(str(values["record"]))
+
+
+def _tally(tally: Tally) -> str:
+    return json.dumps([[*key, number] for key, number in sorted(tally.items())], separators=(",", ":"))
+
+
+def _untally(text: str) -> Tally:
+    return {(outcome, state, reason): number for outcome, state, reason, number in json.loads(text)}

@@ -1,0 +1,57 @@
+"""The rows of the exports: the one place for what is personal."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from shared import names
+from shared.adapters.storage.entities import ROW
+from shared.adapters.storage.records.base import OnTables
+from shared.adapters.storage.store import Query, Verb, Write
+from shared.intake.rules.row_checks import Row
+from shared.model.account import Account, Authority, MigrationId
+
+PERSONAL_FREE: Final = (
+    "authority",
+    "migration",
+    "number",
+    "source_id",
+    "account",
+    "outcome",
+    "reason",
+    "duplicate_of",
+)
+
+
+class Rows(OnTables):
+    """The part of the `Ledger` that knows the rows."""
+
+    async def put_rows(self, rows: Sequence[Row]) -> None:
+        """Write rows; a row written before is written again, the same."""
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for row in rows:
+            by_partition[f"{row.authority}|{row.shard}"].append(
+                Write(Verb.PUT, _row_key(row.migration, row.number), ROW.values(row))
+            )
+        await self._put(names.ROWS, by_partition)
+
+    async def row(self, account: Account) -> Row | None:
+        """The row which staged an account, with what is personal."""
+        key = _row_key(account.migration, account.row)
+        entity = await self._store.get(names.ROWS, f"{account.authority}|{account.shard}", key)
+        return ROW.record(entity.values) if entity else None
+
+    async def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+        """The rows of one shard of one export without what is personal, in the order of their numbers."""
+        query = Query(prefix=f"{migration}|", select=PERSONAL_FREE)
+        async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", query):
+            yield ROW.record(entity.values)
+
+    async def people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+        """The same rows with what is personal: for lists of people alone."""
+        async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", Query(prefix=f"{migration}|")):
+            yield ROW.record(entity.values)
+
+
+def _row_key(migration: MigrationId, number: int) -> str:
+    return f"{migration}|{number:09d}"

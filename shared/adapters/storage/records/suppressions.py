@@ -1,0 +1,49 @@
+"""Who is to be left alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from shared import names
+from shared.adapters.storage.entities import moment
+from shared.adapters.storage.records.base import OnTables
+from shared.adapters.storage.store import Query, Verb, Write
+from shared.model.account import AccountId, Authority
+
+
+class Exclusions(OnTables):
+    """The part of the `Ledger` that knows whom a council wants left alone."""
+
+    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
+        """Whoever is taken off the list leaves nothing behind on it."""
+        noted = await self._noted(authority, found)
+        # Lists may be read in another order than they came.
+        newer = {account for account, since in noted.items() if since > moment(at)}
+        by_partition: dict[str, list[Write]] = defaultdict(list)
+        for account, reason in found.items():
+            if reason and account not in newer:
+                write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
+                by_partition[f"{authority}|{account[1]}"].append(write)
+        await self._put(names.ACCOUNTS, by_partition)
+        for account in (account for account, reason in found.items() if not reason and account not in newer):
+            # One by one: a transaction fails as a whole where one of its records is gone already.
+            write = Write(Verb.DELETE, f"excluded|{account}")
+            await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
+        return {account for account in found if account in noted and noted[account] != moment(at)}
+
+    async def _noted(self, authority: Authority, found: Iterable[AccountId]) -> dict[AccountId, str]:
+        """Who is on the list, and since which list."""
+        query = Query(prefix="excluded|", select=("at",))
+        return {
+            AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["at"])
+            for shard in sorted({account[1] for account in found})
+            async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
+        }
+
+    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+        """One query: the list is short."""
+        query = Query(prefix="excluded|", select=("reason",))
+        found = self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
+        return {
+            AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["reason"]) async for entity in found
+        }

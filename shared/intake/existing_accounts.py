@@ -1,0 +1,46 @@
+"""council: what is known of the customers of an export before it is staged."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.intake.supersede import newer
+from shared.model.account import Account, AccountId
+from shared.model.migration import Kind, Migration
+from shared.ports import Ports
+
+AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Council:
+    """A council's own accounts, as far as an export asks for them."""
+
+    accounts: Mapping[AccountId, Account] = field(default_factory=dict)
+    had_a_plan: bool = False
+    """Whether an earlier plan was carried out: whoever it did not know has joined late."""
+
+
+async def council_of(ports: Ports, migration: Migration, wanted: Sequence[AccountId]) -> Council:
+    """What the council's own accounts say; nothing is asked where there can be none.
+
+    An export that is staged among the council's own accounts meets them there, so only a draft asks for them.
+    """
+    older = [
+        other
+        async for other in ports.ledger.migrations(migration.authority)
+        if other.kind is Kind.MIGRATE and newer(migration, other) and other.place == other.authority and other.row
+    ]
+    had_a_plan = any(other.plan is not None for other in older)
+    if not older or not migration.apart:
+        return Council(had_a_plan=had_a_plan)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(account: AccountId) -> Account | None:
+        async with gate:
+            stored = await ports.ledger.account(migration.authority, account)
+            return stored.record if stored else None
+
+    found = [account for account in await asyncio.gather(*map(ask, wanted)) if account is not None]
+    return Council({account.id: account for account in found}, had_a_plan)

@@ -1,0 +1,1 @@
+"""How an export and a suppression list are read and checked. Pure."""

@@ -1,0 +1,53 @@
+"""What becomes of a row whose customer an earlier export brought already. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from shared.intake.rules.suppressions import EXCLUDED
+from shared.model.account import Account, Change, apply
+from shared.model.lifecycle import Event, Outcome, State
+
+DISCARDED: Final = "discarded"
+CANCELLED: Final = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The row is settled by what is known of its account."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+def verdict(known: Account, digest: str) -> Verdict | None:
+    """What the council's own account makes of a row with these facts; None where the row has still to be judged."""
+    if known.state is State.HELD and known.reason == DISCARDED:
+        # A person left it as it is; only a person takes that back.
+        return Verdict(Outcome.REVIEW, DISCARDED)
+    if told_after_all(known) or not (known.done or known.state is State.UNDONE):
+        return None
+    if known.digest != digest:
+        return Verdict(Outcome.REVIEW, "changed_since_migrated")
+    return Verdict(Outcome.UNCHANGED)
+
+
+def brought(account: Account, migration: str) -> bool:
+    """Whether an export has this customer: its own account, or one that was moved before."""
+    return account.migration == migration or account.met.startswith(f"{migration}|")
+
+
+def told_after_all(known: Account) -> bool:
+    """Whether it was created or joined and its customer told nothing, because somebody stopped that: a newer one does.
+
+    Somebody cancelled the migration, or had the customer left alone and has taken that back since.
+    """
+    stopped = known.reason == CANCELLED or known.reason.startswith(EXCLUDED)
+    return known.state is State.HELD and stopped and known.done and known.notified_at is None
+
+
+def go_on_with_message(known: Account, new: Account, now: datetime) -> tuple[Account, Change]:
+    """The account of a newer migration in which only its message is left to be sent."""
+    back, change = apply(known, Event.REPLAY_MESSAGE, now)
+    mine = replace(back, migration=new.migration, row=new.row, release=known.release + 1, not_before=now)
+    return mine, replace(change, migration=new.migration)

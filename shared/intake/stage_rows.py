@@ -1,0 +1,364 @@
+"""stage-rows: one piece of an export into Rows and Accounts. A piece may be staged any number of times.
+
+An account remembers which row staged it, so a replay finds its own work; the checkpoint (piece, offset, row) is part
+of the migration's record and moves on last.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from shared.errors import StaleWrite, Superseded
+from shared.intake.apply_suppressions import hold
+from shared.intake.existing_accounts import Council, council_of
+from shared.intake.rules.csv_reader import RecordReader
+from shared.intake.rules.resubmission import DISCARDED, Verdict, go_on_with_message, told_after_all, verdict
+from shared.intake.rules.row_checks import Person, Rejected, Row, judge
+from shared.intake.stage_suppressions import exclude_piece
+from shared.intake.supersede import give_back, newer, supersede_older
+from shared.integrity.pseudonym_key import KEY_CHANGED, key_fits
+from shared.integrity.table_loss import torn, waits_for_older
+from shared.model.account import Account, AccountId, Band, Change, MigrationId, apply
+from shared.model.email_address import email_key
+from shared.model.lifecycle import Event, Outcome, State
+from shared.model.messages import StageRows
+from shared.model.migration import PIECE_ROWS, Kind, Layout, Migration, Phase
+from shared.model.profile import Profile
+from shared.planning.adopt_accounts import adopt_shard
+from shared.planning.rules.schedule import band_of
+from shared.ports import Ports, Stored
+from shared.recovery.rules.restore import beyond
+from shared.scheduling.pause import pause
+from shared.telemetry import spans
+
+AT_ONCE: Final = 16
+BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
+IN_FLIGHT: Final = timedelta(minutes=2)
+"""So long a create that was begun for the older export may take to show in the directory, whatever became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What became of the records of one piece, and where the next one starts."""
+
+    verdicts: list[Person | Rejected]
+    end: int
+    last: bool
+
+
+async def stage_rows(ports: Ports, message: StageRows) -> None:
+    """Stage one piece and send the message of the next."""
+    migration = await ports.ledger.migration(message.authority, message.migration)
+    profile = ports.profiles.get(message.authority)
+    if migration is None or profile is None or migration.layout is None or migration.phase not in BY_PIECES:
+        return
+    if await torn(ports, migration.authority):
+        return
+    if not await key_fits(ports):
+        await pause(ports, migration.authority, migration.id, KEY_CHANGED)
+        return
+    if message.piece == migration.piece and not migration.paused:
+        work = adopt_shard if migration.phase is Phase.ADOPTING else _stage_piece
+        moved = await work(ports, profile, migration)
+        if moved is None:
+            return
+        migration = moved
+    if migration.phase in BY_PIECES and not migration.paused:
+        await ports.outbox.send(
+            StageRows(
+                authority=migration.authority,
+                migration=migration.id,
+                piece=migration.piece,
+                traceparent=message.traceparent or spans.here(),
+            )
+        )
+
+
+async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
+    """The migration after its piece; None where the piece is not to be staged, or not now."""
+    if migration.piece == 0:
+        if await waits_for_older(ports, migration):
+            return None  # the walk sends it again
+        if migration.kind is Kind.MIGRATE and not migration.apart:
+            await supersede_older(ports, migration)
+    layout = migration.layout
+    if layout is None:
+        return None
+    try:
+        if migration.kind is Kind.EXCLUDE:
+            return await exclude_piece(ports, migration, layout)
+        piece = await read_piece(ports, profile, migration, layout)
+    except Superseded:
+        await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
+        await give_back(ports, migration)
+        return None
+    try:
+        await _stage(ports, profile, migration, piece)
+    except Superseded:
+        return None  # a newer export is at work, or this piece was staged by another delivery
+    return await _check_point(ports, migration, piece)
+
+
+async def read_piece(ports: Ports, profile: Profile, migration: Migration, layout: Layout) -> Piece:
+    """Judge record after record; only verdicts are kept, so that no row, however long, fills the memory."""
+    reader = RecordReader(layout.separator, layout.encoding, migration.offset)
+    verdicts: list[Person | Rejected] = []
+    async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
+        for record in reader.feed(chunk):
+            verdicts.append(judge(record, layout, profile))
+            if len(verdicts) == PIECE_ROWS:
+                return Piece(verdicts, record.end, last=migration.row + len(verdicts) == layout.rows)
+    verdicts += [judge(record, layout, profile) for record in reader.close()]
+    return Piece(verdicts, migration.blob_size, last=True)
+
+
+def _overwritten(migration: Migration) -> Migration:
+    return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
+
+
+async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migration:
+    staged = migration.piece
+
+    def move_on(current: Migration) -> Migration:
+        if current.piece != staged or current.phase is not Phase.STAGING:
+            return current
+        return replace(
+            current,
+            piece=staged + 1,
+            offset=piece.end,
+            row=migration.row + len(piece.verdicts),
+            moved_at=ports.clock.now(),
+            stalled=0,
+            phase=Phase.CLASSIFYING if piece.last else Phase.STAGING,
+        )
+
+    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+
+
+async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Piece) -> None:
+    rows: list[Row] = []
+    first: dict[AccountId, Row] = {}
+    for number, judged in enumerate(piece.verdicts, migration.row + 1):
+        row = _row(ports, migration, number, judged)
+        if row.account is not None:
+            first.setdefault(row.account, row)
+        rows.append(row)
+    rows = await _without_excluded(ports, migration, rows, first)
+    stories = spans.Stories(migration, ports.clock.now)
+    council = await council_of(ports, migration, list(first))
+    accounts = [
+        stories.begin(_account(ports, profile, migration, row, council))
+        for row in first.values()
+        if row.account and row.person
+    ]
+    pairs = [(a.address_key, a.id) for a in accounts if a.address_key and not a.settled]
+    await ports.ledger.put_addresses(migration.place, pairs)
+    met = await _stage_accounts(ports, accounts, first, stories)
+    if migration.apart:
+        met = {**{a.id: _as_settled(first[a.id], a) for a in accounts if a.settled}, **met}
+    await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
+    await _hold_excluded(ports, migration, first)
+
+
+async def _hold_excluded(ports: Ports, migration: Migration, staged: Mapping[AccountId, Row]) -> None:
+    """Who came on the list while the piece was staged may have had no account yet that could be held.
+
+    Whoever comes on it after this look is held by the step that reads the list. A draft looks when it is taken over.
+    """
+    if not migration.apart:
+        for account, reason in (await _excluded(ports, migration, staged)).items():
+            await hold(ports, migration.authority, account, reason)
+
+
+async def _excluded(ports: Ports, migration: Migration, rows: Mapping[AccountId, Row]) -> dict[AccountId, str]:
+    """Of these accounts, those whom the council wants left alone, and why."""
+    found: dict[AccountId, str] = {}
+    for shard in sorted({row.shard for row in rows.values()}):
+        found |= await ports.ledger.exclusions(migration.authority, shard)
+    return {account: reason for account, reason in found.items() if account in rows}
+
+
+async def _without_excluded(
+    ports: Ports, migration: Migration, rows: list[Row], first: dict[AccountId, Row]
+) -> list[Row]:
+    """The rows, those of people whom the council wants left alone rejected; they leave `first` too."""
+    excluded: dict[AccountId, str] = {}
+    for account, reason in (await _excluded(ports, migration, first)).items():
+        stored = await ports.ledger.account(migration.place, account)
+        if stored is None or stored.record.migration != migration.id:
+            excluded[account] = reason
+            del first[account]
+        # Else this export has staged it before it came on the list: then not the row ends, but the account.
+    return [
+        replace(row, account=None, outcome=Outcome.REJECT, reason=excluded[row.account], person=None)
+        if row.account in excluded
+        else row
+        for row in rows
+    ]
+
+
+def _settled(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
+    """The row as it stands beside the first one of its account in this piece, and what that one met."""
+    if row.account is None:
+        return row
+    earlier = met.get(row.account, first[row.account])
+    if earlier.number == row.number:
+        return earlier
+    return _duplicate(row, earlier.duplicate_of or earlier.number)
+
+
+def _row(ports: Ports, migration: Migration, number: int, verdict: Person | Rejected) -> Row:
+    row = Row(migration.authority, migration.id, number, verdict.source_id)
+    if isinstance(verdict, Rejected):
+        return replace(row, outcome=Outcome.REJECT, reason=verdict.reason)
+    return replace(row, account=ports.pseudonyms.account(row.authority, verdict.source_id), person=verdict)
+
+
+def _duplicate(row: Row, of: int) -> Row:
+    return replace(row, outcome=Outcome.DUPLICATE, reason="", duplicate_of=of, person=None)
+
+
+def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, council: Council) -> Account:
+    person = row.person or Person(row.source_id, "")
+    now = ports.clock.now()
+    key = email_key(person.email)
+    account = row.account or ports.pseudonyms.account(row.authority, person.source_id)
+    known = council.accounts.get(account)
+    # Who joined late stays so in every plan until they are moved: their wave is not over when another plan is signed.
+    late = council.had_a_plan and (known is None or known.band is Band.LATE)
+    digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
+    settled = verdict(known, digest) if migration.apart and known else None
+    return Account(
+        id=account,
+        authority=row.authority,
+        migration=row.migration,
+        row=row.number,
+        state=State.HELD if settled else State.STAGED,
+        staged_at=now,
+        not_before=now,
+        digest=digest,
+        address_key=ports.pseudonyms.address(row.authority, key),
+        release=beyond(migration.rebuilt_at) if migration.rebuilt_at else 0,
+        lost_since=migration.lost_since,
+        drafted=migration.apart,
+        outcome=settled.outcome if settled else None,
+        reason=settled.reason if settled else "",
+        settled=settled is not None,
+        band=band_of(person, profile.plan, migration.uploaded_at, late=late),
+        first=(known.first or known.migration) if known else migration.id,
+    )
+
+
+async def _stage_accounts(
+    ports: Ports, accounts: list[Account], first: dict[AccountId, Row], stories: spans.Stories
+) -> dict[AccountId, Row]:
+    """Insert what is new; returns the rows of accounts that were there before, as these settle them."""
+    by_shard: dict[str, list[tuple[Account, Change]]] = defaultdict(list)
+    for account in accounts:
+        change = Change(account.staged_at, Event.STAGE, account.state, migration=account.migration)
+        by_shard[account.shard].append((account, change))
+    new = {account.id: account for account in accounts}
+    existing = [found for batch in by_shard.values() for found in await ports.ledger.insert_accounts(batch)]
+    for inserted in new.keys() - set(existing):
+        stories.kept(new[inserted])
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def meet(account: AccountId) -> tuple[AccountId, Row]:
+        async with gate:
+            return account, await _meet(ports, new[account], first[account], stories)
+
+    return dict(await asyncio.gather(*(meet(account) for account in existing)))
+
+
+async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
+    """An account that an earlier row staged meets this row."""
+    while True:
+        stored = await ports.ledger.account(new.place, new.id)
+        if stored is None:
+            raise StaleWrite
+        own = await ports.ledger.migration(new.authority, new.migration)
+        if own is None or own.phase is not Phase.STAGING:
+            # A newer export was taken meanwhile; what it has inserted is not to be taken back.
+            raise Superseded
+        known = stored.record
+        if known.migration == new.migration:
+            return _again(known, row)
+        if own.rebuilt_at is not None and await _left_to_newer(ports, own, known, new):
+            return row
+        settled = verdict(known, new.digest)
+        try:
+            if settled is not None:
+                return await _met_again(ports, stored, row, settled)
+            if told_after_all(known):
+                await ports.ledger.save(stored, *go_on_with_message(known, new, ports.clock.now()))
+                return row
+            await _take_over(ports, stored, new)
+        except StaleWrite:
+            continue
+        stories.kept(new)
+        return row
+
+
+def _again(known: Account, row: Row) -> Row:
+    """A row of the same export: staged before, or the same customer once more.
+
+    In a draft the first verdict counts: what was moved in between is told apart when the plan is approved.
+    """
+    if known.row != row.number:
+        return _duplicate(row, known.row)
+    return _as_settled(row, known) if known.settled else row
+
+
+def _as_settled(row: Row, account: Account) -> Row:
+    return replace(row, outcome=account.outcome, reason=account.reason)
+
+
+async def _left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
+    """Whether a newer export took the account over before the tables were lost: then this row's part is over."""
+    theirs = await ports.ledger.migration(known.authority, known.migration)
+    if theirs is None or not newer(theirs, own):
+        return False
+    if known.address_key != new.address_key and new.address_key:
+        await ports.ledger.drop_address(new.authority, new.address_key, new.id)
+    return True
+
+
+async def _met_again(ports: Ports, stored: Stored[Account], row: Row, settled: Verdict) -> Row:
+    """An account that was moved before; it remembers which row brought it, so that a second one is a duplicate."""
+    export, _, number = stored.record.met.rpartition("|")
+    if stored.record.reason != DISCARDED:
+        if export == row.migration and number != str(row.number):
+            return _duplicate(row, int(number))
+        if export != row.migration:
+            met = replace(stored.record, met=f"{row.migration}|{row.number}")
+            await ports.ledger.save(stored, met, None)
+    return replace(row, outcome=settled.outcome, reason=settled.reason)
+
+
+async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> None:
+    """The newer export's row takes the account's place; what may have been done stays known until it is told apart."""
+    known = stored.record
+    # Whatever its state: it may have been postponed, or set aside, or held, after a create that does not show yet.
+    begun = known.classified_at is not None or known.met_before
+    staged, change = apply(known, Event.STAGE, ports.clock.now())
+    taken = replace(
+        staged,
+        migration=MigrationId(new.migration),
+        row=new.row,
+        staged_at=new.staged_at,
+        not_before=new.not_before + (IN_FLIGHT if begun else timedelta(0)),
+        digest=new.digest,
+        address_key=new.address_key,
+        release=max(known.release + 1, new.release),
+        lost_since=new.lost_since or known.lost_since,
+        band=new.band if new.band is not Band.LATE else known.band,
+        first=known.first or known.migration,
+        trace=new.trace,
+    )
+    # First the address: a crash in between is made up when this piece is staged again.
+    if known.address_key and known.address_key != new.address_key:
+        await ports.ledger.drop_address(known.authority, known.address_key, known.id)
+    await ports.ledger.save(stored, taken, replace(change, migration=new.migration))

@@ -1,0 +1,102 @@
+"""stage-exclusions: one piece of a list of people to be left alone. A piece may be read any number of times."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from shared.intake.apply_suppressions import leave_alone
+from shared.intake.rules.csv_reader import Record, RecordReader
+from shared.intake.rules.suppressions import RejectedExclusion, read_exclusion
+from shared.model.account import AccountId
+from shared.model.migration import PIECE_ROWS, Layout, Migration, Phase
+from shared.model.reasons import explain
+from shared.ports import Ports
+
+IN_NO_EXTRACT: Final = "in_no_extract"
+
+
+async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
+    """Leave alone whom a piece names, and say which of its lines name nobody.
+
+    Raises:
+        Superseded: the file is not the one any more.
+    """
+    found: dict[AccountId, str] = {}
+    lines: dict[AccountId, int] = {}
+    rejected: dict[int, str] = {}
+    rows, end = 0, migration.blob_size
+    reader = RecordReader(layout.separator, layout.encoding, migration.offset)
+    async for record in _records(ports, migration, reader):
+        rows += 1
+        read = read_exclusion(record, layout, migration.authority, ports.pseudonyms)
+        if isinstance(read, RejectedExclusion):
+            rejected[migration.row + rows] = read.reason
+        else:
+            found[read.account] = read.reason
+            lines[read.account] = migration.row + rows
+        if rows == PIECE_ROWS:
+            end = record.end
+            break
+    for known in await leave_alone(ports, migration, found):
+        # Rejected in every extract since, and so without an account.
+        del lines[known]
+    strangers = await _in_no_extract(ports, migration, lines)
+    await _report(ports, migration, found, rejected, strangers)
+    last = migration.row + rows >= layout.rows
+    return await _check_point(ports, migration, rows, end, last=last)
+
+
+async def _records(ports: Ports, migration: Migration, reader: RecordReader) -> AsyncIterator[Record]:
+    async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
+        for record in reader.feed(chunk):
+            yield record
+    for record in reader.close():
+        yield record
+
+
+async def _in_no_extract(ports: Ports, migration: Migration, lines: Mapping[AccountId, int]) -> list[int]:
+    """Rows whose customer no extract has: who mistypes a reference would believe that somebody is left alone."""
+    drafts = [other.place async for other in ports.ledger.migrations(migration.authority) if other.apart]
+    missing = dict(lines)
+    for place in (migration.authority, *reversed(drafts)):
+        for account in [account for account in missing if await ports.ledger.account(place, account)]:
+            del missing[account]
+    return sorted(missing.values())
+
+
+async def _report(
+    ports: Ports, migration: Migration, found: dict[AccountId, str], rejected: dict[int, str], strangers: list[int]
+) -> None:
+    """`excluded.json`: counts, and the lines that name nobody. Whom it names is told nowhere."""
+    why = [reason for reason in found.values() if reason]
+    says = {
+        "migration": migration.id,
+        "left_alone": {reason: why.count(reason) for reason in sorted(set(why))},
+        "taken_off": len(found) - len(why),
+        "rejected": [
+            {"row": row, "reason": reason, "sentence": explain(reason).sentence, "next": explain(reason).remedy}
+            for row, reason in rejected.items()
+        ],
+        "in_no_extract": {
+            "rows": strangers,
+            "sentence": explain(IN_NO_EXTRACT).sentence,
+            "next": explain(IN_NO_EXTRACT).remedy,
+        },
+    }
+    name = f"excluded-{migration.piece + 1}.json" if migration.piece else "excluded.json"
+    body = json.dumps(says, indent=2).encode()
+    await ports.reports.put(f"{migration.folder}/{name}", body, "application/json")
+
+
+async def _check_point(ports: Ports, migration: Migration, rows: int, end: int, *, last: bool) -> Migration:
+    read = migration.piece
+
+    def move_on(current: Migration) -> Migration:
+        if current.piece != read or current.phase is not Phase.STAGING:
+            return current
+        now = ports.clock.now()
+        moved = replace(current, piece=read + 1, offset=end, row=current.row + rows, moved_at=now, stalled=0)
+        return replace(moved, phase=Phase.DONE, done_at=now) if last else moved
+
+    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)

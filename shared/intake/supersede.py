@@ -1,0 +1,106 @@
+"""One export of a council at work: the newest. What older ones have not begun, they will not begin any more."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from shared.model.account import MigrationId
+from shared.model.migration import Kind, Migration, Phase, going
+from shared.ports import Ports
+
+TAKEN: Final = frozenset(
+    {
+        Phase.STAGING,
+        Phase.CLASSIFYING,
+        Phase.ASSESSED,
+        Phase.ADOPTING,
+        Phase.RUNNING,
+        Phase.DONE,
+        Phase.FAILED,
+    }
+)
+STAYS: Final = frozenset({Phase.RUNNING, Phase.DONE})
+"""Phases in which a newer export changes only who begins what this one has not begun."""
+
+
+async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
+    """The newest export of this council that was taken and is newer than this one."""
+    found = [
+        other
+        async for other in ports.ledger.migrations(migration.authority)
+        if newer(other, migration) and taken(other)
+    ]
+    return max(found, key=age, default=None)
+
+
+def taken(migration: Migration) -> bool:
+    """Whether it is an export to be moved that was taken; what is only assessed is in nobody's way."""
+    return migration.kind is Kind.MIGRATE and migration.phase in TAKEN and migration.layout is not None
+
+
+async def supersede_older(ports: Ports, migration: Migration) -> None:
+    """Leave to this export what older ones have not begun. May be done any number of times.
+
+    Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts. So
+    are those that are done: somebody may replay what got stuck in them.
+    """
+    async for other in ports.ledger.migrations(migration.authority):
+        replaced = other.kind is Kind.MIGRATE and (other.open or other.phase in {Phase.SUPERSEDED, Phase.DONE})
+        if replaced and newer(migration, other):
+            await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
+
+
+def newer(other: Migration, than: Migration) -> bool:
+    """Whether `other` was uploaded after `than`."""
+    return other.id != than.id and age(other) > age(than)
+
+
+def age(migration: Migration) -> tuple[datetime, datetime, str]:
+    """What exports of one council are ordered by, oldest first."""
+    # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
+    return migration.uploaded_at, migration.received_at, migration.id
+
+
+def heir(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
+    """The export to which this one is left; of one that was replaced in its turn, the one that replaced it."""
+    found = migrations.get(migration.superseded_by)
+    while found is not None and found.superseded_by and found.phase is Phase.SUPERSEDED:
+        found = migrations.get(found.superseded_by)
+    return found
+
+
+def _left_to(older: Migration, to: Migration) -> Migration:
+    older = replace(older, superseded_by=to.id)
+    if older.phase in STAYS:
+        return older
+    older = going(older)
+    if older.phase is Phase.SUPERSEDED:
+        return older
+    return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")
+
+
+async def give_back(ports: Ports, migration: Migration) -> None:
+    """This export was never read whole: older ones go on with what it has not taken over.
+
+    What was left to another one before it stays left to that one.
+    """
+    found = [other async for other in ports.ledger.migrations(migration.authority)]
+    for other in found:
+        if other.superseded_by == migration.id and other.phase in STAYS:
+            between = [each for each in found if _began(each) and newer(migration, each) and newer(each, other)]
+            to = max(between, key=age, default=None)
+            given = partial(_given_back, never_read=migration.id, to=to.id if to else "")
+            await ports.ledger.change_migration(other.authority, other.id, given)
+
+
+def _given_back(older: Migration, never_read: MigrationId, to: str) -> Migration:
+    return replace(older, superseded_by=to) if older.superseded_by == never_read else older
+
+
+def _began(migration: Migration) -> bool:
+    """Whether it has taken over accounts of older ones; whoever stopped it since did not stop it in their favour."""
+    begun = migration.phase in STAYS or (migration.phase is Phase.CANCELLED and migration.row > 0)
+    with_council = not migration.apart or migration.stopped_half_way
+    return migration.kind is Kind.MIGRATE and begun and with_council

@@ -1,0 +1,138 @@
+"""copy-tables (timer): a copy of Migrations and Accounts every night, because Table Storage has no restore.
+
+Nobody can change a copy or take it away before its time, so nothing personal goes into it: `Rows`, names of files and
+customer references stay out; a rebuild reads them from the exports again. A night's copy may take several rounds; each
+partition is finished once, whoever does it, and the manifest comes last.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from shared.integrity.table_loss import noted
+from shared.model.safeguards.backup import (
+    MANIFESTS,
+    PART_RECORDS,
+    Manifest,
+    Part,
+    Partition,
+    Record,
+    checksum,
+    manifest_path,
+    night_of,
+    packed,
+    part_path,
+    partition_path,
+    read_manifest,
+)
+from shared.ports import Ports
+
+log: Final = logging.getLogger(__name__)
+
+ROUND: Final = timedelta(minutes=6)
+"""So long one round works; the host ends a function after ten minutes."""
+
+
+async def copy_tables(ports: Ports) -> bool:
+    """Go on with tonight's copy; returns whether it is whole. A copy of lost tables would be worth nothing."""
+    begun = ports.clock.now()
+    night = f"{begun:%Y-%m-%d}"
+    if await ports.backups.read(manifest_path(night)) is not None:
+        return await copy_of(ports, night) is not None
+    if await _lost(ports):
+        return False
+    done: list[Partition] = []
+    for table, partition in _partitions(ports):
+        if ports.clock.now() > begun + ROUND:
+            return False
+        done.append(await _copied(ports, night, table, partition))
+    if await _lost(ports):
+        return False  # some of it may have been read after the loss
+    await _finish(ports, night, done)
+    return True
+
+
+async def newest_copy(ports: Ports) -> Manifest | None:
+    """The newest whole copy. What else lies there counts for nothing: on Azure nobody can take it away for a month."""
+    nights = [night async for path in ports.backups.all(MANIFESTS) if (night := night_of(path))]
+    for night in sorted(nights, reverse=True):
+        found = await copy_of(ports, night)
+        if found is not None:
+            return found
+    return None
+
+
+async def copy_of(ports: Ports, night: str) -> Manifest | None:
+    """The whole copy of a night; None where there is none, or its manifest cannot be read."""
+    body = await ports.backups.read(manifest_path(night))
+    if body is None:
+        return None
+    manifest = read_manifest(night, body)
+    if manifest is None:
+        log.warning("a manifest cannot be read", extra={"night": night})
+    return manifest
+
+
+def key_fingerprint(ports: Ports) -> str:
+    """The same for the same PSEUDONYM_KEY."""
+    return ports.pseudonyms.fingerprint()
+
+
+async def _lost(ports: Ports) -> bool:
+    return any([await noted(ports, authority) is not None for authority in ports.profiles])
+
+
+def _partitions(ports: Ports) -> list[tuple[str, str]]:
+    """All accounts before any migration: whatever an account belongs to is in the copy."""
+    found = [place for authority in ports.profiles for place in ports.ledger.partitions(authority)]
+    return sorted(found, key=lambda place: place[0])
+
+
+async def _copied(ports: Ports, night: str, table: str, partition: str) -> Partition:
+    """A partition's files, from this round or an earlier one. The first list of files that was written counts."""
+    path = partition_path(night, table, partition)
+    known = await ports.backups.read(path)
+    if known is None:
+        mine = await _copy(ports, night, table, partition)
+        if await ports.backups.add(path, mine.model_dump_json().encode()):
+            return mine
+        known = await ports.backups.read(path)
+    return Partition.model_validate_json(known or b"")
+
+
+async def _copy(ports: Ports, night: str, table: str, partition: str) -> Partition:
+    begun = ports.clock.now()
+    attempt = uuid4().hex[:8]
+    parts: list[Part] = []
+    async for records in _in_parts(ports.ledger.records(table, partition)):
+        path = part_path(night, table, partition, attempt, len(parts) + 1)
+        body = packed(records)
+        await ports.backups.add(path, body)
+        parts.append(Part(path=path, records=len(records), sha256=checksum(body)))
+    return Partition(table=table, partition=partition, read_at=begun, parts=tuple(parts))
+
+
+async def _in_parts(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
+    waiting: list[Record] = []
+    async for record in records:
+        waiting.append(record)
+        if len(waiting) == PART_RECORDS:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+async def _finish(ports: Ports, night: str, done: list[Partition]) -> None:
+    begun = min((partition.read_at for partition in done), default=ports.clock.now())
+    manifest = Manifest(
+        night=night,
+        begun_at=begun,
+        finished_at=ports.clock.now(),
+        key=await ports.ledger.key_fingerprint() or key_fingerprint(ports),
+        partitions=tuple(done),
+    )
+    await ports.backups.add(manifest_path(night), manifest.model_dump_json().encode())
+    log.info("tables copied", extra={"night": night, "records": manifest.records})

@@ -1,0 +1,1 @@
+"""Finds a person in the directory and decides create, link or review."""

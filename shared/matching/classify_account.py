@@ -1,0 +1,208 @@
+"""classify-account: look a person up in the directory and decide create, link or review. Changes nothing there."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from shared.errors import SetAside, TryLater
+from shared.intake.rules.row_checks import Person
+from shared.integrity.table_loss import being_made_again
+from shared.matching.identity_claims import TWO_ACCOUNTS, claim, still_alone
+from shared.matching.recover_account import recognise
+from shared.matching.rules.match import Decision, DirectoryUser, Rules, Source, announcement, decide
+from shared.model.account import Account, Authority, apply
+from shared.model.email_address import email_key
+from shared.model.lifecycle import Event, Outcome, State
+from shared.model.messages import AccountMessage
+from shared.model.migration import Migration
+from shared.model.profile import Profile
+from shared.ports import Ports, Stored
+from shared.scheduling.due_account import Admitted, admit, person_of
+from shared.scheduling.rules.gate import Step, as_told
+from shared.telemetry.progress import reached
+
+CLAIMED_AFTER: Final = timedelta(minutes=1)
+"""A password changed so long after we created the user was set by its owner."""
+
+
+async def classify_account(ports: Ports, message: AccountMessage) -> None:
+    """Compare one staged account with the directory."""
+    admitted = await admit(ports, message, Step.CLASSIFY)
+    if admitted is None:
+        return
+    account = admitted.account
+    if await recognise(ports, admitted):
+        return
+    _, person = await person_of(ports, account)
+    decision = await judge(ports, admitted, person)
+    if account.lost_since is not None and decision.reason == "already_marked":
+        raise TryLater("not_visible_yet")  # found by its address, and not by its mark yet
+    if admitted.migration.approved_at is not None:
+        _as_signed(account, decision)
+    user = decision.user if decision.outcome is Outcome.LINK else None
+    if user is not None and not await claim(ports, account, user.id):
+        decision = replace(decision, outcome=Outcome.REVIEW, reason=TWO_ACCOUNTS)
+    event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
+    classified, change = apply(account, event, ports.clock.now(), decision.reason)
+    stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports, admitted.profile), change)
+    reached(stored.record, change)
+
+
+def _as_signed(account: Account, decision: Decision) -> None:
+    """What got stuck goes on as the signed plan says, never another way.
+
+    Raises:
+        SetAside: the plan said nothing of it, or something else.
+    """
+    if account.outcome not in {Outcome.CREATE, Outcome.LINK}:
+        raise SetAside("not_in_plan")
+    same_user = account.outcome is Outcome.CREATE or (decision.user and decision.user.id == account.directory_id)
+    if decision.outcome is not account.outcome or not same_user:
+        raise SetAside("changed_since_assessment")
+
+
+async def judge(ports: Ports, admitted: Admitted, person: Person) -> Decision:
+    """The decision on an account as the directory stands now (2 requests; 3 for one that was judged before)."""
+    account, profile = admitted.account, admitted.profile
+    address = email_key(person.email)
+    if not address:
+        return Decision(Outcome.REVIEW, "email_look_alike")
+    if await _shares_address(ports, admitted.migration, account):
+        return Decision(Outcome.REVIEW, "shared_address")
+    found = await ports.directory.with_address(address)
+    ours = next((user for user in found if user.marks.get(account.authority) == account.id), None)
+    if ours is not None:
+        return _made_before(await _own_record(ports, account), ours)
+    if account.met_before or (account.state is State.STAGED and account.classified_at is not None):
+        # Brought again: what an earlier attempt made and could not record may have the address that was mended since.
+        marked = await ports.directory.with_mark(account.authority, account.id)
+        if marked:
+            return Decision(Outcome.REVIEW, "changed_since_migrated", marked[0], {"found": "one with our mark"})
+    source = Source(account.id, account.authority, address, person.given_name, person.surname, person.verified)
+    marks = await _marks(ports, account.authority, found)
+    return decide(source, found, marks.unclaimed, await _rules(ports, profile), vouched=bool(marks.claimed))
+
+
+async def _shares_address(ports: Ports, migration: Migration, account: Account) -> bool:
+    """Whether another account has this address: one that was moved, or one of the same export."""
+    if not await ports.ledger.may_be_shared(migration, account.address_key):
+        return False
+    for other in await ports.ledger.accounts_at(account.place, account.address_key):
+        stored = await ports.ledger.account(account.place, other) if other != account.id else None
+        rival = stored.record if stored else None
+        if rival and (rival.done or rival.migration == account.migration or rival.reason == "discarded"):
+            return True
+    return False
+
+
+async def _own_record(ports: Ports, account: Account) -> Account:
+    """The council's own record of an account: a draft knows nothing of what an older plan does meanwhile."""
+    stored = await ports.ledger.account(account.authority, account.id) if account.drafted else None
+    return stored.record if stored is not None else account
+
+
+def _made_before(account: Account, user: DirectoryUser) -> Decision:
+    """The directory already holds our mark: only what our own record began may go on."""
+    evidence = {"found": "one with our mark"}
+    if account.outcome in {Outcome.CREATE, Outcome.LINK}:
+        return Decision(account.outcome, "", user, evidence)
+    return Decision(Outcome.REVIEW, "already_marked", user, evidence)
+
+
+async def _rules(ports: Ports, profile: Profile) -> Rules:
+    first_message = await ports.ledger.first_message_at(profile.authority)
+    return Rules(
+        tenant=ports.tenant,
+        verifying_issuers=frozenset(issuer.lower() for issuer in profile.matching.verifying_issuers),
+        announced_at=announcement(profile.matching.announced_on, first_message),
+        sign_up_verifies_mailbox=profile.matching.sign_up_verifies_mailbox,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the other authorities' marks of the users that were found say."""
+
+    unclaimed: frozenset[Authority]
+    """They made the user for a customer who has not set a password, or their record is gone: it proves nothing."""
+    claimed: frozenset[Authority]
+    """They made the user, and its owner has proved the mailbox by setting a password."""
+
+
+async def _marks(ports: Ports, authority: Authority, found: tuple[DirectoryUser, ...]) -> Marks:
+    unclaimed: set[Authority] = set()
+    claimed: set[Authority] = set()
+    for user in found:
+        for other, mark in user.marks.items():
+            stored = await ports.ledger.account(other, mark) if other != authority else None
+            if other == authority or (stored is not None and stored.record.outcome is Outcome.LINK):
+                continue
+            if await _not_known_again(ports, other, stored):
+                raise TryLater("tables_lost")
+            (claimed if stored is not None and _claimed(user, stored.record) else unclaimed).add(other)
+    return Marks(frozenset(unclaimed), frozenset(claimed))
+
+
+async def _not_known_again(ports: Ports, other: Authority, stored: Stored[Account] | None) -> bool:
+    """Whether the tables were lost, and the other council's record of this user may still come back."""
+    if stored is None:
+        return await being_made_again(ports, other)
+    return stored.record.state is State.STAGED and stored.record.lost_since is not None
+
+
+def _claimed(user: DirectoryUser, record: Account) -> bool:
+    if user.must_reset is not None:
+        return not user.must_reset
+    made = record.provisioned_at or user.created
+    return made is not None and user.password_changed is not None and user.password_changed > made + CLAIMED_AFTER
+
+
+def _with(account: Account, decision: Decision, ports: Ports, profile: Profile) -> Account:
+    user = decision.user
+    linked = user is not None and decision.outcome is Outcome.LINK
+    same = user is not None and account.directory_id == user.id
+    return replace(
+        account,
+        outcome=decision.outcome,
+        evidence=decision.evidence,
+        directory_id=user.id if user is not None and decision.outcome is not Outcome.CREATE else None,
+        before=account.before if same else (_before(account, user) if linked and user else {}),
+        classified_at=ports.clock.now(),
+        not_before=as_told(account, profile, ports.clock.now()),
+        lost_since=None,
+    )
+
+
+def _before(account: Account, user: DirectoryUser) -> dict[str, str]:
+    """What our attributes of this user hold before we write them: what an undo will put back."""
+    return {
+        "customer_ref": user.customer_refs.get(account.authority, ""),
+        "account": user.marks.get(account.authority, ""),
+    }
+
+
+async def unchanged_since(ports: Ports, admitted: Admitted, person: Person) -> None:
+    """Look again, because the classification is old.
+
+    Raises:
+        SetAside: the directory would be judged differently now.
+    """
+    account = admitted.account
+    decision = await judge(ports, admitted, person)
+    same_user = account.outcome is Outcome.CREATE or (
+        decision.user is not None and decision.user.id == account.directory_id
+    )
+    if decision.outcome is not account.outcome or not same_user:
+        raise SetAside("changed_since_assessment")
+    await alone_since(ports, account)
+
+
+async def alone_since(ports: Ports, account: Account) -> None:
+    """Look whether another account matches the user to whom this one is to be joined.
+
+    Raises:
+        SetAside: one does.
+    """
+    user = account.directory_id if account.outcome is Outcome.LINK else None
+    if user is not None and not await still_alone(ports, account, user):
+        raise SetAside(TWO_ACCOUNTS)

@@ -1,0 +1,57 @@
+"""recognise: what was done for an account before its tables were lost, by our mark and the message's reference."""
+
+from shared.errors import SetAside
+from shared.matching.identity_claims import claim
+from shared.matching.rules.match import DirectoryUser
+from shared.model.account import Account
+from shared.model.email_address import email_key
+from shared.model.lifecycle import Outcome
+from shared.model.profile import Profile
+from shared.ports import Ports
+from shared.recovery.rules.restore import holds, recognised
+from shared.scheduling.due_account import Admitted
+from shared.scheduling.rules.gate import MESSAGES
+from shared.telemetry.progress import reached
+
+
+async def recognise(ports: Ports, admitted: Admitted) -> bool:
+    """Whether the account was created or linked before the loss; then it is recorded, and its message is in doubt.
+
+    Raises:
+        SetAside: a user has our mark but not this row's address, or several users have our mark.
+    """
+    account = admitted.account
+    if account.lost_since is None:
+        return False
+    marked = await ports.directory.with_mark(account.authority, account.id)
+    if not marked:
+        return False
+    user = await _the_one(ports, account, marked)
+    told = await _told(ports, admitted.profile, account)
+    back, change = recognised(account, user, told, ports.clock.now())
+    if back.outcome is Outcome.LINK:
+        await claim(ports, account, user.id)
+    await ports.ledger.save(admitted.stored, back, change)
+    reached(back, change)
+    return True
+
+
+async def _the_one(ports: Ports, account: Account, marked: tuple[DirectoryUser, ...]) -> DirectoryUser:
+    if len(marked) > 1:
+        raise SetAside("several_identities")
+    row = await ports.ledger.row(account)
+    # Where the row is gone too, the mark has to do: nothing is written, and nobody is told without a row.
+    if row is not None and row.person is not None and not holds(marked[0], email_key(row.person.email)):
+        raise SetAside("changed_since_migrated")
+    return marked[0]
+
+
+async def _told(ports: Ports, profile: Profile, account: Account) -> Outcome | None:
+    """The outcome whose message the service knows, None where it knows none (any more)."""
+    for outcome in (Outcome.CREATE, Outcome.LINK):
+        name = MESSAGES[outcome]
+        if ports.notifier is None or name not in profile.messages.templates:
+            continue
+        if await ports.notifier.find(profile, ports.pseudonyms.reference(account.id, name)):
+            return outcome
+    return None

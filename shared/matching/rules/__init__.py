@@ -1,0 +1,1 @@
+"""Who may be linked to whom. Pure."""

@@ -1,0 +1,213 @@
+"""Who may be joined to whom. Pure; the riskiest decision of the app, so it is one short function.
+
+An address is no proof of identity: somebody may have registered with it first. An account is joined to an identity only
+when everything agrees; anything less goes to a person, with the evidence. All dates are UTC.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+
+from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.lifecycle import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One way in which a user signs in (Graph `objectIdentity`)."""
+
+    sign_in_type: str
+    issuer: str
+    assigned_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryUser:
+    """A user of the shared directory, as far as we look."""
+
+    id: DirectoryId
+    identities: tuple[Identity, ...] = ()
+    other_mails: tuple[str, ...] = ()
+    given_name: str = ""
+    surname: str = ""
+    display_name: str = ""
+    enabled: bool = True
+    created: datetime | None = None
+    password_changed: datetime | None = None
+    must_reset: bool | None = None
+    marks: Mapping[Authority, AccountId] = field(default_factory=dict)
+    """Which account of which authority this user was created for or linked to."""
+    customer_refs: Mapping[Authority, str] = field(default_factory=dict)
+
+
+class Kind(StrEnum):
+    """How an address belongs to a user."""
+
+    LOCAL_EMAIL = "local_email"
+    """It is the local sign-in e-mail, which sign-up verified."""
+    FEDERATED = "federated"
+    """It was given by an identity provider that verifies addresses."""
+    UNVERIFYING_PROVIDER = "unverifying_provider"
+    LOCAL_USERNAME = "local_username"
+    """It is only a user name that looks like an address."""
+    CONTACT_ONLY = "contact_only"
+    """It is only among the contact addresses of a local account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the export says of the person."""
+
+    account: AccountId
+    authority: Authority
+    address: str
+    """The normalised address."""
+    given_name: str
+    surname: str
+    verified: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What counts as evidence here."""
+
+    tenant: str
+    """Issuer of local identities."""
+    verifying_issuers: frozenset[str]
+    announced_at: datetime | None
+    """Identities made from then on prove nothing: the announcement told attackers what is coming."""
+    sign_up_verifies_mailbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome, why, and the facts it rests on; nothing personal in it."""
+
+    outcome: Outcome
+    reason: str = ""
+    user: DirectoryUser | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+def decide(
+    source: Source,
+    found: tuple[DirectoryUser, ...],
+    unclaimed: frozenset[Authority],
+    rules: Rules,
+    *,
+    vouched: bool = False,
+) -> Decision:
+    """Compare one account with the users that have its address.
+
+    `unclaimed` are the other authorities that created the found user for a customer who has not set a password;
+    `vouched` says that another authority created it and its owner has set one, which proves the mailbox.
+    """
+    if not found:
+        return Decision(Outcome.CREATE, evidence={"found": "nobody"})
+    if len(found) > 1:
+        return Decision(Outcome.REVIEW, "several_identities", evidence={"found": str(len(found))})
+    user = found[0]
+    kind = kind_of(user, source.address, rules)
+    evidence = _evidence(source, user, kind, unclaimed)
+    reason = _doubt(source, user, kind, unclaimed, rules, vouched=vouched)
+    return Decision(Outcome.REVIEW if reason else Outcome.LINK, reason, user, evidence)
+
+
+def _doubt(
+    source: Source,
+    user: DirectoryUser,
+    kind: Kind,
+    unclaimed: frozenset[Authority],
+    rules: Rules,
+    *,
+    vouched: bool,
+) -> str:
+    """The first thing that does not hold, as a reason code; empty when everything does."""
+    mark = user.marks.get(source.authority)
+    checks = (
+        ("already_linked", mark is not None and mark != source.account),
+        ("unclaimed_other_authority", bool(unclaimed)),
+        ("directory_disabled", not user.enabled),
+        ("username_only", kind is Kind.LOCAL_USERNAME),
+        ("address_not_sign_in", kind is Kind.CONTACT_ONLY),
+        ("provider_unverified", kind is Kind.UNVERIFYING_PROVIDER),
+        ("source_unverified", source.verified is False),
+        ("created_after_announcement", not vouched and _too_new(user, rules)),
+        ("names_missing", names_agree(source, user) is None),
+        ("names_differ", names_agree(source, user) is False),
+    )
+    return next((reason for reason, holds in checks if holds), "")
+
+
+def _too_new(user: DirectoryUser, rules: Rules) -> bool:
+    if rules.announced_at is None or rules.sign_up_verifies_mailbox:
+        return False
+    return user.created is None or user.created >= rules.announced_at
+
+
+def kind_of(user: DirectoryUser, address: str, rules: Rules) -> Kind:
+    """How the address belongs to the user.
+
+    Graph ignores the issuer when it looks for local identities and does not tell e-mail from user name, so both are
+    compared here.
+    """
+    local = [i for i in user.identities if i.issuer.lower() == rules.tenant.lower()]
+    same = [i for i in local if i.assigned_id.lower() == address]
+    if any(i.sign_in_type.lower().startswith("emailaddress") for i in same):
+        return Kind.LOCAL_EMAIL
+    if any(i.sign_in_type.lower() == "username" for i in same):
+        return Kind.LOCAL_USERNAME
+    federated = [i for i in user.identities if i.sign_in_type.lower() == "federated"]
+    signs_in_locally = any(i.sign_in_type.lower() != "userprincipalname" for i in local)
+    theirs = address in (mail.lower() for mail in user.other_mails)
+    if not federated or signs_in_locally or not theirs:
+        # A mixed account's contact address may have come from either side: it proves nothing.
+        return Kind.CONTACT_ONLY
+    verifying = all(i.issuer.lower() in rules.verifying_issuers for i in federated)
+    return Kind.FEDERATED if verifying else Kind.UNVERIFYING_PROVIDER
+
+
+def names_agree(source: Source, user: DirectoryUser) -> bool | None:
+    """Whether given name and surname are the same on both sides; None where there is too little to tell."""
+    ours = (_letters(source.given_name), _letters(source.surname))
+    theirs = (_letters(user.given_name), _letters(user.surname))
+    display = _words(user.display_name)
+    if not any(ours) or (not any(theirs) and display in ([], ["unknown"])):
+        return None
+    same = ours == theirs if any(theirs) else display == _words(f"{source.given_name} {source.surname}")
+    # Half a name that is the same on both sides is too little.
+    return None if same and not all(ours) else same
+
+
+def _words(name: str) -> list[str]:
+    return [letters for word in name.split() if (letters := _letters(word))]
+
+
+def _letters(name: str) -> str:
+    """A name without the accents of Latin letters, case and everything that is no letter or part of one."""
+    plain = unicodedata.normalize("NFKD", name)
+    kept = (c for c in plain if unicodedata.category(c)[0] in "LM" and not "\u0300" <= c <= "\u036f")
+    return "".join(kept).casefold()
+
+
+def _evidence(source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset[Authority]) -> dict[str, str]:
+    names = {True: "agree", False: "differ", None: "missing"}[names_agree(source, user)]
+    verified = {True: "verified", False: "not verified", None: "not said"}[source.verified]
+    return {
+        "found": "one",
+        "kind": kind,
+        "names": names,
+        "source_address": verified,
+        "directory_enabled": "yes" if user.enabled else "no",
+        "directory_created": f"{user.created:%Y-%m-%d}" if user.created else "unknown",
+        "marked_by": ", ".join(sorted(user.marks)) or "nobody",
+        "unclaimed_of": ", ".join(sorted(unclaimed)) or "nobody",
+    }
+
+
+def announcement(announced_on: date | None, first_message_at: datetime | None) -> datetime | None:
+    """The earlier of the profile's date (its first moment, UTC) and our first message to a customer."""
+    by_profile = datetime.combine(announced_on, time.min, UTC) if announced_on else None
+    return min((at for at in (by_profile, first_message_at) if at is not None), default=None)

@@ -1,0 +1,141 @@
+"""notify-customer: send the message that an account is due, at most once: claim, send, record.
+
+Before its wave that is the announcement, after the directory effect the message of its scenario.
+
+The message service does not deduplicate. A claim that was never recorded is doubt; before anything is sent again the
+service is asked, after a wait, whether it knows the reference.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.errors import AnswerLost, Hold, Stop, Throttled, TryLater
+from shared.model.account import Account, apply
+from shared.model.calendar import day_in_words
+from shared.model.lifecycle import MOVING, Event
+from shared.model.messages import AccountMessage
+from shared.model.profile import Profile
+from shared.ports import Ledger, Letter, Notifier, Ports, Stored
+from shared.scheduling.due_account import Admitted, admit, person_of
+from shared.scheduling.rules.gate import Step, as_told, changes_at, message_for, wave_for
+from shared.telemetry import metrics
+from shared.telemetry.progress import reached
+
+DOUBT: Final = timedelta(minutes=2)
+"""So long after a claim without a record the service may still be taking the message."""
+REMEMBERED: Final = timedelta(days=6)
+"""The service forgets messages after 7 days (its default): later it cannot say any more whether it took one."""
+
+
+async def notify_customer(ports: Ports, message: AccountMessage) -> None:
+    """Tell one customer what will happen to the account, or what happened to it."""
+    admitted = await admit(ports, message, Step.NOTIFY)
+    if admitted is None or ports.notifier is None:
+        return
+    stored, profile = admitted.stored, admitted.profile
+    name = message_for(stored.record, profile)
+    if name is None:
+        return
+    reference = ports.pseudonyms.reference(stored.record.id, name)
+    announcing = stored.record.state in MOVING
+    if announcing and admitted.migration.rebuilt_at and stored.record.claimed_at is None:
+        # Lost tables may have known that it was announced; the service may know it still.
+        sent = await ports.notifier.find(profile, reference)
+    else:
+        sent = await _sent_before(ports.notifier, profile, stored.record, reference, ports.clock.now())
+    if sent is None:
+        letter = await _letter(ports, admitted, name, reference)
+        stored = await _claim(ports.ledger, admitted, stored, ports.clock.now())
+        sent = await _send(ports, ports.notifier, profile, stored, letter)
+    if announcing:
+        await _announced(ports, admitted, stored, sent)
+    else:
+        await _told(ports, stored, sent)
+
+
+async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -> Letter:
+    _, person = await person_of(ports, admitted.account)
+    return Letter(
+        template=admitted.profile.messages.templates[name],  # type: ignore[index]  # message_for gave a name that is there
+        address=person.email,
+        given_name=person.given_name,
+        surname=person.surname,
+        reference=reference,
+        change_date=_change_date(admitted, ports.clock.now()),
+    )
+
+
+def _change_date(admitted: Admitted, now: datetime) -> str:
+    """The day on which something changes, or today where that is over; only an announcement speaks of it."""
+    day = _day_of(admitted, now) if admitted.account.state in MOVING else None
+    return day_in_words(day) if day is not None else ""
+
+
+def _day_of(admitted: Admitted, now: datetime) -> datetime | None:
+    wave = wave_for(admitted.account, admitted.migration)
+    day = changes_at(wave, admitted.profile) if wave is not None else None
+    return max(day, now) if day is not None else None
+
+
+async def _sent_before(
+    notifier: Notifier, profile: Profile, account: Account, reference: str, now: datetime
+) -> str | None:
+    """The id of a message that an earlier attempt got through, where there was one in doubt."""
+    if account.claimed_at is None:
+        return None
+    if now < account.claimed_at + DOUBT:
+        raise TryLater("message_in_doubt", account.claimed_at + DOUBT - now)
+    sent = await notifier.find(profile, reference)
+    if sent is None and now > account.claimed_at + REMEMBERED:
+        raise Hold("message_in_doubt")
+    return sent
+
+
+async def _claim(ledger: Ledger, admitted: Admitted, stored: Stored[Account], now: datetime) -> Stored[Account]:
+    """From here on a crash leaves doubt. The ETag lets one of two redeliveries through."""
+    account = stored.record
+    day = _day_of(admitted, now) if account.state in MOVING else account.told_day
+    return await ledger.save(stored, replace(account, claimed_at=now, told_day=day), None)
+
+
+async def _send(ports: Ports, notifier: Notifier, profile: Profile, stored: Stored[Account], letter: Letter) -> str:
+    try:
+        sent = await notifier.send(profile, letter)
+    except AnswerLost:
+        _count(profile, metrics.Result.LOST)
+        raise TryLater("message_in_doubt", DOUBT) from None
+    except (TryLater, Hold, Stop) as no:
+        # A clear no: nothing was sent, so there is nothing to doubt.
+        _count(profile, metrics.Result.THROTTLED if isinstance(no, Throttled) else metrics.Result.REFUSED)
+        await ports.ledger.save(stored, replace(stored.record, claimed_at=None), None)
+        raise
+    _count(profile, metrics.Result.SENT)
+    return sent
+
+
+def _count(profile: Profile, result: metrics.Result) -> None:
+    metrics.add(metrics.MESSAGE_REQUESTS, authority=profile.authority, result=result)
+
+
+async def _announced(ports: Ports, admitted: Admitted, stored: Stored[Account], announce_id: str) -> None:
+    """It waits for its wave again, and keeps the day of which the customer was told: a newer plan may have another."""
+    now = ports.clock.now()
+    # Where an older plan claimed it, the message has that plan's day.
+    day = stored.record.told_day if stored.record.claimed_at is not None else None
+    announced, change = apply(stored.record, Event.ANNOUNCE, now)
+    announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None)
+    announced = replace(announced, told_day=day or _day_of(admitted, now))
+    announced = replace(announced, not_before=as_told(announced, admitted.profile, now))
+    await ports.ledger.note_first_message(announced.authority, now)
+    await ports.ledger.save(stored, announced, change)
+    reached(announced, change)
+
+
+async def _told(ports: Ports, stored: Stored[Account], notify_id: str) -> None:
+    now = ports.clock.now()
+    told, change = apply(stored.record, Event.TELL, now)
+    told = replace(told, notified_at=now, notify_id=notify_id, claimed_at=None)
+    await ports.ledger.note_first_message(told.authority, now)
+    await ports.ledger.save(stored, told, change)
+    reached(told, change)

@@ -1,0 +1,96 @@
+"""tell-staff: a plain message to a council's contacts, once for each notice and contact: claim, send, record.
+
+The claim stands in the migration's record. Staff hear late rather than twice, and the migration never waits for it.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from shared.errors import AnswerLost, Hold, Stop, TryLater
+from shared.integrity.table_loss import torn
+from shared.messaging.notify_customer import DOUBT
+from shared.messaging.rules.staff_notices import StaffNotice, notices
+from shared.model.migration import Migration
+from shared.model.profile import STAFF_NOTICE, Profile
+from shared.ports import Notice, Notifier, Ports
+
+log: Final = logging.getLogger(__name__)
+
+SENT: Final = "sent"
+
+
+async def tell_staff(ports: Ports, profile: Profile) -> None:
+    """Tell a council's staff what is new of its migrations; nothing where there are no contacts or no template."""
+    template = profile.messages.templates.get(STAFF_NOTICE)
+    if ports.notifier is None or template is None or not profile.staff_contacts:
+        return
+    wanted = [item async for item in _wanted(ports, profile)]
+    if not wanted or await torn(ports, profile.authority):
+        return
+    for migration, notice in wanted:
+        before = migration.notices.get(notice.key, "")
+        if not await _claimed(ports, migration, notice.key, before):
+            continue
+        doubt = bool(before) or migration.rebuilt_at is not None
+        letters = _letters(ports, profile, template, migration, notice)
+        told = [await _told(ports.notifier, profile, letter, doubt=doubt) for letter in letters]
+        if all(told):
+            await _record(ports, migration, notice.key, SENT)
+
+
+async def _wanted(ports: Ports, profile: Profile) -> AsyncIterator[tuple[Migration, StaffNotice]]:
+    """What is to be told and is not in doubt any more."""
+    now = ports.clock.now()
+    async for migration in ports.ledger.migrations(profile.authority):
+        for notice in notices(migration, profile, now):
+            claim = migration.notices.get(notice.key, "")
+            if claim != SENT and (not claim or datetime.fromisoformat(claim) + DOUBT <= now):
+                yield migration, notice
+
+
+async def _claimed(ports: Ports, migration: Migration, key: str, before: str) -> bool:
+    """From here on a crash leaves doubt. Of two walks that see the same, one gets through."""
+    mine = False
+
+    def claim(current: Migration) -> Migration:
+        nonlocal mine
+        mine = current.notices.get(key, "") == before
+        return _noted(current, key, ports.clock.now().isoformat()) if mine else current
+
+    await ports.ledger.change_migration(migration.authority, migration.id, claim)
+    return mine
+
+
+async def _record(ports: Ports, migration: Migration, key: str, says: str) -> None:
+    await ports.ledger.change_migration(migration.authority, migration.id, lambda m: _noted(m, key, says))
+
+
+def _noted(migration: Migration, key: str, says: str) -> Migration:
+    return replace(migration, notices={**migration.notices, key: says})
+
+
+def _letters(ports: Ports, profile: Profile, template: str, migration: Migration, notice: StaffNotice) -> list[Notice]:
+    return [
+        Notice(
+            template, address, notice.subject, notice.text, ports.pseudonyms.notice(migration.id, notice.key, number)
+        )
+        for number, address in enumerate(profile.staff_contacts)
+    ]
+
+
+async def _told(notifier: Notifier, profile: Profile, letter: Notice, *, doubt: bool) -> bool:
+    """Whether this contact need not be told any more; one contact's trouble is not the others'."""
+    try:
+        if not doubt or await notifier.find(profile, letter.reference) is None:
+            await notifier.send_notice(profile, letter)
+    except Hold as hold:
+        # An address that the service does not take is not tried again.
+        log.warning("staff notice not taken", extra={"authority": profile.authority, "reason": hold.reason})
+    except (TryLater, AnswerLost, Stop) as trouble:
+        # Staff's own messages never pause what customers wait for: tried again at a later round.
+        log.warning("staff notice postponed", extra={"authority": profile.authority, "cause": type(trouble).__name__})
+        return False
+    return True

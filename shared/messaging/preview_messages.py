@@ -1,0 +1,51 @@
+"""show-messages: ask the message service how each message reads, for invented people. Sends nothing."""
+
+from shared.errors import Cannot, Stop, TryLater
+from shared.model.lifecycle import Outcome
+from shared.model.plan import Template
+from shared.model.profile import STAFF_NOTICE, Profile
+from shared.model.reasons import explain
+from shared.planning.rules.assessment import INVENTED, MESSAGES, ShownMessage
+from shared.ports import Notifier, Ports
+from shared.scheduling.rules.gate import ANNOUNCEMENTS
+
+
+async def show_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:
+    """What is sent to customers of each outcome, in the order in which they get it.
+
+    What cannot be shown says why: the picture is worth publishing without it.
+    """
+    announcements = [(outcome, name) for outcome, name in ANNOUNCEMENTS.items() if name in profile.messages.templates]
+    shown = sorted([*announcements, *MESSAGES.items()], key=lambda each: list(MESSAGES).index(each[0]))
+    return tuple([await _show(ports.notifier, profile, outcome, name) for outcome, name in shown])
+
+
+async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome, name: str) -> ShownMessage:
+    template = profile.messages.templates.get(name)  # type: ignore[call-overload]  # any name may be asked for
+    if template is None:
+        return ShownMessage(outcome, name, trouble="The profile has no template for this message, so it is not sent.")
+    if notifier is None:
+        trouble = "The message service is switched off (NOTIFY_PROVIDER is none), so nobody is told anything."
+        return ShownMessage(outcome, name, template, trouble=trouble)
+    try:
+        preview = await notifier.preview(profile, name, *INVENTED[outcome])
+    except TryLater:
+        trouble = "The message service did not answer when this page was made."
+        return ShownMessage(outcome, name, template, trouble=trouble)
+    except (Stop, Cannot) as refused:
+        reason = explain(refused.reason)
+        return ShownMessage(outcome, name, template, trouble=f"{reason.sentence} {reason.remedy}")
+    return ShownMessage(outcome, name, template, preview.version, preview.subject, preview.body)
+
+
+async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[Template, ...]:
+    """Every message that customers may get, and the version of its template: what is signed is these texts.
+
+    Raises:
+        TryLater, Stop: a version cannot be told, so there is nothing to sign yet.
+    """
+    if ports.notifier is None:
+        return ()
+    customers = [name for name in profile.messages.templates if name != STAFF_NOTICE]
+    found = [(name, await ports.notifier.preview(profile, name, *INVENTED[Outcome.CREATE])) for name in customers]
+    return tuple(Template(name, profile.messages.templates[name], preview.version) for name, preview in found)

@@ -1,0 +1,1 @@
+"""What staff are told of a migration, in plain words. Pure."""

@@ -1,0 +1,1 @@
+"""The records and rules that every other package shares: accounts, migrations, plans, profiles, reasons. Pure."""

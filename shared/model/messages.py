@@ -1,0 +1,103 @@
+"""What goes on the queues: ids only, versioned. A message is a hint to go and look; the tables are the truth."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from shared import names
+from shared.errors import BadMessage
+from shared.model.account import Account, AccountId, Authority, MigrationId, Place, draft
+from shared.scheduling.rules.gate import Step
+
+TRACEPARENT = r"^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?$"
+EXPORTS_SUBJECT = f"/blobServices/default/containers/{names.EXPORTS}/blobs/"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    v: Literal[1] = 1
+    traceparent: str = Field(default="", pattern=TRACEPARENT, exclude_if=lambda context: not context)
+    """W3C trace context, so that what the message begins is in the trace of what sent it. Empty where nobody traces."""
+
+
+class ReceiveExport(_Message):
+    """A blob has come into `exports`."""
+
+    kind: Literal["receive-export"] = "receive-export"
+    blob: str
+
+
+class StageRows(_Message):
+    """Stage one piece of an export."""
+
+    kind: Literal["stage-rows"] = "stage-rows"
+    authority: Authority
+    migration: MigrationId
+    piece: int = Field(ge=0)
+
+
+class AccountMessage(_Message):
+    """One step of one account, of one release."""
+
+    kind: Literal["classify-account", "provision-account", "notify-customer"]
+    authority: Authority
+    account: AccountId = Field(pattern=r"^a[0-9a-f]{40}$")
+    release: int = Field(ge=1)
+    draft: MigrationId = Field(default=MigrationId(""), exclude_if=lambda plan: not plan)
+    """The plan in whose draft the account is kept; empty for the council's own accounts."""
+
+    @property
+    def place(self) -> Place:
+        """Where the account is kept."""
+        return draft(self.authority, self.draft) if self.draft else self.authority
+
+
+type Message = ReceiveExport | StageRows | AccountMessage
+_any: TypeAdapter[Message] = TypeAdapter(ReceiveExport | StageRows | AccountMessage)
+
+
+def for_step(step: Step, account: Account) -> AccountMessage:
+    """The message of an account's current release."""
+    return AccountMessage(
+        kind=step.value,
+        authority=account.authority,
+        account=account.id,
+        release=account.release,
+        draft=account.migration if account.drafted else MigrationId(""),
+        traceparent=account.trace or "",
+    )
+
+
+def decode(body: bytes) -> Message:
+    """The message in a queue message's body.
+
+    Raises:
+        BadMessage: this app did not write it. Says nothing of what it holds.
+    """
+    try:
+        return _any.validate_json(body)
+    except ValidationError:
+        raise BadMessage("not a message of this app") from None
+
+
+def decode_upload(body: bytes) -> ReceiveExport:
+    """An upload: our own message, or the Event Grid event `Microsoft.Storage.BlobCreated` (alone or in a list).
+
+    Raises:
+        BadMessage: neither of them, or about another container.
+    """
+    try:
+        return ReceiveExport.model_validate_json(body)
+    except ValidationError:
+        pass
+    try:
+        event = TypeAdapter(dict[str, Any] | list[dict[str, Any]]).validate_json(body)
+    except ValidationError:
+        raise BadMessage("neither an upload nor an event") from None
+    if isinstance(event, list):
+        event = event[0] if len(event) == 1 else {}
+    subject = event.get("subject")
+    created = event.get("eventType", event.get("type")) == "Microsoft.Storage.BlobCreated"
+    if not created or not isinstance(subject, str) or not subject.startswith(EXPORTS_SUBJECT):
+        raise BadMessage("not a BlobCreated event of the exports container")
+    return ReceiveExport(blob=subject.removeprefix(EXPORTS_SUBJECT))

@@ -1,0 +1,240 @@
+"""A migration: one accepted export, from upload to proof."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from shared.model.account import Authority, MigrationId, Place, draft
+from shared.model.plan import Plan
+from shared.model.profile import Profile
+
+SLUG_LENGTH: Final = 40
+PIECE_ROWS: Final = 2000
+"""Rows staged by one message: well under 20 seconds of work."""
+
+
+class Kind(StrEnum):
+    """What an upload is for, by its folder."""
+
+    MIGRATE = "migrate"
+    """`exports/<authority>/`: goes on to a plan."""
+    ASSESS = "assess"
+    """`exports/<authority>/assess/`: only ever assessed."""
+    EXCLUDE = "exclude"
+    """`exports/<authority>/exclude/`: people to be left alone."""
+
+
+class Phase(StrEnum):
+    """How far a migration is."""
+
+    STAGING = "staging"
+    """Rows are being read, piece by piece. Nothing is classified before the last one is staged."""
+    CLASSIFYING = "classifying"
+    """Accounts are being compared with the directory. Nothing is changed there."""
+    ASSESSED = "assessed"
+    """The picture is published. A plan waits for its signatures; what is only assessed has come to its end."""
+    ADOPTING = "adopting"
+    """The plan is approved; its accounts are taken over from the draft, shard by shard."""
+    RUNNING = "running"
+    """The assessment is published; accounts are created, linked and told."""
+    DONE = "done"
+    """Every account has come to rest."""
+    REFUSED = "refused"
+    """The file was not taken; the report says why."""
+    SUPERSEDED = "superseded"
+    """The file was overwritten or removed before it was read whole, or a newer upload took its place."""
+    CANCELLED = "cancelled"
+    """A person rejected the plan or stopped the migration: what was done stays, the rest is left as it was."""
+    FAILED = "failed"
+    """Staging is stuck; can be replayed."""
+
+
+OPEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is known of one wave's start: who confirmed what, and whether it is open."""
+
+    wave: int
+    checked: Mapping[str, str] = field(default_factory=dict)
+    """Point of the checklist -> who confirmed it."""
+    stopped: tuple[str, ...] = ()
+    """Why it waits for a person, in sentences; empty while nothing is in its way."""
+    stopped_at: datetime | None = None
+    """Since when; None while nothing is in its way, or where it stopped before that was kept."""
+    opened_at: datetime | None = None
+    opened_by: str = ""
+    """Who opened it against what stopped it; empty where nothing did."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an export is to be read, settled by the first pass."""
+
+    encoding: str
+    """A Python codec: `utf-8` or `cp1252`."""
+    separator: str
+    columns: tuple[tuple[str, int], ...]
+    """Our name of a column -> its index in the file."""
+    width: int
+    """Cells of the header."""
+    start: int
+    """Byte offset of the first data row."""
+    rows: int
+    bom: bool = False
+    """Whether the file starts with the mark of UTF-8."""
+
+    @property
+    def encoding_name(self) -> str:
+        """The encoding as people call it."""
+        return "Windows-1252" if self.encoding == "cp1252" else "UTF-8 with BOM" if self.bom else "UTF-8"
+
+    def column(self, name: str) -> int | None:
+        """The index of one of our columns, None where the file has none."""
+        return dict(self.columns).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One upload, and where it stands."""
+
+    id: MigrationId
+    authority: Authority
+    blob: str
+    blob_etag: str
+    blob_size: int
+    uploaded_at: datetime
+    received_at: datetime
+    phase: Phase
+    reason: str = ""
+    detail: str = ""
+    layout: Layout | None = None
+    piece: int = 0
+    """The next piece to stage."""
+    offset: int = 0
+    row: int = 0
+    """Rows staged so far."""
+    done_at: datetime | None = None
+    """When every account had come to rest and result.csv was published; None while it is not so."""
+    moved_at: datetime | None = None
+    """When staging last went on, or the phase changed."""
+    stalled: int = 0
+    """Times the current piece was sent again because nothing moved."""
+    paused_at: datetime | None = None
+    pause_reason: str = ""
+    pause_detail: str = ""
+    differs: str = ""
+    """Of a pause by `plan_changed`: digest of the profile and texts with which it began."""
+    resumed_at: datetime | None = None
+    resumed_by: str = ""
+    superseded_by: str = ""
+    assessed_at: datetime | None = None
+    plan_hash: str = ""
+    published: str = ""
+    """Fingerprint of what result.csv says."""
+    rebuilt_at: datetime | None = None
+    """When the tables were made again after they had been emptied."""
+    lost_since: datetime | None = None
+    """From then on accounts of it may have been moved or told without a record."""
+    rows_lost: bool = False
+    """Its rows are gone and so is its file: result.csv stays as it is."""
+    kind: Kind = Kind.MIGRATE
+    drafted: bool = False
+    """Whether its accounts are kept apart until its plan is approved."""
+    adopted_at: datetime | None = None
+    """When its accounts were taken over from the draft."""
+    uploaded_by: str = ""
+    """Who uploaded, as the blob says: an object id, on a laptop a plain word. Empty where nobody knows."""
+    file_hash: str = ""
+    """SHA-256 of the file."""
+    plan: Plan | None = None
+    """The frozen plan, from the assessment on."""
+    approved_at: datetime | None = None
+    """When the last wanted signature came."""
+    gates: tuple[Gate, ...] = ()
+    switched_at: datetime | None = None
+    """When a person confirmed that the portal has switched."""
+    switched_by: str = ""
+    epoch: int = 0
+    """Counts the pauses: what was released before the last one is void."""
+    accepted: str = ""
+    """Digest of the profile and texts with which a person let it go on, though they are not as they were signed."""
+    cancelled_by: str = ""
+    notices: Mapping[str, str] = field(default_factory=dict)
+    """What staff were told: notice -> moment of the claim, or `sent`."""
+    waits_for_canary: bool = False
+    """The profile asks for a young canary and there is none, as the walk saw last: nobody is created or linked."""
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is still to be done."""
+        return self.phase in OPEN and not (self.kind is Kind.ASSESS and self.phase is Phase.ASSESSED)
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is still a draft, whose accounts are kept apart from the council's own."""
+        return self.drafted and self.adopted_at is None
+
+    @property
+    def stopped_half_way(self) -> bool:
+        """Whether it was cancelled while its plan was taken over: some accounts are with the council, some apart."""
+        return self.apart and self.approved_at is not None and self.phase is Phase.CANCELLED
+
+    @property
+    def place(self) -> Place:
+        """Where its accounts are kept now."""
+        return draft(self.authority, self.id) if self.apart else self.authority
+
+    def may_move(self, profile: Profile) -> bool:
+        """Whether accounts may be created and linked: the plan is signed, or the profile wants no signature."""
+        return self.kind is Kind.MIGRATE and (self.approved_at is not None or profile.plan.approval == "automatic")
+
+    def gate(self, wave: int) -> Gate:
+        """What is known of a wave's start."""
+        return next((gate for gate in self.gates if gate.wave == wave), Gate(wave))
+
+    def stops(self, wave: int) -> tuple[str, ...]:
+        """Why a wave waits for a person, in sentences; nothing where it is open, or no wave begins any more."""
+        gate = self.gate(wave)
+        waits = self.phase is Phase.RUNNING and not self.superseded_by and gate.opened_at is None
+        return gate.stopped if waits else ()
+
+    @property
+    def paused(self) -> bool:
+        """Whether no new effect may start."""
+        return self.paused_at is not None
+
+    @property
+    def rows(self) -> int:
+        """Data rows of the export, 0 while it is not accepted."""
+        return self.layout.rows if self.layout else 0
+
+    @property
+    def folder(self) -> str:
+        """Where its reports are."""
+        return f"{self.authority}/{self.id}"
+
+
+def going(migration: Migration) -> Migration:
+    """The migration without its pause."""
+    return replace(migration, paused_at=None, pause_reason="", pause_detail="", differs="")
+
+
+def migration_id(blob: str, etag: str, uploaded: datetime) -> MigrationId:
+    """Date, file name and four characters: the same upload is always the same migration.
+
+    The file name is cut down to letters, digits and hyphens; a word with an `@` is left out, because somebody's
+    address may stand in a file's name.
+    """
+    stem = re.sub(r"\S*@\S*", "", blob.rsplit("/", 1)[-1].rsplit(".", 1)[0])
+    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "export"
+    digest = hashlib.sha256(f"{blob}\n{etag.strip('"')}".encode()).digest()
+    mark = base64.b32encode(digest).decode()[:4].lower()
+    return MigrationId(f"{uploaded:%Y-%m-%d}-{slug}-{mark}")

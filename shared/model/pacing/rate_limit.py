@@ -1,0 +1,232 @@
+"""Slots of what others allow us, lane by lane, and the growing delay between tries. Pure.
+
+A quota is a token bucket (`limit` per `window`). Its whole state is one moment, the *theoretical arrival time* of the
+generic cell rate algorithm: any number of instances share it through one row with an ETag. The same row makes what one
+of them learns everybody's: that we were throttled, and that somebody else uses the same quota.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, NewType
+
+from shared.model.account import Authority
+
+Lane = NewType("Lane", str)
+"""What has a pace of its own; also the key of its row."""
+WRITE: Final = Lane("write")
+"""Writes of the directory."""
+READ: Final = Lane("read")
+"""Resource units of the directory that classification may use."""
+
+FIRST_DELAY: Final = timedelta(seconds=5)
+LONGEST_DELAY: Final = timedelta(minutes=2)
+GIVE_UP: Final = timedelta(hours=24)
+UNCLEAR_LIMIT: Final = timedelta(minutes=15)
+"""So long "taken, but nobody is there" may be the directory's lag; then a person looks."""
+REASSESS_AFTER: Final = timedelta(minutes=15)
+"""A classification older than this is made again before anything is written."""
+LATE: Final = timedelta(seconds=10)
+"""So long after its slot a request may reach the directory, and still be ours."""
+ON_THE_WAY: Final = timedelta(seconds=1)
+"""So long after its slot the first request of a quiet lane arrives."""
+MARGIN: Final = 0.02
+"""So much more than we know of may be the inaccuracy of counting."""
+LONGEST_STRETCH: Final = 4.0
+NOTICEABLE: Final = 1.05
+"""A stretch that is not by so much longer is not worth a write."""
+LOOK: Final = 2
+"""Resource units of a classification: by sign-in name and by contact address, a filtered list each."""
+LOOK_AGAIN: Final = 4
+"""Of an account that was judged or lost before: its mark is looked for too, and what is found is read."""
+
+
+def message_lane(authority: Authority) -> Lane:
+    """Each council has its own key of the message service, so its own pace."""
+    return Lane(f"message-{authority}")
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the other side allows, and the part of it that is ours."""
+
+    limit: int = 3000
+    window: timedelta = timedelta(seconds=150)
+    share: float = 0.98
+    at_once: int | None = None
+    """How many may come in one moment; None: as many as the window holds."""
+
+    @property
+    def budget(self) -> float:
+        """How many of a window are ours."""
+        return self.limit * self.share
+
+    @property
+    def interval(self) -> timedelta:
+        """Between two requests at the steady rate."""
+        return self.window / self.budget
+
+    @property
+    def burst(self) -> timedelta:
+        """How far the arrivals may run ahead of the steady rate: the window's free part."""
+        together = self.budget if self.at_once is None else min(self.at_once, self.budget)
+        return self.interval * max(together - 1, 0)
+
+    @property
+    def spilt(self) -> timedelta:
+        """What a quiet lane's bucket does not gain, as it is full until the first request arrives."""
+        return ON_THE_WAY if self.at_once is None else timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """The quota of every lane."""
+
+    write: Quota = field(default_factory=Quota)
+    read: Quota = Quota(3500, timedelta(seconds=10), 0.5)
+    """In resource units. The rest is for provisioning: a create (5), its read-back, a look before it (2)."""
+    message: Quota = Quota(3000, timedelta(minutes=1), 0.5, at_once=50)
+    """What is released from the tables. The rest is for the messages that provisioning sends on at once."""
+
+    def of(self, lane: Lane) -> Quota:
+        """The quota of this lane."""
+        return {WRITE: self.write, READ: self.read}.get(lane, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much of a lane's quota is given away, and what slows it."""
+
+    arrival: datetime
+    """Theoretical arrival time of the next request."""
+    blocked_until: datetime
+    """Nobody asks before this moment: the other side throttled us."""
+    strikes: int = 0
+    """So often in a row we were throttled; see `back_off`."""
+    stretch: float = 1.0
+    """By how much slots are further apart, until `stretched_until`: somebody else uses the same quota."""
+    stretched_until: datetime | None = None
+    window_began: datetime | None = None
+    """Since when is counted; the `_before` ones are of the window before that."""
+    given: int = 0
+    given_before: int = 0
+    throttled: int = 0
+    throttled_before: int = 0
+
+
+def take(
+    pace: Pace, quota: Quota, costs: Sequence[int], now: datetime, horizon: timedelta
+) -> tuple[Pace, list[datetime]]:
+    """Slots between now and the horizon for the first of those who cost so much, and the pace afterwards."""
+    start = max(now, pace.blocked_until)
+    interval = quota.interval * _stretch(pace, start)
+    arrival = max(pace.arrival, start + quota.spilt)
+    slots: list[datetime] = []
+    for cost in costs:
+        moment = max(start, arrival + quota.interval * (cost - 1) - quota.burst)
+        if moment > now + horizon:
+            break
+        slots.append(moment)
+        arrival += interval * cost
+    if not slots:
+        return pace, slots
+    pace = _counting(pace, quota, now)
+    return replace(pace, arrival=arrival, given=pace.given + sum(costs[: len(slots)])), slots
+
+
+def blocked(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pace:
+    """The pace after the other side throttled us: nobody asks before `until`.
+
+    The bucket is then taken to be empty, so that nobody bursts into it again.
+    """
+    pace = replace(_counting(pace, quota, now), strikes=_strikes(pace, quota, now) + 1)
+    return replace(
+        pace,
+        arrival=max(pace.arrival, until + quota.burst),
+        blocked_until=max(pace.blocked_until, until),
+        throttled=pace.throttled + 1,
+    )
+
+
+def back_off(pace: Pace, quota: Quota, now: datetime) -> timedelta:
+    """How long everybody waits where the other side does not say: longer each time in a row."""
+    return delay(_strikes(pace, quota, now), 1)
+
+
+def _strikes(pace: Pace, quota: Quota, now: datetime) -> int:
+    """How often in a row we were throttled before. What several workers meet at once is one, a quiet window ends it."""
+    if now < pace.blocked_until:
+        return max(pace.strikes - 1, 0)
+    return pace.strikes if now < pace.blocked_until + quota.window else 0
+
+
+def explained(write: Pace, read: Pace, quotas: Quotas, now: datetime) -> float:
+    """The highest share of the directory's limits that our own slots explain, of writes or of resource units."""
+    writing = _filled(write, quotas.write, now)
+    reading = _filled(read, quotas.read, now)
+    units = quotas.read.share * reading + (1 - quotas.read.share) * writing
+    return max(quotas.write.share * writing, units) + MARGIN
+
+
+def eased(pace: Pace, quota: Quota, strain: float, own: float, now: datetime) -> Pace:
+    """The pace for the next window where the directory is fuller (`strain`) than what is our `own` explains."""
+    if strain <= own:
+        return pace
+    stretch = min(strain / own, LONGEST_STRETCH)
+    if stretch < _stretch(pace, now) * NOTICEABLE:
+        return pace
+    return replace(pace, stretch=stretch, stretched_until=now + quota.window)
+
+
+def use(pace: Pace, quota: Quota, now: datetime) -> float:
+    """The share of our part of the quota that was given away over the last window, 0 to 1."""
+    given, _ = _counted(pace, quota, now)
+    return min(given / quota.budget, 1.0)
+
+
+def throttled_share(pace: Pace, quota: Quota, now: datetime) -> float:
+    """Throttlings to what was given away over the last window, 0 to 1."""
+    given, throttled = _counted(pace, quota, now)
+    return throttled / max(given, throttled) if throttled else 0.0
+
+
+def idle(now: datetime) -> Pace:
+    """The pace of a lane from which nothing was ever given."""
+    long_ago = now - timedelta(days=365)
+    return Pace(long_ago, long_ago)
+
+
+def delay(tries: int, jitter: float) -> timedelta:
+    """How long to wait after the `tries`-th failure in a row, doubled each time; `jitter` between 0 and 1."""
+    full = min(FIRST_DELAY * (1 << min(tries, 16)), LONGEST_DELAY)
+    return full * (0.75 + 0.25 * jitter)
+
+
+def _stretch(pace: Pace, at: datetime) -> float:
+    return pace.stretch if pace.stretched_until is not None and at < pace.stretched_until else 1.0
+
+
+def _filled(pace: Pace, quota: Quota, now: datetime) -> float:
+    """How full our slots make our part of the bucket at most, 0 to 1."""
+    ahead = pace.arrival - (now - LATE)
+    return min(max(ahead / quota.window, 0.0), 1.0)
+
+
+def _counting(pace: Pace, quota: Quota, now: datetime) -> Pace:
+    """The pace with its counts moved to the window of now."""
+    began = pace.window_began
+    if began is not None and now < began + quota.window:
+        return pace
+    if began is not None and now < began + 2 * quota.window:
+        began, given, throttled = began + quota.window, pace.given, pace.throttled
+    else:
+        began, given, throttled = now, 0, 0
+    return replace(pace, window_began=began, given=0, throttled=0, given_before=given, throttled_before=throttled)
+
+
+def _counted(pace: Pace, quota: Quota, now: datetime) -> tuple[float, float]:
+    """Slots and throttlings of the last window; of the one before only the part that is not over yet."""
+    pace = _counting(pace, quota, now)
+    passed = (now - pace.window_began) / quota.window if pace.window_began else 1.0
+    left = min(max(1 - passed, 0.0), 1.0)
+    return pace.given + pace.given_before * left, pace.throttled + pace.throttled_before * left

@@ -1,0 +1,332 @@
+"""A council's profile: everything that differs between authorities. A new council is a file, not code."""
+
+import re
+import tomllib
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from shared.errors import BadSetting
+from shared.model.account import Authority, Band
+from shared.model.calendar import Allowed, Weekday, check
+from shared.model.plan import Part
+from shared.model.wave import Slice
+
+Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+REQUIRED_COLUMNS: Final = ("source_id", "email")
+SET_YOUR_PASSWORD: Final = "set-your-password"  # noqa: S105 - the name of a message
+NOW_ONE_ACCOUNT: Final = "now-one-account"
+ACCOUNT_IS_CHANGING: Final = "account-is-changing"
+"""Before anything changes, to those who will set a password."""
+ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
+"""Before anything changes, to those whose account will be joined to the one they have."""
+STAFF_NOTICE: Final = "staff-notice"
+BANDS: Final = frozenset(band.value for band in Band if band is not Band.NONE)
+OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+def kept_uploader(told: str, *, signed_in: bool) -> str:
+    """Who uploaded, as it is kept to be compared with who signs; where people sign in, no e-mail address is kept."""
+    told = told.strip()
+    return "" if signed_in and "@" in told else told
+
+
+def known_uploader(kept: str, *, signed_in: bool) -> str:
+    """Who uploaded, for people to see; empty where nobody knows.
+
+    Where people sign in, only an object id can be a signer's; on a laptop whatever `--by` may say.
+    """
+    return kept if OBJECT_ID.fullmatch(kept) or not signed_in else ""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(_Part):
+    """Our name of each column = theirs. What is not named is never stored."""
+
+    source_id: Word
+    email: Word
+    given_name: Word | None = None
+    surname: Word | None = None
+    email_verified: Word | None = None
+    status: Word | None = None
+    created: Word | None = None
+    last_sign_in: Word | None = None
+    postcode: Word | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Columns":
+        theirs = [name.casefold() for name in self.named().values()]
+        if len(set(theirs)) != len(theirs):
+            raise ValueError("one of their columns is named twice")
+        return self
+
+    def named(self) -> dict[str, str]:
+        """Our names -> theirs, of the columns that this council has."""
+        return {ours: theirs for ours, theirs in self.model_dump().items() if theirs is not None}
+
+
+class Export(_Part):
+    """How to read the council's file."""
+
+    columns: Columns
+    migrate_status: tuple[Word, ...] = ("active",)
+    verified_values: tuple[Word, ...] = ("true", "yes", "1")
+
+
+class Matching(_Part):
+    """What counts as evidence when an account may be joined to an identity."""
+
+    announced_on: date | None = None
+    sign_up_verifies_mailbox: bool = False
+    """True where sign-up in the directory is known to verify the mailbox: then identities made after the
+    announcement may be linked too."""
+    verifying_issuers: tuple[Word, ...] = ("google.com",)
+    """Identity providers that verify e-mail addresses. Facebook does not."""
+
+
+class DirectoryPart(_Part):
+    """How the council's accounts look in the directory."""
+
+    password_reset: Literal["force-change", "flag"] = "force-change"  # noqa: S105 - the name of a choice
+    attributes: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,39}$")] | None = None
+    """Prefix of the council's extension attributes; by default its name without hyphens: `SouthNorfolk`."""
+
+    @property
+    def by_flag(self) -> bool:
+        """Whether MustResetPassword makes a new customer set a password."""
+        return self.password_reset == "flag"  # noqa: S105 - the name of a choice
+
+    canary_within_days: Annotated[int, Field(ge=0, le=365)] = 0
+    """Nobody is created or linked unless a canary passed less than so many days ago; 0: not asked for."""
+
+
+class Limits(_Part):
+    """How much an extract may differ from the one before it, in per cent; what is left out is not looked at."""
+
+    rows_percent: Percent | None = None
+    missing_percent: Percent | None = None
+    new_percent: Percent | None = None
+    review_percent: Percent | None = None
+
+
+class GateLimits(_Part):
+    """What a wave may come to, in per cent of its accounts, before the next one waits for a person."""
+
+    failed_percent: Percent = 1.0
+    review_percent: Percent = 5.0
+    undelivered_percent: Percent = 3.0
+
+
+class PlannedWave(_Part):
+    """One wave as the profile plans it."""
+
+    name: Word
+    takes: int | Word
+    """`50`, `"5%"`, `"rest"`, or a band: `"pilot"`, `"dormant"`, `"late"`."""
+    starts: datetime | None = None
+    """As a clock in London shows it; left out: as soon as the plan is approved, or, with `at-once`, at `switch_at`."""
+
+    @field_validator("takes")
+    @classmethod
+    def _known(cls, value: int | str) -> int | str:
+        if value not in BANDS:
+            Slice.read(value)
+        return value
+
+
+class Plan(_Part):
+    """What is planned, and who says go."""
+
+    approval: Literal["automatic", "required"] = "automatic"
+    signatures: Annotated[tuple[Part, ...], Field(min_length=1)] = (
+        Part.DATA_OWNER,
+        Part.OPERATIONS,
+        Part.DIRECTORY_OWNER,
+    )
+    """Who signs; the directory's owner only where somebody is linked."""
+    signers: dict[Part, tuple[Word, ...]] = Field(default_factory=dict)
+    """Object ids of those who may sign for a part; a part that is left out may be signed by any approver."""
+    uploader: Literal["required", "told"] = "told"
+    """`required`: an upload is taken only if it says whose it is, so that this person cannot sign; `told`: whoever
+    signs is told where it does not."""
+    council_tells_customers: bool = False
+    """True where the council itself tells the customers for whom accounts are created."""
+    announce_days: Annotated[int, Field(ge=0, le=365)] = 14
+    """So many days before its wave a customer is told what will change."""
+    waves: tuple[PlannedWave, ...] = ()
+    """In their order; none: everybody, as soon as the plan is approved."""
+    pilot: tuple[Word, ...] = ()
+    """Customer references of those in the band `pilot`."""
+    dormant_months: Annotated[int, Field(ge=0, le=600)] = 0
+    """Who has not signed in for so long is in the band `dormant`; 0: nobody is."""
+    allowed_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = Allowed().days
+    allowed_from: time = Allowed().opens
+    allowed_until: time = Allowed().closes
+    bank_holidays: bool = False
+    """True to override: a wave may start on a bank holiday in England."""
+    switch: Literal["by-wave", "at-once"] = "by-wave"
+    """`at-once`: customers are told only after a person confirmed that the portal has switched."""
+    switch_at: datetime | None = None
+    """When the portal switches, as a clock in London shows it; with `at-once`, and only then."""
+    checklist: tuple[Word, ...] = ()
+    """What somebody confirms before each wave, such as `sign-up closed`, `help desks briefed`."""
+    limits: Limits = Limits()
+    gate: GateLimits = GateLimits()
+    desk_calls_per_day: Annotated[int, Field(ge=0)] = 0
+    """Calls that the help desk can take; 0: not looked at."""
+    review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
+    """How long a person needs for one case in review: for the prediction."""
+    calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
+    """Of a hundred customers who are moved, so many call: for the prediction, and for the gate before a wave."""
+
+    @property
+    def allowed(self) -> Allowed:
+        """When a wave may start."""
+        return Allowed(self.allowed_days, self.allowed_from, self.allowed_until, self.bank_holidays)
+
+    def starts(self, wave: PlannedWave) -> datetime | None:
+        """When a wave begins, as a clock in London shows it; None where only the approval is waited for."""
+        return wave.starts or self.switch_at
+
+    @model_validator(mode="after")
+    def _switch(self) -> "Plan":
+        if self.switch == "at-once" and self.switch_at is None:
+            raise ValueError('switch = "at-once" needs switch_at, the date and time at which the portal switches')
+        if self.switch == "by-wave" and self.switch_at is not None:
+            raise ValueError('switch_at is for switch = "at-once" alone: take it out, or set switch = "at-once"')
+        if self.switch_at is not None:
+            check(self.switch_at, self.allowed)
+        return self
+
+    @model_validator(mode="after")
+    def _dates(self) -> "Plan":
+        last: datetime | None = None
+        for wave in self.waves:
+            if wave.starts is not None:
+                check(wave.starts, self.allowed)
+            starts = self.starts(wave)
+            if starts is None:
+                continue
+            if self.switch_at is not None and starts > self.switch_at:
+                raise ValueError(
+                    f'wave "{wave.name}" starts after switch_at, when its customers are told that they have moved: '
+                    "give it an earlier date, leave its date out, or let the portal switch later"
+                )
+            if last is not None and starts < last:
+                undated = " (one without a date starts at switch_at)" if self.switch_at is not None else ""
+                raise ValueError(
+                    f'wave "{wave.name}" starts before the one ahead of it, but waves go one after the other{undated}'
+                )
+            last = starts
+        return self
+
+    @model_validator(mode="after")
+    def _uploader(self) -> "Plan":
+        if self.uploader == "required" and self.approval == "automatic":
+            raise ValueError('uploader = "required" goes with approval = "required": nobody signs an automatic plan')
+        return self
+
+    def lacks_uploader(self, uploaded_by: str) -> bool:
+        """Whether an upload should say whose it is and does not: only an object id can be compared with a signer's."""
+        wanted = self.approval == "required" and self.uploader == "required"
+        return wanted and not OBJECT_ID.fullmatch(uploaded_by.strip())
+
+    @model_validator(mode="after")
+    def _everybody(self) -> "Plan":
+        bands = [wave.takes for wave in self.waves if wave.takes in BANDS]
+        if len(set(bands)) != len(bands):
+            raise ValueError("two waves take the same band")
+        slices = [wave.takes for wave in self.waves if wave.takes not in BANDS]
+        if self.waves and "rest" not in slices[-1:]:
+            raise ValueError('the last wave that takes a number or a share should take "rest", so that nobody is left')
+        if "rest" in slices[:-1]:
+            raise ValueError('only the last of the waves that take a number or a share can take "rest"')
+        return self
+
+
+class Messages(_Part):
+    """GOV.UK Notify template ids by message name. A message without one is not sent."""
+
+    templates: dict[
+        Literal["account-is-changing", "accounts-become-one", "set-your-password", "now-one-account", "staff-notice"],
+        Word,
+    ] = Field(default_factory=dict)
+    reply_to: Word | None = None
+
+
+class Profile(_Part):
+    """One council, as its file in `authorities/` says."""
+
+    authority: Authority
+    name: Word
+    export: Export
+    matching: Matching = Matching()
+    directory: DirectoryPart = DirectoryPart()
+    plan: Plan = Plan()
+    messages: Messages = Messages()
+    staff_contacts: tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
+    """Who hears of a refused file, an assessment, a wanted signature, a stopped gate and the end."""
+
+    @property
+    def attribute_prefix(self) -> str:
+        """`SouthNorfolk` of `south-norfolk`, or what the profile says."""
+        return self.directory.attributes or "".join(part.capitalize() for part in self.authority.split("-"))
+
+
+_A_KEY: Final = "[key]"
+"""What pydantic puts behind the name of a key that is not among those which a table takes."""
+
+
+def read_profile(path: Path) -> Profile:
+    """Read one profile.
+
+    Raises:
+        BadSetting: the file is not TOML, or a key is wrong or missing; the message names file and key.
+    """
+    authority = path.stem
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", authority):
+        raise BadSetting(f"{path.name}: an authority is spelt in lower case with hyphens, like south-norfolk")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadSetting(f"{path.name} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path.name} is not a TOML file: {error}") from None
+    try:
+        return Profile.model_validate({**raw, "authority": authority})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if part != _A_KEY)
+        unknown = first["type"] == "extra_forbidden" or _A_KEY in first["loc"]
+        what = "no such key" if unknown else first["msg"].removeprefix("Value error, ")
+        raise BadSetting(f"{path.name}: {f'{place}: ' if place else ''}{what}") from None
+
+
+def read_profiles(folder: Path) -> dict[Authority, Profile]:
+    """All profiles of a folder, by authority.
+
+    Raises:
+        BadSetting: there is none, or one of them is wrong.
+    """
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise BadSetting(f"AUTHORITIES_FOLDER: no profile (*.toml) in {folder}")
+    profiles = {profile.authority: profile for profile in map(read_profile, files)}
+    prefixes = [profile.attribute_prefix.casefold() for profile in profiles.values()]
+    if len(set(prefixes)) != len(prefixes):
+        raise BadSetting("two authorities have the same directory.attributes: each needs attributes of its own")
+    return profiles
+
+
+def suggestion(authority: str, known: list[str]) -> str:
+    """`did you mean ...?` for a misspelt authority, or the list of known ones."""
+    slug = re.sub(r"[^a-z0-9]+", "-", authority.lower()).strip("-")
+    close = get_close_matches(slug, known, n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(f'`{name}`' for name in known)}"

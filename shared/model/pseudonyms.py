@@ -1,0 +1,54 @@
+"""Ids that anybody holding the key can derive, and nobody else can turn back into a person."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+from shared.model.account import AccountId, AddressKey, Authority, MigrationId
+
+ID_DIGITS: Final = 40
+"""160 bits: no two customers ever share an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """HMAC-SHA256 with the app's key. Losing or changing the key orphans every account."""
+
+    key: bytes
+
+    def _hmac(self, *parts: str) -> str:
+        # Each part goes in with its length, so that ("ab", "c") and ("a", "bc") never meet.
+        mac = hmac.new(self.key, digestmod=hashlib.sha256)
+        for part in parts:
+            raw = part.encode()
+            mac.update(len(raw).to_bytes(4, "big") + raw)
+        return mac.hexdigest()
+
+    def account(self, authority: Authority, source_id: str) -> AccountId:
+        """The account of a source id: "a" and hex digits, so that no tool takes it for a GUID, number or date."""
+        return AccountId("a" + self._hmac(authority, source_id)[:ID_DIGITS])
+
+    def canary(self, authority: Authority) -> AccountId:
+        """The account of an authority's test customer: three parts, so that no source id ever gives the same."""
+        return AccountId("a" + self._hmac("canary", authority, "canary")[:ID_DIGITS])
+
+    def address(self, authority: Authority, email_key: str) -> AddressKey:
+        """The key of an address within its authority; empty for an empty address."""
+        return AddressKey(self._hmac("address", authority, email_key)[:ID_DIGITS] if email_key else "")
+
+    def facts(self, *facts: str) -> str:
+        """A fingerprint of what an export says of a person."""
+        return self._hmac("facts", *facts)[:ID_DIGITS]
+
+    def fingerprint(self) -> str:
+        """Tells whether two keys are the same, and nothing of the key: one part, so that no id is ever the same."""
+        return self._hmac("fingerprint")[:ID_DIGITS]
+
+    def notice(self, migration: MigrationId, notice: str, contact: int) -> str:
+        """The reference of a message to staff: the same for every attempt, and without the contact's address."""
+        return "n" + self._hmac("notice", migration, notice, str(contact))[:ID_DIGITS]
+
+    def reference(self, account: AccountId, purpose: str) -> str:
+        """The reference of a message: the same for every attempt to send it, and says nothing of the person."""
+        return "m" + self._hmac("message", account, purpose)[:ID_DIGITS]

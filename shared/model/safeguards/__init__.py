@@ -1,0 +1,1 @@
+"""The records that protect a migration: backups, canaries, failures of timers. Pure."""

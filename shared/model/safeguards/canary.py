@@ -1,0 +1,236 @@
+"""The canary: one marked test customer who goes the whole way through the real directory. Pure.
+
+Steps in their order, what each failure means and what to change, and which open question each answer settles. The
+record holds nothing personal: the address comes with each request and is kept as its HMAC alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from shared.model.account import AddressKey, Authority, DirectoryId
+
+CANARY_REF: Final = "canary"
+"""Customer reference of a canary when it is created."""
+LINKED_REF: Final = "canary-linked"
+"""And after our attributes were written on it again, as a link does."""
+GIVEN_NAME: Final = "Canary"
+SURNAME: Final = "Test"
+RETIRED: Final = "Canary, to be deleted"
+"""Display name of a canary that has done its work: what the directory's administrator looks for."""
+FORCE_CHANGE_REFUSED: Final = "force_change_refused"
+"""The failure that says which choice of the profile is the wrong one for this directory."""
+TELLS_NOTHING: Final = frozenset({"address_taken", "left_over", "profile_changed"})
+"""Failures that say nothing of the directory: a canary that passed before still counts."""
+FOR_ANOTHER_CHOICE: Final = "profile_changed"
+"""The failure of a canary whose profile meanwhile says another password_reset."""
+GRACE: Final = timedelta(seconds=15)
+"""So long after the first sign of a reset the others may still come."""
+BLOCKED_AFTER: Final = timedelta(seconds=60)
+"""A conflict for so long after a deletion, with nobody to be found, is the deleted user's."""
+PATIENCE: Final = timedelta(minutes=15)
+"""So long reads may lag behind a write."""
+
+
+class Step(StrEnum):
+    """What the canary does, in this order."""
+
+    FREE = "address-free"
+    CREATE = "create"
+    READ_BACK = "read-back"
+    LOOK_UP = "look-up"
+    CONFLICT = "create-twice"
+    LINK = "link"
+    RESET = "reset-by-customer"
+    UNDO = "undo"
+    GONE = "deleted"
+    AGAIN = "create-after-deletion"
+    UNDO_AGAIN = "undo-second"
+    GONE_AGAIN = "second-deleted"
+    END = "end"
+
+
+ORDER: Final = tuple(Step)
+UNDOING: Final = frozenset({Step.UNDO, Step.GONE, Step.UNDO_AGAIN, Step.GONE_AGAIN})
+FOR_A_PERSON: Final = frozenset({Step.RESET, Step.GONE, Step.GONE_AGAIN})
+"""Steps that wait for somebody outside the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One step behind us. An empty failure is a yes."""
+
+    step: Step
+    at: datetime
+    failure: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What this directory answered to an open question, and when."""
+
+    value: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The newest canary of an authority, and all that canaries have learned of the directory so far."""
+
+    authority: Authority
+    run: int
+    by: str
+    """Who started it: an object id, or `local`."""
+    address_key: AddressKey
+    started_at: datetime
+    step: Step
+    """What comes next."""
+    since: datetime
+    """Since when."""
+    by_flag: bool = False
+    """Whether it was created with MustResetPassword instead of forceChangePasswordNextSignIn."""
+    done: tuple[Done, ...] = ()
+    user: DirectoryId | None = None
+    """The test customer."""
+    living: tuple[DirectoryId, ...] = ()
+    """Users of canaries that are still to be deleted."""
+    made: tuple[DirectoryId, ...] = ()
+    """All users of this run."""
+    seen: tuple[DirectoryId, ...] = ()
+    """Those that the directory has shown by their id: one that it shows no more is gone."""
+    created_at: datetime | None = None
+    password_at: datetime | None = None
+    """lastPasswordChangeDateTime as it was after the create."""
+    reset_seen_at: datetime | None = None
+    """When the first sign of a reset was seen, or somebody said that the sign-in worked."""
+    signed_in: bool | None = None
+    """What a person said; None: nobody said anything."""
+    ending: bool = False
+    """Nothing more is to be learned: undo, and end."""
+    cancelled: bool = False
+    finished_at: datetime | None = None
+    passed_at: datetime | None = None
+    """When the newest canary passed; kept when the next one starts."""
+    passed_by_flag: bool = False
+    """By which of the two ways that one was made to set a password: a wave may go that way alone."""
+    failed_at: datetime | None = None
+    """When a canary last failed in what says something of the directory."""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> tuple[Done, ...]:
+        """The steps that failed."""
+        return tuple(each for each in self.done if each.failure)
+
+    @property
+    def verdict(self) -> str:
+        """`running`, `passed`, `failed` or `cancelled`."""
+        if self.finished_at is None:
+            return "running"
+        if self.failures:
+            return "failed"
+        return "cancelled" if self.cancelled else "passed"
+
+
+def started(
+    before: Canary | None, authority: Authority, address: AddressKey, by: str, now: datetime, *, by_flag: bool
+) -> Canary:
+    """A new run. What earlier ones learned is kept."""
+    fresh = Canary(authority, (before.run if before else 0) + 1, by, address, now, Step.FREE, now, by_flag)
+    if before is None:
+        return fresh
+    return replace(
+        fresh,
+        answers=before.answers,
+        passed_at=before.passed_at,
+        passed_by_flag=before.passed_by_flag,
+        failed_at=before.failed_at,
+    )
+
+
+def go_to(canary: Canary, step: Step, now: datetime, failure: str = "", detail: str = "") -> Canary:
+    """The canary with its current step behind it, and this one next."""
+    done = (*canary.done, Done(canary.step, now, failure, detail))
+    changed = replace(canary, done=done, step=step, since=now)
+    return finished(changed, now) if step is Step.END else changed
+
+
+def passed_step(canary: Canary, now: datetime) -> Canary:
+    """On to the next step."""
+    return go_to(canary, ORDER[ORDER.index(canary.step) + 1], now)
+
+
+def failed_step(canary: Canary, failure: str, now: datetime, detail: str = "") -> Canary:
+    """A failure after which nothing more can be learned: what was made is undone first."""
+    return go_to(replace(canary, ending=True), Step.UNDO if canary.living else Step.END, now, failure, detail)
+
+
+def gone(canary: Canary, now: datetime) -> Canary:
+    """Every user of it is deleted: on to what is still to be learned, or the end."""
+    return go_to(canary, Step.END, now) if canary.ending else passed_step(canary, now)
+
+
+def finished(canary: Canary, now: datetime) -> Canary:
+    """The end: it passed, failed, or was cancelled."""
+    ended = replace(canary, finished_at=now)
+    match ended.verdict:
+        case "passed":
+            return replace(ended, passed_at=now, passed_by_flag=canary.by_flag)
+        case "failed" if any(each.failure not in TELLS_NOTHING for each in ended.failures):
+            return replace(ended, failed_at=now)
+        case _:
+            return ended
+
+
+def cancelled(canary: Canary, user: DirectoryId, now: datetime) -> Canary:
+    """Ended by a person: this user is taken back with whatever else is left."""
+    stopped = replace(born(canary, user), ending=True, cancelled=True)
+    on_its_way = canary.step in UNDOING and user in canary.living
+    return stopped if on_its_way else replace(stopped, step=Step.UNDO, since=now)
+
+
+def born(canary: Canary, user: DirectoryId) -> Canary:
+    """A user was made, or found to be ours: it is to be undone before the end."""
+    if user in canary.living:
+        return canary
+    made = canary.made if user in canary.made else (*canary.made, user)
+    return replace(canary, living=(*canary.living, user), made=made)
+
+
+def seen(canary: Canary, user: DirectoryId) -> Canary:
+    """The directory showed it."""
+    return canary if user in canary.seen else replace(canary, seen=(*canary.seen, user))
+
+
+def told(canary: Canary, now: datetime, **answers: str) -> Canary:
+    """The canary with these questions answered as of now."""
+    fresh = {name: Answer(value, now) for name, value in answers.items()}
+    return replace(canary, answers={**canary.answers, **fresh})
+
+
+def told_of_sign_in(canary: Canary, now: datetime, *, worked: bool) -> Canary:
+    """Somebody said whether the sign-in worked. A no counts even when everything else is over."""
+    if canary.signed_in is worked:
+        return canary
+    said = told(replace(canary, signed_in=worked), now, sign_in_after_reset=yes(said=worked))
+    if worked or canary.step is Step.RESET:
+        return said
+    others = tuple(each for each in said.done if each.step is not Step.RESET)
+    failed = replace(said, done=(*others, Done(Step.RESET, now, "sign_in_failed")))
+    return replace(failed, failed_at=now) if failed.finished_at else failed
+
+
+def yes(*, said: bool) -> str:
+    """An answer of two kinds."""
+    return "yes" if said else "no"
+
+
+def young(canary: Canary | None, days: int, now: datetime, *, by_flag: bool) -> bool:
+    """Whether the newest canary passed by this way, less than so many days ago, and none has failed since."""
+    if canary is None or canary.passed_at is None or canary.passed_by_flag is not by_flag:
+        return False
+    failed_since = canary.failed_at is not None and canary.failed_at >= canary.passed_at
+    return not failed_since and now - canary.passed_at < timedelta(days=days)

@@ -1,0 +1,139 @@
+"""Waves: dated slices of a plan. Pure.
+
+An account's wave follows from its id and its band alone, so nothing has to be written when a plan is made or its dates
+change. Ids are evenly spread (they come from an HMAC), so a slice is a range of them: 5 % of a council is 5 % of every
+shard, and the feeder asks for a range of row keys.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from shared.model.account import AccountId, Band
+
+POSITIONS: Final = 1 << 32
+"""An account's position is a number below this: the eight hex digits after its shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of those in no band: a number of accounts, or a share of all of them."""
+
+    number: int = 0
+    percent: float = 0.0
+    rest: bool = False
+
+    @classmethod
+    def read(cls, text: int | str) -> "Slice":
+        """`50`, `"5%"` or `"rest"`.
+
+        Raises:
+            ValueError: none of them.
+        """
+        if isinstance(text, int) and not isinstance(text, bool) and text > 0:
+            return cls(number=text)
+        if text == "rest":
+            return cls(rest=True)
+        share = str(text).removesuffix("%")
+        try:
+            percent = float(share)
+        except ValueError:
+            percent = 0.0
+        if not str(text).endswith("%") or not 0 < percent <= 100:  # noqa: PLR2004 - a percentage
+            raise ValueError(f'{text!r} should be a number of accounts, a share like "5%", or "rest"')
+        return cls(percent=percent)
+
+    def of(self, everybody: int) -> int:
+        """How many of so many; a share is rounded up, so that a small council's pilot is never empty."""
+        if self.rest:
+            return everybody
+        return min(self.number or -int(-everybody * self.percent // 100), everybody)
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One wave of a plan."""
+
+    number: int
+    """From 1."""
+    name: str
+    band: Band
+    """Whom it takes; those in no band by position."""
+    lower: int
+    """First position."""
+    upper: int
+    """First position beyond; both are 0 for a band."""
+    starts_at: datetime | None
+    """None: as soon as the plan is approved."""
+    accounts: int
+    """How many, when the plan was made."""
+
+    @property
+    def keys(self) -> tuple[str, str] | None:
+        """Its range of digits after the shard, from and up to (not included); None for a band or for everybody."""
+        if self.band is not Band.NONE or (self.lower == 0 and self.upper == POSITIONS):
+            return None
+        return f"{self.lower:08x}", f"{self.upper:08x}" if self.upper < POSITIONS else "g"
+
+
+def position(account: AccountId) -> int:
+    """Where an account stands among all: evenly spread, and the same for ever."""
+    return int(account[2:10], 16)
+
+
+class Census:
+    """Counts the accounts that a plan will move: four bytes each, however many."""
+
+    def __init__(self) -> None:
+        self._positions = array("I")
+        self._bands = dict.fromkeys(Band, 0)
+        self._sorted = True
+
+    def add(self, account: AccountId, band: Band) -> None:
+        """Count one account."""
+        self._bands[band] += 1
+        if band is Band.NONE:
+            self._positions.append(position(account))
+            self._sorted = False
+
+    def in_band(self, band: Band) -> int:
+        """How many are in a band."""
+        return self._bands[band]
+
+    def bounds(self, slices: Sequence[Slice]) -> list[tuple[int, int, int]]:
+        """First position, first position beyond, and number of accounts of each slice; together they are everybody.
+
+        Two accounts of one position go in one slice, which may so get one more than was asked.
+        """
+        if not self._sorted:
+            self._positions = array("I", sorted(self._positions))
+            self._sorted = True
+        everybody = len(self._positions)
+        found: list[tuple[int, int, int]] = []
+        lower = taken = 0
+        for number, part in enumerate(slices, 1):
+            wanted = everybody if number == len(slices) else min(taken + part.of(everybody), everybody)
+            upper = POSITIONS if wanted >= everybody and number == len(slices) else self._upper(wanted, lower)
+            count = bisect_left(self._positions, upper) - taken
+            found.append((lower, upper, count))
+            lower, taken = upper, taken + count
+        return found
+
+    def _upper(self, wanted: int, lower: int) -> int:
+        """The position up to which so many accounts stand."""
+        if wanted >= len(self._positions):
+            return max(lower, self._positions[-1] + 1) if len(self._positions) else lower
+        return max(lower, self._positions[wanted])
+
+
+def wave_of(account: AccountId, band: Band, waves: Iterable[Wave]) -> Wave | None:
+    """The wave of an account; one whose band has no wave of its own goes by its position."""
+    known = tuple(waves)
+    own = next((wave for wave in known if wave.band is band), None) if band is not Band.NONE else None
+    if own is not None:
+        return own
+    here = position(account)
+    return next((wave for wave in known if wave.band is Band.NONE and wave.lower <= here < wave.upper), None)

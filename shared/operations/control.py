@@ -1,0 +1,120 @@
+"""control: a person pauses a migration, lets it go on, or cancels it.
+
+Both a pause and a cancellation make void whatever was released before: the gate answers nothing any more, and a message
+of an old release has no effect, even after the migration goes on.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from shared.errors import MigrationError
+from shared.intake.rules.resubmission import CANCELLED
+from shared.model.account import MigrationId
+from shared.model.messages import StageRows
+from shared.model.migration import Migration, Phase, going
+from shared.ports import Ports
+from shared.scheduling.pause import stopped
+
+BY_PERSON: Final = "paused_by_person"
+OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
+"""Phases in which nothing goes on any more, so that nobody may think it does."""
+PIECE_BY_PIECE: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
+"""What goes on by a message that the end of each piece sends."""
+
+type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
+"""What a person has done with a migration of a council, and who that is."""
+
+
+class NotNow(MigrationError):
+    """It cannot be done to this migration; the sentence says why and what to do."""
+
+
+async def named(ports: Ports, authority: str, migration: str) -> Migration | None:
+    """The migration of this name, of this council or of whichever has it; None when there is none."""
+    for known in ports.profiles:
+        if authority in {"", known}:
+            found = await ports.ledger.migration(known, MigrationId(migration))
+            if found is not None:
+                return found
+    return None
+
+
+async def pause(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+    """Let no new effect start until somebody resumes; None when there is no such migration.
+
+    What is paused already keeps its first reason.
+
+    Raises:
+        NotNow: there is nothing to pause any more.
+    """
+
+    def paused(current: Migration) -> Migration:
+        if current.paused:
+            return current
+        _still_open(current, "pause")
+        return stopped(current, ports.clock.now(), BY_PERSON, by)
+
+    found = await named(ports, authority, migration_id)
+    return await ports.ledger.change_migration(found.authority, found.id, paused) if found else None
+
+
+async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+    """Let a paused migration go on; None when there is no such migration.
+
+    Raises:
+        NotNow: it has come to its end, so it does not go on.
+    """
+    ended = False
+
+    def unpaused(migration: Migration) -> Migration:
+        nonlocal ended
+        ended = migration.paused
+        if not migration.paused:
+            if migration.phase in OVER:
+                _still_open(migration, "resume")
+            return migration
+        now = ports.clock.now()
+        # Who resumes has read the detail: it lets this difference be, and no other.
+        accepted = migration.differs or migration.accepted
+        return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now, accepted=accepted)
+
+    found = await named(ports, authority, migration_id)
+    if found is None:
+        return None
+    migration = await ports.ledger.change_migration(found.authority, found.id, unpaused)
+    if ended and migration.phase in PIECE_BY_PIECE:
+        # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
+        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+    return migration
+
+
+async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+    """Stop for good: what was done stays, the rest is left as it was. None when there is no such migration.
+
+    Raises:
+        NotNow: it has come to its end already.
+    """
+
+    def cancelled(current: Migration) -> Migration:
+        if current.phase is Phase.CANCELLED:
+            return current
+        _still_open(current, "cancel")
+        now = ports.clock.now()
+        return replace(given_up(current, CANCELLED, by), moved_at=now)
+
+    found = await named(ports, authority, migration_id)
+    return await ports.ledger.change_migration(found.authority, found.id, cancelled) if found else None
+
+
+def given_up(migration: Migration, reason: str, by: str) -> Migration:
+    """The migration that a person stopped for good; whatever was released before is void."""
+    epoch = migration.epoch + 1
+    return replace(going(migration), phase=Phase.CANCELLED, reason=reason, cancelled_by=by, epoch=epoch)
+
+
+def _still_open(migration: Migration, verb: str) -> None:
+    if not migration.open:
+        raise NotNow(
+            f"{migration.id} is {migration.phase} already, so there is nothing to {verb}. `ops status` shows what runs."
+        )

@@ -1,0 +1,83 @@
+"""The walk's last look: how deep the queues are and how old, what stands where, what stands still.
+
+The platform counts messages once an hour and for the whole account, which nobody can watch. Where nobody collects
+metrics, nothing is asked.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared import names
+from shared.integrity.backup_tables import newest_copy
+from shared.integrity.table_loss import loss
+from shared.model.account import Authority
+from shared.model.counts.summary import total
+from shared.model.lifecycle import RowState, State
+from shared.model.migration import Phase
+from shared.ports import Ports
+from shared.telemetry import metrics
+
+COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
+EVERY_STATE: Final = (*State, *RowState)
+DAY: Final = timedelta(days=1)
+
+
+async def measure(ports: Ports) -> None:
+    """Show how everything stands now; what cannot be seen is left out."""
+    if not metrics.listening():
+        return
+    seen = metrics.Snapshot()
+    try:
+        await _look(ports, seen)
+    finally:
+        metrics.show(seen)
+
+
+async def _look(ports: Ports, seen: metrics.Snapshot) -> None:
+    if ports.certificate_ends is not None:
+        left = ports.certificate_ends - ports.clock.now()
+        seen.note(metrics.CERTIFICATE_DAYS, round(left / DAY, 1))
+    for queue in names.EVERY_QUEUE:
+        depth = await ports.outbox.depth(queue)
+        oldest = await ports.outbox.oldest(queue) if depth else None
+        seen.note(metrics.QUEUE_DEPTH, depth, queue=queue)
+        seen.note(metrics.QUEUE_AGE, _seconds_since(ports, oldest), queue=queue)
+    received = [at for authority in ports.profiles if (at := await _council(ports, authority, seen))]
+    copy = await newest_copy(ports)
+    copied = copy.finished_at if copy else min(received, default=None)
+    if copied is not None:
+        seen.note(metrics.COPY_AGE, _seconds_since(ports, copied))
+    for authority in ports.profiles:
+        lost = await loss(ports, authority)
+        # A rebuild may have every anchor and not have come to its end.
+        seen.note(metrics.TABLES_LOST, max(len(lost.tables), 1) if lost else 0, authority=authority)
+
+
+async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -> datetime | None:
+    """Note what stands where; returns when the first upload was taken."""
+    received: list[datetime] = []
+    states: Counter[str] = Counter()
+    due, oldest = 0, None
+    stops: Counter[str] = Counter()
+    async for migration in ports.ledger.migrations(authority):
+        received.append(migration.received_at)
+        if migration.paused:
+            stops[migration.pause_reason] += 1
+        if migration.phase not in COUNTED:
+            continue
+        totals = total(await ports.ledger.summaries(authority, migration.id))
+        states.update(totals.states())
+        due += totals.due
+        oldest = min((at for at in (oldest, totals.oldest) if at is not None), default=None)
+    for state in EVERY_STATE:
+        seen.note(metrics.ACCOUNTS, states[state], authority=authority, state=state)
+    for reason, number in stops.items():
+        seen.note(metrics.PAUSED, number, authority=authority, reason=reason)
+    seen.note(metrics.ACCOUNTS_DUE, due, authority=authority)
+    seen.note(metrics.ACCOUNTS_WAIT, _seconds_since(ports, oldest), authority=authority)
+    return min(received, default=None)
+
+
+def _seconds_since(ports: Ports, at: datetime | None) -> float:
+    return max((ports.clock.now() - at).total_seconds(), 0) if at is not None else 0

@@ -1,0 +1,233 @@
+"""What is stuck, and what people do about it: replay or discard, by account, by cause, or all.
+
+The accounts' records say what is stuck and why; the poison queues only show it. Replay and discard change the record
+first and take the message away last, so that nothing is lost in between.
+
+What is stuck in a draft (a plan that nobody has approved yet) is listed and replayed too: it is compared again, and the
+plan made anew. It is discarded after the approval only: a draft's accounts that are held are not adopted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from shared import names
+from shared.model.account import REFUSED, SHARDS, Account, Authority, Change, Place, apply
+from shared.model.lifecycle import Event, State
+from shared.model.messages import AccountMessage, ReceiveExport, StageRows
+from shared.model.migration import Migration, Phase
+from shared.model.reasons import explain
+from shared.ports import PoisonMessage, Ports, Stored
+
+COMPARED: Final = frozenset({Phase.CLASSIFYING, Phase.ASSESSED})
+"""Phases in which a draft may be compared again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the stuck ones: this account, this cause, or all. Exactly one of them."""
+
+    account: str = ""
+    cause: str = ""
+    everything: bool = False
+
+    @property
+    def valid(self) -> bool:
+        """Whether exactly one is chosen."""
+        return [bool(self.account), bool(self.cause), self.everything].count(True) == 1
+
+    def takes(self, account: Account) -> bool:
+        """Whether it means this account."""
+        return self.everything or account.id == self.account or account.reason == self.cause
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """One stuck account, for people."""
+
+    account: str
+    authority: str
+    migration: str
+    row: int
+    reason: str
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a replay or discard did."""
+
+    accounts: int
+    migrations: int
+    messages: int
+    """Messages taken out of the poison queues."""
+
+
+async def stuck(ports: Ports, limit: int) -> list[Stuck]:
+    """The stuck accounts, at most `limit`."""
+    found: list[Stuck] = []
+    for authority in ports.profiles:
+        for place in (authority, *(draft.place for draft in await _drafts(ports, authority))):
+            for shard in SHARDS:
+                async for stored in ports.ledger.accounts(place, shard):
+                    account = stored.record
+                    if account.state is State.FAILED:
+                        found.append(_stuck(account))
+                        if len(found) == limit:
+                            return found
+    return found
+
+
+async def _drafts(ports: Ports, authority: Authority) -> list[Migration]:
+    """The uploads whose accounts are still kept apart and may be compared again."""
+    return [m async for m in ports.ledger.migrations(authority) if m.apart and m.phase in COMPARED]
+
+
+def _stuck(account: Account) -> Stuck:
+    why = explain(account.reason)
+    return Stuck(
+        account.id, account.authority, account.migration, account.row, account.reason, why.sentence, why.remedy
+    )
+
+
+async def replay(ports: Ports, choice: Choice, by: str) -> Settled:
+    """Bring stuck accounts (and stuck stagings) back; they go on from what is recorded as done."""
+    return await _settle(ports, choice, by, again=True)
+
+
+async def discard(ports: Ports, choice: Choice, by: str) -> Settled:
+    """Leave stuck accounts as they are: `held`, reason `discarded`."""
+    return await _settle(ports, choice, by, again=False)
+
+
+async def _settle(ports: Ports, choice: Choice, by: str, *, again: bool) -> Settled:
+    accounts = 0
+    for authority in ports.profiles:
+        for shard in SHARDS:
+            chosen = await _chosen(ports, authority, shard, choice)
+            changed = [_changed(ports, stored, by, again=again) for stored in chosen]
+            saved = await ports.ledger.save_all(changed)
+            for migration in {account.migration for account in saved}:
+                await ports.ledger.change_migration(authority, migration, partial(_reopened, now=ports.clock.now()))
+            accounts += len(saved)
+        for draft in await _drafts(ports, authority) if again else ():
+            accounts += await _replay_draft(ports, draft, choice, by)
+    migrations = await _stagings(ports, choice) if again else 0
+    messages = await _take_away(ports, choice)
+    return Settled(accounts, migrations, messages)
+
+
+async def _chosen(ports: Ports, place: Place, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
+    return [
+        stored
+        async for stored in ports.ledger.accounts(place, shard)
+        if stored.record.state is State.FAILED and choice.takes(stored.record)
+    ]
+
+
+async def _replay_draft(ports: Ports, draft: Migration, choice: Choice, by: str) -> int:
+    """Have stuck accounts of a draft compared again, and its plan made anew; what was approved meanwhile is left."""
+    count = 0
+    for shard in SHARDS:
+        chosen = await _chosen(ports, draft.place, shard, choice)
+        # First the migration: nobody signs a plan, and none is adopted, whose accounts are compared again. And again
+        # afterwards: what was counted in between does not know of them.
+        if not chosen or not await _compare_again(ports, draft):
+            continue
+        count += len(await ports.ledger.save_all([_changed(ports, stored, by, again=True) for stored in chosen]))
+        await _compare_again(ports, draft)
+    return count
+
+
+async def _compare_again(ports: Ports, draft: Migration) -> bool:
+    def compared(current: Migration) -> Migration:
+        if not current.apart or current.phase not in COMPARED:
+            return current
+        now = ports.clock.now()
+        return replace(current, phase=Phase.CLASSIFYING, assessed_at=None, plan=None, plan_hash="", moved_at=now)
+
+    return (await ports.ledger.change_migration(draft.authority, draft.id, compared)).phase is Phase.CLASSIFYING
+
+
+def _changed(
+    ports: Ports, stored: Stored[Account], by: str, *, again: bool
+) -> tuple[Stored[Account], Account, Change | None]:
+    now = ports.clock.now()
+    account = replace(stored.record, release=stored.record.release + 1)
+    if not again:
+        held, change = apply(account, Event.DISCARD, now, "discarded", by)
+        return stored, held, change
+    event = Event.REPLAY_MESSAGE if account.done else Event.REPLAY
+    back, change = apply(account, event, now, "", by)
+    return stored, replace(back, not_before=now), change
+
+
+def _reopened(migration: Migration, now: datetime) -> Migration:
+    """Open, and counted anew before anything is concluded from counts that are older than the replay."""
+    if migration.phase not in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
+        return migration
+    phase = Phase.RUNNING if migration.phase is Phase.DONE else migration.phase
+    return replace(migration, phase=phase, moved_at=now)
+
+
+async def _stagings(ports: Ports, choice: Choice) -> int:
+    """Exports whose receiving or staging is stuck."""
+    count = 0
+    for authority in (*ports.profiles, REFUSED):
+        async for migration in ports.ledger.migrations(authority):
+            if migration.phase is Phase.FAILED and (choice.everything or choice.cause == migration.reason):
+                await _again(ports, migration)
+                count += 1
+    return count
+
+
+async def _again(ports: Ports, migration: Migration) -> None:
+    if migration.layout is None:
+        await ports.outbox.send(ReceiveExport(blob=migration.blob))
+        return
+    await ports.ledger.change_migration(
+        migration.authority,
+        migration.id,
+        lambda m: replace(m, phase=Phase.STAGING, reason="", moved_at=ports.clock.now()),
+    )
+    await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+
+
+async def _take_away(ports: Ports, choice: Choice) -> int:
+    """Remove poison messages whose account or export is not stuck any more; foreign texts only with `everything`."""
+    count = 0
+    for queue in names.QUEUES:
+        if not await ports.outbox.depth(names.poison_of(queue)):
+            continue
+        found = await ports.outbox.poisoned(queue)
+        done = frozenset([item.id for item in found if await _settled(ports, item, choice)])
+        count += await ports.outbox.take_poison(queue, done) if done else 0
+    return count
+
+
+async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
+    match item.message:
+        case None:
+            return choice.everything
+        case AccountMessage() as message:
+            stored = await ports.ledger.account(message.place, message.account)
+            return stored is None or (
+                stored.record.state is not State.FAILED and stored.record.release != message.release
+            )
+        case StageRows() as message:
+            migration = await ports.ledger.migration(message.authority, message.migration)
+            return migration is None or migration.phase is not Phase.FAILED
+        case ReceiveExport() as message:
+            return choice.everything or await _received(ports, message)
+
+
+async def _received(ports: Ports, message: ReceiveExport) -> bool:
+    """Whether the upload was taken or refused after all."""
+    for authority in (*ports.profiles, REFUSED):
+        async for migration in ports.ledger.migrations(authority):
+            if migration.blob == message.blob and migration.phase is not Phase.FAILED:
+                return True
+    return False

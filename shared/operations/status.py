@@ -1,0 +1,318 @@
+"""status: where everything stands, from the summaries, with what to do next. Reads no account."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel
+
+from shared import names
+from shared.integrity.backup_tables import newest_copy
+from shared.integrity.table_loss import loss
+from shared.model.counts.progress import forecast
+from shared.model.counts.summary import ShardSummary, Totals, total
+from shared.model.lifecycle import MOVING, State
+from shared.model.migration import Kind, Migration, Phase
+from shared.model.pacing.rate_limit import WRITE, throttled_share, use
+from shared.model.profile import Profile
+from shared.model.reasons import explain
+from shared.model.safeguards.timer_failure import Trouble
+from shared.operations.sample import SAMPLED, done, left
+from shared.planning.rules.pending_actions import waits
+from shared.ports import Ports
+
+COUNTING: Final = "Is being counted again; look in a few minutes. Nothing to do."
+
+
+class Cause(BaseModel):
+    """Stuck accounts of one cause."""
+
+    reason: str
+    count: int
+    sentence: str
+    remedy: str
+
+
+class Pause(BaseModel):
+    """Why a migration is paused."""
+
+    reason: str
+    detail: str
+    sentence: str
+    remedy: str
+    since: datetime
+
+
+class Waits(BaseModel):
+    """One thing that a migration waits for, and what to type where a person is wanted."""
+
+    what: str
+    sentence: str
+    command: str
+
+
+class Speed(BaseModel):
+    """How fast a migration goes."""
+
+    per_minute: float
+    ready_from: datetime | None
+    ready_until: datetime | None
+    """Between these moments what is due now will be done, without waves and announcements that are still to come; None
+    where nothing is."""
+
+
+class MigrationStatus(BaseModel):
+    """One migration."""
+
+    migration: str
+    authority: str
+    council: str
+    file: str
+    phase: Phase
+    uploaded_at: datetime
+    paused: Pause | None
+    refused: Cause | None
+    superseded_by: str
+    rows: int
+    staged: int
+    outcomes: dict[str, int]
+    states: dict[str, int]
+    reasons: dict[str, int]
+    failures: list[Cause]
+    done: int
+    """Rows behind which lies what the phase is about."""
+    speed: Speed | None
+    """None while it is unknown, or nothing moves."""
+    waits: list[Waits]
+    oldest_waiting_seconds: int | None
+    counted_at: datetime | None
+    """When the oldest of the counts was made."""
+    reports: str
+    next: str
+
+
+class QueueStatus(BaseModel):
+    """One queue."""
+
+    queue: str
+    messages: int
+    poison: int
+
+
+class FailingTimer(BaseModel):
+    """A timer that keeps failing: what it does is not done."""
+
+    timer: str
+    since: datetime
+    times: int
+    sentence: str
+    next: str
+
+
+class LostTables(BaseModel):
+    """A council whose tables were emptied: nothing is done for it until they are made again."""
+
+    authority: str
+    council: str
+    tables: list[str]
+    sentence: str
+    next: str
+
+
+class Status(BaseModel):
+    """Everything at one moment."""
+
+    at: datetime
+    quota_used: float | None = None
+    """Part of our share of the directory's write quota that is used; None where it is not known."""
+    throttled_share: float | None = None
+    """Part of our requests that the directory refused for the time being; None where it is not known."""
+    migrations: list[MigrationStatus]
+    queues: list[QueueStatus]
+    lost: list[LostTables]
+    timers: list[FailingTimer]
+    """Those that keep failing."""
+    copied_at: datetime | None
+    """When the newest whole copy of the tables was finished; None where there is none yet."""
+
+
+async def status(ports: Ports) -> Status:
+    """Where everything stands; migrations newest first."""
+    found = [
+        await _migration(ports, profile, migration)
+        for profile in ports.profiles.values()
+        async for migration in ports.ledger.migrations(profile.authority)
+    ]
+    found += [await _migration(ports, None, migration) for migration in await ports.ledger.refusals()]
+    queues = [
+        QueueStatus(
+            queue=queue,
+            messages=await ports.outbox.depth(queue),
+            poison=await ports.outbox.depth(names.poison_of(queue)),
+        )
+        for queue in names.QUEUES
+    ]
+    copy = await newest_copy(ports)
+    used, throttled = await _quota(ports)
+    return Status(
+        at=ports.clock.now(),
+        migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True),
+        queues=queues,
+        lost=[lost for profile in ports.profiles.values() for lost in await _lost(ports, profile)],
+        timers=[_failing(trouble) for trouble in await ports.ledger.troubles() if trouble.lasting],
+        copied_at=copy.finished_at if copy else None,
+        quota_used=used,
+        throttled_share=throttled,
+    )
+
+
+def _failing(trouble: Trouble) -> FailingTimer:
+    return FailingTimer(
+        timer=trouble.timer,
+        since=trouble.since,
+        times=trouble.times,
+        sentence=f"The timer {trouble.timer} has failed {trouble.times} times in a row: {trouble.error}.",
+        next="What it does is not done until it runs again; nothing is lost. The runbook says what to do: 'A timer "
+        "keeps failing'.",
+    )
+
+
+async def _quota(ports: Ports) -> tuple[float | None, float | None]:
+    """How much of the directory's write quota was given away lately, and how often it said no."""
+    stored, now = await ports.ledger.pace(WRITE), ports.clock.now()
+    if stored is None:
+        return None, None
+    return use(stored.record, ports.quotas.write, now), throttled_share(stored.record, ports.quotas.write, now)
+
+
+async def _lost(ports: Ports, profile: Profile) -> list[LostTables]:
+    lost = await loss(ports, profile.authority)
+    if lost is None:
+        return []
+    why = explain("tables_lost")
+    under_way = "A rebuild was begun and has not come to its end. " if lost.rebuild else ""
+    return [
+        LostTables(
+            authority=profile.authority,
+            council=profile.name,
+            tables=sorted(lost.tables),
+            sentence=why.sentence,
+            next=under_way + why.remedy,
+        )
+    ]
+
+
+async def _migration(ports: Ports, profile: Profile | None, migration: Migration) -> MigrationStatus:
+    summaries = await ports.ledger.summaries(migration.authority, migration.id)
+    totals = total(summaries)
+    oldest = totals.oldest
+    waiting = max(int((ports.clock.now() - oldest).total_seconds()), 0) if oldest else None
+    return MigrationStatus(
+        migration=migration.id,
+        authority=migration.authority,
+        council=profile.name if profile else "",
+        file=migration.blob,
+        phase=migration.phase,
+        uploaded_at=migration.uploaded_at,
+        paused=_pause(migration),
+        refused=_cause(migration.reason, migration.detail) if migration.reason else None,
+        superseded_by=migration.superseded_by,
+        rows=migration.rows,
+        staged=migration.row,
+        outcomes={outcome.value: count for outcome, count in totals.outcomes().items()},
+        states=totals.states(),
+        reasons=totals.reasons(),
+        failures=[_cause(reason, "", count) for reason, count in totals.failures().items()],
+        done=done(migration, totals),
+        speed=await _speed(ports, migration, totals),
+        waits=_waits(migration, profile, totals, ports.clock.now()),
+        oldest_waiting_seconds=waiting,
+        counted_at=min((summary.visited_at for summary in summaries), default=None),
+        reports=f"{names.REPORTS}/{migration.folder}/",
+        next=_next(migration, profile, totals, ports.clock.now()) if _counted(migration, summaries) else COUNTING,
+    )
+
+
+async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | None:
+    """What the walk's samples say; nothing of what stands still or was not sampled in this phase."""
+    if migration.phase not in SAMPLED or migration.paused:
+        return None
+    progress = await ports.ledger.progress(migration.authority, migration.id)
+    if progress is None or progress.phase != migration.phase:
+        return None
+    running = migration.phase is Phase.RUNNING
+    soon = min(totals.soon, left(migration, totals))
+    told = forecast(progress.samples, soon, ports.clock.now(), ports.quotas.write if running else None)
+    return (
+        Speed(per_minute=round(told.per_minute, 1), ready_from=told.earliest, ready_until=told.latest) if told else None
+    )
+
+
+def _waits(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> list[Waits]:
+    found = waits(migration, profile, totals, now) if profile else []
+    return [Waits(what=wait.what, sentence=wait.sentence, command=wait.command) for wait in found]
+
+
+def _counted(migration: Migration, summaries: Sequence[ShardSummary]) -> bool:
+    """Whether what is told of accounts is so; after a rebuild nothing is, until the walk has been there."""
+    return migration.phase is not Phase.DONE or migration.paused or any(summary.counted for summary in summaries)
+
+
+def _pause(migration: Migration) -> Pause | None:
+    if migration.paused_at is None:
+        return None
+    why = explain(migration.pause_reason)
+    return Pause(
+        reason=migration.pause_reason,
+        detail=migration.pause_detail,
+        sentence=why.sentence,
+        remedy=why.remedy,
+        since=migration.paused_at,
+    )
+
+
+def _cause(reason: str, detail: str, count: int = 1) -> Cause:
+    why = explain(reason)
+    sentence = f"{why.sentence} ({detail})" if detail else why.sentence
+    return Cause(reason=reason, count=count, sentence=sentence, remedy=why.remedy)
+
+
+def _gone(migration: Migration, totals: Totals) -> int:
+    """Rows of an export under comparison that nobody accounts for, when every shard was counted and none is newer."""
+    alone = migration.phase is Phase.CLASSIFYING and not migration.superseded_by and migration.rebuilt_at is None
+    counted = alone and totals.complete and not totals.in_state(State.STAGED)
+    return max(migration.rows - totals.rows, 0) if counted else 0
+
+
+def _next(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> str:
+    """One sentence: what happens, or what a person should do."""
+    if migration.paused:
+        return f"Paused. {explain(migration.pause_reason).remedy}"
+    gone = _gone(migration, totals)
+    if gone:
+        return (
+            f"{gone} rows have no account any more: somebody deleted records from the tables, and this does not go on. "
+            "Find out who, then upload the file again; whoever was moved is found by our mark, and goes to review."
+        )
+    if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED, Phase.CANCELLED}:
+        return explain(migration.reason).remedy
+    if migration.superseded_by and totals.in_state(*MOVING):
+        return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
+    if migration.kind is Kind.ASSESS and migration.phase is Phase.ASSESSED:
+        return "Assessed, and that is all it was uploaded for. Read assessment.html; nothing else to do."
+    first = next(iter(_waits(migration, profile, totals, now)), None)
+    stuck = sum(totals.failures().values())
+    if stuck:
+        return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."
+    if first is not None:
+        return f"Waits: {first.sentence} Type: {first.command}" if first.command else f"Waits: {first.sentence}"
+    review = totals.states().get("review", 0)
+    if migration.phase is Phase.DONE:
+        done = f"Done. {review} need a person: see result.csv." if review else "Done. Nothing to do."
+        return f"{done} Rows of it are gone, so result.csv stays as it was." if migration.rows_lost else done
+    return {
+        Phase.STAGING: "Rows are being read. Nothing to do.",
+        Phase.ASSESSED: "The plan waits; read it with `ops plan show`.",
+        Phase.ADOPTING: "The plan is approved, and its accounts are being taken over. Nothing to do.",
+        Phase.CLASSIFYING: "Accounts are being compared with the directory; nothing is changed there. Nothing to do.",
+    }.get(migration.phase, "Accounts are being moved. Nothing to do.")

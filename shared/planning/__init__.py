@@ -1,0 +1,1 @@
+"""The assessment, the plan, its approval, its waves, and the pages that show them."""

@@ -1,0 +1,184 @@
+"""adopt-accounts: an approved plan's accounts leave the draft for the council's own, shard by shard.
+
+Runs on the queue of stage-rows: a piece is a shard, its end sends the next. Any piece may run any number of times: an
+account remembers whose plan it follows. What an older plan has not begun is taken over; what it did stays done, and
+what the approved plan meant for it is told apart, never done a second time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import batched
+from typing import Final
+
+from shared.errors import StaleWrite, Superseded
+from shared.intake.apply_suppressions import hold
+from shared.intake.rules.resubmission import Verdict, go_on_with_message, told_after_all, verdict
+from shared.intake.supersede import supersede_older
+from shared.model.account import SHARDS, Account, AccountId, Authority, Change, apply
+from shared.model.lifecycle import Event, Outcome, State
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Profile
+from shared.planning.open_waves import open_first
+from shared.ports import Ports, Stored
+from shared.scheduling.rules.gate import as_told
+
+IN_FLIGHT: Final = timedelta(minutes=2)
+"""So long a create that was begun for the older plan may take to show in the directory, whatever became of it since."""
+AT_ONCE: Final = 500
+BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED, State.PROVISIONED})
+"""As what an account may leave its draft; provisioned where its mark showed, after a loss, that it was moved."""
+
+
+async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
+    """Take over one shard; returns the migration as it goes on, None where it is not at it any more."""
+    if migration.piece == 0:
+        await supersede_older(ports, migration)
+    try:
+        if migration.piece < len(SHARDS):
+            await _adopt(ports, profile, migration, SHARDS[migration.piece])
+    except Superseded:
+        return None
+    return await _check_point(ports, profile, migration)
+
+
+async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> Migration:
+    adopted = migration.piece
+    last = adopted + 1 >= len(SHARDS)
+    gates = await open_first(ports, profile, migration) if last else ()
+
+    def move_on(current: Migration) -> Migration:
+        if current.piece != adopted or current.phase is not Phase.ADOPTING:
+            return current
+        now = ports.clock.now()
+        moved = replace(current, piece=adopted + 1, moved_at=now, stalled=0)
+        if not last:
+            return moved
+        return replace(moved, phase=Phase.RUNNING, adopted_at=now, gates=current.gates or gates)
+
+    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+
+
+async def _adopt(ports: Ports, profile: Profile, migration: Migration, shard: str) -> None:
+    batch: list[Account] = []
+    # Somebody may have been put on the list while the plan waited for its signatures.
+    excluded = await ports.ledger.exclusions(migration.authority, shard)
+    async for stored in ports.ledger.accounts(migration.place, shard):
+        account = stored.record
+        if account.settled or account.state not in BEGINS:
+            continue
+        if account.id in excluded:
+            await _leave_alone(ports, stored, excluded[account.id])
+            continue
+        batch.append(replace(account, drafted=False, moment=None))
+        if len(batch) == AT_ONCE:
+            await _take(ports, profile, batch)
+            batch = []
+    await _take(ports, profile, batch)
+    # Whoever came on the list while this went on may have had no account yet that could be held.
+    for id_, reason in (await ports.ledger.exclusions(migration.authority, shard)).items():
+        if id_ not in excluded:
+            await hold(ports, migration.authority, id_, reason)
+
+
+async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> None:
+    """The row says what becomes of it; the draft's account counts no more, should the plan be stopped half-way."""
+    row = await ports.ledger.row(stored.record)
+    if row is not None:
+        await ports.ledger.put_rows([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
+        await ports.ledger.save_all([(stored, replace(stored.record, settled=True), None)])
+
+
+async def _take(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> None:
+    """First the indexes, then the accounts: a crash in between is made up when the shard is adopted again."""
+    if not accounts:
+        return
+    authority = accounts[0].authority
+    await ports.ledger.put_addresses(authority, [(a.address_key, a.id) for a in accounts if a.address_key])
+    for account in accounts:
+        if account.outcome is Outcome.LINK and account.directory_id is not None:
+            await ports.ledger.claim_identity(authority, account.directory_id, account.id)
+    by_id: Mapping[AccountId, Account] = {account.id: account for account in accounts}
+    for some in batched(accounts, AT_ONCE // 10, strict=False):
+        existing = await ports.ledger.insert_accounts([(account, _adopted(account)) for account in some])
+        for id_ in existing:
+            await _meet(ports, profile, by_id[id_])
+
+
+def _adopted(account: Account) -> Change:
+    return Change(account.staged_at, Event.ADOPT, account.state, account.reason, migration=account.migration)
+
+
+async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
+    """An account that the council has already: taken over, unless it was moved meanwhile."""
+    while True:
+        stored = await ports.ledger.account(mine.authority, mine.id)
+        if stored is None:
+            raise StaleWrite
+        known = stored.record
+        if known.migration == mine.migration:
+            return
+        own = await ports.ledger.migration(mine.authority, mine.migration)
+        if own is None or own.phase is not Phase.ADOPTING:
+            # A newer plan is carried out, or this one was stopped: what that has taken over is not to be taken back.
+            raise Superseded
+        settled = verdict(known, mine.digest)
+        try:
+            if settled is not None:
+                await _settle_row(ports, stored, mine, settled)
+            elif mine.state is State.PROVISIONED:
+                return  # the council's own record is looked for in the directory by itself
+            elif told_after_all(known):
+                await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
+            else:
+                await _take_over(ports, profile, stored, mine)
+        except StaleWrite:
+            continue
+        return
+
+
+async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, settled: Verdict) -> None:
+    """Moved while the plan waited for its signatures: the row says what became of it."""
+    row = await ports.ledger.row(mine)
+    if row is not None:
+        await ports.ledger.put_rows([replace(row, outcome=settled.outcome, reason=settled.reason)])
+    met = replace(stored.record, met=f"{mine.migration}|{mine.row}")
+    await ports.ledger.save(stored, met, None)
+
+
+async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mine: Account) -> None:
+    known, now = stored.record, ports.clock.now()
+    adopted, change = apply(known, Event.ADOPT, now)
+    if mine.state is State.REVIEW:
+        adopted, change = apply(adopted, Event.SET_ASIDE, now, mine.reason)
+    elif mine.state is State.FAILED:
+        adopted, change = apply(adopted, Event.FAIL, now, mine.reason)
+    taken = replace(
+        adopted,
+        migration=mine.migration,
+        row=mine.row,
+        staged_at=mine.staged_at,
+        not_before=as_told(known, profile, now + IN_FLIGHT),
+        digest=mine.digest,
+        address_key=mine.address_key,
+        release=max(known.release, mine.release) + 1,
+        outcome=mine.outcome,
+        evidence=mine.evidence,
+        directory_id=mine.directory_id,
+        before=mine.before,
+        classified_at=mine.classified_at,
+        band=mine.band,
+        met_before=True,
+        changes=known.changes + 1,
+        owner=mine.owner or known.owner,
+        decide_by=mine.decide_by if mine.owner else known.decide_by,
+        trace=mine.trace,
+    )
+    await _drop_old_address(ports, known.authority, known, mine)
+    await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
+
+
+async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:
+    """First the address: a crash in between is made up when this shard is adopted again."""
+    if known.address_key and known.address_key != mine.address_key:
+        await ports.ledger.drop_address(authority, known.address_key, known.id)

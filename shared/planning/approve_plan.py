@@ -1,0 +1,202 @@
+"""sign: people say yes or no to a frozen plan, or leave it to a newer one.
+
+The last signature that was wanted starts the adoption. Saying again what one has said changes nothing and does no harm.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from shared.intake.supersede import age, newer, taken
+from shared.model.messages import StageRows
+from shared.model.migration import Kind, Migration, Phase, going
+from shared.model.plan import NotSigned, Part, Plan, Signature, rejected, same_person, sign
+from shared.model.profile import Profile
+from shared.model.reasons import explain
+from shared.operations.control import given_up, named
+from shared.planning.freeze_plan import fingerprint
+from shared.planning.plan_report import publish_plan
+from shared.ports import Ports
+
+REJECTED: Final = "plan_rejected"
+BEFORE: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.FAILED})
+MOVES: Final = frozenset({Phase.ADOPTING, Phase.RUNNING, Phase.DONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What a person says who signs."""
+
+    part: Part
+    by: str
+    """Object id of the person; a name only on a laptop."""
+    hash: str
+    """At least the first letters of the plan's hash, as it was read."""
+    rows: int
+    """The control total: how many rows the portal says it exported."""
+    accepts_warnings: bool = False
+
+
+async def approve(ports: Ports, authority: str, migration_id: str, signing: Signing) -> Migration | None:
+    """Sign for one part; None when there is no such migration.
+
+    Raises:
+        NotSigned: the sentence says why, and what to do.
+    """
+    found = await named(ports, authority, migration_id)
+    if found is None:
+        return None
+    profile = ports.profiles[found.authority]
+
+    def signed(current: Migration) -> Migration:
+        return _signed(current, profile, signing, ports.clock.now())
+
+    migration = await ports.ledger.change_migration(found.authority, found.id, signed)
+    await publish_plan(ports, migration)
+    if migration.phase is Phase.ADOPTING:
+        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+    return migration
+
+
+def _signed(current: Migration, profile: Profile, signing: Signing, now: datetime) -> Migration:
+    plan = _to_be_signed(current, profile)
+    allowed = profile.plan.signers.get(signing.part)
+    if allowed is not None and not any(same_person(signing.by, each) for each in allowed):
+        raise NotSigned(
+            f"The profile of {profile.authority} names who may sign as {signing.part} (plan.signers), and you are not "
+            "among them. Ask one of them, or have the profile changed and the export uploaded again."
+        )
+    signature = Signature(signing.part, signing.by, now, signing.hash, signing.accepts_warnings)
+    plan = sign(plan, signature, profile.plan.signatures, signing.rows)
+    current = replace(current, plan=plan)
+    if current.phase is Phase.ASSESSED and plan.approved(profile.plan.signatures):
+        return replace(current, approved_at=now, phase=Phase.ADOPTING, piece=0, moved_at=now)
+    return current
+
+
+def _to_be_signed(migration: Migration, profile: Profile) -> Plan:
+    """The plan that may be signed now.
+
+    Raises:
+        NotSigned: there is none, it is too late, or the profile is another one by now.
+    """
+    if migration.kind is not Kind.MIGRATE:
+        raise NotSigned(
+            f"{migration.id} is only assessed, so there is nothing to sign. Upload the export to "
+            f"exports/{migration.authority}/ itself to have it moved."
+        )
+    if migration.phase in BEFORE:
+        raise NotSigned(f"{migration.id} has no plan yet: it is {migration.phase}. Wait until `ops plan show` has one.")
+    if migration.phase not in {Phase.ASSESSED, Phase.ADOPTING} or migration.plan is None:
+        raise NotSigned(_too_late(migration))
+    if migration.plan.profile and migration.plan.profile != fingerprint(profile):
+        raise NotSigned(
+            "The council's profile has changed since the plan was made, so it is not this plan that would be carried "
+            "out. Upload the export again, and sign the new plan."
+        )
+    if profile.plan.lacks_uploader(migration.plan.uploaded_by):
+        why = explain("uploader_missing")
+        raise NotSigned(f"{why.sentence} {why.remedy}")
+    return migration.plan
+
+
+def _too_late(migration: Migration) -> str:
+    match migration.phase:
+        case Phase.RUNNING | Phase.DONE:
+            return f"{migration.id} is under way or done already. Nothing is left to sign; `ops cancel` stops it."
+        case Phase.SUPERSEDED:
+            by = migration.superseded_by or "a newer upload"
+            return f"{migration.id} was replaced by {by}. Read and sign the plan of that one (`ops plan show`)."
+        case Phase.CANCELLED:
+            return f"{migration.id} was cancelled or its plan rejected. Upload the export again, and sign the new plan."
+        case _:
+            return f"{migration.id} has no plan: it is {migration.phase}. `ops status` says what to do."
+
+
+async def reject(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+    """Say no: nothing is done, and the migration is over. None when there is no such migration.
+
+    Raises:
+        NotSigned: there is no plan that waits, or it is approved already.
+    """
+
+    def refused(current: Migration) -> Migration:
+        if current.plan is None or current.kind is not Kind.MIGRATE or current.phase in BEFORE:
+            raise NotSigned(f"{current.id} has no plan to be rejected. `ops cancel {current.id}` stops an upload.")
+        if current.plan.rejected_by:
+            return current
+        if current.phase is not Phase.ASSESSED:
+            raise NotSigned(
+                f"The plan of {current.id} does not wait any more: it is {current.phase}. What is under way is stopped "
+                f"by `ops cancel {current.id}`."
+            )
+        over = given_up(current, REJECTED, by)
+        return replace(over, plan=rejected(current.plan, by), moved_at=ports.clock.now())
+
+    return await _changed(ports, authority, migration_id, refused)
+
+
+async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "") -> Migration | None:
+    """Leave a migration to a newer one (`by`, or the newest there is); None when there is no such migration.
+
+    An unapproved one gives way to any newer upload that was taken; one that is under way only to one that was
+    approved too, and keeps what it has begun.
+
+    Raises:
+        NotSigned: there is no such newer one, or nothing is left to give way.
+    """
+    old = await named(ports, authority, migration_id)
+    if old is None:
+        return None
+    candidates = [
+        other
+        async for other in ports.ledger.migrations(old.authority)
+        if newer(other, old) and taken(other) and by in {"", other.id}
+    ]
+    moves = _under_way(old)
+    new = max((each for each in candidates if not moves or _goes_first(ports, each)), key=age, default=None)
+    if new is None:
+        raise NotSigned(_nobody(old, by, moves=moves))
+
+    def left(current: Migration) -> Migration:
+        if current.superseded_by == new.id:
+            return current
+        if not current.open:
+            raise NotSigned(f"{current.id} is {current.phase} already: nothing is left to give way.")
+        if _under_way(current) != moves:
+            raise NotSigned(f"{current.id} has gone on meanwhile. Look at it again (`ops plan show`).")
+        current = replace(current, superseded_by=new.id, moved_at=ports.clock.now())
+        return current if moves else replace(going(current), phase=Phase.SUPERSEDED, reason="newer_upload")
+
+    return await ports.ledger.change_migration(old.authority, old.id, left)
+
+
+def _under_way(migration: Migration) -> bool:
+    return migration.approved_at is not None or migration.phase in MOVES
+
+
+def _goes_first(ports: Ports, migration: Migration) -> bool:
+    profile = ports.profiles[migration.authority]
+    return migration.phase in MOVES and migration.may_move(profile)
+
+
+def _nobody(old: Migration, by: str, *, moves: bool) -> str:
+    which = f"{by} is no" if by else "There is no"
+    if moves:
+        return (
+            f"{which} newer migration of {old.authority} that is approved, and {old.id} is under way. Have the newer "
+            "plan signed first (`ops plan show`), then nothing more is needed; or `ops cancel` the old one."
+        )
+    return f"{which} newer upload of {old.authority} that was taken. Upload one, or `ops plan reject {old.id}`."
+
+
+async def _changed(
+    ports: Ports, authority: str, migration_id: str, change: Callable[[Migration], Migration]
+) -> Migration | None:
+    found = await named(ports, authority, migration_id)
+    if found is None:
+        return None
+    migration = await ports.ledger.change_migration(found.authority, found.id, change)
+    await publish_plan(ports, migration)
+    return migration

@@ -1,0 +1,24 @@
+"""earlier-extracts: what earlier exports of an authority came to, as their own assessments tell."""
+
+import json
+from typing import Final
+
+from shared.intake.supersede import age, newer
+from shared.model.migration import Migration
+from shared.planning.rules.assessment import Extract
+from shared.ports import Ports
+
+AT_MOST: Final = 12
+
+
+async def earlier_extracts(ports: Ports, migration: Migration) -> tuple[Extract, ...]:
+    """The latest few that were uploaded before this one and assessed, oldest first."""
+    earlier = sorted([m async for m in ports.ledger.migrations(migration.authority) if newer(migration, m)], key=age)
+    found: list[Extract] = []
+    for older in reversed(earlier):
+        body = await ports.reports.read(f"{older.folder}/assessment.json")
+        if body is not None:
+            found.append(Extract.read(json.loads(body), older.uploaded_at))
+        if len(found) == AT_MOST:
+            break
+    return tuple(reversed(found))

@@ -1,0 +1,178 @@
+"""The flow of an export as SVG: its rows on the left, what becomes of them on the right, the directory below.
+
+Everything is drawn to one scale. What is tiny stays visible, what is nobody is said and not drawn, and every label has
+a place of its own, so that no two of them ever meet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.model.counts.directory_counts import Headcount
+from shared.model.lifecycle import Outcome
+
+WORDS: Final = {
+    Outcome.LINK: ("Joined to an existing account", "#1d70b8"),
+    Outcome.CREATE: ("New account, sets a password", "#00703c"),
+    Outcome.UNCHANGED: ("Moved before, unchanged", "#505a5f"),
+    Outcome.REVIEW: ("Needs a person", "#b58800"),
+    Outcome.REJECT: ("Cannot be moved as it stands", "#b3261e"),
+    Outcome.DUPLICATE: ("Same customer again in the file", "#6f5c91"),
+}
+"""What people call each outcome, and its colour. No text stands on a colour: all of it is black on white."""
+LIGHT: Final = "#b1b4b6"
+FLOW: Final = 260
+"""Height of all rows together."""
+THINNEST: Final = 2
+"""What is at least one row is drawn at least so thick."""
+SLOT: Final = 50
+"""Height that a label needs."""
+GAP: Final = 8
+TOP: Final = 34
+BAR: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where things stand, by the width of the paper."""
+
+    name: str
+    width: int
+    ribbon: int
+    """How far it is from the left bar to the right ones."""
+    font: int
+
+    @property
+    def label_x(self) -> int:
+        """Where labels begin."""
+        return BAR + self.ribbon + BAR + 12
+
+
+WIDE: Final = Shape("wide", 760, 400, 17)
+NARROW: Final = Shape("narrow", 360, 68, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class Ribbon:
+    """One outcome: from its part of the left bar to its own bar on the right."""
+
+    words: str
+    colour: str
+    count: int
+    share: str
+    thickness: float
+    left: float
+    right: float
+    label: float
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the bar of the directory, and the line that explains it."""
+
+    words: str
+    colour: str
+    count: int
+    x: float
+    width: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that the template draws."""
+
+    shape: Shape
+    height: float
+    left_top: float
+    left_height: float
+    ribbons: Sequence[Ribbon]
+    directory_y: float
+    directory: Sequence[Part]
+
+
+def draw(rows: int, outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape) -> Picture:
+    """Lay the picture out."""
+    ribbons = _ribbons(rows, outcomes, shape)
+    below = ribbons[-1].label + SLOT + GAP
+    parts = _directory(outcomes, directory, shape, below + 74)
+    return Picture(
+        shape=shape,
+        height=parts[-1].y + 18,
+        left_top=ribbons[0].left,
+        left_height=sum(ribbon.thickness for ribbon in ribbons),
+        ribbons=ribbons,
+        directory_y=below + 32,
+        directory=parts,
+    )
+
+
+def _ribbons(rows: int, outcomes: Mapping[Outcome, int], shape: Shape) -> list[Ribbon]:
+    thick = {o: _size(outcomes.get(o, 0), rows, FLOW) for o in WORDS}
+    slots = {o: max(thick[o], SLOT) for o in WORDS}
+    right = float(TOP)
+    left = TOP + (sum(slots.values()) + GAP * (len(WORDS) - 1) - sum(thick.values())) / 2
+    found: list[Ribbon] = []
+    for outcome, (words, colour) in WORDS.items():
+        count = outcomes.get(outcome, 0)
+        bar = right + (slots[outcome] - thick[outcome]) / 2
+        found.append(
+            Ribbon(
+                words=words,
+                colour=colour,
+                count=count,
+                share=share(count, rows),
+                thickness=round(thick[outcome], 1),
+                left=round(left, 1),
+                right=round(bar, 1),
+                label=round(right + (slots[outcome] - SLOT) / 2, 1),
+                path=_path(left, bar, thick[outcome], shape) if count else "",
+            )
+        )
+        left += thick[outcome]
+        right += slots[outcome] + GAP
+    return found
+
+
+def _size(count: int, of: int, length: float) -> float:
+    return max(THINNEST, length * count / max(of, 1)) if count else 0.0
+
+
+def _path(left: float, right: float, thickness: float, shape: Shape) -> str:
+    """A band that bends halfway."""
+    start, end = BAR, BAR + shape.ribbon
+    middle = (start + end) / 2
+    upper = f"M{start} {left:.1f}C{middle} {left:.1f} {middle} {right:.1f} {end} {right:.1f}"
+    low, high = left + thickness, right + thickness
+    return f"{upper}V{high:.1f}C{middle} {high:.1f} {middle} {low:.1f} {start} {low:.1f}Z"
+
+
+def _directory(outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape, y: float) -> list[Part]:
+    """Its users: whom this export joins, who is left alone, and who carries the council's mark already."""
+    joined = min(outcomes.get(Outcome.LINK, 0), directory.without_mark)
+    told = (
+        ("will be joined", WORDS[Outcome.LINK][1], joined),
+        ("others, left alone", LIGHT, directory.without_mark - joined),
+        ("moved or joined before", WORDS[Outcome.UNCHANGED][1], directory.users - directory.without_mark),
+    )
+    parts: list[Part] = []
+    x = 0.0
+    least = sum(THINNEST for *_, count in told if count)
+    for number, (words, colour, count) in enumerate(told):
+        width = (THINNEST + (shape.width - least) * count / directory.users) if count else 0.0
+        parts.append(Part(words, colour, count, round(x, 1), round(width, 1), round(y + number * 26, 1)))
+        x += width
+    return parts
+
+
+def share(count: int, of: int) -> str:
+    """A share in per cent; what is something is never called nothing, nor everything what is not."""
+    if not count or not of:
+        return "0 %"
+    percent = 100 * count / of
+    if percent < 0.1:  # noqa: PLR2004 - what one decimal shows
+        return "under 0.1 %"
+    if count < of and percent > 99.9:  # noqa: PLR2004 - the same
+        return "over 99.9 %"
+    return "100 %" if count == of else f"{percent:.1f} %"

@@ -1,0 +1,162 @@
+"""freeze-plan: what will be done to whom, in which wave and when, as everybody signs it.
+
+One pass over the accounts of the migration counts who is in which wave; beside it the accounts of the extract before
+are read, so that a wrong or cut file shows before anybody signs.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.intake.rules.resubmission import brought
+from shared.intake.supersede import age, newer
+from shared.model.account import SHARDS, AccountId, Band, draft
+from shared.model.counts.summary import Totals
+from shared.model.lifecycle import Outcome, State
+from shared.model.migration import Kind, Migration, Phase
+from shared.model.plan import Plan, Template, hash_of
+from shared.model.profile import Profile
+from shared.model.wave import Census
+from shared.planning.rules.extract_check import Compared, beyond_review, unlike
+from shared.planning.rules.schedule import own_bands, schedule
+from shared.ports import Ports
+from shared.scheduling.rules.gate import tells
+
+MOVES: Final = frozenset({Outcome.CREATE, Outcome.LINK})
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The plan, and how its extract compares with the one before."""
+
+    plan: Plan
+    compared: Compared
+
+
+def fingerprint(profile: Profile) -> str:
+    """Tells whether a profile is the one with which a plan was made."""
+    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
+
+
+async def freeze_plan(
+    ports: Ports, profile: Profile, migration: Migration, totals: Totals, templates: Iterable[Template]
+) -> Frozen:
+    """Make the plan of a migration of which every account is classified."""
+    census, bands = Census(), own_bands(profile.plan)
+    before, like = await _before(ports, migration)
+    seen, against = _Seen(), _Seen()
+    for shard in SHARDS:
+        mine = await _count(ports, migration, shard, census, bands, seen)
+        seen.customers += len(mine)
+        if before is not None:
+            await _compare(ports, before, migration, shard, mine, seen)
+        if like is not None and like != before:
+            await _compare(ports, like, migration, shard, mine, against)
+    outcomes, known = totals.outcomes(), tuple(templates)
+    compared = seen.compared() if before is not None else Compared()
+    expected = compared if like == before else against.compared() if like is not None else Compared()
+    differs = unlike(profile.plan.limits, expected, seen.customers)
+    waves = schedule(profile.plan, census)
+    settled = f"{migration.file_hash} {sorted(totals.settled.items())}"
+    return Frozen(
+        Plan(
+            hash=hash_of(totals.plan, settled, profile.model_dump_json(), waves, known),
+            made_at=ports.clock.now(),
+            rows=migration.rows,
+            creates=outcomes[Outcome.CREATE],
+            links=outcomes[Outcome.LINK],
+            waves=waves,
+            templates=known,
+            uploaded_by=migration.uploaded_by,
+            profile=fingerprint(profile),
+            unlike=bool(differs),
+            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=ports.notifier is not None),
+            warnings=(
+                *beyond_review(profile.plan.limits, migration.rows, outcomes[Outcome.REVIEW]),
+                *differs,
+                *_unknown_pilots(profile, seen.pilots),
+            ),
+        ),
+        compared,
+    )
+
+
+def _unknown_pilots(profile: Profile, known: int) -> tuple[str, ...]:
+    """A pilot of nobody tries nothing out: a reference may be misspelt, or its row rejected."""
+    named = len(set(profile.plan.pilot))
+    if known >= named:
+        return ()
+    return (
+        f"plan.pilot names {named} customers, and {named - known} of them are not in this extract or are rejected.",
+    )
+
+
+@dataclass
+class _Seen:
+    """Customers of both extracts, counted shard by shard."""
+
+    customers: int = 0
+    pilots: int = 0
+    before: int = 0
+    new: int = 0
+    missing: int = 0
+    changed: int = 0
+
+    def compared(self) -> Compared:
+        return Compared(self.before, self.new, self.missing, self.changed)
+
+
+async def _count(
+    ports: Ports, migration: Migration, shard: str, census: Census, bands: frozenset[Band], seen: "_Seen"
+) -> dict[AccountId, str]:
+    """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
+    mine: dict[AccountId, str] = {}
+    async for account in ports.ledger.glance(migration.place, shard):
+        if brought(account, migration.id):
+            mine[account.id] = account.digest
+            seen.pilots += account.band is Band.PILOT
+        moves = account.state is State.CLASSIFIED and account.outcome in MOVES
+        if account.migration == migration.id and moves:
+            census.add(account.id, account.band if account.band in bands else Band.NONE)
+    return mine
+
+
+async def _before(ports: Ports, migration: Migration) -> tuple[Migration | None, Migration | None]:
+    """The extract before this one that was assessed; and the last of those that it should be like."""
+    older = [
+        other
+        async for other in ports.ledger.migrations(migration.authority)
+        if other.kind is not Kind.EXCLUDE and newer(migration, other) and other.assessed_at is not None
+    ]
+    return max(older, key=age, default=None), max(filter(_believed, older), key=age, default=None)
+
+
+def _believed(extract: Migration) -> bool:
+    """Whether an extract is none that people turned down, or that differed too much and nobody accepted it so.
+
+    Else the same cut file would pass when it comes a second time, and the right one would be wondered at.
+    """
+    if extract.phase is Phase.CANCELLED and extract.drafted and extract.approved_at is None:
+        return False
+    if extract.plan is None or not extract.plan.unlike:
+        return True
+    let_go_on = not extract.drafted and extract.resumed_at is not None
+    return let_go_on or any(signature.accepts_warnings for signature in extract.plan.signatures)
+
+
+async def _compare(
+    ports: Ports, last: Migration, migration: Migration, shard: str, mine: Mapping[AccountId, str], seen: _Seen
+) -> None:
+    """Count who is new, missing or changed in one shard."""
+    place = draft(last.authority, last.id) if last.drafted else last.authority
+    theirs: dict[AccountId, str] = {}
+    async for account in ports.ledger.glance(place, shard):
+        # Among the council's own accounts the newer extract has taken over what both have: what it found there.
+        taken_over = place == migration.place and account.id in mine and account.first != migration.id
+        if taken_over or brought(account, last.id):
+            theirs[account.id] = account.digest
+    seen.before += len(theirs)
+    seen.new += sum(id_ not in theirs for id_ in mine)
+    seen.missing += sum(id_ not in mine for id_ in theirs)
+    seen.changed += sum(theirs.get(id_, digest) != digest for id_, digest in mine.items())

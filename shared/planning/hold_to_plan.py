@@ -1,0 +1,78 @@
+"""hold-to-plan: pause a signed plan of which something is under way that is not as it was signed.
+
+What is still to begin is for the gate of its wave (`open_waves`). A person may let it go on all the same; that counts
+for this difference and for no other. Of a plan that was left to a newer one, only those are still to be told whom it
+has moved: they may be told as the newer one was signed, too, and a pause which that answers comes to its end.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from shared.errors import TryLater
+from shared.intake.supersede import STAYS, heir
+from shared.model.counts.summary import Totals
+from shared.model.migration import Migration, Phase, going
+from shared.model.profile import Profile
+from shared.planning.plan_drift import Difference, difference
+from shared.ports import Ports
+from shared.reconciliation.sweep_shard import Migrations
+from shared.scheduling.pause import PLAN_CHANGED, UNLIKE, pause
+
+log: Final = logging.getLogger(__name__)
+
+
+async def hold_to_plan(
+    ports: Ports, profile: Profile, migration: Migration, totals: Totals, migrations: Migrations
+) -> bool:
+    """Pause where customers would be moved or told otherwise than was signed; returns whether it was."""
+    signed = migration.plan is not None and migration.approved_at is not None
+    if not signed or migration.phase is not Phase.RUNNING or migration.paused:
+        return False
+    if totals.oldest is None or totals.oldest > ports.clock.now():
+        return False
+    differs = await _unsigned(ports, profile, migration, migrations)
+    if differs is None or not differs.digest:
+        return False
+    await pause(ports, migration.authority, migration.id, PLAN_CHANGED, differs.words, differs.digest)
+    return True
+
+
+async def let_go(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> None:
+    """End a pause that a newer export has answered, as the pause itself asked for. May be done any number of times.
+
+    Not before the newer one was read whole: until then this one may have to go on with what it has not begun.
+    """
+    newer = heir(migration, migrations)
+    if not migration.paused or migration.phase is not Phase.RUNNING or newer is None or newer.phase not in STAYS:
+        return
+    if migration.pause_reason == PLAN_CHANGED:
+        differs = await _unsigned(ports, profile, migration, migrations)
+        if differs is None or differs.digest:
+            return
+    elif migration.pause_reason != UNLIKE:
+        return
+
+    def gone_on(current: Migration) -> Migration:
+        same = (current.paused_at, current.superseded_by) == (migration.paused_at, migration.superseded_by)
+        return replace(going(current), moved_at=ports.clock.now()) if same else current
+
+    await ports.ledger.change_migration(migration.authority, migration.id, gone_on)
+    log.info("pause ended by a newer export", extra={"migration": migration.id, "reason": migration.pause_reason})
+
+
+async def _unsigned(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> Difference | None:
+    """What differs from what was signed or accepted, for this plan and for the one it was left to; None: not known."""
+    accepted = {"", migration.accepted}
+    try:
+        differs = await difference(ports, profile, migration)
+        newer = heir(migration, migrations)
+        if differs.digest in accepted:
+            return Difference()
+        if newer is None or newer.approved_at is None or newer.phase not in STAYS | {Phase.ADOPTING}:
+            return differs
+        differs = await difference(ports, profile, newer)
+    except TryLater as later:
+        log.info("texts are not compared yet", extra={"migration": migration.id, "cause": later.cause})
+        return None
+    return Difference() if differs.digest in accepted | {newer.accepted} else differs

@@ -1,0 +1,163 @@
+"""open-waves: which waves of a plan may begin; asked by the walk, and by people who open, confirm and switch."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from shared.errors import TryLater
+from shared.intake.supersede import newer
+from shared.model.account import Authority, MigrationId
+from shared.model.counts.wave_counts import WaveTally
+from shared.model.migration import Gate, Migration, Phase
+from shared.model.plan import Plan
+from shared.model.profile import Profile
+from shared.model.wave import Wave
+from shared.planning.freeze_plan import fingerprint
+from shared.planning.plan_drift import difference, versions
+from shared.planning.rules.wave_gate import (
+    Answer,
+    Facts,
+    NotDone,
+    calls_of,
+    changed,
+    checked_off,
+    judge,
+    noted,
+    opened,
+    switched,
+)
+from shared.ports import Ports
+
+log: Final = logging.getLogger(__name__)
+
+
+def open_at_once(plan: Plan, profile: Profile, now: datetime) -> tuple[Gate, ...]:
+    """The gates of a plan that begins: the first wave is open where it has no date and nothing is in its way."""
+    first = plan.waves[0] if plan.waves else None
+    if first is None or first.starts_at is not None or profile.plan.checklist:
+        return ()
+    return () if calls_of(first, profile) else (Gate(first.number, opened_at=now),)
+
+
+async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tuple[Gate, ...]:
+    """The gates of a signed plan that begins; where not everything is as it was signed, the walk tells what differs."""
+    plan = migration.plan
+    gates = open_at_once(plan, profile, ports.clock.now()) if plan else ()
+    if not gates:
+        return ()
+    try:
+        facts = Facts({}, fingerprint(profile), await versions(ports, profile, migration))
+    except TryLater:
+        return ()
+    return () if changed(migration, facts) else gates
+
+
+async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:
+    """Open each wave whose time has come, or note what stops it. `tallies` are of all shards."""
+    if migration.plan is None or migration.paused or migration.phase is not Phase.RUNNING:
+        return
+    if migration.superseded_by or not migration.may_move(profile):
+        return
+    for wave in migration.plan.waves:
+        first = wave.number == migration.plan.waves[0].number
+        begun = first or migration.gate(wave.number - 1).opened_at is not None
+        counted = first or bool(tallies)
+        if begun and counted and migration.gate(wave.number).opened_at is None:
+            before = {} if first else tallies.get(wave.number - 1, {})
+            await _ask_gate(ports, profile, migration, wave, before)
+
+
+async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, before: WaveTally) -> None:
+    now = ports.clock.now()
+    said = judge(wave, migration, profile, Facts(before, fingerprint(profile), None), now)
+    if said.answer is Answer.OPEN:
+        # Only now is the message service asked: it may be the last thing in the way.
+        try:
+            templates = await versions(ports, profile, migration)
+        except TryLater as later:
+            log.info("wave waits for the message service", extra={"migration": migration.id, "cause": later.cause})
+            return
+        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), templates), now)
+    if noted(migration, wave.number, said, now) == migration:
+        return
+    log.info("wave", extra={"migration": migration.id, "wave": wave.number, "answer": said.answer})
+
+    def note(current: Migration) -> Migration:
+        # A newer state of things is judged at the next round.
+        same = current.plan == migration.plan and current.phase is migration.phase and not current.paused
+        return noted(current, wave.number, said, now) if same and not current.superseded_by else current
+
+    await ports.ledger.change_migration(migration.authority, migration.id, note)
+
+
+async def open_wave(
+    ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, by: str, why: str
+) -> Migration:
+    """Open a wave against what stops it; what differs from the signed plan then does not pause it either.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    profile = _profile(ports, authority)
+    known = await ports.ledger.migration(authority, migration_id)
+    try:
+        accepted = (await difference(ports, profile, known)).digest if known else ""
+    except TryLater:
+        accepted = ""
+
+    def change(current: Migration) -> Migration:
+        after = opened(current, profile, wave, by, why, ports.clock.now())
+        return replace(after, accepted=accepted or current.accepted)
+
+    return await _change(ports, authority, migration_id, change)
+
+
+async def check_off(
+    ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, point: str, by: str
+) -> Migration:
+    """Confirm one point of a wave's checklist.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    profile = _profile(ports, authority)
+    change = partial(checked_off, profile=profile, number=wave, point=point, by=by)
+    return await _change(ports, authority, migration_id, change)
+
+
+async def confirm_switch(ports: Ports, authority: Authority, migration_id: MigrationId, by: str) -> Migration:
+    """Confirm that the portal has switched, so that customers are told; those too whom older plans moved.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    change = partial(switched, profile=_profile(ports, authority), by=by, now=ports.clock.now())
+    migration = await ports.ledger.migration(authority, migration_id)
+    if migration is not None:
+        change(migration)  # what is refused here is not begun
+        async for other in ports.ledger.migrations(authority):
+            # The portal switches once. First the older ones: after a crash in between it can be confirmed again.
+            if other.superseded_by and other.phase is Phase.RUNNING and newer(migration, other):
+                await ports.ledger.change_migration(authority, other.id, partial(_switched_too, change=change))
+    return await _change(ports, authority, migration_id, change)
+
+
+def _switched_too(older: Migration, change: Callable[[Migration], Migration]) -> Migration:
+    return change(older) if older.phase is Phase.RUNNING and older.switched_at is None else older
+
+
+def _profile(ports: Ports, authority: Authority) -> Profile:
+    if authority not in ports.profiles:
+        raise NotDone("No council of this name has a profile.")
+    return ports.profiles[authority]
+
+
+async def _change(
+    ports: Ports, authority: Authority, migration_id: MigrationId, change: Callable[[Migration], Migration]
+) -> Migration:
+    if await ports.ledger.migration(authority, migration_id) is None:
+        raise NotDone("This council has no such migration. `ops status` lists them.")
+    return await ports.ledger.change_migration(authority, migration_id, change)

@@ -1,0 +1,227 @@
+"""The assessment: the complete picture before anything changes. Counts only; it names nobody. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.summary import Totals
+from shared.model.lifecycle import Outcome
+from shared.model.migration import Migration
+from shared.model.pacing.rate_limit import Quota
+from shared.model.plan import Plan, Template
+from shared.model.profile import NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
+from shared.model.reasons import explain
+from shared.planning.rules.estimate import Effort, Prediction, predict
+from shared.planning.rules.extract_check import Compared
+from shared.reporting.rules.encoding_check import Letters
+from shared.scheduling.rules.gate import ANNOUNCEMENTS
+
+MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
+"""The message that tells of each outcome; nobody else is told anything."""
+INVENTED: Final = {Outcome.CREATE: ("Ada", "Example"), Outcome.LINK: ("Ben", "Example")}
+"""Given name and surname of the people to whom the messages on the page are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """The message of one outcome, as an invented person would read it."""
+
+    outcome: Outcome
+    name: str
+    template: str = ""
+    """Id; empty where the profile has none for this message."""
+    version: int | None = None
+    """None: not asked for, or no answer."""
+    subject: str = ""
+    body: str = ""
+    trouble: str = ""
+    """Why it cannot be shown, as a sentence."""
+
+
+def templates_of(messages: Sequence[ShownMessage]) -> tuple[Template, ...]:
+    """The versions of the templates that were seen: what a plan's hash includes."""
+    return tuple(Template(m.name, m.template, m.version) for m in messages if m.version is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What one export of the authority came to: one line beside the others."""
+
+    migration: str
+    file: str
+    uploaded_at: datetime
+    rows: int
+    outcomes: Mapping[Outcome, int]
+    directory_only: int
+    new: int | None = None
+    """Customers who were not in the extract before."""
+    missing: int | None = None
+    """Customers of the extract before who are not in this one."""
+    changed: int | None = None
+    """Customers of whom the two say different things."""
+
+    @classmethod
+    def read(cls, said: Mapping[str, object], uploaded_at: datetime) -> "Extract":
+        """From an assessment.json, however old: what it does not say is not known, or nothing."""
+        return cls(
+            migration=str(said.get("migration", "")),
+            file=str(said.get("file", "")),
+            uploaded_at=uploaded_at,
+            rows=_number(said, "rows") or 0,
+            outcomes={outcome: _number(said, outcome) or 0 for outcome in Outcome},
+            directory_only=_number(said, "directory_only") or 0,
+            new=_number(said, "new"),
+            missing=_number(said, "missing"),
+            changed=_number(said, "changed"),
+        )
+
+
+def _number(said: Mapping[str, object], key: str) -> int | None:
+    found = said.get(key)
+    return found if isinstance(found, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was asked and read for the picture, beside the counts."""
+
+    directory: Headcount = field(default_factory=Headcount)
+    letters: Letters = field(default_factory=Letters)
+    messages: tuple[ShownMessage, ...] = ()
+    messages_on: bool = True
+    """Whether there is a message service."""
+    earlier: tuple[Extract, ...] = ()
+    """Earlier extracts of this authority, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What will happen to how many."""
+
+    migration: str
+    authority: str
+    council: str
+    file: str
+    uploaded_at: datetime
+    assessed_at: datetime
+    rows: int
+    outcomes: Mapping[Outcome, int]
+    reasons: Mapping[str, int]
+    found: Findings
+    prediction: Prediction
+    effort: Effort
+    plan_hash: str
+    new: int | None = None
+    missing: int | None = None
+    changed: int | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What stands in the way of a signature, and what to do about it."""
+    waves: tuple[tuple[str, datetime | None, int], ...] = ()
+    """Name, start (None: as soon as the plan is approved) and accounts of each wave."""
+    wanted: tuple[str, ...] = ()
+    """Whose signatures are wanted."""
+
+    @property
+    def announces(self) -> bool:
+        """Whether anybody is told before anything changes: only a wave with a date can be announced."""
+        dated = any(starts_at is not None for _, starts_at, _ in self.waves)
+        return dated and any(message.name in ANNOUNCEMENTS.values() for message in self.found.messages)
+
+    @property
+    def extract(self) -> Extract:
+        """This export as a line beside the earlier ones."""
+        return Extract(
+            migration=self.migration,
+            file=self.file,
+            uploaded_at=self.uploaded_at,
+            rows=self.rows,
+            outcomes=self.outcomes,
+            directory_only=self.found.directory.without_mark,
+            new=self.new,
+            missing=self.missing,
+            changed=self.changed,
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The content of assessment.json."""
+        beside = {"new": self.new, "missing": self.missing, "changed": self.changed}
+        return {
+            "migration": self.migration,
+            "authority": self.authority,
+            "council": self.council,
+            "file": self.file,
+            "uploaded_at": self.uploaded_at.isoformat(),
+            "assessed_at": self.assessed_at.isoformat(),
+            "rows": self.rows,
+            **{outcome.value: count for outcome, count in self.outcomes.items()},
+            **{key: count for key, count in beside.items() if count is not None},
+            "directory_only": self.found.directory.without_mark,
+            "directory_users": self.found.directory.users,
+            "directory_only_by_identity": dict(self.found.directory.by_kind),
+            "directory_only_by_authority": dict(self.found.directory.by_mark),
+            "reasons": dict(self.reasons),
+            "sentences": {code: explain(code).sentence for code in self.reasons},
+            "predicted_minutes": self.prediction.minutes,
+            "predicted_messages": self.prediction.messages,
+            "predicted_review_hours": self.prediction.review_hours,
+            "predicted_calls": self.prediction.calls,
+            "names_to_check": _letters_said(self.found.letters),
+            "templates": [{"message": m.name, "id": m.template, "version": m.version} for m in self.found.messages],
+            "warnings": [{"sentence": sentence, "remedy": remedy} for sentence, remedy in self.warnings],
+            "waves": [
+                {"name": name, "starts_at": at.isoformat() if at else None, "accounts": n} for name, at, n in self.waves
+            ],
+            "signatures_wanted": list(self.wanted),
+            "plan_hash": self.plan_hash,
+        }
+
+
+def _letters_said(letters: Letters) -> dict[str, object]:
+    return {"names": letters.names, "damaged": letters.damaged, "letters": dict(letters.letters)}
+
+
+def assessment(
+    migration: Migration, profile: Profile, totals: Totals, found: Findings, plan_hash: str, quota: Quota, at: datetime
+) -> Assessment:
+    """Put the picture together."""
+    outcomes = totals.outcomes()
+    writes = outcomes[Outcome.CREATE] + outcomes[Outcome.LINK]
+    with_text = [outcome for outcome, name in MESSAGES.items() if name in profile.messages.templates]
+    messages = sum(outcomes[outcome] for outcome in with_text) if found.messages_on else 0
+    effort = Effort(profile.plan.review_minutes, profile.plan.calls_percent)
+    return Assessment(
+        migration=migration.id,
+        authority=migration.authority,
+        council=profile.name,
+        file=migration.blob,
+        uploaded_at=migration.uploaded_at,
+        assessed_at=at,
+        rows=migration.rows,
+        outcomes=outcomes,
+        reasons=totals.reasons(),
+        found=found,
+        prediction=predict(writes, messages, outcomes[Outcome.REVIEW], quota, effort, at),
+        effort=effort,
+        plan_hash=plan_hash,
+    )
+
+
+REMEDY: Final = (
+    "Compare with the portal. If the extract is right, whoever signs says so with `--accept-warnings` (where nobody "
+    "signs, `ops resume`); if not, upload the right one."
+)
+
+
+def with_plan(picture: Assessment, plan: Plan, compared: Compared, wanted: tuple[str, ...]) -> Assessment:
+    """The picture with what its frozen plan says, and whose signatures are wanted."""
+    return replace(
+        picture,
+        new=compared.new,
+        missing=compared.missing,
+        changed=compared.changed,
+        warnings=tuple((sentence, REMEDY) for sentence in plan.warnings),
+        waves=tuple((wave.name, wave.starts_at, wave.accounts) for wave in plan.waves),
+        wanted=wanted,
+    )

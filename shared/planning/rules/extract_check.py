@@ -1,0 +1,50 @@
+"""Is this the right extract? How it differs from the one before, against what the profile allows. Pure."""
+
+from dataclasses import dataclass
+
+from shared.model.profile import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An extract beside the one before it; None where there is none, or it cannot be told any more."""
+
+    before: int | None = None
+    """Customers of the extract before."""
+    new: int | None = None
+    missing: int | None = None
+    changed: int | None = None
+
+
+def beyond_review(limits: Limits, rows: int, review: int) -> tuple[str, ...]:
+    """Whether more rows need a person than the profile allows, as a sentence."""
+    if limits.review_percent is None or not rows or 100 * review <= limits.review_percent * rows:
+        return ()
+    return (_sentence(review, rows, "rows need a person", limits.review_percent, "review"),)
+
+
+def unlike(limits: Limits, compared: Compared, customers: int) -> tuple[str, ...]:
+    """In what the extract differs by more than the profile allows, in sentences; `customers` are those that it has."""
+    sentences: list[str] = []
+    before = compared.before
+    if not before:
+        return ()
+    differ = abs(customers - before)
+    if limits.rows_percent is not None and 100 * differ > limits.rows_percent * before:
+        sentences.append(
+            f"The extract has {customers:,} customers and the one before had {before:,}: a difference of "
+            f"{100 * differ / before:.1f} %, where plan.limits.rows_percent allows {limits.rows_percent:g} %."
+        )
+    if limits.missing_percent is not None and 100 * (compared.missing or 0) > limits.missing_percent * before:
+        what = "customers of the extract before are missing"
+        sentences.append(_sentence(compared.missing or 0, before, what, limits.missing_percent, "missing"))
+    if limits.new_percent is not None and 100 * (compared.new or 0) > limits.new_percent * before:
+        what = "customers, counted against the extract before, are new"
+        sentences.append(_sentence(compared.new or 0, before, what, limits.new_percent, "new"))
+    return tuple(sentences)
+
+
+def _sentence(number: int, of: int, what: str, limit: float, key: str) -> str:
+    return (
+        f"{number:,} of {of:,} {what}: {100 * number / of:.1f} %, where plan.limits.{key}_percent allows {limit:g} %."
+    )

@@ -1,0 +1,276 @@
+"""The gate before each wave: it opens, its time has not come, or it waits for a person, and why. Pure.
+
+It looks at what the wave before came to, at what was to be confirmed, at the calls to expect, and at whether the plan
+is still the one that was signed. A person may open a wave all the same; who, and why, is kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from shared.errors import MigrationError
+from shared.model.calendar import LONDON, london
+from shared.model.counts.wave_counts import JUST_TOLD, KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
+from shared.model.lifecycle import State
+from shared.model.migration import Gate, Migration, Phase
+from shared.model.profile import Profile
+from shared.model.wave import Wave
+from shared.planning.rules.estimate import predicted_calls
+
+LONGEST: Final = 200
+"""Letters of what somebody types: a reason, not a report."""
+ALL_THE_SAME: Final = 'or open it all the same: ops wave open {migration} {wave} --why "...".'
+
+
+class Answer(StrEnum):
+    """What the gate says of a wave."""
+
+    OPEN = "open"
+    NOT_YET = "not yet"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The gate's answer, in sentences for people."""
+
+    answer: Answer
+    sentences: tuple[str, ...] = ()
+    at: datetime | None = None
+    """When to ask again, where only time is in its way."""
+
+
+type Versions = Mapping[str, tuple[str, int]]
+"""Message -> id and version of its template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when the gate is asked."""
+
+    before: WaveTally
+    """What the wave before came to; empty for the first."""
+    profile: str
+    """Fingerprint of the profile as it is now."""
+    versions: Versions | None
+    """Of the templates as they are now; None where nobody asked, or no message is sent at all."""
+
+
+class NotDone(MigrationError):
+    """The change was not made; the sentence says why and what to do."""
+
+
+def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now: datetime) -> Said:
+    """Whether a wave may begin. What waits for a person is told before what waits for a time."""
+    if not resting(facts.before):
+        return Said(Answer.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
+    stops = [*_rates(wave, profile, facts.before), *changed(migration, facts)]
+    if wave.starts_at is not None and now < wave.starts_at:
+        if not stops:
+            return Said(Answer.NOT_YET, (f"Wave {wave.number} starts on {_told(wave.starts_at)}.",), wave.starts_at)
+    else:
+        stops += _unchecked(wave, migration, profile)
+    stops += calls_of(wave, profile)
+    if not stops and facts.before.get(JUST_TOLD):
+        return Said(Answer.NOT_YET, (f"It is not known yet whom the messages of wave {wave.number - 1} reached.",))
+    if not stops:
+        return Said(Answer.OPEN)
+    return Said(Answer.STOPPED, (*stops, _last(migration, wave.number)))
+
+
+def _last(migration: Migration, wave: int) -> str:
+    """What comes after everything that stops a wave."""
+    return f"Mend it, {ALL_THE_SAME.format(migration=migration.id, wave=wave)}"
+
+
+def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
+    """What the wave before came to, against the profile's limits."""
+    limits = profile.plan.gate
+    # What the assessment had put in review was signed so, and says nothing of how the wave went.
+    known = before.get(KNOWN, 0)
+    rates = (
+        (before.get(State.FAILED, 0), limits.failed_percent, "stuck", "failed_percent", "replay (ops poison)"),
+        (before.get(State.REVIEW, 0) - known, limits.review_percent, "in review", "review_percent", "look why"),
+        (before.get(UNDELIVERED, 0), limits.undelivered_percent, "not reached", "undelivered_percent", "look why"),
+    )
+    everybody, last = accounts(before) - known, wave.number - 1
+    found = [
+        f"Of {everybody} accounts of wave {last}, {number} are {what}: {100 * number / everybody:.1f} %, "
+        f"and plan.gate.{key} allows {limit:g} %; {remedy}."
+        for number, limit, what, key, remedy in rates
+        if number and 100 * number > limit * everybody
+    ]
+    unowned = before.get(UNOWNED, 0)
+    if unowned:
+        found.append(
+            f"{unowned} review cases of wave {last} have no owner or no date; give them both (ops review assign)."
+        )
+    return found
+
+
+def changed(migration: Migration, facts: Facts) -> list[str]:
+    """What is not as it was when the plan was signed."""
+    plan = migration.plan
+    if plan is None:
+        return []
+    found: list[str] = []
+    if plan.profile and plan.profile != facts.profile:
+        found.append("The profile is not the one that was signed; put it back, or upload again and sign the new plan.")
+    for template in plan.templates if facts.versions is not None else ():
+        id_, version = (facts.versions or {}).get(template.message, ("", 0))
+        if (id_, version) != (template.id, template.version):
+            found.append(
+                f"The text of {template.message} has changed: version {template.version} was signed, and it is "
+                f"{f'version {version}' if version else 'not to be seen'} now; upload again and sign the new plan."
+            )
+    if migration.approved_at is not None:
+        signed = {template.message for template in plan.templates}
+        found += [
+            f"{message} was not signed, and it would be sent now; switch the message service off again, or upload "
+            "again and sign the new plan."
+            for message in facts.versions or ()
+            if message not in signed
+        ]
+    return found
+
+
+def _unchecked(wave: Wave, migration: Migration, profile: Profile) -> list[str]:
+    return [_to_confirm(migration, wave.number, point) for point in unconfirmed(migration, profile, wave.number)]
+
+
+def unconfirmed(migration: Migration, profile: Profile, wave: int) -> list[str]:
+    """The points of the checklist that nobody has confirmed for a wave."""
+    checked = migration.gate(wave).checked
+    return [point for point in profile.plan.checklist if point not in checked]
+
+
+def _to_confirm(migration: Migration, wave: int, point: str) -> str:
+    return f'"{point}" is not confirmed for wave {wave}; confirm it: ops wave check {migration.id} {wave} "{point}".'
+
+
+def calls_of(wave: Wave, profile: Profile) -> list[str]:
+    """What there is to say of the calls that the desk would get; nothing where it can take them."""
+    desk, share = profile.plan.desk_calls_per_day, profile.plan.calls_percent
+    calls = predicted_calls(wave.accounts, share)
+    if not desk or calls <= desk:
+        return []
+    sentence = (
+        f"Wave {wave.number} has {wave.accounts} accounts: about {calls} calls at {share:g} %, and the desk takes "
+        f"{desk} a day; plan smaller waves and sign the new plan."
+    )
+    return [sentence]
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment.astimezone(LONDON):%d %B %Y at %H:%M}"
+
+
+def noted(migration: Migration, wave: int, said: Said, now: datetime) -> Migration:
+    """The migration as it knows the gate's answer; a wave that is open stays open."""
+    gate = migration.gate(wave)
+    if gate.opened_at is not None:
+        return migration
+    if said.answer is Answer.OPEN:
+        return with_gate(migration, replace(gate, opened_at=now, stopped=(), stopped_at=None))
+    if said.answer is Answer.STOPPED:
+        return with_gate(migration, replace(gate, stopped=said.sentences, stopped_at=gate.stopped_at or now))
+    return with_gate(migration, replace(gate, stopped=(), stopped_at=None))
+
+
+def with_gate(migration: Migration, gate: Gate) -> Migration:
+    """The migration with one gate as it is now."""
+    if gate == migration.gate(gate.wave):
+        return migration
+    gates = (*(other for other in migration.gates if other.wave != gate.wave), gate)
+    return replace(migration, gates=tuple(sorted(gates, key=lambda each: each.wave)))
+
+
+def opened(migration: Migration, profile: Profile, number: int, by: str, why: str, now: datetime) -> Migration:
+    """The migration after a person opened a wave against what stopped it.
+
+    Raises:
+        NotDone: there is no such wave, or it is open, or not its turn, or nobody said why.
+    """
+    wave = _wave(migration, number)
+    if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
+        raise NotDone(f"Nothing of this migration may move: it is {migration.phase}. Sign its plan first.")
+    if migration.gate(number).opened_at is not None:
+        raise NotDone(f"Wave {number} is open already. Nothing is left to do.")
+    if number > 1 and migration.gate(number - 1).opened_at is None:
+        raise NotDone(f"Wave {number - 1} is not open yet, and waves go one after the other. Open that one first.")
+    if wave.starts_at is not None and now < wave.starts_at:
+        raise NotDone(
+            f"Wave {number} starts on {_told(wave.starts_at)}, and its customers were told so. "
+            "For another day change the profile, upload again and sign the new plan."
+        )
+    gate = replace(migration.gate(number), stopped=(), stopped_at=None)
+    return with_gate(migration, replace(gate, opened_at=now, opened_by=by, why=typed(why, "why")))
+
+
+def checked_off(migration: Migration, profile: Profile, number: int, point: str, by: str) -> Migration:
+    """The migration after a person confirmed one point for one wave: the point is in its way no more.
+
+    Again changes nothing: the first name stays.
+
+    Raises:
+        NotDone: there is no such wave or point, or the wave is open.
+    """
+    _wave(migration, number)
+    points = profile.plan.checklist
+    if point not in points:
+        known = ", ".join(f'"{each}"' for each in points) or "none"
+        raise NotDone(f"The profile's checklist has no such point. It has: {known}.")
+    gate = migration.gate(number)
+    if point in gate.checked:
+        return migration
+    if gate.opened_at is not None:
+        raise NotDone(f"Wave {number} is open already. Nothing is left to confirm for it.")
+    left = tuple(sentence for sentence in gate.stopped if sentence != _to_confirm(migration, number, point))
+    stopped = () if left == (_last(migration, number),) else left
+    return with_gate(migration, replace(gate, checked={**gate.checked, point: by}, stopped=stopped))
+
+
+def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> Migration:
+    """The migration after a person confirmed that the portal has switched: now its customers are told.
+
+    Raises:
+        NotDone: nothing waits for it, or it is confirmed already, or its time has not come.
+    """
+    if profile.plan.switch != "at-once":
+        raise NotDone('Nobody waits for the portal to switch: the profile says switch = "by-wave".')
+    if migration.switched_at is not None:
+        raise NotDone("It is confirmed already. Nothing is left to do.")
+    if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
+        raise NotDone(f"Nobody of this migration was moved: it is {migration.phase}. Confirm the migration that runs.")
+    switch_at = profile.plan.switch_at
+    if switch_at is not None and now < london(switch_at):
+        raise NotDone(f"The portal switches on {_told(london(switch_at))}. Confirm it once it has.")
+    # What was counted before does not know yet that somebody is to be told.
+    return replace(migration, switched_at=now, switched_by=by, moved_at=now)
+
+
+def _wave(migration: Migration, number: int) -> Wave:
+    waves = migration.plan.waves if migration.plan else ()
+    found = next((wave for wave in waves if wave.number == number), None)
+    if found is None:
+        known = ", ".join(str(wave.number) for wave in waves) or "none"
+        raise NotDone(f"The plan has no wave {number}. It has: {known}.")
+    return found
+
+
+def typed(text: str, what: str) -> str:
+    """What somebody typed, fit to be kept where nothing personal is.
+
+    Raises:
+        NotDone: it is empty, too long, or holds an e-mail address.
+    """
+    text = text.strip()
+    if not text:
+        raise NotDone(f"Nobody said {what}. Type it: it is kept with your name.")
+    if len(text) > LONGEST:
+        raise NotDone(f"That is too long for {what}: at most {LONGEST} letters.")
+    if "@" in text:
+        raise NotDone(f"No e-mail address may stand in {what}: a team, an object id or plain words.")
+    return text

@@ -1,0 +1,134 @@
+"""What the HTTP functions answer about waves, the switch of the portal, and who decides review cases."""
+
+from collections.abc import Awaitable
+from dataclasses import asdict
+from typing import Annotated, Final
+
+import azure.functions as func
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.access.http import Name, Refused, at_most, found, read_body, signed_by, wanted
+from shared.model.migration import Migration
+from shared.operations.control import named
+from shared.planning.open_waves import check_off, confirm_switch, open_wave
+from shared.planning.rules.wave_gate import NotDone, unconfirmed
+from shared.ports import Ports
+from shared.review.cases import assign_review, review_cases
+
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+NUMBER: Final = 999
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    by: Name = ""
+
+
+class Opening(_Asked):
+    """POST /api/migrations/{migration}/waves/{wave}/open."""
+
+    why: Said
+
+
+class Checking(_Asked):
+    """POST /api/migrations/{migration}/waves/{wave}/check."""
+
+    point: Said
+
+
+class Switching(_Asked):
+    """POST /api/migrations/{migration}/switch."""
+
+
+class Assigning(_Asked):
+    """POST /api/migrations/{migration}/review."""
+
+    which: Said
+    """A reason code, or an account's id."""
+    owner: Said
+    decide_by: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class GateAnswer(BaseModel):
+    """One wave after somebody opened it or confirmed a point."""
+
+    migration: str
+    wave: int
+    opened: bool
+    checked: dict[str, str]
+    stopped: list[str]
+    """Why it waits for a person, in sentences."""
+    unconfirmed: list[str]
+    """Points of the checklist that are still to be confirmed, whether or not its day has come."""
+
+
+async def open_a_wave(ports: Ports, request: func.HttpRequest) -> GateAnswer:
+    """POST /api/migrations/{migration}/waves/{wave}/open."""
+    asked = read_body(Opening, request, "Say why (`--why`), in 1 to 200 letters: it is kept with your name.")
+    migration, wave = await _named(ports, request), _wave(request)
+    by = signed_by(request, asked.by)
+    return _gate(ports, await _done(open_wave(ports, migration.authority, migration.id, wave, by, asked.why)), wave)
+
+
+async def check_a_point(ports: Ports, request: func.HttpRequest) -> GateAnswer:
+    """POST /api/migrations/{migration}/waves/{wave}/check."""
+    asked = read_body(Checking, request, 'Send {"point": a point of the checklist}.')
+    migration, wave = await _named(ports, request), _wave(request)
+    by = signed_by(request, asked.by)
+    return _gate(ports, await _done(check_off(ports, migration.authority, migration.id, wave, asked.point, by)), wave)
+
+
+async def switch(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/migrations/{migration}/switch."""
+    asked = read_body(Switching, request, 'Send nothing, or {"by": name} on a laptop.')
+    migration = await _named(ports, request)
+    by = signed_by(request, asked.by)
+    after = await _done(confirm_switch(ports, migration.authority, migration.id, by))
+    return {"migration": after.id, "switched": after.switched_at is not None}
+
+
+async def list_review(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """GET /api/migrations/{migration}/review[?limit=]."""
+    migration = await _named(ports, request)
+    return {"migration": migration.id, **asdict(await review_cases(ports, migration, at_most(request)))}
+
+
+async def assign(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+    """POST /api/migrations/{migration}/review."""
+    says = 'Send {"which": reason or account, "owner": team or object id, "decide_by": "2026-03-31"}.'
+    asked = read_body(Assigning, request, says)
+    migration = await _named(ports, request)
+    by = signed_by(request, asked.by)
+    which = (asked.which, asked.owner, asked.decide_by)
+    given = await _done(assign_review(ports, migration.authority, migration.id, *which, by))
+    return {"migration": migration.id, "cases": given}
+
+
+async def _named(ports: Ports, request: func.HttpRequest) -> Migration:
+    return found(await named(ports, *wanted(request)), request)
+
+
+def _wave(request: func.HttpRequest) -> int:
+    number = request.route_params.get("wave", "")
+    if not (number.isascii() and number.isdecimal() and len(number) <= len(str(NUMBER)) and int(number)):
+        raise Refused(404, "A wave is a number from 1; `ops plan show` lists them.")
+    return int(number)
+
+
+async def _done[T](work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except NotDone as no:
+        raise Refused(409, str(no)) from None
+
+
+def _gate(ports: Ports, migration: Migration, wave: int) -> GateAnswer:
+    gate = migration.gate(wave)
+    return GateAnswer(
+        migration=migration.id,
+        wave=wave,
+        opened=gate.opened_at is not None,
+        checked=dict(gate.checked),
+        stopped=list(migration.stops(wave)),
+        unconfirmed=[] if gate.opened_at else unconfirmed(migration, ports.profiles[migration.authority], wave),
+    )

@@ -1,0 +1,148 @@
+"""provision-account: give one released account its identity in the directory, at most once.
+
+The create carries its own proof: our account id stands in the authority's mark. After anything but a clear yes the
+directory is asked whose user is there; a status or the wording of an error decides nothing.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_exponential
+
+from shared.errors import AnswerLost, Cannot, DirectoryRefused, SetAside, Stop, TryLater, Unclear
+from shared.intake.rules.row_checks import Person, Row
+from shared.matching.classify_account import unchanged_since
+from shared.matching.rules.match import DirectoryUser
+from shared.model.account import Account, DirectoryId, apply, released
+from shared.model.email_address import email_key
+from shared.model.lifecycle import Event, Outcome
+from shared.model.messages import AccountMessage, for_step
+from shared.model.pacing.rate_limit import REASSESS_AFTER
+from shared.model.profile import Profile
+from shared.ports import NewUser, Ports
+from shared.scheduling.due_account import Admitted, admit, person_of
+from shared.scheduling.rules.gate import Step, due
+from shared.telemetry.progress import reached
+
+
+async def provision_account(ports: Ports, message: AccountMessage) -> None:
+    """Create or link one account, read it back, and only then let its customer be told."""
+    admitted = await admit(ports, message, Step.PROVISION)
+    if admitted is None:
+        return
+    account, profile = admitted.account, admitted.profile
+    await _at_its_moment(ports, account)
+    row, person = await person_of(ports, account)
+    old = account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now()
+    # It was compared with the others of its draft; another plan may have joined somebody since, without a record.
+    may_be_joined = account.outcome is Outcome.LINK and admitted.migration.adopted_at is not None
+    if old or account.met_before or may_be_joined:
+        await unchanged_since(ports, admitted, person)
+    if account.outcome is Outcome.LINK:
+        user = await _link(ports, profile, account, row)
+    else:
+        user = await _create(ports, profile, account, person)
+    await _save(ports, admitted, user)
+
+
+async def _at_its_moment(ports: Ports, account: Account) -> None:
+    """Wait for the slot: its message comes up to a second before, as a queue counts in whole seconds."""
+    if account.moment is not None:
+        early = account.moment - ports.clock.now()
+        await asyncio.sleep(min(max(early.total_seconds(), 0), 1))
+
+
+async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
+    now = ports.clock.now()
+    provisioned, change = apply(admitted.account, Event.PROVISION, now)
+    provisioned = replace(provisioned, directory_id=user.id, provisioned_at=now, not_before=now)
+    answer = due(provisioned, admitted.migration, admitted.profile, messages_on=ports.notifier is not None)
+    # A release even where nothing is to be sent now: the message of the old one is void, and nobody waits for a slot.
+    provisioned = released(provisioned, now, admitted.migration.epoch)
+    if answer.waits_for:
+        # The feeder gives the message its moment once nothing is in its way: this one is not taken for lost then.
+        provisioned = replace(provisioned, moment=None)
+    await ports.ledger.save(admitted.stored, provisioned, change)
+    reached(provisioned, change)
+    if answer.step is Step.NOTIFY:
+        await ports.outbox.send(for_step(Step.NOTIFY, provisioned))
+
+
+async def _create(ports: Ports, profile: Profile, account: Account, person: Person) -> DirectoryUser:
+    new = NewUser(email_key(person.email), person.given_name, person.surname, account.id, person.source_id)
+    try:
+        user = await ports.directory.create(profile, new)
+    except AnswerLost:
+        user = (await _whose(ports, account, new, TryLater("directory_unreachable"))).id
+    except DirectoryRefused as refused:
+        user = (await _whose(ports, account, new, _meaning(refused))).id
+    return await _read_back(ports, account, user)
+
+
+async def _whose(ports: Ports, account: Account, new: NewUser, nobody: Exception) -> DirectoryUser:
+    """The user that a doubtful create left or met.
+
+    Raises:
+        SetAside: another's; somebody signed up meanwhile.
+        Exception: `nobody`, when nobody is to be found.
+    """
+    ours = await ports.directory.with_mark(account.authority, account.id)
+    if ours:
+        return ours[0]
+    theirs = await ports.directory.with_address(new.address)
+    ours = tuple(user for user in theirs if user.marks.get(account.authority) == account.id)
+    if ours:
+        return ours[0]
+    if theirs:
+        raise SetAside("appeared_since_assessment")
+    raise nobody
+
+
+def _meaning(refused: DirectoryRefused) -> Exception:
+    """What a refused write comes to when nobody is there."""
+    if refused.conflict:
+        # Whatever property it names: somebody holds the same value, and does not show (yet).
+        return Unclear("directory_unclear")
+    if refused.attribute:
+        return Stop("attribute_unknown", refused.code)
+    if refused.setting:
+        return Stop("setting_refused", refused.code)
+    return Cannot("directory_refused", refused.code)
+
+
+async def _link(ports: Ports, profile: Profile, account: Account, row: Row) -> DirectoryUser:
+    user = account.directory_id
+    if user is None:
+        raise SetAside("changed_since_assessment")
+    try:
+        if not await ports.directory.link(profile, user, account.id, row.source_id):
+            raise Unclear("directory_unclear")
+    except AnswerLost:
+        pass  # it may have been written: the read-back tells
+    except DirectoryRefused as refused:
+        there = await ports.directory.get(user)
+        if there is None or there.marks.get(account.authority) != account.id:
+            raise _meaning(refused) from None
+    return await _read_back(ports, account, user)
+
+
+async def _read_back(ports: Ports, account: Account, user: DirectoryId) -> DirectoryUser:
+    """The user as the directory shows it, with our mark.
+
+    Raises:
+        TryLater: reads lag behind the write, or the write was lost.
+    """
+    short_waits = AsyncRetrying(
+        stop=stop_after_attempt(3),
+        wait=wait_exponential(multiplier=0.2, max=1),
+        retry=retry_if_result(lambda found: not _ours(found, account)),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )
+    found: DirectoryUser | None = await short_waits(ports.directory.get, user)
+    if found is None or not _ours(found, account):
+        raise TryLater("not_visible_yet")
+    return found
+
+
+def _ours(user: DirectoryUser | None, account: Account) -> bool:
+    return user is not None and user.marks.get(account.authority) == account.id

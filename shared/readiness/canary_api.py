@@ -1,0 +1,178 @@
+"""What the HTTP functions answer about canaries: the request in, how far it is and what to do next out."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+import azure.functions as func
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from shared.access.http import Refused, who
+from shared.model.account import Authority, DirectoryId
+from shared.model.email_address import SIGN_IN_NAME_LENGTH, InvalidAddress, email_key
+from shared.model.profile import Profile, suggestion
+from shared.model.safeguards.canary import FOR_A_PERSON, Canary, Step
+from shared.ports import Ports
+from shared.readiness.rules.canary_texts import QUESTIONS, TROUBLES, WAITS, failure, notes, sentence, what_to_do
+from shared.readiness.run_canary import Asked, NotNow, go_on
+
+SOON: Final = 1
+"""Seconds after which it is worth asking again, while the directory is waited for."""
+LATER: Final = 5
+"""The same, while a person is waited for."""
+
+
+class Request(BaseModel):
+    """POST /api/canary. The address stands in the body, never in a URL, and is kept nowhere."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    authority: str
+    address: str = ""
+    signed_in: bool | None = None
+    undo: Annotated[str, StringConstraints(pattern=r"^([0-9a-fA-F-]{36})?$")] = ""
+    run: int = 0
+    """From an earlier answer: go on with this run, and start no other when it is over."""
+
+
+class StepAnswer(BaseModel):
+    """One step: `ok`, `failed` or `waits`, and one sentence."""
+
+    step: str
+    result: str
+    sentence: str
+    at: datetime
+
+
+class FailureAnswer(BaseModel):
+    """What failed, and what to change."""
+
+    code: str
+    sentence: str
+    remedy: str
+
+
+class Learned(BaseModel):
+    """What the directory answered to one question, and when."""
+
+    name: str
+    question: str
+    value: str
+    at: datetime
+
+
+class CanaryAnswer(BaseModel):
+    """One council's newest canary, and all that its canaries have learned."""
+
+    authority: str
+    council: str
+    run: int
+    verdict: str
+    started_at: datetime
+    finished_at: datetime | None
+    passed_at: datetime | None
+    failed_at: datetime | None
+    asked_within_days: int
+    """How young a canary the profile asks for; 0: it does not."""
+    steps: list[StepAnswer]
+    next: list[str]
+    """What a person has to do."""
+    failures: list[FailureAnswer]
+    notes: list[str]
+    """What people should know although nothing failed."""
+    answers: list[Learned]
+    users: list[str]
+    """Object ids of its users that are still to be deleted."""
+    ask_again_seconds: int
+
+
+class Canaries(BaseModel):
+    """All of them."""
+
+    canaries: list[CanaryAnswer]
+
+
+async def run_canary(ports: Ports, request: func.HttpRequest) -> BaseModel:
+    """POST /api/canary: start one, or go on with it."""
+    try:
+        asked = Request.model_validate_json(request.get_body() or b"{}")
+    except ValidationError:
+        says = 'Send {"authority": council, "address": mailbox}, and "signed_in" or "undo" where they are meant.'
+        raise Refused(400, says) from None
+    profile = _profile(ports, asked.authority)
+    undo = DirectoryId(asked.undo.lower()) if asked.undo else None
+    address = _address(asked.address) if asked.address or undo is None else ""
+    try:
+        progress = await go_on(ports, profile, Asked(address, asked.signed_in, undo, asked.run), who(request))
+    except NotNow as now:
+        raise Refused(409, str(now)) from None
+    return _answer(profile, progress.canary, progress.trouble)
+
+
+async def show_canaries(ports: Ports, request: func.HttpRequest) -> BaseModel:
+    """GET /api/canary[?authority=]: the newest canary of each council. Changes nothing."""
+    wanted = request.params.get("authority")
+    profiles = [_profile(ports, wanted)] if wanted else list(ports.profiles.values())
+    found = [(profile, await ports.ledger.canary(profile.authority)) for profile in profiles]
+    return Canaries(canaries=[_answer(profile, stored.record, "") for profile, stored in found if stored])
+
+
+def _profile(ports: Ports, authority: str) -> Profile:
+    profile = ports.profiles.get(Authority(authority))
+    if profile is None:
+        raise Refused(404, f"No council of that name has a profile: {suggestion(authority, sorted(ports.profiles))}")
+    return profile
+
+
+def _address(text: str) -> str:
+    """The address as it is compared. No part of it goes into any sentence."""
+    try:
+        address = email_key(text.strip())
+    except InvalidAddress:
+        address = ""
+    if not address or len(address) > SIGN_IN_NAME_LENGTH:
+        raise Refused(
+            400, f"The address should be that of a mailbox: plain letters, at most {SIGN_IN_NAME_LENGTH} of them."
+        )
+    return address
+
+
+def _answer(profile: Profile, canary: Canary, trouble: str) -> CanaryAnswer:
+    return CanaryAnswer(
+        authority=canary.authority,
+        council=profile.name,
+        run=canary.run,
+        verdict=canary.verdict,
+        started_at=canary.started_at,
+        finished_at=canary.finished_at,
+        passed_at=canary.passed_at,
+        failed_at=canary.failed_at,
+        asked_within_days=profile.directory.canary_within_days,
+        steps=_steps(canary, trouble),
+        next=what_to_do(canary),
+        failures=[_failure(each.failure) for each in canary.failures],
+        notes=notes(canary),
+        answers=[
+            Learned(name=name, question=question, value=canary.answers[name].value, at=canary.answers[name].at)
+            for name, question in QUESTIONS.items()
+            if name in canary.answers
+        ],
+        users=list(canary.living),
+        ask_again_seconds=LATER if canary.step in FOR_A_PERSON else SOON,
+    )
+
+
+def _steps(canary: Canary, trouble: str) -> list[StepAnswer]:
+    steps = [
+        StepAnswer(step=each.step, result="failed" if each.failure else "ok", sentence=sentence(each), at=each.at)
+        for each in canary.done
+    ]
+    if canary.step is not Step.END:
+        says = WAITS[canary.step]
+        if trouble:
+            says += f" {TROUBLES.get(trouble) or failure(trouble).sentence}"
+        steps.append(StepAnswer(step=canary.step, result="waits", sentence=says, at=canary.since))
+    return steps
+
+
+def _failure(code: str) -> FailureAnswer:
+    why = failure(code)
+    return FailureAnswer(code=code, sentence=why.sentence, remedy=why.remedy)

@@ -1,0 +1,71 @@
+"""The canary: whether a marked test customer went the whole way not long ago, where a profile asks for that."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from azure.core.exceptions import AzureError
+
+from shared.errors import MigrationError
+from shared.model.account import Authority
+from shared.model.profile import Profile
+from shared.model.safeguards.canary import Canary, young
+from shared.ports import Ledger
+from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says of one council's canary."""
+
+    canary: Canary | None
+    readable: bool = True
+
+
+async def known(ledger: Ledger | None, profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
+    """The newest canary of each council; a ledger that cannot be read is told by the storage account's checks."""
+    return {profile.authority: await _read(ledger, profile.authority) for profile in profiles}
+
+
+def unknown(profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
+    """The same where nothing could be read."""
+    return {profile.authority: Known(None, readable=False) for profile in profiles}
+
+
+async def _read(ledger: Ledger | None, authority: Authority) -> Known:
+    if ledger is None:
+        return Known(None, readable=False)
+    try:
+        stored = await ledger.canary(authority)
+    except (AzureError, MigrationError):
+        return Known(None, readable=False)
+    return Known(stored.record if stored else None)
+
+
+def check_canary(profile: Profile, found: Known, now: datetime) -> Check:
+    """Young enough for this profile."""
+    name, days = f"canary of {profile.authority}", profile.directory.canary_within_days
+    if not days:
+        said = f"; {_last(found.canary)}" if found.readable else ""
+        return ok(Area.CANARY, name, f"the profile asks for none{said}")
+    if not found.readable:
+        return not_checked(Area.CANARY, name, "the tables cannot be read")
+    if young(found.canary, days, now, by_flag=profile.directory.by_flag):
+        return ok(Area.CANARY, name, _last(found.canary))
+    way = profile.directory.password_reset
+    return missing(
+        Area.CANARY,
+        name,
+        Code.CANARY_DUE,
+        f"the profile asks for one that passed with {way} within {days} days; {_last(found.canary)}",
+        f"Run `ops canary --authority {profile.authority} --address` and a mailbox that you can read.",
+    )
+
+
+def _last(canary: Canary | None) -> str:
+    if canary is None or (canary.passed_at is None and canary.failed_at is None):
+        return "none was run to its end yet"
+    way = "flag" if canary.passed_by_flag else "force-change"
+    said = [f"passed on {canary.passed_at:%d %B %Y} with {way}"] if canary.passed_at else []
+    said += [f"failed on {canary.failed_at:%d %B %Y}"] if canary.failed_at else []
+    return f"the newest {' and '.join(said)}"

@@ -1,0 +1,296 @@
+"""The steps of a canary, in their order: each looks, does one thing in the directory, and says how far it is then."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from shared.errors import AnswerLost, Cannot, DirectoryRefused, TryLater
+from shared.matching.rules.match import DirectoryUser
+from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.profile import Profile
+from shared.model.safeguards.canary import (
+    BLOCKED_AFTER,
+    CANARY_REF,
+    FORCE_CHANGE_REFUSED,
+    GIVEN_NAME,
+    GRACE,
+    LINKED_REF,
+    PATIENCE,
+    RETIRED,
+    SURNAME,
+    Canary,
+    Step,
+    born,
+    failed_step,
+    go_to,
+    gone,
+    passed_step,
+    seen,
+    told,
+    yes,
+)
+from shared.ports import NewUser, Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One request's view of the world."""
+
+    ports: Ports
+    profile: Profile
+    address: str
+
+    @property
+    def authority(self) -> Authority:
+        """Whose canary it is."""
+        return self.profile.authority
+
+    @property
+    def mark(self) -> AccountId:
+        """By which its users are known as ours."""
+        return self.ports.pseudonyms.canary(self.authority)
+
+    @property
+    def new_user(self) -> NewUser:
+        """The test customer."""
+        return NewUser(self.address, GIVEN_NAME, SURNAME, self.mark, CANARY_REF)
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.ports.clock.now()
+
+    def ours(self, user: DirectoryUser | None) -> bool:
+        """Whether the canary made this user."""
+        return user is not None and user.marks.get(self.authority) == self.mark
+
+
+def meaning(canary: Canary, refused: DirectoryRefused) -> str:
+    """What a refusal comes to. Its wording chooses the sentence for people and nothing else."""
+    if refused.attribute:
+        return "attribute_unknown"
+    if not refused.setting:
+        return "directory_refused"
+    about_password = refused.target.lower().startswith(("password", "forcechange"))
+    return FORCE_CHANGE_REFUSED if about_password and not canary.by_flag else "setting_refused"
+
+
+def _not_yet(run: Run, canary: Canary) -> Canary:
+    """Reads lag behind writes; for so long, and no longer."""
+    late = run.now() > canary.since + PATIENCE
+    return failed_step(canary, "not_visible", run.now()) if late else canary
+
+
+async def _free(run: Run, canary: Canary) -> Canary:
+    at_address = await run.ports.directory.with_address(run.address)
+    left_over = [*at_address, *await run.ports.directory.with_mark(run.authority, run.mark)]
+    for user in left_over:
+        canary = born(canary, user.id) if run.ours(user) else canary
+    if canary.living:
+        return failed_step(canary, "left_over", run.now())
+    return failed_step(canary, "address_taken", run.now()) if at_address else passed_step(canary, run.now())
+
+
+async def _create(run: Run, canary: Canary) -> Canary:
+    try:
+        user = await run.ports.directory.create(run.profile, run.new_user)
+    except AnswerLost:
+        found = await _ours(run, canary)
+        if found is None:
+            raise
+        user = found
+    except DirectoryRefused as refused:
+        found = await _ours(run, canary)
+        if found is None:
+            return await _not_created(run, canary, refused)
+        user = found
+    now = run.now()
+    made = replace(born(canary, user), user=user, created_at=now)
+    return passed_step(made if canary.by_flag else told(made, now, force_change_accepted="yes"), now)
+
+
+async def _ours(run: Run, canary: Canary) -> DirectoryId | None:
+    """The user that a create in doubt left: it bears our mark and is none of those that we know."""
+    found = await run.ports.directory.with_mark(run.authority, run.mark)
+    found = found or await run.ports.directory.with_address(run.address)
+    return next((user.id for user in found if run.ours(user) and user.id not in canary.made), None)
+
+
+async def _not_created(run: Run, canary: Canary, refused: DirectoryRefused) -> Canary:
+    now = run.now()
+    if await run.ports.directory.with_address(run.address):
+        return failed_step(canary, "address_taken", now)
+    if not refused.conflict:
+        code = meaning(canary, refused)
+        answered = told(canary, now, force_change_accepted="no") if code == FORCE_CHANGE_REFUSED else canary
+        return failed_step(answered, code, now, refused.code)
+    if now <= canary.since + PATIENCE:
+        raise TryLater("address_held")
+    return failed_step(canary, "address_held", now)
+
+
+async def _read_back(run: Run, canary: Canary) -> Canary:
+    user = await run.ports.directory.get(_user(canary))
+    if user is None or not run.ours(user) or (canary.by_flag and user.must_reset is not True):
+        return _not_yet(run, canary)
+    now = run.now()
+    learned = told(seen(canary, user.id), now, readable_after_seconds=_seconds(canary.created_at, now))
+    return passed_step(replace(learned, password_at=user.password_changed), now)
+
+
+async def _look_up(run: Run, canary: Canary) -> Canary:
+    by_mark = await run.ports.directory.with_mark(run.authority, run.mark)
+    by_address = await run.ports.directory.with_address(run.address)
+    if not _among(canary.user, by_mark) or not _among(canary.user, by_address):
+        return _not_yet(run, canary)
+    now = run.now()
+    in_capitals = await run.ports.directory.with_address(run.address.upper())
+    found_out = told(canary, now, look_up_ignores_case=yes(said=_among(canary.user, in_capitals)))
+    return passed_step(told(found_out, now, visible_after_seconds=_seconds(canary.created_at, now)), now)
+
+
+async def _conflict(run: Run, canary: Canary) -> Canary:
+    """Create again at the same address: only a no is right."""
+    second = await _ours(run, canary)
+    try:
+        second = second or await run.ports.directory.create(run.profile, run.new_user)
+    except DirectoryRefused as refused:
+        if not refused.conflict:
+            raise
+        now = run.now()
+        return passed_step(told(canary, now, conflict_property=refused.target or "not named"), now)
+    return failed_step(born(canary, second), "address_not_unique", run.now())
+
+
+async def _link(run: Run, canary: Canary) -> Canary:
+    """Another customer reference than at the create, so that the read-back shows this write."""
+    user = _user(canary)
+    if not await _linked(run, user):
+        await run.ports.directory.link(run.profile, user, run.mark, LINKED_REF)
+        if not await _linked(run, user):
+            return _not_yet(run, canary)
+    now = run.now()
+    return passed_step(told(canary, now, change_visible_after_seconds=_seconds(canary.since, now)), now)
+
+
+async def _linked(run: Run, user: DirectoryId) -> bool:
+    found = await run.ports.directory.get(user)
+    return found is not None and found.customer_refs.get(run.authority) == LINKED_REF
+
+
+async def _reset(run: Run, canary: Canary) -> Canary:
+    """A person's turn. The directory shows it, or the person says it."""
+    now = run.now()
+    if canary.signed_in is False:
+        return go_to(canary, Step.UNDO, now, "sign_in_failed")
+    user = await run.ports.directory.get(_user(canary))
+    if user is None:
+        raise TryLater("user_not_shown")
+    moved, cleared = _moved_since(canary, user), canary.by_flag and user.must_reset is not True
+    if not (moved or cleared or canary.signed_in):
+        return canary
+    found_out = canary if canary.reset_seen_at else replace(canary, reset_seen_at=now)
+    complete = moved and (cleared or not canary.by_flag)
+    if not complete and now < (found_out.reset_seen_at or now) + GRACE:
+        return found_out
+    found_out = told(found_out, now, password_changed_moves_on_reset=yes(said=moved))
+    if not canary.by_flag:
+        return passed_step(found_out, now)
+    found_out = told(found_out, now, flag_cleared_by_reset=yes(said=cleared))
+    return go_to(found_out, Step.UNDO, now, "" if cleared else "flag_survives_reset")
+
+
+def _moved_since(canary: Canary, user: DirectoryUser) -> bool:
+    if user.password_changed is None:
+        return False
+    return canary.password_at is None or user.password_changed > canary.password_at
+
+
+async def _undo(run: Run, canary: Canary) -> Canary:
+    """Take our marks off and rename; delete, should the app have a right that it was not to have.
+
+    Reads lag behind writes: who was made just now and is not shown yet is there.
+    """
+    unseen = False
+    for user in canary.living:
+        there = await run.ports.directory.get(user)
+        if there is None:
+            unseen = unseen or user not in canary.seen
+            continue
+        canary = seen(canary, user)
+        if run.ours(there) or there.display_name != RETIRED:
+            await run.ports.directory.retire(run.profile, user, RETIRED)
+        may = await run.ports.directory.delete(user)
+        canary = told(canary, run.now(), app_may_delete_users=yes(said=may))
+    return canary if unseen and run.now() <= canary.since + PATIENCE else passed_step(canary, run.now())
+
+
+async def _gone(run: Run, canary: Canary) -> Canary:
+    """Wait until nobody is shown any more, by id, by mark or by address."""
+    marked = await run.ports.directory.with_mark(run.authority, run.mark)
+    shown = [*marked, *(await run.ports.directory.with_address(run.address) if run.address else ())]
+    left = [user for user in canary.living if _among(user, shown) or await run.ports.directory.get(user)]
+    canary = replace(canary, living=tuple(left))
+    strays = [user.id for user in marked if user.id not in canary.living]
+    if strays:
+        # A create of somebody else's request that came late.
+        for user in strays:
+            canary = born(canary, user)
+        return replace(canary, step=Step.UNDO_AGAIN if canary.step is Step.GONE_AGAIN else Step.UNDO, since=run.now())
+    return canary if canary.living else gone(canary, run.now())
+
+
+async def _again(run: Run, canary: Canary) -> Canary:
+    """Does a deleted user block its address?"""
+    second = await _ours(run, canary)
+    if second is None:
+        try:
+            second = await run.ports.directory.create(run.profile, run.new_user)
+        except DirectoryRefused as refused:
+            second = await _ours(run, canary)
+            if second is None:
+                return await _blocked(run, canary, refused)
+    now = run.now()
+    return passed_step(told(born(canary, second), now, deleted_user_blocks_address="no"), now)
+
+
+async def _blocked(run: Run, canary: Canary, refused: DirectoryRefused) -> Canary:
+    now = run.now()
+    if not refused.conflict:
+        raise refused
+    if any(user.id not in canary.made for user in await run.ports.directory.with_address(run.address)):
+        return failed_step(canary, "address_taken", now)
+    if now < canary.since + BLOCKED_AFTER:
+        raise TryLater("")
+    answered = told(canary, now, deleted_user_blocks_address="yes")
+    return failed_step(answered, "deleted_user_blocks_address", now)
+
+
+MOVES: Final[Mapping[Step, Callable[[Run, Canary], Awaitable[Canary]]]] = {
+    Step.FREE: _free,
+    Step.CREATE: _create,
+    Step.READ_BACK: _read_back,
+    Step.LOOK_UP: _look_up,
+    Step.CONFLICT: _conflict,
+    Step.LINK: _link,
+    Step.RESET: _reset,
+    Step.UNDO: _undo,
+    Step.GONE: _gone,
+    Step.AGAIN: _again,
+    Step.UNDO_AGAIN: _undo,
+    Step.GONE_AGAIN: _gone,
+}
+
+
+def _user(canary: Canary) -> DirectoryId:
+    if canary.user is None:
+        raise Cannot("directory_refused", "no test customer")
+    return canary.user
+
+
+def _among(user: DirectoryId | None, found: "tuple[DirectoryUser, ...] | list[DirectoryUser]") -> bool:
+    return any(each.id == user for each in found)
+
+
+def _seconds(since: datetime | None, now: datetime) -> str:
+    return f"{(now - since).total_seconds():.1f}" if since else "not measured"

@@ -1,0 +1,52 @@
+"""PSEUDONYM_KEY: whether the accounts were made with it. A key that is whole and wrong looks like a right one."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from azure.core.exceptions import AzureError
+
+from shared.errors import MigrationError
+from shared.model.pseudonyms import Pseudonyms
+from shared.ports import Ledger
+from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+from shared.settings.settings import Settings
+
+SETTING: Final = "PSEUDONYM_KEY"
+NAME: Final = f"{SETTING} of the accounts"
+
+
+@dataclass(frozen=True, slots=True)
+class NotedKey:
+    """What the ledger says of the key with which the accounts are made."""
+
+    fingerprint: str | None = None
+    readable: bool = True
+
+
+async def noted_key(ledger: Ledger | None) -> NotedKey:
+    """A ledger that cannot be read is told by the storage account's checks."""
+    if ledger is None:
+        return NotedKey(readable=False)
+    try:
+        return NotedKey(await ledger.key_fingerprint())
+    except (AzureError, MigrationError):
+        return NotedKey(readable=False)
+
+
+def check_key(settings: Settings | None, noted: NotedKey, because: str) -> Check:
+    """The same key, or none that counts yet. `because`: a finding by which the setting is wrong anyway."""
+    if settings is None or because:
+        return not_checked(Area.SETTINGS, NAME, because or "the settings cannot be read")
+    if not noted.readable:
+        return not_checked(Area.SETTINGS, NAME, "the tables cannot be read")
+    if noted.fingerprint is None:
+        return ok(Area.SETTINGS, NAME, "no account was made yet: the key of the first one is the key from then on")
+    if noted.fingerprint == Pseudonyms(bytes.fromhex(settings.pseudonym_key.get_secret_value())).fingerprint():
+        return ok(Area.SETTINGS, NAME, "the accounts were made with this key")
+    return missing(
+        Area.SETTINGS,
+        NAME,
+        Code.PSEUDONYM_KEY_CHANGED,
+        "the accounts were made with another key: with this one none would be found again, so the app does nothing",
+        "Put the right key back into PSEUDONYM_KEY (it is in escrow), restart the app, `ops resume` what is paused.",
+    )

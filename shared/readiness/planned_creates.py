@@ -1,0 +1,33 @@
+"""How many accounts are to be created in the migrations under way: the room that the directory should have left."""
+
+from collections.abc import Iterable
+
+from azure.core.exceptions import AzureError
+
+from shared.errors import MigrationError
+from shared.model.account import Authority
+from shared.model.counts.summary import total
+from shared.model.lifecycle import MOVING, Outcome
+from shared.model.migration import OPEN
+from shared.ports import Ledger
+
+
+async def planned_creates(ledger: Ledger | None, authorities: Iterable[Authority]) -> int:
+    """Of all councils; 0 where the tables cannot be read, which the storage account's own checks tell."""
+    if ledger is None:
+        return 0
+    try:
+        return sum([await _of(ledger, authority) for authority in authorities])
+    except (AzureError, MigrationError):
+        return 0
+
+
+async def _of(ledger: Ledger, authority: Authority) -> int:
+    count = 0
+    async for migration in ledger.migrations(authority):
+        if migration.phase in OPEN:
+            accounts = total(await ledger.summaries(authority, migration.id)).accounts
+            count += sum(
+                n for (outcome, state, _), n in accounts.items() if outcome == Outcome.CREATE and state in MOVING
+            )
+    return count

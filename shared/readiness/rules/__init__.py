@@ -1,0 +1,1 @@
+"""The doctor's checks and the canary's texts. Pure."""

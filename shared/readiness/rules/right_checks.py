@@ -1,0 +1,130 @@
+"""What the app may do in the directory: what is needed, and no more. By harmless calls, and by its token's claims."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
+from shared.readiness.rules.report import Area, Check, Code, Purpose, missing, not_checked, ok, too_much
+
+RIGHTS: Final = "rights that are needed"
+NO_MORE: Final = "no right too many"
+
+NEEDED: Final[Mapping[Purpose, tuple[Right, ...]]] = {
+    Purpose.ASSESS: (Right.READ,),
+    Purpose.WAVE: (Right.READ, Right.CREATE, Right.UPDATE),
+    Purpose.CLOSED: (),
+}
+SPARE: Final[Mapping[Purpose, tuple[Right, ...]]] = {
+    purpose: tuple(right for right in Right if right is not Right.READ and right not in needed)
+    for purpose, needed in NEEDED.items()
+}
+"""What nobody should be able to do with the app's credential, by purpose."""
+
+READING: Final = frozenset({"User.Read.All", "Organization.Read.All"})
+"""To look customers up, and to see how full the directory is. Who reads the whole directory or its logs reads more."""
+WRITING: Final = frozenset({"User.Create", "User.ReadUpdate.All", "User.ReadWrite.All"})
+"""Permissions by which accounts are created and marked; a tenant that does not show the narrow ones has the third."""
+ACCEPTED: Final[Mapping[Purpose, frozenset[str]]] = {
+    Purpose.ASSESS: READING,
+    Purpose.WAVE: READING | WRITING,
+    Purpose.CLOSED: READING,
+}
+
+GRANTS: Final[Mapping[Right, frozenset[str]]] = {
+    Right.READ: frozenset(
+        {"User.Read.All", "User.ReadUpdate.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+    ),
+    Right.CREATE: frozenset({"User.Create", "User.ReadWrite.All", "Directory.ReadWrite.All"}),
+    Right.UPDATE: frozenset({"User.ReadUpdate.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}),
+    Right.DELETE: frozenset({"User.DeleteRestore.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}),
+    Right.PASSWORD: frozenset({"User-PasswordProfile.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}),
+    Right.IDENTITIES: frozenset({"User.ManageIdentities.All"}),
+    Right.GROUPS: frozenset({"Group.Create", "Group.ReadWrite.All", "Directory.ReadWrite.All"}),
+    Right.APPLICATIONS: frozenset({"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"}),
+}
+"""Any of these, beside a directory role for the two that need one in a B2C tenant."""
+NEED_A_ROLE: Final = frozenset({Right.DELETE, Right.PASSWORD})
+PLAIN_USER: Final = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
+"""In the claim `wids` of every token; it stands for no role."""
+
+_SCRIPT: Final = "`python3 -m infra.directory --stage {}` does it: docs/directory-setup.md"
+_GRANT: Final[Mapping[Purpose, str]] = {
+    Purpose.ASSESS: "Grant the app registration User.Read.All and Organization.Read.All",
+    Purpose.WAVE: "Grant the app registration User.Read.All, Organization.Read.All, User.Create and "
+    "User.ReadUpdate.All (where the tenant does not show the last two: User.ReadWrite.All)",
+    Purpose.CLOSED: "",
+}
+_TAKE: Final[Mapping[Purpose, str]] = {
+    Purpose.ASSESS: "Until the plan is approved User.Read.All and Organization.Read.All are enough",
+    Purpose.WAVE: "For a wave User.Read.All, Organization.Read.All, User.Create and User.ReadUpdate.All (instead of "
+    "the last two: User.ReadWrite.All) are enough, and no directory role",
+    Purpose.CLOSED: "All is moved: at most User.Read.All and Organization.Read.All are still of use",
+}
+
+
+def check_rights(facts: DirectoryFacts, purpose: Purpose) -> list[Check]:
+    """By harmless calls, and by what the token says where there is one."""
+    needed = [_needed(facts, purpose)] if NEEDED[purpose] else []
+    return [*needed, _spare(facts, purpose)]
+
+
+def _needed(facts: DirectoryFacts, purpose: Purpose) -> Check:
+    lacking = [right for right in NEEDED[purpose] if may(facts, right) is not Answer.YES]
+    if not lacking:
+        return ok(Area.DIRECTORY, RIGHTS, f"the app may {_listed(NEEDED[purpose])}")
+    refused = [right for right in lacking if may(facts, right) is Answer.NO]
+    if not refused:
+        return not_checked(Area.DIRECTORY, RIGHTS, f"no answer whether the app may {_listed(lacking)}")
+    told = "" if facts.granted is None else f" (the token holds {', '.join(sorted(facts.granted)) or 'no permission'})"
+    found = f"the app may not {_listed(refused, 'or')}{told}"
+    mend = f"{_GRANT[purpose]}, with admin consent ({_SCRIPT.format(purpose)})."
+    return missing(Area.DIRECTORY, RIGHTS, Code.PERMISSION_MISSING, found, mend)
+
+
+def _spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
+    can = [right for right in SPARE[purpose] if may(facts, right) is Answer.YES]
+    granted = sorted((facts.granted or frozenset()) - ACCEPTED[purpose])
+    role = bool(_roles(facts))
+    if can or granted or role:
+        said = [f"the app may {_listed(can)}"] if can else []
+        said += [f"its token holds {', '.join(granted)}"] if granted else []
+        said += ["its token names a directory role"] if role else []
+        beside = _and_role(role=role or bool(NEED_A_ROLE & set(can)))
+        what = ", ".join(granted) or "what goes beyond it"
+        mend = (
+            f"{_TAKE[purpose]}. Take away {what} in the app registration{beside} ({_SCRIPT.format(purpose)}). A token "
+            "that was issued before lives for about an hour."
+        )
+        return too_much(Area.DIRECTORY, NO_MORE, Code.RIGHT_TOO_MANY, "; ".join(said), mend)
+    failed = [right for right in SPARE[purpose] if may(facts, right) is Answer.FAILED]
+    if failed:
+        return not_checked(Area.DIRECTORY, NO_MORE, f"no answer whether the app may {_listed(failed)}")
+    denied = [right for right in SPARE[purpose] if may(facts, right) is Answer.NO]
+    return ok(Area.DIRECTORY, NO_MORE, f"the app may not {_listed(denied, 'or')}")
+
+
+def may(facts: DirectoryFacts, right: Right) -> Answer:
+    """What the call came to, unless the token says that it cannot be.
+
+    Whether the directory looks for the user before it looks at the right is not documented: "nobody there" alone does
+    not prove a right of which a token knows nothing.
+    """
+    answer = facts.may.get(right, Answer.UNTOLD)
+    if answer is not Answer.YES or facts.granted is None or _roles(facts):
+        return answer
+    role_lacks = right in NEED_A_ROLE and facts.roles is not None
+    return Answer.YES if facts.granted & GRANTS[right] and not role_lacks else Answer.NO
+
+
+def _roles(facts: DirectoryFacts) -> frozenset[str]:
+    """Directory roles in the token; with one, an app may do what no permission says."""
+    return (facts.roles or frozenset()) - {PLAIN_USER}
+
+
+def _and_role(*, role: bool) -> str:
+    return ", and the role User Administrator (or another) from its service principal" if role else ""
+
+
+def _listed(rights: Sequence[Right], last: str = "and") -> str:
+    words = [right.value for right in rights]
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)

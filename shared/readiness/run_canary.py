@@ -1,0 +1,197 @@
+"""canary: one marked test customer goes the whole way through the real directory, step by step.
+
+Each request goes on as far as it can: guard, act, save. The record says what comes next, so it may be called twice,
+after a crash, and by two people at once; the directory's own uniqueness and the record's ETag are the only locks. The
+address comes with each request and is kept nowhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shared.errors import AnswerLost, Cannot, DirectoryRefused, StaleWrite, Stop, TryLater
+from shared.integrity.pseudonym_key import key_changed
+from shared.matching.rules.match import DirectoryUser
+from shared.model.account import DirectoryId
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Profile
+from shared.model.safeguards.canary import (
+    FOR_ANOTHER_CHOICE,
+    ORDER,
+    UNDOING,
+    Canary,
+    Step,
+    cancelled,
+    failed_step,
+    started,
+    told_of_sign_in,
+    young,
+)
+from shared.ports import Ports, Stored
+from shared.readiness.canary_steps import MOVES, Run, meaning
+
+CANARY_DAYS: Final = 14
+"""So old a canary may be before a wave."""
+AT_ONCE: Final = 2 * len(ORDER)
+"""Steps of one request; more than there are."""
+
+
+_OTHER_KEY: Final = (
+    "PSEUDONYM_KEY is not the key with which the accounts were made, so a canary would prove nothing and find none of "
+    "its own users. Put the right key back (it is in escrow), restart the app, and ask again."
+)
+
+
+class NotNow(Exception):
+    """The canary cannot be asked this; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks of the canary."""
+
+    address: str = ""
+    """The normalised address of the test customer's mailbox."""
+    signed_in: bool | None = None
+    """Whether the sign-in with the new password worked."""
+    undo: DirectoryId | None = None
+    """End here, and take this user back."""
+    run: int = 0
+    """The run that is meant, where one is: when it is over, no other is started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is, and why it could not go on just now."""
+
+    canary: Canary
+    trouble: str = ""
+
+
+async def go_on(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progress:
+    """Start a canary, or go on with the one that is under way, until something has to be waited for.
+
+    Raises:
+        NotNow: it cannot be asked this now.
+    """
+    if await key_changed(ports):
+        raise NotNow(_OTHER_KEY)
+    run = Run(ports, profile, asked.address)
+    trouble = ""
+    try:
+        stored = await _begun(run, asked, by)
+        for _ in range(AT_ONCE):
+            before = stored.record
+            after, trouble = (before, "") if before.finished_at else await _moved(run, before)
+            if after != before:
+                stored = await ports.ledger.save_canary(stored, after)
+            if after.step is before.step:
+                break
+    except StaleWrite:
+        # Somebody else goes on with the same canary: what that one saved is true.
+        found = await ports.ledger.canary(run.authority)
+        if found is None:
+            raise
+        stored = found
+    return Progress(stored.record, trouble)
+
+
+async def _begun(run: Run, asked: Asked, by: str) -> Stored[Canary]:
+    """The canary that this request is about, with what the person says; saved when that is new."""
+    stored = await run.ports.ledger.canary(run.authority)
+    canary = stored.record if stored else None
+    if asked.undo is not None:
+        after = await _ended(run, canary, asked.undo, by)
+    elif asked.signed_in is not None:
+        after = _heard(run, canary, worked=asked.signed_in)
+    elif canary is None or (canary.finished_at and canary.run != asked.run):
+        after = _fresh(run, canary, by)
+    else:
+        after = _same_address(run, canary) if canary.made else _restarted(run, canary, by)
+    return stored if stored and after == canary else await run.ports.ledger.save_canary(stored, after)
+
+
+def _fresh(run: Run, before: Canary | None, by: str) -> Canary:
+    address = run.ports.pseudonyms.address(run.authority, run.address)
+    return started(before, run.authority, address, by, run.now(), by_flag=run.profile.directory.by_flag)
+
+
+def _same_address(run: Run, canary: Canary) -> Canary:
+    if canary.address_key and canary.address_key != run.ports.pseudonyms.address(run.authority, run.address):
+        raise NotNow(
+            f"The canary of {run.authority} has another address. Go on with that one, or end it first: "
+            f"`ops canary --authority {run.authority} --undo {canary.user or 'ID'}`."
+        )
+    return canary
+
+
+def _restarted(run: Run, canary: Canary, by: str) -> Canary:
+    """Nothing was made yet, so another address may still be taken."""
+    address = run.ports.pseudonyms.address(run.authority, run.address)
+    return canary if canary.address_key == address else _fresh(run, canary, by)
+
+
+def _heard(run: Run, canary: Canary | None, *, worked: bool) -> Canary:
+    if canary is None or ORDER.index(canary.step) < ORDER.index(Step.RESET):
+        raise NotNow("Nobody can have signed in yet. Run the canary without --signed-in; it says when to sign in.")
+    return told_of_sign_in(_same_address(run, canary), run.now(), worked=worked)
+
+
+async def _ended(run: Run, canary: Canary | None, user: DirectoryId, by: str) -> Canary:
+    """The canary whose user is to be taken back; one that nobody remembers is known by its mark."""
+    if canary is not None and user in canary.made and (canary.finished_at or canary.cancelled):
+        return canary
+    known = canary is not None and user in canary.made
+    if not known and not run.ours(await _read(run, user)):
+        raise NotNow(
+            "No test customer of this council has this id, so nothing was changed. `ops canary --show` has it."
+        )
+    if canary is None or canary.finished_at is not None:
+        canary = _fresh(run, canary, by)
+    return cancelled(canary, user, run.now())
+
+
+async def _read(run: Run, user: DirectoryId) -> DirectoryUser | None:
+    try:
+        return await run.ports.directory.get(user)
+    except (TryLater, Stop, Cannot):
+        raise NotNow("The directory does not tell whose user this is. Nothing was changed; try again.") from None
+
+
+async def _moved(run: Run, canary: Canary) -> tuple[Canary, str]:
+    """The canary after its current step, and what was in the way."""
+    other_choice = canary.by_flag is not run.profile.directory.by_flag
+    if other_choice and not canary.ending and ORDER.index(canary.step) <= ORDER.index(Step.RESET):
+        return failed_step(canary, FOR_ANOTHER_CHOICE, run.now()), ""
+    try:
+        return await MOVES[canary.step](run, canary), ""
+    except TryLater as later:
+        return canary, later.cause
+    except AnswerLost:
+        return canary, "directory_unreachable"
+    except (Stop, Cannot) as refused:
+        code, detail = refused.reason, refused.detail
+    except DirectoryRefused as refused:
+        code, detail = meaning(canary, refused), refused.code
+    # An undo is never given up: it is tried again, and a person can delete the user meanwhile.
+    return (canary, code) if canary.step in UNDOING else (failed_step(canary, code, run.now(), detail), "")
+
+
+# Before a wave
+
+
+async def ask_for_canary(
+    ports: Ports, profile: Profile, migrations: Mapping[str, Migration]
+) -> Mapping[str, Migration]:
+    """The migrations of one authority, each told whether it waits for a canary. One read, where the profile asks."""
+    days = profile.directory.canary_within_days
+    concerned = [m for m in migrations.values() if m.phase not in {Phase.REFUSED, Phase.SUPERSEDED}]
+    stored = await ports.ledger.canary(profile.authority) if days and concerned else None
+    by_flag = profile.directory.by_flag
+    waits = days > 0 and not young(stored.record if stored else None, days, ports.clock.now(), by_flag=by_flag)
+    changed = [m for m in concerned if m.waits_for_canary is not waits]
+    told_so = [
+        await ports.ledger.change_migration(m.authority, m.id, lambda found: replace(found, waits_for_canary=waits))
+        for m in changed
+    ]
+    return {**migrations, **{m.id: m for m in told_so}}

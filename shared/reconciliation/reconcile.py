@@ -1,0 +1,304 @@
+"""reconcile (timer): the walk. Visits shard by shard, brings back what was lost, counts, publishes.
+
+Tables are the truth, so everything that a queue may lose is found here: an account that is due and long past its moment
+goes back to waiting, and the feeder sends it again.
+"""
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from shared import names
+from shared.errors import Cannot, StaleWrite, Stop, TryLater
+from shared.intake.stage_rows import BY_PIECES
+from shared.integrity.table_loss import torn, waits_for_older
+from shared.messaging.notify_staff import tell_staff
+from shared.messaging.receipts import undelivered
+from shared.model.account import Account, Change, MigrationId, Place, apply
+from shared.model.counts.summary import Totals, total
+from shared.model.lifecycle import MOVING, Event, Outcome, State
+from shared.model.messages import AccountMessage, StageRows
+from shared.model.migration import Kind, Migration, Phase
+from shared.model.profile import Profile
+from shared.operations.measure import measure
+from shared.operations.sample import sample
+from shared.planning.assess import assess
+from shared.planning.hold_to_plan import hold_to_plan, let_go
+from shared.planning.open_waves import open_waves
+from shared.ports import Ports
+from shared.readiness.run_canary import ask_for_canary
+from shared.reconciliation.rules.sweep_schedule import Known, stale, turns
+from shared.reconciliation.sweep_shard import Migrations, visit
+from shared.reporting.publish_result import CountedAnew, RowsMissing, publish_result
+from shared.scheduling.pause import stopped
+from shared.scheduling.release_accounts import back_to_waiting
+from shared.scheduling.rules.gate import OVERDUE
+from shared.telemetry import progress
+
+log: Final = logging.getLogger(__name__)
+
+ROUND: Final = timedelta(seconds=40)
+"""So long one round works at most, give or take a shard; the rest is for the next one."""
+LOSSES: Final = 3
+"""So often the host may die over an account before it is taken for the account's fault."""
+STALLS: Final = 10
+"""So often a piece is sent again without any progress before people are asked to look."""
+COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
+
+
+async def reconcile(ports: Ports) -> None:
+    """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
+    troubles: list[Exception] = []
+    ends = ports.clock.now() + ROUND
+    # Each council has its share of what is left of the round, so that a large one holds up no small one.
+    walks = (
+        partial(_walk, profile=profile, ends=ends, councils=len(ports.profiles) - number)
+        for number, profile in enumerate(ports.profiles.values())
+    )
+    notices = (partial(tell_staff, profile=profile) for profile in ports.profiles.values())
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, *notices, measure]
+    for work in round_:
+        try:
+            await work(ports)
+        except Exception as trouble:  # noqa: BLE001 - raised below, when the others have had their turn
+            troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
+
+
+async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -> None:
+    if await torn(ports, profile.authority):
+        return
+    until = ports.clock.now() + (ends - ports.clock.now()) / councils
+    migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
+    migrations = await ask_for_canary(ports, profile, migrations)
+    for migration in migrations.values():
+        await _keep_staging(ports, migration)
+    seen = await _visits(ports, profile, migrations, until)
+    counted = [m for m in migrations.values() if _counts(m)]
+    if not any(m.open or m.id in seen for m in counted) or await torn(ports, profile.authority):
+        return  # what was counted may be what was left
+    sums: dict[str, Totals] = {}
+    for migration in counted:
+        summaries = await ports.ledger.summaries(migration.authority, migration.id)
+        sums[migration.id] = total(summary for summary in summaries if not stale(migration, summary))
+        await sample(ports, migration, sums[migration.id])
+    for migration in counted:
+        if migration.open or migration.id in seen:
+            await _advance(ports, profile, migration, sums, migrations, until)
+
+
+def _counts(migration: Migration) -> bool:
+    """Whether it has accounts to be counted; a list of people to be left alone has none."""
+    return migration.phase in COUNTED and migration.kind is not Kind.EXCLUDE
+
+
+async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
+    """Visit the shards whose turn it is until time is over, one at least; returns the migrations that were counted."""
+    known: dict[Place, list[Known]] = defaultdict(list)
+    for m in migrations.values():
+        if _counts(m):
+            known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries(m.authority, m.id)}))
+    now = ports.clock.now()
+    found = [(place, turn) for place, there in known.items() for turn in turns(there, now)]
+    seen: set[MigrationId] = set()
+    returned = await undelivered(
+        ports, profile, [s for there in known.values() for _, seen in there for s in seen.values()]
+    )
+    for place, turn in sorted(found, key=lambda each: each[1].last):
+        if seen and ports.clock.now() >= until:
+            break
+        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard, returned)
+        seen |= turn.of
+    return seen
+
+
+async def _keep_staging(ports: Ports, migration: Migration) -> None:
+    """The message of a piece may be lost: send it again when nothing has moved for long."""
+    quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
+    if migration.phase not in BY_PIECES or not quiet or migration.paused:
+        return
+    if not await waits_for_older(ports, migration):
+        stalled = await ports.ledger.change_migration(
+            migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
+        )
+        if stalled.phase in BY_PIECES:
+            await ports.outbox.send(StageRows(authority=stalled.authority, migration=stalled.id, piece=stalled.piece))
+
+
+def _stalled(migration: Migration, now: datetime) -> Migration:
+    if migration.stalled >= STALLS and migration.phase is Phase.STAGING:
+        return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=now, stalled=0)
+    return replace(migration, moved_at=now, stalled=migration.stalled + 1)
+
+
+async def _advance(
+    ports: Ports,
+    profile: Profile,
+    migration: Migration,
+    sums: Mapping[str, Totals],
+    migrations: Migrations,
+    until: datetime,
+) -> None:
+    """Take a migration on when all its shards say so: assess it, or publish how it ended."""
+    totals = sums[migration.id]
+    if not totals.complete:
+        return
+    if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
+        await _try_to_assess(ports, profile, migration, totals)
+    elif migration.phase in {Phase.RUNNING, Phase.DONE, Phase.CANCELLED}:
+        if migration.phase is not Phase.CANCELLED:
+            await let_go(ports, profile, migration, migrations)
+            if await hold_to_plan(ports, profile, migration, totals, migrations):
+                return
+            await open_waves(ports, profile, migration, totals.waves)
+        says = _said(migration, totals, _told_elsewhere(migration, sums, migrations))
+        await _rest(ports, migration, totals, says, until, waits=_waits_for_switch(ports, profile, migration, totals))
+
+
+def _all_classified(migration: Migration, totals: Totals) -> bool:
+    if totals.in_state(State.STAGED):
+        return False
+    # Of what was made again, newer exports may have taken rows over.
+    if totals.rows != migration.rows and migration.rebuilt_at is None:
+        log.error("rows and counts differ", extra={"migration": migration.id, "rows": migration.rows})
+        return False
+    return True
+
+
+async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
+    try:
+        await assess(ports, profile, migration, totals)
+    except TryLater as later:
+        log.info("assessment postponed", extra={"migration": migration.id, "cause": later.cause})
+    except (Stop, Cannot) as stop:
+        # What the directory refuses here, it refuses for the whole migration.
+        reason, detail = stop.reason, stop.detail
+        await ports.ledger.change_migration(
+            migration.authority,
+            migration.id,
+            lambda m: m if m.paused else stopped(m, ports.clock.now(), reason, detail),
+        )
+
+
+def _waits_for_switch(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> bool:
+    """Whether customers are still to be told, as soon as a person confirms that the portal has switched."""
+    waits = profile.plan.switch == "at-once" and migration.switched_at is None and ports.notifier is not None
+    return waits and bool(profile.messages.templates) and bool(totals.in_state(State.PROVISIONED))
+
+
+async def _rest(
+    ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, *, waits: bool
+) -> None:
+    fingerprint = hashlib.sha256("".join(says.values()).encode()).hexdigest()
+    if migration.paused:
+        return
+    if not totals.resting:
+        # Somebody replayed an account of a migration that was done.
+        await ports.ledger.change_migration(migration.authority, migration.id, _reopened)
+        return
+    told, phase = migration.published, Phase.DONE
+    if told != fingerprint:
+        told, phase = await _published(ports, migration, totals, says, until, fingerprint)
+
+    phase = Phase.RUNNING if waits else phase
+
+    def rest(current: Migration) -> Migration:
+        # What changed since it was counted is counted again first: a replay may just have reopened it.
+        if current != migration:
+            return current
+        if current.phase is Phase.CANCELLED:
+            return replace(current, published=told)
+        ended = current.done_at if current.phase is Phase.DONE else ports.clock.now()
+        return replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
+
+    await ports.ledger.change_migration(migration.authority, migration.id, rest)
+
+
+def _said(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:
+    """By shard, what changes when any line of it does. After a loss everything is written once more."""
+    since = f"{migration.rebuilt_at or ''}"
+    return {
+        shard: hashlib.sha256(f"{since}{own}{''.join(t.shards.get(shard, '') for t in elsewhere)}".encode()).hexdigest()
+        for shard, own in totals.shards.items()
+    }
+
+
+async def _published(
+    ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, fingerprint: str
+) -> tuple[str, Phase]:
+    """What result.csv says, and whether that is all: else it stays open, and goes on at the next round.
+
+    Where rows are gone it is tried again at the next visit: somebody may be half through an erasure.
+    """
+    if migration.rows_lost:
+        return fingerprint, Phase.DONE
+    try:
+        if await publish_result(ports, migration, totals, says, until):
+            return fingerprint, Phase.DONE
+    except RowsMissing:
+        log.info("rows are gone: result.csv stays as it is", extra={"migration": migration.id})
+        return migration.published, Phase.DONE
+    except CountedAnew:
+        log.info("accounts have changed: they are counted first", extra={"migration": migration.id})
+    return migration.published, Phase.RUNNING
+
+
+def _reopened(migration: Migration) -> Migration:
+    return replace(migration, phase=Phase.RUNNING) if migration.phase is Phase.DONE else migration
+
+
+def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> list[Totals]:
+    """What is at rest of other exports, where rows of this one depend on it: its result.csv tells of these too.
+
+    A newer export may have taken rows over; an unchanged row tells how the account of an older one stands.
+    """
+    own = sums[migration.id]
+    taken_over = own.rows != migration.rows
+    unchanged = any(outcome == Outcome.UNCHANGED for outcome, _, _ in own.settled)
+    return [
+        totals
+        for key, totals in sums.items()
+        if totals.resting
+        and (
+            (taken_over and migrations[key].uploaded_at > migration.uploaded_at)
+            or (unchanged and migrations[key].uploaded_at < migration.uploaded_at)
+        )
+    ]
+
+
+async def _poisoned(ports: Ports) -> None:
+    """Messages in poison without a recorded failure: the host died over them, not the content."""
+    for queue in (names.CLASSIFY_ACCOUNT, names.PROVISION_ACCOUNT, names.NOTIFY_CUSTOMER):
+        if await ports.outbox.depth(names.poison_of(queue)):
+            for poison in await ports.outbox.poisoned(queue, glance=True):
+                if isinstance(poison.message, AccountMessage):
+                    await _lost(ports, poison.message)
+
+
+async def _lost(ports: Ports, message: AccountMessage) -> None:
+    stored = await ports.ledger.account(message.place, message.account)
+    if stored is None or message.release <= stored.record.lost_release:
+        return
+    account = stored.record
+    if account.state not in MOVING | {State.PROVISIONED} or account.moment is None:
+        return
+    now = ports.clock.now()
+    account = replace(account, lost=account.lost + 1, lost_release=message.release)
+    if account.lost >= LOSSES:
+        changed: tuple[Account, Change | None] = apply(account, Event.FAIL, now, "host_lost")
+    elif account.release == message.release:
+        changed = back_to_waiting(account, now)
+    else:
+        changed = (account, None)
+    try:
+        await ports.ledger.save(stored, *changed)
+    except StaleWrite:
+        return
+    if changed[1] is not None:
+        progress.count(changed[0], changed[1])

@@ -1,0 +1,296 @@
+"""A visit of the walk: count one shard of an authority, and bring back what was lost in it.
+
+Most accounts are only glanced at. What has to be mended is read again, whole.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.intake.rules.resubmission import brought
+from shared.intake.rules.row_checks import OTHER_STATUS, Row
+from shared.intake.supersede import heir
+from shared.model.account import Account, AccountId, Change, Place, apply
+from shared.model.counts.summary import ShardSummary
+from shared.model.counts.wave_counts import ADDRESS_UNDELIVERED, words_of
+from shared.model.lifecycle import MOVING, Event, Outcome, RowState, State
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Profile
+from shared.ports import Ports, Stored
+from shared.reconciliation.rules import cancelled_accounts
+from shared.reconciliation.rules.sweep_schedule import stale
+from shared.reporting.rules.result_file import note, outcome_of
+from shared.scheduling.rate_limiter import HORIZON
+from shared.scheduling.release_accounts import back_to_waiting
+from shared.scheduling.rules.gate import Due, due, overdue, to_be_looked_for, wave_for
+from shared.telemetry import progress
+
+IN_VAIN: Final = 12
+"""So often an account is sent without anybody reporting back before it is taken for what stops the host."""
+MANY_REASONS: Final = 100
+"""Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
+FEW: Final = 100
+"""So many accounts are read one by one; for more, the whole shard is."""
+AT_ONCE: Final = 500
+"""Accounts that are held in memory to be brought back."""
+
+type Migrations = Mapping[str, Migration]
+
+
+@dataclass
+class _Count:
+    """What is counted of one migration in one shard."""
+
+    tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    due: int = 0
+    soon: int = 0
+    oldest: datetime | None = None
+    fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    plan: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    waves: dict[int, Counter[str]] = field(default_factory=dict)
+    told_at: datetime | None = None
+
+    def take(self, account: Account, answer: Due, now: datetime) -> None:
+        """Take one account into the counts."""
+        outcome = outcome_of(account)
+        self.tally[outcome, account.state, "" if account.state in MOVING else account.reason] += 1
+        if answer.step is not None and answer.at is not None:
+            self.due += 1
+            self.soon += answer.at <= now + HORIZON
+            self.oldest = min(self.oldest or answer.at, answer.at)
+        fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.band)
+        self.plan.update(repr(fate).encode())
+        note(account, outcome, self.fingerprint)
+        for at in (account.announced_at, account.notified_at):
+            self.told_at = max(self.told_at or at, at) if at else self.told_at
+
+    def take_wave(
+        self, account: Account, migration: Migration, answer: Due, now: datetime, *, undelivered: bool
+    ) -> None:
+        """Count it in its wave, where that makes a difference."""
+        if migration.plan is None or len(migration.plan.waves) == 1:
+            return
+        wave = wave_for(account, migration)
+        if wave is not None:
+            words = words_of(account, now, due=answer.step is not None, undelivered=undelivered)
+            self.waves.setdefault(wave.number, Counter()).update(words)
+
+
+async def visit(
+    ports: Ports,
+    profile: Profile,
+    migrations: Migrations,
+    counted: Migrations,
+    place: Place,
+    shard: str,
+    undelivered: Collection[str] = frozenset(),
+) -> None:
+    """Count one shard of a place, and bring back what was lost in it. `undelivered` are ids of messages."""
+    now = ports.clock.now()
+    counts = {key: _Count() for key in counted}
+    lost: dict[Place, set[AccountId]] = {}
+    with_council: set[AccountId] = set()
+    over: set[AccountId] = set()
+    async for there, account in _glanced(ports, counted, place, shard, with_council):
+        migration = migrations.get(account.migration)
+        if migration is None or migration.phase is Phase.STAGING or account.settled:
+            continue
+        if there == place and account.id in with_council:
+            over.add(account.id)
+            continue
+        messages_on = ports.notifier is not None
+        answer = due(account, migration, profile, messages_on=messages_on)
+        left = cancelled_accounts.left(account, migration, profile, now, messages_on=messages_on)
+        returned = _returned(account, undelivered)
+        left = left or returned or _left_out(account, migration, migrations)
+        if left or overdue(account, answer, now):
+            lost.setdefault(there, set()).add(account.id)
+        if account.migration in counts:
+            counts[account.migration].take(account, answer, now)
+            counts[account.migration].take_wave(account, migration, answer, now, undelivered=returned)
+    took = ports.clock.now() - now
+    for there, ids in lost.items():
+        await _bring_back(ports, profile, migrations, there, shard, ids, undelivered)
+    await _settle(ports, place, shard, over)
+    for key, count in counts.items():
+        await _summarise(ports, counted[key], shard, count, now, took)
+
+
+async def _glanced(
+    ports: Ports, counted: Migrations, place: Place, shard: str, with_council: set[AccountId]
+) -> AsyncIterator[tuple[Place, Account]]:
+    """The accounts of a shard, each with its place.
+
+    Of a plan that was stopped while it was taken over, first those that have left the draft: they are known to nobody
+    else, and noted in `with_council`, because what they left in the draft counts no more.
+    """
+    for migration in counted.values():
+        if migration.stopped_half_way and migration.place == place:
+            async for account in ports.ledger.glance(migration.authority, shard):
+                if brought(account, migration.id):
+                    with_council.add(account.id)
+                if account.migration == migration.id:
+                    yield migration.authority, account
+    async for account in ports.ledger.glance(place, shard):
+        yield place, account
+
+
+async def _settle(ports: Ports, place: Place, shard: str, over: Collection[AccountId]) -> None:
+    """Note of accounts in a draft that they are with the council, whoever takes them over from there."""
+    settled: list[tuple[Stored[Account], Account, Change | None]] = []
+    async for stored in _in_full(ports, place, shard, over):
+        settled.append((stored, replace(stored.record, settled=True), None))
+        if len(settled) == AT_ONCE:
+            await _save(ports, settled)
+            settled = []
+    await _save(ports, settled)
+
+
+async def _bring_back(
+    ports: Ports,
+    profile: Profile,
+    migrations: Migrations,
+    place: Place,
+    shard: str,
+    lost: Collection[AccountId],
+    undelivered: Collection[str],
+) -> None:
+    """Look again at those that a glance found lost, and mend them some hundreds at a time."""
+    mended: list[tuple[Stored[Account], Account, Change | None]] = []
+    now = ports.clock.now()
+    async for stored in _in_full(ports, place, shard, lost):
+        returned = _returned(stored.record, undelivered)
+        mended += [_held(stored, now)] if returned else await _mended(ports, profile, migrations, stored)
+        if len(mended) == AT_ONCE:
+            await _save(ports, mended)
+            mended = []
+    await _save(ports, mended)
+
+
+def _returned(account: Account, undelivered: Collection[str]) -> bool:
+    """Whether the message by which the customer knows did not arrive."""
+    if account.state is State.TOLD:
+        return account.notify_id in undelivered
+    return account.state is State.CLASSIFIED and account.announce_id in undelivered
+
+
+def _held(stored: Stored[Account], now: datetime) -> tuple[Stored[Account], Account, Change | None]:
+    """Nobody is moved who does not know of it. Who was not reached is told anew, should another address come."""
+    held, change = apply(stored.record, Event.HOLD, now, ADDRESS_UNDELIVERED)
+    return stored, held if held.done else replace(held, announced_at=None, announce_id="", told_day=None), change
+
+
+async def _in_full(
+    ports: Ports, place: Place, shard: str, ids: Collection[AccountId]
+) -> AsyncIterator[Stored[Account]]:
+    if len(ids) > FEW:
+        async for stored in ports.ledger.accounts(place, shard):
+            if stored.record.id in ids:
+                yield stored
+        return
+    for id_ in sorted(ids):
+        found = await ports.ledger.account(place, id_)
+        if found is not None:
+            yield found
+
+
+async def _mended(
+    ports: Ports, profile: Profile, migrations: Migrations, stored: Stored[Account]
+) -> list[tuple[Stored[Account], Account, Change | None]]:
+    account, now = stored.record, ports.clock.now()
+    migration = migrations.get(account.migration)
+    if migration is None:
+        return []
+    messages_on = ports.notifier is not None
+    left = cancelled_accounts.left(account, migration, profile, now, messages_on=messages_on)
+    if left or _left_out(account, migration, migrations):
+        # First the address, which holds up nobody any more: a crash in between is made up at the next count.
+        if account.address_key and not account.done:
+            await ports.ledger.drop_address(account.place, account.address_key, account.id)
+        return [
+            (
+                stored,
+                *(cancelled_accounts.held(account, now) if left else apply(account, Event.HOLD, now, "superseded")),
+            )
+        ]
+    answer = due(account, migration, profile, messages_on=messages_on)
+    return [(stored, *_sent_in_vain(account, now))] if overdue(account, answer, now) else []
+
+
+async def _save(ports: Ports, mended: Sequence[tuple[Stored[Account], Account, Change | None]]) -> None:
+    saved = {account.id for account in await ports.ledger.save_all(mended)}
+    for _, account, change in mended:
+        if change is not None and account.id in saved:
+            progress.count(account, change)
+
+
+def _sent_in_vain(account: Account, now: datetime) -> tuple[Account, Change | None]:
+    """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
+    if account.vain >= IN_VAIN:
+        return apply(account, Event.FAIL, now, "host_lost")
+    back, change = back_to_waiting(account, now)
+    return replace(back, vain=account.vain + 1), change
+
+
+def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
+    """Not begun, and not in the newer export that has been staged whole."""
+    if account.state not in MOVING or not migration.superseded_by or to_be_looked_for(account, migration):
+        return False
+    newer = heir(migration, migrations)
+    if newer is not None and newer.phase is Phase.CANCELLED:
+        return True  # it was begun, so the older one does not go on behind the back of whoever stopped it
+    taken_over = newer is not None and newer.phase in {Phase.RUNNING, Phase.DONE, Phase.CLASSIFYING}
+    return taken_over and newer is not None and not newer.apart
+
+
+async def _summarise(
+    ports: Ports, migration: Migration, shard: str, count: _Count, now: datetime, took: timedelta
+) -> None:
+    before = await ports.ledger.summary(migration.authority, migration.id, shard)
+    # A piece of the adoption that was at work when it was stopped may still settle rows.
+    known = before is not None and before.counted and not stale(migration, before) and not migration.stopped_half_way
+    settled = before.settled if before and known else await _count_rows(ports, migration, shard)
+    summary = ShardSummary(
+        shard=shard,
+        visited_at=now,
+        counted=True,
+        settled=settled,
+        accounts=dict(count.tally),
+        due=count.due,
+        soon=count.soon,
+        oldest=count.oldest,
+        fingerprint=count.fingerprint.hexdigest(),
+        plan=count.plan.hexdigest(),
+        took_ms=took // timedelta(milliseconds=1),
+        waves=count.waves,
+        told_at=count.told_at,
+    )
+    await ports.ledger.put_summary(migration.authority, migration.id, summary)
+
+
+async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tuple[str, str, str], int]:
+    """Rows that settle themselves; every row is staged by now, so once is enough."""
+    tally: Counter[tuple[str, str, str]] = Counter()
+    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
+        match row.outcome:
+            case Outcome.REJECT:
+                key = (row.outcome, RowState.REJECTED, row.reason)
+                known = key in tally or len(tally) < MANY_REASONS
+                tally[key if known else (row.outcome, RowState.REJECTED, OTHER_STATUS)] += 1
+            case Outcome.DUPLICATE:
+                tally[row.outcome, "duplicate", ""] += 1
+            case Outcome.REVIEW:
+                tally[row.outcome, State.REVIEW, row.reason] += 1
+            case Outcome.UNCHANGED:
+                tally[row.outcome, await _state_of(ports, row), ""] += 1
+            case _:
+                pass
+    return dict(tally)
+
+
+async def _state_of(ports: Ports, row: Row) -> str:
+    stored = await ports.ledger.account(row.authority, row.account) if row.account else None
+    return stored.record.state if stored else State.COMPLETED

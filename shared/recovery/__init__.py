@@ -1,0 +1,1 @@
+"""Makes the tables again after they were lost."""

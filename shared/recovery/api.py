@@ -1,0 +1,110 @@
+"""What the HTTP functions of `ops rebuild` answer: what was lost, and one piece of work after the other."""
+
+from datetime import datetime
+from typing import Literal
+
+import azure.functions as func
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.access.http import Refused, who
+from shared.access.roles import OPERATORS, admit
+from shared.model.profile import Profile
+from shared.ports import Ports
+from shared.recovery.rebuild import NotNow, rebuild
+from shared.recovery.rebuild_outlook import Outlook, outlook
+from shared.recovery.rules.restore import Source
+
+
+class Request(BaseModel):
+    """POST /api/rebuild."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    source: Literal["", "copy", "export"] = ""
+    """Empty: the newest whole copy, if there is one."""
+    without_copy: bool = False
+    """From exports alone although there is a copy: what only it knows is lost."""
+    authority: str = ""
+    """Empty: every council whose tables were lost."""
+
+
+class OutlookAnswer(BaseModel):
+    """One council: what was lost, and from what it would be made again."""
+
+    authority: str
+    council: str
+    lost: list[str]
+    under_way_since: datetime | None
+    night: str
+    copy_records: int
+    read_again: list[str]
+    gone: list[str]
+    unexplained: int | None
+
+
+class Outlooks(BaseModel):
+    """Every council, or the one that was asked for."""
+
+    councils: list[OutlookAnswer]
+
+
+class ProgressAnswer(BaseModel):
+    """What one request came to; ask again until it is finished."""
+
+    finished: bool
+    authority: str
+    doing: str
+    done: int
+    of: int
+
+
+async def show_rebuild(ports: Ports, request: func.HttpRequest) -> Outlooks:
+    """GET /api/rebuild[?authority=][&marks=true]: changes nothing."""
+    marks = request.params.get("marks") == "true"
+    if marks:
+        # It reads the whole directory, from the quota that residents' sign-ins share.
+        admit(request.headers, OPERATORS)
+    chosen = _chosen(ports, request.params.get("authority") or "")
+    return Outlooks(councils=[_told(await outlook(ports, profile, marks=marks)) for profile in chosen])
+
+
+async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer:
+    """POST /api/rebuild: the next piece of work."""
+    try:
+        asked = Request.model_validate_json(request.get_body() or b"{}")
+    except ValidationError:
+        raise Refused(400, 'Send {"source": "copy" or "export", "authority": name}, or leave either out.') from None
+    _chosen(ports, asked.authority)
+    source = Source(asked.source) if asked.source else None
+    try:
+        progress = await rebuild(ports, asked.authority, source, who(request), without_copy=asked.without_copy)
+    except NotNow as not_now:
+        raise Refused(409, str(not_now)) from None
+    return ProgressAnswer(
+        finished=progress.finished,
+        authority=progress.authority,
+        doing=progress.doing,
+        done=progress.done,
+        of=progress.of,
+    )
+
+
+def _chosen(ports: Ports, authority: str) -> list[Profile]:
+    chosen = [profile for profile in ports.profiles.values() if authority in {"", profile.authority}]
+    if not chosen:
+        known = ", ".join(sorted(ports.profiles))
+        raise Refused(404, f"No council `{authority}` has a profile. Known are: {known}.")
+    return chosen
+
+
+def _told(found: Outlook) -> OutlookAnswer:
+    return OutlookAnswer(
+        authority=found.authority,
+        council=found.council,
+        lost=list(found.lost),
+        under_way_since=found.under_way_since,
+        night=found.night,
+        copy_records=found.copy_records,
+        read_again=list(found.read_again),
+        gone=list(found.gone),
+        unexplained=found.unexplained,
+    )

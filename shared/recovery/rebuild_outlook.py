@@ -1,0 +1,67 @@
+"""What a rebuild would do, for people: looks, and changes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.integrity.backup_tables import copy_of, newest_copy
+from shared.integrity.table_loss import loss, taken
+from shared.model.account import SHARDS, Authority
+from shared.model.migration import Phase
+from shared.model.profile import Profile
+from shared.ports import Ports
+from shared.recovery.rebuild import blobs_of, copy_files
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a rebuild of one council would do, or that it has nothing to do."""
+
+    authority: str
+    council: str
+    lost: tuple[str, ...]
+    """Tables that were emptied."""
+    under_way_since: datetime | None
+    night: str
+    """The copy from which it is, or would be, made; empty where there is none."""
+    copy_records: int
+    read_again: tuple[str, ...]
+    """Uploads that will be read once more."""
+    gone: tuple[str, ...]
+    """Uploads that were taken once and whose file is gone: of what only they brought, the copy alone knows."""
+    unexplained: int | None = None
+    """Users with our mark whom no account explains; None where nobody asked, or it cannot be told yet."""
+
+
+async def outlook(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
+    """Look, and change nothing."""
+    authority = profile.authority
+    lost = await loss(ports, authority)
+    under_way = lost.rebuild if lost else None
+    copy = await (copy_of(ports, under_way.night) if under_way else newest_copy(ports)) if lost else None
+    uploads = await taken(ports, authority) if lost else frozenset()
+    blobs = await blobs_of(ports, authority) if lost else {}
+    return Outlook(
+        authority=authority,
+        council=profile.name,
+        lost=tuple(sorted(lost.tables)) if lost else (),
+        under_way_since=under_way.since if under_way else None,
+        night=copy.night if copy else "",
+        copy_records=sum(part.records for _, part in copy_files(copy, authority, lost)) if copy and lost else 0,
+        read_again=tuple(sorted(uploads & blobs.keys())),
+        gone=tuple(sorted(uploads - blobs.keys())),
+        unexplained=await _unexplained(ports, authority) if marks and lost is None else None,
+    )
+
+
+async def _unexplained(ports: Ports, authority: Authority) -> int | None:
+    """Users with our mark beyond the accounts that were moved; left alone, because nobody knows whose they are."""
+    open_ones = [m async for m in ports.ledger.migrations(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}]
+    if open_ones:
+        return None
+    counted = await ports.directory.headcount(authority)
+    moved = 0
+    for shard in SHARDS:
+        async for stored in ports.ledger.accounts(authority, shard):
+            moved += stored.record.done
+    canaries = await ports.directory.with_mark(authority, ports.pseudonyms.canary(authority))
+    return max(counted.users - counted.without_mark - moved - len(canaries), 0)

@@ -1,0 +1,1 @@
+"""What a rebuild makes of the evidence that is left. Pure."""

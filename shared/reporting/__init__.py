@@ -1,0 +1,1 @@
+"""The reports: `result.csv` and the lists of people under `personal/`."""

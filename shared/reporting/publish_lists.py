@@ -1,0 +1,79 @@
+"""publish-lists: whom a person may want to look at, as lists under `personal/`, in one pass over the rows.
+
+All lists are written side by side while the rows are read once: the reader waits for the slowest writer, so that no
+more than a few blocks of each list are ever in memory, however many rows there are.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from shared.intake.rules.row_checks import Row
+from shared.model.account import SHARDS
+from shared.model.lifecycle import Outcome
+from shared.model.migration import Migration
+from shared.ports import Ports
+from shared.reporting.rules.encoding_check import LetterCheck, Letters
+from shared.reporting.rules.personal_lists import FOLDER, LISTS, NAMES, Fate, fate_of, fate_of_account, names_to_check
+
+LINES_AT_ONCE: Final = 1000
+PARTS_WAITING: Final = 2
+CSV: Final = "text/csv; charset=utf-8"
+
+type Parts = asyncio.Queue[bytes | None]
+"""Parts of one list on their way to storage; None ends it."""
+
+
+async def publish_lists(ports: Ports, migration: Migration) -> Letters:
+    """Write one list for each outcome and the names to check; returns what letters the names hold.
+
+    A list that cannot be written raises what storage raised; the others may then be old or new, each whole.
+    """
+    queues: dict[Outcome, Parts] = {outcome: asyncio.Queue(PARTS_WAITING) for outcome in LISTS}
+    folder = f"{migration.folder}/{FOLDER}"
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for outcome, queue in queues.items():
+                tasks.create_task(ports.reports.put_blocks(f"{folder}/{outcome}.csv", [_list(outcome, queue)], CSV))
+            check = await _read(ports, migration, queues)
+    except BaseExceptionGroup as group:
+        # The first trouble tells enough, and only what it is by itself is understood by whoever called.
+        raise group.exceptions[0] from None
+    await ports.reports.put(f"{folder}/{NAMES}", names_to_check(check.first()), CSV)
+    return check.total()
+
+
+async def _list(outcome: Outcome, queue: Parts) -> AsyncIterator[bytes]:
+    yield LISTS[outcome].header()
+    while (part := await queue.get()) is not None:
+        yield part
+
+
+async def _read(ports: Ports, migration: Migration, queues: Mapping[Outcome, Parts]) -> LetterCheck:
+    check = LetterCheck()
+    waiting: dict[Outcome, list[tuple[Row, Fate]]] = {outcome: [] for outcome in queues}
+    for shard in SHARDS:
+        fates = await _fates(ports, migration, shard)
+        async for row in ports.ledger.people(migration.authority, shard, migration.id):
+            check.add(row)
+            fate = fate_of(row, fates)
+            if fate.outcome in LISTS:
+                outcome = Outcome(fate.outcome)
+                waiting[outcome].append((row, fate))
+                if len(waiting[outcome]) == LINES_AT_ONCE:
+                    await _pass_on(outcome, waiting[outcome], queues[outcome])
+    for outcome, queue in queues.items():
+        await _pass_on(outcome, waiting[outcome], queue)
+        await queue.put(None)
+    return check
+
+
+async def _fates(ports: Ports, migration: Migration, shard: str) -> dict[str, Fate]:
+    """The fate of every account of a shard: all that is kept of it while the rows are read."""
+    found = ports.ledger.accounts(migration.place, shard)
+    return {stored.record.id: fate_of_account(stored.record) async for stored in found}
+
+
+async def _pass_on(outcome: Outcome, waiting: list[tuple[Row, Fate]], queue: Parts) -> None:
+    await queue.put(LISTS[outcome].lines(waiting))
+    waiting.clear()

@@ -1,0 +1,107 @@
+"""publish-result: write the blocks of result.csv that have changed, shard by shard, and publish all at once.
+
+A block is named after what it tells, so what is written is kept over rounds and crashes, and is not written again.
+
+`Rows` are forgotten when their time is over: whole shards of them, and then the file stays as it was, because one
+without them would take back what it once told. Single rows are deleted to erase somebody, and their lines go.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Final
+
+from shared.intake.rules.resubmission import brought
+from shared.model.account import AccountId
+from shared.model.counts.summary import Totals
+from shared.model.migration import Migration
+from shared.ports import Ports
+from shared.reporting.rules import result_file
+from shared.reporting.rules.result_file import Line, Told, line_of, note, outcome_of, told_of
+
+LINES_AT_ONCE: Final = 1000
+HEADER: Final = f"{result_file.FORMAT} header"
+
+
+class RowsMissing(Exception):
+    """The rows of a whole shard are gone. Nothing was published."""
+
+
+class CountedAnew(Exception):
+    """Accounts have changed since their shard was counted: it will be visited again first."""
+
+
+async def publish_result(
+    ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime
+) -> bool:
+    """One line for every data row, as its account stands now; `says` changes with the lines of a shard.
+
+    False when time was over first: what was written waits, and the next call goes on.
+
+    Raises:
+        RowsMissing: the file stays as it is.
+        CountedAnew: the same, for now.
+    """
+    path = f"{migration.folder}/result.csv"
+    blocks = {shard: f"{result_file.FORMAT} {shard} {said}" for shard, said in says.items()}
+    kept = await ports.reports.kept(path, [HEADER, *blocks.values()])
+    if HEADER not in kept:
+        await ports.reports.stage(path, HEADER, _header())
+    written, late = [HEADER], False
+    for shard, block in blocks.items():
+        if block not in kept:
+            if late:
+                return False
+            lines = _lines(ports, migration, shard, totals.shards[shard])
+            if not await ports.reports.stage(path, block, lines):
+                continue
+            late = ports.clock.now() >= until
+        written.append(block)
+    if totals.rows and written == [HEADER]:
+        raise RowsMissing
+    await ports.reports.publish(path, written, "text/csv; charset=utf-8")
+    return True
+
+
+async def _header() -> AsyncIterator[bytes]:
+    yield result_file.header()
+
+
+async def _lines(ports: Ports, migration: Migration, shard: str, counted: str) -> AsyncIterator[bytes]:
+    """The lines of a shard. Of its accounts no more is held than lines tell, for there may be many thousands."""
+    told: dict[str, Told] | None = None
+    lines: list[Line] = []
+    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
+        if told is None:
+            told = await _told(ports, migration, shard, counted)
+        lines.append(line_of(row, told.get(row.account or "")))
+        if len(lines) == LINES_AT_ONCE:
+            yield result_file.lines(lines)
+            lines = []
+    if told is None and counted != result_file.NO_ACCOUNTS:
+        raise RowsMissing
+    yield result_file.lines(lines)
+
+
+async def _told(ports: Ports, migration: Migration, shard: str, counted: str) -> dict[str, Told]:
+    """What lines tell of the accounts of a shard, if those of this migration still are as they were counted."""
+    told: dict[str, Told] = {}
+    fingerprint = hashlib.sha256()
+    with_council: set[AccountId] = set()
+    if migration.place != migration.authority:
+        # It never left its draft, or not whole: whoever was moved before is with the council.
+        async for account in ports.ledger.glance(migration.authority, shard):
+            told[account.id] = told_of(account)
+            if migration.stopped_half_way and brought(account, migration.id):
+                with_council.add(account.id)
+                if account.migration == migration.id:
+                    note(account, outcome_of(account), fingerprint)
+    async for account in ports.ledger.glance(migration.place, shard):
+        if account.settled or account.id in with_council:
+            continue
+        told[account.id] = told_of(account)
+        if account.migration == migration.id:
+            note(account, outcome_of(account), fingerprint)
+    if fingerprint.hexdigest() != counted:
+        raise CountedAnew
+    return told

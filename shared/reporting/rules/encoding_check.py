@@ -1,0 +1,83 @@
+"""Names with letters beyond A to Z: whether the export's encoding was read rightly. Pure.
+
+A wrong encoding shows in nothing else, and only a person can tell whether a name is spelt as it should be.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from heapq import nsmallest
+from math import inf
+from typing import Final
+
+from shared.intake.rules.row_checks import Row
+
+SHOWN: Final = 50
+"""Names on the list for a person."""
+LETTERS_SHOWN: Final = 40
+AT_MOST: Final = 2 * SHOWN
+REPLACEMENT: Final = "\ufffd"
+"""What a program writes in the place of a letter that it could not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """What the names of an export hold; letters alone name nobody."""
+
+    names: int = 0
+    """People whose name holds such letters."""
+    damaged: int = 0
+    """Of these, names that look as if they had been read in a wrong encoding."""
+    letters: tuple[tuple[str, int], ...] = ()
+    """The letters, and in how many names each occurs; most frequent first."""
+
+
+class LetterCheck:
+    """Looks at row after row and keeps the first few."""
+
+    def __init__(self) -> None:
+        self._names = self._damaged = 0
+        self._letters: Counter[str] = Counter()
+        self._kept: list[tuple[bool, int, Row]] = []
+        self._last: tuple[bool, float] = (True, inf)
+        """What comes after it is not among the first."""
+
+    def add(self, row: Row) -> None:
+        """Look at one row; a row without a person is passed over."""
+        name = f"{row.person.given_name} {row.person.surname}" if row.person else ""
+        if name.isascii():
+            return
+        broken = damaged(name)
+        self._names += 1
+        self._damaged += broken
+        self._letters.update({letter for letter in name if not letter.isascii()})
+        if (not broken, row.number) > self._last:
+            return
+        self._kept.append((not broken, row.number, row))
+        if len(self._kept) > AT_MOST:
+            self._kept = self._first()
+            self._last = self._kept[-1][:2]
+
+    def first(self) -> list[Row]:
+        """The rows for a person to look at: what looks damaged, then the first of the file."""
+        return [row for _, _, row in self._first()]
+
+    def total(self) -> Letters:
+        """All that was found."""
+        frequent = sorted(self._letters.items(), key=lambda each: (-each[1], each[0]))
+        return Letters(self._names, self._damaged, tuple(frequent[:LETTERS_SHOWN]))
+
+    def _first(self) -> list[tuple[bool, int, Row]]:
+        return nsmallest(SHOWN, self._kept, key=lambda each: each[:2])
+
+
+def damaged(name: str) -> bool:
+    """Whether a name looks as if UTF-8 had been read as Windows-1252, or a letter had been lost."""
+    if REPLACEMENT in name:
+        return True
+    if name.isascii():
+        return False
+    try:
+        name.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True

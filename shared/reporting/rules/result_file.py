@@ -1,0 +1,107 @@
+"""result.csv: one line for every data row. Pure.
+
+Safe to open in a spreadsheet: a cell that could be taken for a formula gets an apostrophe (OWASP's list).
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from shared.intake.rules.row_checks import Row
+from shared.model.account import Account
+from shared.model.lifecycle import MOVING, Outcome, RowState, State
+
+COLUMNS: Final = ("row", "source_id", "outcome", "state", "reason", "directory_id", "notified_at")
+FORMAT: Final = 1
+"""Goes up when lines are written in another way: then every block is written anew."""
+NO_ACCOUNTS: Final = hashlib.sha256().hexdigest()
+"""The fingerprint of a shard without accounts."""
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of one row."""
+
+    row: int
+    source_id: str
+    outcome: str
+    state: str
+    reason: str = ""
+    directory_id: str = ""
+    notified_at: str = ""
+
+
+class Told(NamedTuple):
+    """What lines tell of an account, ready to be written: a tuple, as tens of thousands of them are held at a time."""
+
+    outcome: str
+    state: str
+    reason: str
+    directory_id: str
+    notified_at: str
+
+
+def told_of(account: Account) -> Told:
+    """What lines tell of an account as it stands now."""
+    notified_at = f"{account.notified_at:%Y-%m-%dT%H:%M:%SZ}" if account.notified_at else ""
+    return Told(outcome_of(account), account.state, account.reason, account.directory_id or "", notified_at)
+
+
+def line_of(row: Row, told: Told | None) -> Line:
+    """The line of a row; `told` is of the account it belongs to, if it has one."""
+    if row.outcome is Outcome.REJECT:
+        return Line(row.number, row.source_id, row.outcome, RowState.REJECTED, row.reason)
+    if row.outcome is Outcome.DUPLICATE:
+        return Line(row.number, row.source_id, row.outcome, RowState.DUPLICATE, f"same_as_row_{row.duplicate_of}")
+    if row.outcome is Outcome.REVIEW:
+        return Line(row.number, row.source_id, row.outcome, State.REVIEW, row.reason)
+    if told is None:
+        return Line(row.number, row.source_id, "", State.STAGED, "row_missing")
+    return Line(row.number, row.source_id, row.outcome or told.outcome, *told[1:])
+
+
+def outcome_of(account: Account) -> str:
+    """The outcome as far as it is known: what is staged anew has none yet, what failed before it was judged neither.
+
+    What was to be created or joined and is now for a person to decide has come to review.
+    """
+    if account.state is State.REVIEW:
+        return Outcome.REVIEW
+    if account.state is State.STAGED or account.outcome is None:
+        return "" if account.state in MOVING else Outcome.REVIEW
+    return account.outcome
+
+
+def note(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:
+    """Take into a fingerprint all that any line tells of an account."""
+    says = f"{account.id}|{account.row}|{outcome}|{account.state}|{account.reason}|{account.directory_id}"
+    fingerprint.update(f"{says}|{account.notify_id}|{account.notified_at}\n".encode())
+
+
+def header() -> bytes:
+    """The first line."""
+    return csv_lines([COLUMNS])
+
+
+def lines(found: Iterable[Line]) -> bytes:
+    """Lines, ready to be written."""
+    return csv_lines(
+        (line.row, line.source_id, line.outcome, line.state, line.reason, line.directory_id, line.notified_at)
+        for line in found
+    )
+
+
+def csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
+    """Lines of CSV that no spreadsheet takes for formulas."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    return out.getvalue().encode()
+
+
+def _safe(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

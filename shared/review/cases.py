@@ -1,0 +1,135 @@
+"""review: who decides the cases that wait for a person, and until when."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from shared.model.account import SHARDS, Account, Authority, Change, MigrationId, apply
+from shared.model.calendar import LONDON
+from shared.model.counts.summary import total
+from shared.model.lifecycle import Event, State
+from shared.model.migration import Migration
+from shared.planning.rules.wave_gate import NotDone, typed
+from shared.ports import Ports, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case that waits for a person, and who that is."""
+
+    account: str
+    row: int
+    reason: str
+    owner: str
+    """Empty where nobody is to decide it."""
+    decide_by: str
+
+    @property
+    def unowned(self) -> bool:
+        """Whether nobody is to decide it, or not until a day."""
+        return not (self.owner and self.decide_by)
+
+    @property
+    def turn(self) -> tuple[bool, str, str, int]:
+        """Who has no owner comes first, then whose day is next."""
+        return not self.unowned, self.decide_by, self.reason, self.row
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """So many cases of one reason, owner and day."""
+
+    cases: int
+    reason: str
+    owner: str
+    decide_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The review cases of a migration."""
+
+    cases: int
+    unowned: int
+    groups: list[Group]
+    """All of them; who has no owner first."""
+    first: list[Case]
+    """At most as many as were asked for, in the same order."""
+    without_account: int
+    """Rows that need a person too and have no account, so nobody can be named for them."""
+
+
+async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
+    """Who decides which cases, and until when."""
+    found: list[Case] = []
+    for shard in SHARDS:
+        async for stored in ports.ledger.accounts(migration.place, shard):
+            account = stored.record
+            if account.migration == migration.id and account.state is State.REVIEW:
+                found.append(Case(account.id, account.row, account.reason, account.owner, account.decide_by))
+    found.sort(key=lambda case: case.turn)
+    counts = Counter((case.reason, case.owner, case.decide_by) for case in found)
+    settled = total(await ports.ledger.summaries(migration.authority, migration.id)).settled
+    return Cases(
+        cases=len(found),
+        unowned=sum(case.unowned for case in found),
+        groups=[Group(number, *of) for of, number in counts.items()],
+        first=found[:limit],
+        without_account=sum(number for (_, state, _), number in settled.items() if state == State.REVIEW),
+    )
+
+
+async def assign_review(
+    ports: Ports, authority: Authority, migration_id: MigrationId, which: str, owner: str, decide_by: str, by: str
+) -> int:
+    """Give review cases an owner and a day; returns how many.
+
+    `which` is a reason code or an account's id, `owner` a team or a person's object id, `decide_by` a date.
+
+    Raises:
+        NotDone: why not, in a sentence.
+    """
+    migration = await ports.ledger.migration(authority, migration_id)
+    if migration is None:
+        raise NotDone("This council has no such migration. `ops status` lists them.")
+    owner, day, now = typed(owner, "the owner"), _day(decide_by, ports.clock.now()), ports.clock.now()
+    found = there = 0
+    for shard in SHARDS:
+        cases = [
+            stored
+            async for stored in ports.ledger.accounts(migration.place, shard)
+            if _takes(stored.record, migration, which)
+        ]
+        there += len(cases)
+        found += len(await ports.ledger.save_all([_assigned(stored, owner, day, by, now) for stored in cases]))
+    if not there:
+        raise NotDone("No case in review has this reason or this account id. `ops status` lists the reasons.")
+
+    def counted_anew(current: Migration) -> Migration:
+        return replace(current, moved_at=now)
+
+    if migration.open and found:
+        await ports.ledger.change_migration(authority, migration_id, counted_anew)
+    return found
+
+
+def _takes(account: Account, migration: Migration, which: str) -> bool:
+    mine = account.migration == migration.id and account.state is State.REVIEW
+    return mine and which in {account.id, account.reason}
+
+
+def _assigned(
+    stored: Stored[Account], owner: str, day: str, by: str, now: datetime
+) -> tuple[Stored[Account], Account, Change]:
+    assigned, change = apply(stored.record, Event.ASSIGN, now, stored.record.reason, by)
+    return stored, replace(assigned, owner=owner, decide_by=day), change
+
+
+def _day(text: str, now: datetime) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise NotDone("The day should be written like 2026-12-01.") from None
+    if day < now.astimezone(LONDON).date():
+        raise NotDone("That day is over. Choose one that is to come.")
+    return day.isoformat()

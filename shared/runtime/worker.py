@@ -1,0 +1,255 @@
+"""Decode, step, settle: the one place that turns what a step raises into done, later, or a person.
+
+| a step | the account | the message |
+|---|---|---|
+| returns | as the step saved it | done |
+| raises `TryLater` | waits for a new moment; after 24 hours `failed` | done |
+| raises `Throttled` | the same, and so does everybody in its lane | done |
+| raises `SetAside`, `Hold`, `Cannot` | `review`, `held`, `failed` with the reason | done |
+| raises `Stop` | as it was; its migration pauses | done |
+| raises `StaleWrite` | as somebody else saved it | done |
+| raises anything else | at the last attempt `failed` | raised: tried again, then poison |
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from shared import names
+from shared.errors import (
+    BadMessage,
+    Cannot,
+    Hold,
+    MigrationError,
+    SetAside,
+    StaleWrite,
+    Stop,
+    Throttled,
+    TryLater,
+    Unclear,
+    unexpected,
+)
+from shared.intake.receive_export import receive_export, record_failure
+from shared.intake.stage_rows import stage_rows
+from shared.model.account import Account, Change, apply
+from shared.model.lifecycle import Event, State
+from shared.model.messages import AccountMessage, StageRows, decode, decode_upload
+from shared.model.migration import Migration, Phase
+from shared.model.pacing.rate_limit import GIVE_UP, UNCLEAR_LIMIT, delay
+from shared.ports import Ports, Stored
+from shared.scheduling.pause import pause
+from shared.scheduling.rate_limiter import keep_to_the_lane, lanes_of, throttle
+from shared.scheduling.release_accounts import back_to_waiting
+from shared.scheduling.rules.gate import Step
+from shared.telemetry import metrics, spans
+from shared.telemetry.progress import reached
+
+log: Final = logging.getLogger(__name__)
+
+type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
+
+SETTLED: Final = (StaleWrite, TryLater, SetAside, Hold, Cannot, Stop)
+"""What the table above turns into an answer; whatever else a step raises is a bug."""
+
+STOPS: Final = 5
+"""So often one account may stop its migration with nobody else in the way; then it fails alone."""
+MANY_TRIES: Final = 100
+"""Beside its age: a migration that was paused for a day has not been trying."""
+
+CAUSES: Final = {
+    "directory_unreachable": "directory_unreachable",
+    "directory_throttled": "directory_unreachable",
+    "message_service_unreachable": "message_service_unreachable",
+    "message_in_doubt": "message_service_unreachable",
+    "tables_lost": "tables_lost",
+}
+"""What it is called when the cause of a postponement lasted 24 hours."""
+
+
+async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt: int) -> None:
+    """Run a per-account step on a queue message; `attempt` is its dequeue count.
+
+    Raises:
+        BadMessage: the text is not a message of this app.
+        Unexpected: a bug; says type and place, never the message of the error.
+    """
+    message = decode(body)
+    if not isinstance(message, AccountMessage):
+        raise BadMessage("a message of another queue")
+    with spans.attempt(message, attempt):
+        try:
+            await keep_to_the_lane(ports, message)
+            await step(ports, message)
+        except SETTLED as error:
+            await _settle(ports, message, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+            spans.failed("unexpected_error")
+            last = attempt >= names.MAX_DEQUEUE_COUNT
+            await _noted(_change(ports, message, lambda account: _failed_attempt(ports, account, last=last)))
+            raise unexpected(error) from None
+
+
+async def _noted(noting: Awaitable[None]) -> None:
+    """Note a failure; where that fails too, nothing of either message gets out."""
+    try:
+        await noting
+    except Exception as error:  # noqa: BLE001 - the same
+        raise unexpected(error) from None
+
+
+def _failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Account, Change | None]:
+    """The last attempt records the failure; the others that somebody still tries, so that the walk does not step in."""
+    if last:
+        return _ended(ports, account, Event.FAIL, "unexpected_error")
+    return replace(account, moment=ports.clock.now(), vain=0), None
+
+
+async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
+    """Receive an upload."""
+    message = decode_upload(body)
+    with spans.attempt(message, attempt):
+        try:
+            await receive_export(ports, message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+            spans.failed("unexpected_error")
+            if attempt >= names.MAX_DEQUEUE_COUNT:
+                await _noted(record_failure(ports, message))
+            raise unexpected(error) from None
+
+
+async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
+    """Stage a piece of an export."""
+    message = decode(body)
+    if not isinstance(message, StageRows):
+        raise BadMessage("a message of another queue")
+    with spans.attempt(message, attempt):
+        try:
+            await stage_rows(ports, message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+            spans.failed("unexpected_error")
+            if attempt >= names.MAX_DEQUEUE_COUNT:
+                await _noted(_staging_failed(ports, message))
+            raise unexpected(error) from None
+
+
+async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) -> None:
+    """Run a timer's step; what fails is told and noted without its message, and the next occurrence tries again."""
+    timer = getattr(step, "__name__", "timer")
+    try:
+        await step(ports)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
+        metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.FAILED)
+        told = unexpected(error)
+        await _kept(ports.ledger.note_trouble(timer, str(told), ports.clock.now()))
+        raise told from None
+    metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
+    await _kept(ports.ledger.end_trouble(timer))
+
+
+async def _kept(noting: Awaitable[None]) -> None:
+    """Note how a timer ran; where that fails, its run counts all the same."""
+    try:
+        await noting
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message may be personal
+        log.warning("how a timer ran could not be noted", extra={"cause": str(unexpected(error))})
+
+
+async def _staging_failed(ports: Ports, message: StageRows) -> None:
+    def fail(migration: Migration) -> Migration:
+        if migration.phase is not Phase.STAGING:
+            return migration
+        return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=ports.clock.now())
+
+    await ports.ledger.change_migration(message.authority, message.migration, fail)
+
+
+async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) -> None:
+    note = {"account": message.account, "step": message.kind, "cause": str(error)}
+    match error:
+        case StaleWrite():
+            log.info("somebody else was faster", extra=note)
+        case TryLater():
+            log.info("postponed", extra=note)
+            spans.failed(error.cause)
+            metrics.add(metrics.POSTPONED, authority=message.authority, step=message.kind, reason=error.cause)
+            if isinstance(error, Throttled) and not error.known:
+                await throttle(ports, lanes_of(Step(message.kind), message.authority), error.after)
+            await _change(ports, message, lambda account: _postponed(ports, account, error))
+        case SetAside():
+            log.info("set aside for a person", extra=note)
+            await _change(ports, message, lambda account: _ended(ports, account, Event.SET_ASIDE, error.reason))
+        case Hold():
+            log.info("held", extra=note)
+            await _change(ports, message, lambda account: _ended(ports, account, Event.HOLD, error.reason))
+        case Cannot():
+            log.warning("stuck", extra=note)
+            spans.failed(error.reason)
+            await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, error.reason))
+        case Stop():
+            spans.failed(error.reason)
+            await _stopped(ports, message, error)
+
+
+async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+    """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
+    stored = await ports.ledger.account(message.place, message.account)
+    if stored is not None and stored.record.stops >= STOPS:
+        await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, stop.reason))
+        return
+    await _pause(ports, message, stop)
+
+    def wait(account: Account) -> tuple[Account, Change | None]:
+        now = ports.clock.now()
+        waiting, change = back_to_waiting(account, now)
+        later = now + delay(account.stops, ports.jitter()) if account.stops else now
+        return replace(waiting, stops=account.stops + 1, not_before=later), change
+
+    await _change(ports, message, wait)
+
+
+async def _pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+    """Pause the account's migration with the one reason."""
+    stored = await ports.ledger.account(message.place, message.account)
+    if stored is not None:
+        await pause(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
+
+
+async def _change(
+    ports: Ports, message: AccountMessage, change: Callable[[Account], tuple[Account, Change | None] | None]
+) -> None:
+    """Change the account as it is now, as long as the message's release is its current one."""
+    while True:
+        stored: Stored[Account] | None = await ports.ledger.account(message.place, message.account)
+        if stored is None or stored.record.release != message.release or stored.record.moment is None:
+            return
+        changed = change(stored.record)
+        if changed is None:
+            return
+        try:
+            await ports.ledger.save(stored, *changed)
+        except StaleWrite:
+            continue
+        reached(*changed)
+        return
+
+
+def _ended(ports: Ports, account: Account, event: Event, reason: str) -> tuple[Account, Change]:
+    return apply(account, event, ports.clock.now(), reason)
+
+
+def _postponed(ports: Ports, account: Account, later: TryLater) -> tuple[Account, Change | None]:
+    now = ports.clock.now()
+    since = account.trying_since or now
+    if isinstance(later, Unclear):
+        unclear = account.unclear_since or now
+        if now - unclear >= UNCLEAR_LIMIT and account.state is State.RELEASED:
+            return _ended(ports, account, Event.SET_ASIDE, later.cause)
+        account = replace(account, unclear_since=unclear)
+    if now - since >= GIVE_UP and account.tries >= MANY_TRIES:
+        return _ended(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
+    wait = later.after if later.after is not None else delay(account.tries, ports.jitter())
+    waiting, change = apply(account, Event.POSTPONE, now, later.cause)
+    waiting = replace(waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since, vain=0)
+    # One entry tells that it was postponed; hundreds would tell no more.
+    return waiting, change if account.tries == 0 else None

@@ -1,0 +1,84 @@
+"""The guard of every per-account step: load the account, ask the gate, drop what is not its current release."""
+
+from dataclasses import dataclass
+
+from shared.errors import Cannot, Stop, TryLater
+from shared.intake.rules.row_checks import Person, Row
+from shared.integrity.pseudonym_key import KEY_CHANGED, key_changed
+from shared.integrity.table_loss import being_made_again
+from shared.model.account import Account
+from shared.model.lifecycle import State
+from shared.model.messages import AccountMessage, for_step
+from shared.model.migration import Migration
+from shared.model.profile import Profile
+from shared.ports import Ports, Stored
+from shared.scheduling.release_accounts import back_to_waiting
+from shared.scheduling.rules.gate import Due, Step, due, open_for
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An account whose moment for this step has come."""
+
+    stored: Stored[Account]
+    migration: Migration
+    profile: Profile
+
+    @property
+    def account(self) -> Account:
+        """The account itself."""
+        return self.stored.record
+
+
+async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
+    """The account of a message, if the gate lets this step act on it now.
+
+    Raises:
+        Stop: its id was made with another PSEUDONYM_KEY, so no message reference of ours means this customer.
+    """
+    stored = await ports.ledger.account(message.place, message.account)
+    profile = ports.profiles.get(message.authority)
+    if stored is None or profile is None:
+        return None
+    account, now = stored.record, ports.clock.now()
+    migration, answer = None, Due(None)
+    # What was read a second ago may let a step in. To turn one away it takes a look: the release may be younger.
+    for read in (ports.ledger.recent_migration, ports.ledger.migration):
+        migration = await read(account.authority, account.migration)
+        if migration is None:
+            continue
+        answer = due(account, migration, profile, messages_on=ports.notifier is not None)
+        if open_for(step, message.release, account, answer, now, epoch=migration.epoch):
+            if await key_changed(ports):
+                raise Stop(KEY_CHANGED)
+            return Admitted(stored, migration, profile)
+    if migration is None:
+        return None
+    void = migration.paused or account.epoch != migration.epoch
+    if void and account.release == message.release and account.moment is not None:
+        # Back to waiting, so that it goes on as soon as somebody resumes, without this message and in a new slot.
+        await ports.ledger.save(stored, *back_to_waiting(account, now))
+    if _done_before(step, message, account) and answer.step is Step.NOTIFY:
+        # The step was done and saved, and its next message may have been lost: send it again.
+        await ports.outbox.send(for_step(Step.NOTIFY, account))
+    return None
+
+
+def _done_before(step: Step, message: AccountMessage, account: Account) -> bool:
+    just_after = account.release == message.release + 1
+    return step is Step.PROVISION and account.state is State.PROVISIONED and just_after and account.moment is not None
+
+
+async def person_of(ports: Ports, account: Account) -> tuple[Row, Person]:
+    """What is personal of an account, from the row that staged it.
+
+    Raises:
+        Cannot: the row is not there any more.
+        TryLater: no row is there any more; they will be made again.
+    """
+    row = await ports.ledger.row(account)
+    if row is None and await being_made_again(ports, account.authority):
+        raise TryLater("tables_lost")
+    if row is None or row.person is None:
+        raise Cannot("row_missing")
+    return row, row.person

@@ -1,0 +1,41 @@
+"""pause: a migration waits, with the one reason, until somebody has mended it and resumes."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from shared.model.account import Authority, MigrationId
+from shared.model.migration import Migration
+from shared.ports import Ports
+
+log: Final = logging.getLogger(__name__)
+
+DETAIL: Final = 500
+"""Letters of a detail that are kept."""
+PLAN_CHANGED: Final = "plan_changed"
+"""The reason where a signed plan is not as it was signed."""
+UNLIKE: Final = "extract_unlike_last"
+"""The reason where the extract may be the wrong or a cut file, and nobody signs who would see it."""
+
+
+def stopped(migration: Migration, now: datetime, reason: str, detail: str = "", differs: str = "") -> Migration:
+    """The migration as it waits; whatever was released before is void."""
+    epoch = migration.epoch + 1
+    return replace(
+        migration, paused_at=now, pause_reason=reason, pause_detail=detail[:DETAIL], differs=differs, epoch=epoch
+    )
+
+
+async def pause(
+    ports: Ports, authority: Authority, migration: MigrationId, reason: str, detail: str = "", differs: str = ""
+) -> None:
+    """Pause; a migration that is paused keeps its first reason."""
+
+    def paused(current: Migration) -> Migration:
+        if current.paused:
+            return current
+        return stopped(current, ports.clock.now(), reason, detail, differs)
+
+    now = await ports.ledger.change_migration(authority, migration, paused)
+    log.error("migration paused", extra={"migration": now.id, "reason": now.pause_reason})

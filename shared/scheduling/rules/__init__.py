@@ -1,0 +1,1 @@
+"""The gate, the fair shares and the work queries. Pure."""

@@ -1,0 +1,92 @@
+"""Who gets how much when several want the same: max-min fairness, and turns. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.model.account import AccountId, MigrationId, Place
+
+
+def allot(room: int, demands: Sequence[int], first: int = 0) -> list[int]:
+    """What each gets of the room: an equal part, nobody more than it asks; what one leaves goes to the others.
+
+    What cannot be divided goes to one after the other, from the `first` on.
+    """
+    given = [0] * len(demands)
+    while room > 0:
+        wanting = [at for at in _from(first, len(demands)) if given[at] < demands[at]]
+        if not wanting:
+            break
+        each = min(room // len(wanting), *(demands[at] - given[at] for at in wanting))
+        for at in wanting if each else wanting[:room]:
+            given[at] += each or 1
+        room -= each * len(wanting) or room
+    return given
+
+
+def in_turns[T](lines: Sequence[Sequence[T]], first: int = 0) -> list[T]:
+    """One of each line after the other, from the `first` line on, as long as a line has some."""
+    longest = max(map(len, lines), default=0)
+    order = [lines[at] for at in _from(first, len(lines))]
+    return [line[place] for place in range(longest) for line in order if place < len(line)]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A moment that was given away and is still to come."""
+
+    at: datetime
+    place: Place
+    account: AccountId
+
+
+@dataclass(slots=True)
+class Ahead:
+    """Who holds which moments, as far as this process gave them away: a hint where to look, and never a proof."""
+
+    _held: dict[MigrationId, tuple[int, list[Held]]] = field(default_factory=dict)
+
+    def note(self, migration: MigrationId, epoch: int, held: Held) -> None:
+        """A moment was given away; what an earlier epoch held is void."""
+        there = self._of(migration, epoch)
+        there.append(held)
+        self._keep(migration, epoch, there)
+
+    def after(self, migration: MigrationId, epoch: int, at: datetime) -> list[Held]:
+        """What a migration holds after this moment, earliest first; what is before it is forgotten."""
+        held = sorted((each for each in self._of(migration, epoch) if each.at > at), key=lambda each: each.at)
+        self._keep(migration, epoch, held)
+        return list(held)
+
+    def forget(self, migration: MigrationId, epoch: int, given_up: Sequence[Held]) -> None:
+        """These are a migration's no more."""
+        gone = set(given_up)
+        self._keep(migration, epoch, [each for each in self._of(migration, epoch) if each not in gone])
+
+    def _of(self, migration: MigrationId, epoch: int) -> list[Held]:
+        of, held = self._held.get(migration, (epoch, []))
+        return held if of == epoch else []
+
+    def _keep(self, migration: MigrationId, epoch: int, held: list[Held]) -> None:
+        if self._held.get(migration, (epoch, []))[0] > epoch:
+            return  # a pause came in between
+        if held:
+            self._held[migration] = epoch, held
+        else:
+            self._held.pop(migration, None)
+
+
+def evened(held: Sequence[int], waiting: Sequence[int]) -> list[int]:
+    """How many each should hold of what all hold together, where so many of each wait for more."""
+    # What cannot be divided stays where most is: nothing changes hands for one slot more or less.
+    most = held.index(max(held)) if held else 0
+    return allot(sum(held), [have + want for have, want in zip(held, waiting, strict=True)], most)
+
+
+def spread[T](line: Sequence[T], count: int) -> list[T]:
+    """So many of a line, at even distances."""
+    return [line[int((at + 0.5) * len(line) / count)] for at in range(count)]
+
+
+def _from(first: int, count: int) -> list[int]:
+    return [(first + at) % count for at in range(count)]

@@ -1,0 +1,159 @@
+"""The one gate: what may happen to an account next, and when. Pure.
+
+Staging complete, assessment, approval, wave, pause, supersession, a message service that is off: all are answers of
+`due`. Steps ask it before they act, the feeder asks it before it releases, the walk asks it before it sends again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from shared.model.account import Account
+from shared.model.calendar import london
+from shared.model.lifecycle import MOVING, Outcome, State
+from shared.model.migration import Migration, Phase
+from shared.model.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
+from shared.model.wave import Wave, wave_of
+
+OVERDUE: Final = timedelta(minutes=2)
+"""So long past its moment an account is sent again, whatever lease still holds the old message."""
+
+EARLY: Final = timedelta(seconds=2)
+"""Clocks of storage and app differ a little: a message this early is taken."""
+
+
+class Step(StrEnum):
+    """What may happen to an account next; named as the queue of the step."""
+
+    CLASSIFY = "classify-account"
+    PROVISION = "provision-account"
+    NOTIFY = "notify-customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The gate's answer: this step, not before this moment; or nothing, and what it waits for."""
+
+    step: Step | None
+    at: datetime | None = None
+    waits_for: str = ""
+
+
+ANNOUNCEMENTS: Final = {Outcome.CREATE: ACCOUNT_IS_CHANGING, Outcome.LINK: ACCOUNTS_BECOME_ONE}
+"""Outcome -> the message before anything is done."""
+MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
+"""Outcome -> the message that tells what was done."""
+
+
+def message_for(account: Account, profile: Profile) -> str | None:
+    """The name of the message this account's customer is to get next, None where there is none to send."""
+    name = (ANNOUNCEMENTS if account.state in MOVING else MESSAGES).get(account.outcome or Outcome.REVIEW)
+    return name if name in profile.messages.templates else None
+
+
+def wave_for(account: Account, migration: Migration) -> Wave | None:
+    """The account's wave in its migration's plan; None where there is no plan (any more)."""
+    return wave_of(account.id, account.band, migration.plan.waves) if migration.plan else None
+
+
+def announced_from(wave: Wave, profile: Profile) -> datetime | None:
+    """From when on the people of a wave are told what will change; None for a wave without a date."""
+    return wave.starts_at - timedelta(days=profile.plan.announce_days) if wave.starts_at else None
+
+
+def changes_at(wave: Wave, profile: Profile) -> datetime | None:
+    """When something changes for the people of a wave: as it begins or, with `at-once`, as the portal switches."""
+    if profile.plan.switch == "at-once" and profile.plan.switch_at is not None:
+        return london(profile.plan.switch_at)
+    return wave.starts_at
+
+
+def as_told(account: Account, profile: Profile, at: datetime) -> datetime:
+    """The moment `at`, or the day of which the customer was told, where that is still to come.
+
+    With `at-once` a move changes nothing for the customer, and the message waits for the portal.
+    """
+    knows = account.announced_at is not None and profile.plan.switch == "by-wave"
+    return max(at, account.told_day) if knows and account.told_day is not None else at
+
+
+def due(account: Account, migration: Migration, profile: Profile, *, messages_on: bool) -> Due:
+    """What may happen next to `account` of `migration`, and not before when."""
+    at = account.moment or account.not_before
+    if migration.paused:
+        return Due(None, waits_for=f"paused: {migration.pause_reason}")
+    if migration.phase is Phase.CANCELLED or account.settled:
+        return Due(None)
+    left_to_newer = migration.superseded_by and account.state in {State.STAGED, State.CLASSIFIED, State.RELEASED}
+    if left_to_newer and not to_be_looked_for(account, migration):
+        return Due(None, waits_for=f"superseded by {migration.superseded_by}")
+    match account.state:
+        case State.STAGED if migration.phase in {Phase.STAGING, Phase.FAILED, Phase.SUPERSEDED}:
+            return Due(None, waits_for="the last row to be staged")
+        case State.STAGED:
+            return Due(Step.CLASSIFY, at)
+        case State.CLASSIFIED | State.RELEASED:
+            return _may_move(account, migration, profile, at, messages_on=messages_on)
+        case State.PROVISIONED if not (messages_on and message_for(account, profile)):
+            return Due(None)
+        case State.PROVISIONED if profile.plan.switch == "at-once" and migration.switched_at is None:
+            return Due(None, waits_for="the portal to switch")
+        case State.PROVISIONED:
+            return Due(Step.NOTIFY, at)
+        case _:
+            return Due(None)
+
+
+def _may_move(account: Account, migration: Migration, profile: Profile, at: datetime, *, messages_on: bool) -> Due:
+    """Assessment, signatures, announcement, canary, wave: in the order in which they come."""
+    if migration.assessed_at is None:
+        return Due(None, waits_for="the assessment")
+    if account.drafted or not migration.may_move(profile):
+        return Due(None, waits_for="approval")
+    if account.outcome is Outcome.CREATE and not tells(profile, messages_on=messages_on):
+        return Due(None, waits_for="somebody who tells the customers")
+    wave = wave_for(account, migration)
+    if wave is not None and not told_before(account, wave, profile, messages_on=messages_on):
+        return Due(Step.NOTIFY, max(at, announced_from(wave, profile) or at))
+    if migration.waits_for_canary:
+        return Due(None, waits_for="a canary that passed")
+    if wave is not None and migration.gate(wave.number).opened_at is None:
+        return Due(None, waits_for=f"wave {wave.number}")
+    return Due(Step.PROVISION, as_told(account, profile, at))
+
+
+def tells(profile: Profile, *, messages_on: bool) -> bool:
+    """Whether somebody tells those for whom an account is created: without that they would be locked out."""
+    sent = messages_on and SET_YOUR_PASSWORD in profile.messages.templates
+    return sent or profile.plan.council_tells_customers
+
+
+def told_before(account: Account, wave: Wave, profile: Profile, *, messages_on: bool) -> bool:
+    """Whether the customer knows what will change, or need not be told before it does."""
+    if account.announced_at is not None or account.done or wave.starts_at is None or not messages_on:
+        return True
+    return message_for(account, profile) is None
+
+
+def to_be_looked_for(account: Account, migration: Migration) -> bool:
+    """Whether it is to be found out first what was done for the account before the tables were lost."""
+    running = migration.phase in {Phase.CLASSIFYING, Phase.RUNNING}
+    return running and account.state is State.STAGED and account.lost_since is not None
+
+
+def open_for(step: Step, release: int, account: Account, answer: Due, now: datetime, *, epoch: int) -> bool:
+    """Whether a message of `step` with this release number may act now. `epoch` is the migration's."""
+    return (
+        account.release == release
+        and account.epoch == epoch
+        and account.moment is not None
+        and answer.step is step
+        and answer.at is not None
+        and answer.at - EARLY <= now
+    )
+
+
+def overdue(account: Account, answer: Due, now: datetime) -> bool:
+    """Whether an account's message must have been lost: it is due and long past its moment."""
+    return answer.step is not None and account.moment is not None and account.moment + OVERDUE < now

@@ -1,0 +1,72 @@
+"""Lines of accounts that wait for the same step, so that the feeder asks for these and no others. Pure.
+
+A line says where to look; whether an account of it may go on is for the gate to say.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.model.account import Band, MigrationId
+from shared.model.lifecycle import Outcome, State
+from shared.model.migration import Migration, Phase
+from shared.model.profile import Profile
+from shared.model.wave import Wave
+from shared.scheduling.rules.gate import ANNOUNCEMENTS, Step, announced_from
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Accounts of one migration, in one state, and of one wave where that matters."""
+
+    migration: MigrationId
+    state: State
+    keys: tuple[str, str] | None = None
+    """From which position up to which (not included), as eight hex digits; None for all."""
+    bands: tuple[Band, ...] = ()
+    """Only those of these bands; empty for all."""
+    announced: bool | None = None
+    """Only those who were told, or were not told yet, what will change; None for all."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Only those of these outcomes; empty for all."""
+
+
+def lines(migration: Migration, profile: Profile, before: datetime, *, messages_on: bool) -> list[tuple[Step, Line]]:
+    """The lines of a migration for which something may be due by `before`; who is nearest to the end comes first."""
+    staged = [(Step.CLASSIFY, Line(migration.id, State.STAGED))]
+    made_again = staged if migration.rebuilt_at is not None else []
+    if migration.phase is Phase.CLASSIFYING:
+        return made_again if migration.superseded_by else staged
+    if migration.phase is not Phase.RUNNING:
+        # A person may replay what got stuck in a plan that waits for its signatures.
+        return staged if migration.phase is Phase.ASSESSED else []
+    told = messages_on and (profile.plan.switch == "by-wave" or migration.switched_at is not None)
+    provisioned = [(Step.NOTIFY, Line(migration.id, State.PROVISIONED))] if told else []
+    if migration.superseded_by:
+        return provisioned + made_again
+    return [*provisioned, *_moving(migration, profile, before, messages_on=messages_on), *staged]
+
+
+def _moving(migration: Migration, profile: Profile, before: datetime, *, messages_on: bool) -> list[tuple[Step, Line]]:
+    """Those who wait to be created or joined, or to be told that they will be."""
+    if not migration.may_move(profile):
+        return []
+    if migration.plan is None:
+        return [] if migration.waits_for_canary else [(Step.PROVISION, Line(migration.id, State.CLASSIFIED))]
+    waves = migration.plan.waves
+    # Whom no announcement is for would stand in front of those who wait for theirs.
+    to_announce = tuple(to for to, name in ANNOUNCEMENTS.items() if name in profile.messages.templates)
+    found: list[tuple[Step, Line]] = []
+    for wave in waves:
+        since = announced_from(wave, profile)
+        if messages_on and to_announce and since is not None and since <= before:
+            untold = replace(_line(migration, wave, waves, announced=False), outcomes=to_announce)
+            found.append((Step.NOTIFY, untold))
+        if migration.gate(wave.number).opened_at is not None and not migration.waits_for_canary:
+            found.append((Step.PROVISION, _line(migration, wave, waves, announced=None)))
+    return found
+
+
+def _line(migration: Migration, wave: Wave, waves: tuple[Wave, ...], *, announced: bool | None) -> Line:
+    own = {other.band for other in waves if other.band is not Band.NONE}
+    bands = (wave.band,) if wave.band is not Band.NONE else tuple(band for band in Band if band not in own)
+    return Line(migration.id, State.CLASSIFIED, wave.keys, () if len(bands) == len(Band) else bands, announced)

@@ -1,0 +1,1 @@
+"""The app's settings and the councils' profiles, read once at the start."""
