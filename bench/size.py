@@ -24,9 +24,9 @@ from local.stack import ROOT
 from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage.table_ledger import TableLedger
 from shared.intake.receive_export import receive_export
-from shared.intake.rules.row_checks import Row
 from shared.model.account import Account, AccountId, AddressKey, Authority, Change
 from shared.model.messages import ReceiveExport
+from shared.model.row import Row
 from shared.ports import Blob
 from shared.runtime.worker import run_stage_step
 from tests.support.world import World

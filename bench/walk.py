@@ -21,11 +21,11 @@ from typing import Any, Final
 from bench import kit
 from local.stack import ROOT
 from shared.adapters.memory import MemoryReports
-from shared.intake.rules.row_checks import Row
 from shared.model.account import SHARDS, Account, AddressKey, Change, DirectoryId, MigrationId
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.migration import Layout, Migration, Phase
 from shared.model.pseudonyms import Pseudonyms
+from shared.model.row import Row
 from shared.ports import Ports
 from shared.reconciliation.reconcile import reconcile
 from tests.support.world import SOUTH_NORFOLK, World

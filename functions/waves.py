@@ -5,6 +5,7 @@ import azure.functions as func
 from shared.access import http
 from shared.access.roles import OPERATORS
 from shared.planning import wave_api
+from shared.review import api as review_api
 from shared.runtime import wiring
 
 blueprint = func.Blueprint()
@@ -51,7 +52,7 @@ async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def review_list(request: func.HttpRequest) -> func.HttpResponse:
     """Who decides which review cases, and until when."""
-    return await http.answer(wiring.ports, wave_api.list_review, request)
+    return await http.answer(wiring.ports, review_api.list_review, request)
 
 
 @blueprint.route(
@@ -62,4 +63,4 @@ async def review_list(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def review_assign(request: func.HttpRequest) -> func.HttpResponse:
     """Give review cases an owner and a day."""
-    return await http.answer(wiring.ports, wave_api.assign, request, OPERATORS)
+    return await http.answer(wiring.ports, review_api.assign, request, OPERATORS)

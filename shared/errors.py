@@ -13,6 +13,10 @@ class MigrationError(Exception):
     """Whatever this app raises on purpose."""
 
 
+class ActionRefused(MigrationError):
+    """A person asked for something that cannot be done now. The sentence says why, and what to do instead."""
+
+
 class TryLater(MigrationError):
     """The other side is not able to answer now. The account gets a new moment; no attempt is used up."""
 

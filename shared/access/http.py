@@ -20,6 +20,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[\w .,'@-]*$", max_length=80)
 
 
 """Of a person, where nobody signs in."""
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A sentence or a name that a person gives, kept with the decision."""
 
 
 class Refused(Exception):

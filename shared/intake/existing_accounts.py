@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.intake.supersede import newer
 from shared.model.account import Account, AccountId
-from shared.model.migration import Kind, Migration
+from shared.model.migration import Kind, Migration, newer
 from shared.ports import Ports
 
 AT_ONCE: Final = 16

@@ -14,28 +14,28 @@ from typing import Final
 from shared.errors import StaleWrite, Superseded
 from shared.intake.apply_suppressions import hold
 from shared.intake.existing_accounts import Council, council_of
+from shared.intake.rules.cohort import band_of
 from shared.intake.rules.csv_reader import RecordReader
 from shared.intake.rules.resubmission import DISCARDED, Verdict, go_on_with_message, told_after_all, verdict
-from shared.intake.rules.row_checks import Person, Rejected, Row, judge
+from shared.intake.rules.row_checks import judge
 from shared.intake.stage_suppressions import exclude_piece
-from shared.intake.supersede import give_back, newer, supersede_older
+from shared.intake.supersede import give_back, supersede_older
 from shared.integrity.pseudonym_key import KEY_CHANGED, key_fits
 from shared.integrity.table_loss import torn, waits_for_older
 from shared.model.account import Account, AccountId, Band, Change, MigrationId, apply
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.messages import StageRows
-from shared.model.migration import PIECE_ROWS, Kind, Layout, Migration, Phase
+from shared.model.migration import BY_PIECES, PIECE_ROWS, Kind, Layout, Migration, Phase, newer
 from shared.model.profile import Profile
+from shared.model.row import Person, Rejected, Row
+from shared.model.safeguards.rebuild import beyond
 from shared.planning.adopt_accounts import adopt_shard
-from shared.planning.rules.schedule import band_of
 from shared.ports import Ports, Stored
-from shared.recovery.rules.restore import beyond
 from shared.scheduling.pause import pause
 from shared.telemetry import spans
 
 AT_ONCE: Final = 16
-BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
 IN_FLIGHT: Final = timedelta(minutes=2)
 """So long a create that was begun for the older export may take to show in the directory, whatever became of it."""
 

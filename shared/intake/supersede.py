@@ -1,28 +1,11 @@
 """One export of a council at work: the newest. What older ones have not begun, they will not begin any more."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from typing import Final
 
 from shared.model.account import MigrationId
-from shared.model.migration import Kind, Migration, Phase, going
+from shared.model.migration import STAYS, Kind, Migration, Phase, age, going, newer, taken
 from shared.ports import Ports
-
-TAKEN: Final = frozenset(
-    {
-        Phase.STAGING,
-        Phase.CLASSIFYING,
-        Phase.ASSESSED,
-        Phase.ADOPTING,
-        Phase.RUNNING,
-        Phase.DONE,
-        Phase.FAILED,
-    }
-)
-STAYS: Final = frozenset({Phase.RUNNING, Phase.DONE})
-"""Phases in which a newer export changes only who begins what this one has not begun."""
 
 
 async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
@@ -35,11 +18,6 @@ async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
     return max(found, key=age, default=None)
 
 
-def taken(migration: Migration) -> bool:
-    """Whether it is an export to be moved that was taken; what is only assessed is in nobody's way."""
-    return migration.kind is Kind.MIGRATE and migration.phase in TAKEN and migration.layout is not None
-
-
 async def supersede_older(ports: Ports, migration: Migration) -> None:
     """Leave to this export what older ones have not begun. May be done any number of times.
 
@@ -50,25 +28,6 @@ async def supersede_older(ports: Ports, migration: Migration) -> None:
         replaced = other.kind is Kind.MIGRATE and (other.open or other.phase in {Phase.SUPERSEDED, Phase.DONE})
         if replaced and newer(migration, other):
             await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
-
-
-def newer(other: Migration, than: Migration) -> bool:
-    """Whether `other` was uploaded after `than`."""
-    return other.id != than.id and age(other) > age(than)
-
-
-def age(migration: Migration) -> tuple[datetime, datetime, str]:
-    """What exports of one council are ordered by, oldest first."""
-    # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
-    return migration.uploaded_at, migration.received_at, migration.id
-
-
-def heir(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
-    """The export to which this one is left; of one that was replaced in its turn, the one that replaced it."""
-    found = migrations.get(migration.superseded_by)
-    while found is not None and found.superseded_by and found.phase is Phase.SUPERSEDED:
-        found = migrations.get(found.superseded_by)
-    return found
 
 
 def _left_to(older: Migration, to: Migration) -> Migration:

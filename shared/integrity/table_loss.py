@@ -9,11 +9,10 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from shared.intake.supersede import newer
 from shared.model.account import Authority, MigrationId
-from shared.model.migration import Migration, Phase
+from shared.model.migration import Migration, Phase, newer
+from shared.model.safeguards.rebuild import Rebuild
 from shared.ports import Ports
-from shared.recovery.rules.restore import Rebuild
 
 log: Final = logging.getLogger(__name__)
 

@@ -5,20 +5,22 @@ from datetime import timedelta
 from typing import Final
 
 from shared.errors import SetAside, TryLater
-from shared.intake.rules.row_checks import Person
 from shared.integrity.table_loss import being_made_again
 from shared.matching.identity_claims import TWO_ACCOUNTS, claim, still_alone
 from shared.matching.recover_account import recognise
-from shared.matching.rules.match import Decision, DirectoryUser, Rules, Source, announcement, decide
+from shared.matching.rules.match import Decision, Rules, Source, announcement, decide
 from shared.model.account import Account, Authority, apply
+from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.messages import AccountMessage
 from shared.model.migration import Migration
 from shared.model.profile import Profile
+from shared.model.row import Person
+from shared.model.step import Step
 from shared.ports import Ports, Stored
 from shared.scheduling.due_account import Admitted, admit, person_of
-from shared.scheduling.rules.gate import Step, as_told
+from shared.scheduling.rules.gate import as_told
 from shared.telemetry.progress import reached
 
 CLAIMED_AFTER: Final = timedelta(minutes=1)

@@ -2,15 +2,15 @@
 
 from shared.errors import SetAside
 from shared.matching.identity_claims import claim
-from shared.matching.rules.match import DirectoryUser
+from shared.matching.rules.recover import holds, recognised
 from shared.model.account import Account
+from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Outcome
 from shared.model.profile import Profile
+from shared.model.step import MESSAGES
 from shared.ports import Ports
-from shared.recovery.rules.restore import holds, recognised
 from shared.scheduling.due_account import Admitted
-from shared.scheduling.rules.gate import MESSAGES
 from shared.telemetry.progress import reached
 
 

@@ -16,9 +16,10 @@ from shared.model.calendar import day_in_words
 from shared.model.lifecycle import MOVING, Event
 from shared.model.messages import AccountMessage
 from shared.model.profile import Profile
+from shared.model.step import Step, message_for
 from shared.ports import Ledger, Letter, Notifier, Ports, Stored
 from shared.scheduling.due_account import Admitted, admit, person_of
-from shared.scheduling.rules.gate import Step, as_told, changes_at, message_for, wave_for
+from shared.scheduling.rules.gate import as_told, changes_at, wave_for
 from shared.telemetry import metrics
 from shared.telemetry.progress import reached
 

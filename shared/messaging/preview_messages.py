@@ -1,13 +1,13 @@
 """show-messages: ask the message service how each message reads, for invented people. Sends nothing."""
 
 from shared.errors import Cannot, Stop, TryLater
+from shared.messaging.rules.shown_message import INVENTED, ShownMessage
 from shared.model.lifecycle import Outcome
 from shared.model.plan import Template
 from shared.model.profile import STAFF_NOTICE, Profile
 from shared.model.reasons import explain
-from shared.planning.rules.assessment import INVENTED, MESSAGES, ShownMessage
+from shared.model.step import ANNOUNCEMENTS, MESSAGES
 from shared.ports import Notifier, Ports
-from shared.scheduling.rules.gate import ANNOUNCEMENTS
 
 
 async def show_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:

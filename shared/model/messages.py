@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from shared import names
 from shared.errors import BadMessage
 from shared.model.account import Account, AccountId, Authority, MigrationId, Place, draft
-from shared.scheduling.rules.gate import Step
+from shared.model.step import Step
 
 TRACEPARENT = r"^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?$"
 EXPORTS_SUBJECT = f"/blobServices/default/containers/{names.EXPORTS}/blobs/"

@@ -238,3 +238,56 @@ def migration_id(blob: str, etag: str, uploaded: datetime) -> MigrationId:
     digest = hashlib.sha256(f"{blob}\n{etag.strip('"')}".encode()).digest()
     mark = base64.b32encode(digest).decode()[:4].lower()
     return MigrationId(f"{uploaded:%Y-%m-%d}-{slug}-{mark}")
+
+
+type Migrations = Mapping[str, Migration]
+
+
+TAKEN: Final = frozenset(
+    {
+        Phase.STAGING,
+        Phase.CLASSIFYING,
+        Phase.ASSESSED,
+        Phase.ADOPTING,
+        Phase.RUNNING,
+        Phase.DONE,
+        Phase.FAILED,
+    }
+)
+
+
+STAYS: Final = frozenset({Phase.RUNNING, Phase.DONE})
+"""Phases in which a newer export changes only who begins what this one has not begun."""
+
+
+def taken(migration: Migration) -> bool:
+    """Whether it is an export to be moved that was taken; what is only assessed is in nobody's way."""
+    return migration.kind is Kind.MIGRATE and migration.phase in TAKEN and migration.layout is not None
+
+
+def newer(other: Migration, than: Migration) -> bool:
+    """Whether `other` was uploaded after `than`."""
+    return other.id != than.id and age(other) > age(than)
+
+
+def age(migration: Migration) -> tuple[datetime, datetime, str]:
+    """What exports of one council are ordered by, oldest first."""
+    # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
+    return migration.uploaded_at, migration.received_at, migration.id
+
+
+def heir(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
+    """The export to which this one is left; of one that was replaced in its turn, the one that replaced it."""
+    found = migrations.get(migration.superseded_by)
+    while found is not None and found.superseded_by and found.phase is Phase.SUPERSEDED:
+        found = migrations.get(found.superseded_by)
+    return found
+
+
+BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
+
+
+def given_up(migration: Migration, reason: str, by: str) -> Migration:
+    """The migration that a person stopped for good; whatever was released before is void."""
+    epoch = migration.epoch + 1
+    return replace(going(migration), phase=Phase.CANCELLED, reason=reason, cancelled_by=by, epoch=epoch)

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.errors import MigrationError
+from shared.errors import ActionRefused
 from shared.model.wave import Wave
 
 HASH_LETTERS: Final = 12
@@ -91,10 +91,6 @@ class Plan:
         return not self.rejected_by and not self.wanted(parts)
 
 
-class NotSigned(MigrationError):
-    """The signature was not taken; the sentence says why and what to do."""
-
-
 def hash_of(accounts: str, rows: str, profile: str, waves: Sequence[Wave], templates: Sequence[Template]) -> str:
     """The hash of a plan.
 
@@ -115,23 +111,23 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
     """The plan with one more signature. The last one may come again: its first answer may be lost.
 
     Raises:
-        NotSigned: it is another plan, the wrong total, or the wrong person.
+        ActionRefused: it is another plan, the wrong total, or the wrong person.
     """
     _same_plan(plan, signature, parts, control_total)
     if plan.silent:
-        raise NotSigned(
+        raise ActionRefused(
             "The plan creates accounts, and no message service tells their owners. Set NOTIFY_PROVIDER, the council's "
             "key and the template of set-your-password (messages.templates), or say in the profile that the council "
             "tells its customers itself (plan.council_tells_customers); then upload the export again."
         )
     if plan.warnings and not signature.accepts_warnings:
-        raise NotSigned(
+        raise ActionRefused(
             f"The extract exceeds what the profile allows: {' '.join(plan.warnings)} If it is right all the same, sign "
             "with --accept-warnings; if not, reject the plan and upload the right extract."
         )
     late = plan.overdue(signature.at)
     if late and not signature.accepts_warnings:
-        raise NotSigned(
+        raise ActionRefused(
             f"The day of wave {', '.join(str(wave.number) for wave in late)} is over, so its customers would be told "
             "and moved at once. Give it a day that is to come in the profile, upload the export again and sign the new "
             "plan; if at once is right, sign with --accept-warnings."
@@ -140,21 +136,23 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
     if mine is not None and same_person(mine.by, signature.by):
         wanted = plan.wanted(parts)
         if wanted:
-            raise NotSigned(
+            raise ActionRefused(
                 f"You have signed as {mine.part} already, and that counts. Somebody else is to sign as "
                 f"{', then somebody else as '.join(wanted)}."
             )
         return plan
     if mine is not None:
-        raise NotSigned(f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there.")
+        raise ActionRefused(
+            f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there."
+        )
     earlier = next((each for each in plan.signatures if same_person(each.by, signature.by)), None)
     if earlier is not None:
-        raise NotSigned(
+        raise ActionRefused(
             f"You have signed as {earlier.part} already, and every part needs a different person. "
             f"Ask somebody else to sign as {signature.part}."
         )
     if plan.uploaded_by and same_person(plan.uploaded_by, signature.by):
-        raise NotSigned("You uploaded the export, and whoever uploads does not approve. Ask somebody else to sign.")
+        raise ActionRefused("You uploaded the export, and whoever uploads does not approve. Ask somebody else to sign.")
     return replace(plan, signatures=(*plan.signatures, signature))
 
 
@@ -165,19 +163,21 @@ def same_person(one: str, other: str) -> bool:
 
 def _same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> None:
     if plan.rejected_by:
-        raise NotSigned("This plan was rejected. Mend what was wrong, upload the export again, and sign the new plan.")
+        raise ActionRefused(
+            "This plan was rejected. Mend what was wrong, upload the export again, and sign the new plan."
+        )
     if signature.part not in parts:
         known = ", ".join(parts)
-        raise NotSigned(f"The council's profile asks for no signature as {signature.part}. It asks for: {known}.")
+        raise ActionRefused(f"The council's profile asks for no signature as {signature.part}. It asks for: {known}.")
     if 0 < len(signature.plan) < HASH_LETTERS and plan.hash.startswith(signature.plan):
-        raise NotSigned(f"The hash is cut off. Copy {HASH_LETTERS} letters of it, as `ops plan show` prints them.")
+        raise ActionRefused(f"The hash is cut off. Copy {HASH_LETTERS} letters of it, as `ops plan show` prints them.")
     if not signature.plan or not plan.hash.startswith(signature.plan):
-        raise NotSigned(
+        raise ActionRefused(
             f"The hash is not this plan's: it is {plan.hash[:HASH_LETTERS]} now. The plan, a date or the profile has "
             "changed since you read it. Read it again (`ops plan show`), then sign that one."
         )
     if control_total is not None and control_total != plan.rows:
-        raise NotSigned(
+        raise ActionRefused(
             f"The control total differs: you expect {control_total} rows, the export has {plan.rows}. "
             "Compare with the portal; if the export is wrong, reject the plan and upload the right one."
         )

@@ -7,6 +7,7 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from shared.access.http import Name, Refused, at_most, found, read_body, signed_by, wanted, who
+from shared.errors import ActionRefused
 from shared.operations import control, poison
 from shared.operations.status import status
 from shared.ports import Ports
@@ -98,7 +99,7 @@ async def _controlled(ports: Ports, request: func.HttpRequest, work: control.Wor
     by = signed_by(request, read_body(Told, request, 'Send nothing, or {"by": name} on a laptop.').by)
     try:
         migration = found(await work(ports, *wanted(request), by), request)
-    except control.NotNow as not_now:
+    except ActionRefused as not_now:
         raise Refused(409, str(not_now)) from None
     return {
         "migration": migration.id,

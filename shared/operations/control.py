@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
-from shared.errors import MigrationError
+from shared.errors import ActionRefused
 from shared.intake.rules.resubmission import CANCELLED
-from shared.model.account import MigrationId
 from shared.model.messages import StageRows
-from shared.model.migration import Migration, Phase, going
+from shared.model.migration import Migration, Phase, given_up, going
 from shared.ports import Ports
+from shared.scheduling.find_migration import named
 from shared.scheduling.pause import stopped
 
 BY_PERSON: Final = "paused_by_person"
@@ -26,27 +26,13 @@ type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
 """What a person has done with a migration of a council, and who that is."""
 
 
-class NotNow(MigrationError):
-    """It cannot be done to this migration; the sentence says why and what to do."""
-
-
-async def named(ports: Ports, authority: str, migration: str) -> Migration | None:
-    """The migration of this name, of this council or of whichever has it; None when there is none."""
-    for known in ports.profiles:
-        if authority in {"", known}:
-            found = await ports.ledger.migration(known, MigrationId(migration))
-            if found is not None:
-                return found
-    return None
-
-
 async def pause(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
     """Let no new effect start until somebody resumes; None when there is no such migration.
 
     What is paused already keeps its first reason.
 
     Raises:
-        NotNow: there is nothing to pause any more.
+        ActionRefused: there is nothing to pause any more.
     """
 
     def paused(current: Migration) -> Migration:
@@ -63,7 +49,7 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     """Let a paused migration go on; None when there is no such migration.
 
     Raises:
-        NotNow: it has come to its end, so it does not go on.
+        ActionRefused: it has come to its end, so it does not go on.
     """
     ended = False
 
@@ -93,7 +79,7 @@ async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     """Stop for good: what was done stays, the rest is left as it was. None when there is no such migration.
 
     Raises:
-        NotNow: it has come to its end already.
+        ActionRefused: it has come to its end already.
     """
 
     def cancelled(current: Migration) -> Migration:
@@ -107,14 +93,8 @@ async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     return await ports.ledger.change_migration(found.authority, found.id, cancelled) if found else None
 
 
-def given_up(migration: Migration, reason: str, by: str) -> Migration:
-    """The migration that a person stopped for good; whatever was released before is void."""
-    epoch = migration.epoch + 1
-    return replace(going(migration), phase=Phase.CANCELLED, reason=reason, cancelled_by=by, epoch=epoch)
-
-
 def _still_open(migration: Migration, verb: str) -> None:
     if not migration.open:
-        raise NotNow(
+        raise ActionRefused(
             f"{migration.id} is {migration.phase} already, so there is nothing to {verb}. `ops status` shows what runs."
         )

@@ -8,15 +8,16 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.access.http import Name, Refused, found, read_body, signed_by, wanted
+from shared.errors import ActionRefused
 from shared.model.counts.summary import Totals, total
 from shared.model.migration import Migration
-from shared.model.plan import NotSigned, Part, Plan
+from shared.model.plan import Part, Plan
 from shared.model.profile import known_uploader
-from shared.operations.control import named
 from shared.planning.approve_plan import Signing, approve, reject, supersede
 from shared.planning.rules.pending_actions import held_back
 from shared.planning.rules.pending_signatures import signing_command, waits_for
 from shared.ports import Ports
+from shared.scheduling.find_migration import named
 
 SEND: Final = 'Send {"as": part, "hash": hash, "rows": number}, and "accept_warnings" where they are accepted.'
 
@@ -145,7 +146,7 @@ async def supersede_plan(ports: Ports, request: func.HttpRequest) -> dict[str, o
 async def _done(request: func.HttpRequest, work: Awaitable[Migration | None]) -> Migration:
     try:
         return found(await work, request)
-    except NotSigned as no:
+    except ActionRefused as no:
         raise Refused(409, str(no)) from None
 
 

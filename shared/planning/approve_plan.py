@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from shared.intake.supersede import age, newer, taken
+from shared.errors import ActionRefused
 from shared.model.messages import StageRows
-from shared.model.migration import Kind, Migration, Phase, going
-from shared.model.plan import NotSigned, Part, Plan, Signature, rejected, same_person, sign
+from shared.model.migration import Kind, Migration, Phase, age, given_up, going, newer, taken
+from shared.model.plan import Part, Plan, Signature, rejected, same_person, sign
 from shared.model.profile import Profile
 from shared.model.reasons import explain
-from shared.operations.control import given_up, named
 from shared.planning.freeze_plan import fingerprint
 from shared.planning.plan_report import publish_plan
 from shared.ports import Ports
+from shared.scheduling.find_migration import named
 
 REJECTED: Final = "plan_rejected"
 BEFORE: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.FAILED})
@@ -42,7 +42,7 @@ async def approve(ports: Ports, authority: str, migration_id: str, signing: Sign
     """Sign for one part; None when there is no such migration.
 
     Raises:
-        NotSigned: the sentence says why, and what to do.
+        ActionRefused: the sentence says why, and what to do.
     """
     found = await named(ports, authority, migration_id)
     if found is None:
@@ -63,7 +63,7 @@ def _signed(current: Migration, profile: Profile, signing: Signing, now: datetim
     plan = _to_be_signed(current, profile)
     allowed = profile.plan.signers.get(signing.part)
     if allowed is not None and not any(same_person(signing.by, each) for each in allowed):
-        raise NotSigned(
+        raise ActionRefused(
             f"The profile of {profile.authority} names who may sign as {signing.part} (plan.signers), and you are not "
             "among them. Ask one of them, or have the profile changed and the export uploaded again."
         )
@@ -79,25 +79,27 @@ def _to_be_signed(migration: Migration, profile: Profile) -> Plan:
     """The plan that may be signed now.
 
     Raises:
-        NotSigned: there is none, it is too late, or the profile is another one by now.
+        ActionRefused: there is none, it is too late, or the profile is another one by now.
     """
     if migration.kind is not Kind.MIGRATE:
-        raise NotSigned(
+        raise ActionRefused(
             f"{migration.id} is only assessed, so there is nothing to sign. Upload the export to "
             f"exports/{migration.authority}/ itself to have it moved."
         )
     if migration.phase in BEFORE:
-        raise NotSigned(f"{migration.id} has no plan yet: it is {migration.phase}. Wait until `ops plan show` has one.")
+        raise ActionRefused(
+            f"{migration.id} has no plan yet: it is {migration.phase}. Wait until `ops plan show` has one."
+        )
     if migration.phase not in {Phase.ASSESSED, Phase.ADOPTING} or migration.plan is None:
-        raise NotSigned(_too_late(migration))
+        raise ActionRefused(_too_late(migration))
     if migration.plan.profile and migration.plan.profile != fingerprint(profile):
-        raise NotSigned(
+        raise ActionRefused(
             "The council's profile has changed since the plan was made, so it is not this plan that would be carried "
             "out. Upload the export again, and sign the new plan."
         )
     if profile.plan.lacks_uploader(migration.plan.uploaded_by):
         why = explain("uploader_missing")
-        raise NotSigned(f"{why.sentence} {why.remedy}")
+        raise ActionRefused(f"{why.sentence} {why.remedy}")
     return migration.plan
 
 
@@ -118,16 +120,16 @@ async def reject(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     """Say no: nothing is done, and the migration is over. None when there is no such migration.
 
     Raises:
-        NotSigned: there is no plan that waits, or it is approved already.
+        ActionRefused: there is no plan that waits, or it is approved already.
     """
 
     def refused(current: Migration) -> Migration:
         if current.plan is None or current.kind is not Kind.MIGRATE or current.phase in BEFORE:
-            raise NotSigned(f"{current.id} has no plan to be rejected. `ops cancel {current.id}` stops an upload.")
+            raise ActionRefused(f"{current.id} has no plan to be rejected. `ops cancel {current.id}` stops an upload.")
         if current.plan.rejected_by:
             return current
         if current.phase is not Phase.ASSESSED:
-            raise NotSigned(
+            raise ActionRefused(
                 f"The plan of {current.id} does not wait any more: it is {current.phase}. What is under way is stopped "
                 f"by `ops cancel {current.id}`."
             )
@@ -144,7 +146,7 @@ async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "
     approved too, and keeps what it has begun.
 
     Raises:
-        NotSigned: there is no such newer one, or nothing is left to give way.
+        ActionRefused: there is no such newer one, or nothing is left to give way.
     """
     old = await named(ports, authority, migration_id)
     if old is None:
@@ -157,15 +159,15 @@ async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "
     moves = _under_way(old)
     new = max((each for each in candidates if not moves or _goes_first(ports, each)), key=age, default=None)
     if new is None:
-        raise NotSigned(_nobody(old, by, moves=moves))
+        raise ActionRefused(_nobody(old, by, moves=moves))
 
     def left(current: Migration) -> Migration:
         if current.superseded_by == new.id:
             return current
         if not current.open:
-            raise NotSigned(f"{current.id} is {current.phase} already: nothing is left to give way.")
+            raise ActionRefused(f"{current.id} is {current.phase} already: nothing is left to give way.")
         if _under_way(current) != moves:
-            raise NotSigned(f"{current.id} has gone on meanwhile. Look at it again (`ops plan show`).")
+            raise ActionRefused(f"{current.id} has gone on meanwhile. Look at it again (`ops plan show`).")
         current = replace(current, superseded_by=new.id, moved_at=ports.clock.now())
         return current if moves else replace(going(current), phase=Phase.SUPERSEDED, reason="newer_upload")
 

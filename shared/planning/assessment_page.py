@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from shared.messaging.rules.shown_message import INVENTED
 from shared.model.lifecycle import Outcome
 from shared.model.reasons import explain
+from shared.model.step import ANNOUNCEMENTS
 from shared.planning.flow_picture import NARROW, WIDE, WORDS, draw, share
-from shared.planning.rules.assessment import INVENTED, Assessment
+from shared.planning.rules.assessment import Assessment
 from shared.reporting.rules.personal_lists import FOLDER, LISTS, NAMES
-from shared.scheduling.rules.gate import ANNOUNCEMENTS
 
 if TYPE_CHECKING:
     from jinja2 import Template

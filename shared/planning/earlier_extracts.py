@@ -3,8 +3,7 @@
 import json
 from typing import Final
 
-from shared.intake.supersede import age, newer
-from shared.model.migration import Migration
+from shared.model.migration import Migration, age, newer
 from shared.planning.rules.assessment import Extract
 from shared.ports import Ports
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.intake.rules.resubmission import brought
-from shared.intake.supersede import age, newer
 from shared.model.account import SHARDS, AccountId, Band, draft
+from shared.model.counts.extract_comparison import Compared
 from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome, State
-from shared.model.migration import Kind, Migration, Phase
+from shared.model.migration import Kind, Migration, Phase, age, newer
 from shared.model.plan import Plan, Template, hash_of
 from shared.model.profile import Profile
 from shared.model.wave import Census
-from shared.planning.rules.extract_check import Compared, beyond_review, unlike
+from shared.planning.rules.extract_check import beyond_review, unlike
 from shared.planning.rules.schedule import own_bands, schedule
 from shared.ports import Ports
 from shared.scheduling.rules.gate import tells

@@ -10,13 +10,11 @@ from dataclasses import replace
 from typing import Final
 
 from shared.errors import TryLater
-from shared.intake.supersede import STAYS, heir
 from shared.model.counts.summary import Totals
-from shared.model.migration import Migration, Phase, going
+from shared.model.migration import STAYS, Migration, Migrations, Phase, going, heir
 from shared.model.profile import Profile
 from shared.planning.plan_drift import Difference, difference
 from shared.ports import Ports
-from shared.reconciliation.sweep_shard import Migrations
 from shared.scheduling.pause import PLAN_CHANGED, UNLIKE, pause
 
 log: Final = logging.getLogger(__name__)

@@ -7,11 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from shared.errors import TryLater
-from shared.intake.supersede import newer
+from shared.errors import ActionRefused, TryLater
 from shared.model.account import Authority, MigrationId
 from shared.model.counts.wave_counts import WaveTally
-from shared.model.migration import Gate, Migration, Phase
+from shared.model.migration import Gate, Migration, Phase, newer
 from shared.model.plan import Plan
 from shared.model.profile import Profile
 from shared.model.wave import Wave
@@ -20,7 +19,6 @@ from shared.planning.plan_drift import difference, versions
 from shared.planning.rules.wave_gate import (
     Answer,
     Facts,
-    NotDone,
     calls_of,
     changed,
     checked_off,
@@ -99,7 +97,7 @@ async def open_wave(
     """Open a wave against what stops it; what differs from the signed plan then does not pause it either.
 
     Raises:
-        NotDone: why not, in a sentence.
+        ActionRefused: why not, in a sentence.
     """
     profile = _profile(ports, authority)
     known = await ports.ledger.migration(authority, migration_id)
@@ -121,7 +119,7 @@ async def check_off(
     """Confirm one point of a wave's checklist.
 
     Raises:
-        NotDone: why not, in a sentence.
+        ActionRefused: why not, in a sentence.
     """
     profile = _profile(ports, authority)
     change = partial(checked_off, profile=profile, number=wave, point=point, by=by)
@@ -132,7 +130,7 @@ async def confirm_switch(ports: Ports, authority: Authority, migration_id: Migra
     """Confirm that the portal has switched, so that customers are told; those too whom older plans moved.
 
     Raises:
-        NotDone: why not, in a sentence.
+        ActionRefused: why not, in a sentence.
     """
     change = partial(switched, profile=_profile(ports, authority), by=by, now=ports.clock.now())
     migration = await ports.ledger.migration(authority, migration_id)
@@ -151,7 +149,7 @@ def _switched_too(older: Migration, change: Callable[[Migration], Migration]) ->
 
 def _profile(ports: Ports, authority: Authority) -> Profile:
     if authority not in ports.profiles:
-        raise NotDone("No council of this name has a profile.")
+        raise ActionRefused("No council of this name has a profile.")
     return ports.profiles[authority]
 
 
@@ -159,5 +157,5 @@ async def _change(
     ports: Ports, authority: Authority, migration_id: MigrationId, change: Callable[[Migration], Migration]
 ) -> Migration:
     if await ports.ledger.migration(authority, migration_id) is None:
-        raise NotDone("This council has no such migration. `ops status` lists them.")
+        raise ActionRefused("This council has no such migration. `ops status` lists them.")
     return await ports.ledger.change_migration(authority, migration_id, change)

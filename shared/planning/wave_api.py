@@ -1,21 +1,19 @@
-"""What the HTTP functions answer about waves, the switch of the portal, and who decides review cases."""
+"""What the HTTP functions answer about waves and about the switch of the portal."""
 
 from collections.abc import Awaitable
-from dataclasses import asdict
-from typing import Annotated, Final
+from typing import Final
 
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
-from shared.access.http import Name, Refused, at_most, found, read_body, signed_by, wanted
+from shared.access.http import Name, Refused, Said, found, read_body, signed_by, wanted
+from shared.errors import ActionRefused
 from shared.model.migration import Migration
-from shared.operations.control import named
 from shared.planning.open_waves import check_off, confirm_switch, open_wave
-from shared.planning.rules.wave_gate import NotDone, unconfirmed
+from shared.planning.rules.wave_gate import unconfirmed
 from shared.ports import Ports
-from shared.review.cases import assign_review, review_cases
+from shared.scheduling.find_migration import named
 
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 NUMBER: Final = 999
 
 
@@ -38,15 +36,6 @@ class Checking(_Asked):
 
 class Switching(_Asked):
     """POST /api/migrations/{migration}/switch."""
-
-
-class Assigning(_Asked):
-    """POST /api/migrations/{migration}/review."""
-
-    which: Said
-    """A reason code, or an account's id."""
-    owner: Said
-    decide_by: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class GateAnswer(BaseModel):
@@ -87,23 +76,6 @@ async def switch(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     return {"migration": after.id, "switched": after.switched_at is not None}
 
 
-async def list_review(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
-    """GET /api/migrations/{migration}/review[?limit=]."""
-    migration = await _named(ports, request)
-    return {"migration": migration.id, **asdict(await review_cases(ports, migration, at_most(request)))}
-
-
-async def assign(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
-    """POST /api/migrations/{migration}/review."""
-    says = 'Send {"which": reason or account, "owner": team or object id, "decide_by": "2026-03-31"}.'
-    asked = read_body(Assigning, request, says)
-    migration = await _named(ports, request)
-    by = signed_by(request, asked.by)
-    which = (asked.which, asked.owner, asked.decide_by)
-    given = await _done(assign_review(ports, migration.authority, migration.id, *which, by))
-    return {"migration": migration.id, "cases": given}
-
-
 async def _named(ports: Ports, request: func.HttpRequest) -> Migration:
     return found(await named(ports, *wanted(request)), request)
 
@@ -118,7 +90,7 @@ def _wave(request: func.HttpRequest) -> int:
 async def _done[T](work: Awaitable[T]) -> T:
     try:
         return await work
-    except NotDone as no:
+    except ActionRefused as no:
         raise Refused(409, str(no)) from None
 
 

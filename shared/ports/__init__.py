@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.model.account import Authority
+from shared.model.pacing.held_slots import Ahead
 from shared.model.pacing.rate_limit import Quotas
 from shared.model.profile import Profile
 from shared.model.pseudonyms import Pseudonyms
@@ -17,7 +18,6 @@ from shared.ports.directory import Directory, NewUser
 from shared.ports.ledger import Ledger, Mending, Stored
 from shared.ports.notifier import Letter, Notice, Notifier, Preview
 from shared.ports.outbox import Outbox, PoisonMessage
-from shared.scheduling.rules.fair_share import Ahead
 
 __all__ = [
     "Backups",

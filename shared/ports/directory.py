@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.matching.rules.match import DirectoryUser
 from shared.model.account import AccountId, Authority, DirectoryId
 from shared.model.counts.directory_counts import Headcount
+from shared.model.directory_user import DirectoryUser
 from shared.model.profile import Profile
 
 

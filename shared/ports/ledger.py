@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.intake.rules.row_checks import Row
 from shared.model.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Place
 from shared.model.counts.progress import Progress
 from shared.model.counts.summary import ShardSummary
 from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Lane, Pace
+from shared.model.pacing.work_query import Line
+from shared.model.row import Row
 from shared.model.safeguards.backup import Record
 from shared.model.safeguards.canary import Canary
+from shared.model.safeguards.rebuild import Anchors, Rebuild
 from shared.model.safeguards.timer_failure import Trouble
-from shared.recovery.rules.restore import Anchors, Rebuild
-from shared.scheduling.rules.work_queries import Line
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,19 @@ from dataclasses import replace
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, SetAside, Stop, TryLater, Unclear
-from shared.intake.rules.row_checks import Person, Row
 from shared.matching.classify_account import unchanged_since
-from shared.matching.rules.match import DirectoryUser
 from shared.model.account import Account, DirectoryId, apply, released
+from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome
 from shared.model.messages import AccountMessage, for_step
 from shared.model.pacing.rate_limit import REASSESS_AFTER
 from shared.model.profile import Profile
+from shared.model.row import Person, Row
+from shared.model.step import Step
 from shared.ports import NewUser, Ports
 from shared.scheduling.due_account import Admitted, admit, person_of
-from shared.scheduling.rules.gate import Step, due
+from shared.scheduling.rules.gate import due
 from shared.telemetry.progress import reached
 
 

@@ -7,13 +7,14 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from shared.access.http import Refused, who
+from shared.errors import ActionRefused
 from shared.model.account import Authority, DirectoryId
 from shared.model.email_address import SIGN_IN_NAME_LENGTH, InvalidAddress, email_key
 from shared.model.profile import Profile, suggestion
 from shared.model.safeguards.canary import FOR_A_PERSON, Canary, Step
 from shared.ports import Ports
 from shared.readiness.rules.canary_texts import QUESTIONS, TROUBLES, WAITS, failure, notes, sentence, what_to_do
-from shared.readiness.run_canary import Asked, NotNow, go_on
+from shared.readiness.run_canary import Asked, go_on
 
 SOON: Final = 1
 """Seconds after which it is worth asking again, while the directory is waited for."""
@@ -102,7 +103,7 @@ async def run_canary(ports: Ports, request: func.HttpRequest) -> BaseModel:
     address = _address(asked.address) if asked.address or undo is None else ""
     try:
         progress = await go_on(ports, profile, Asked(address, asked.signed_in, undo, asked.run), who(request))
-    except NotNow as now:
+    except ActionRefused as now:
         raise Refused(409, str(now)) from None
     return _answer(profile, progress.canary, progress.trouble)
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, TryLater
-from shared.matching.rules.match import DirectoryUser
 from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.directory_user import DirectoryUser
 from shared.model.profile import Profile
 from shared.model.safeguards.canary import (
     BLOCKED_AFTER,

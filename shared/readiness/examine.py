@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from shared.errors import unexpected
 from shared.model.account import Authority
 from shared.model.profile import Profile
 from shared.ports import Clock, Ledger
 from shared.ports.doctor_facts import DirectoryFacts, KeyTrouble, MessageFacts, ProfileFacts, SettingFacts, StorageFacts
+from shared.ports.inspectors import InspectsDirectory, InspectsMessages, InspectsStorage
 from shared.readiness import canary_checks
 from shared.readiness.key_checks import SETTING as KEY
 from shared.readiness.key_checks import NotedKey, check_key, noted_key
@@ -24,11 +25,6 @@ from shared.readiness.rules.message_checks import check_messages, check_messages
 from shared.readiness.rules.report import Area, Check, Code, Purpose, Status, missing, not_checked
 from shared.readiness.rules.setting_checks import check_profiles, check_settings, resting_on
 from shared.readiness.rules.storage_checks import check_storage
-
-if TYPE_CHECKING:
-    from shared.adapters.inspection.directory_inspector import DirectoryInspector
-    from shared.adapters.inspection.message_inspector import MessageInspector
-    from shared.adapters.inspection.storage_inspector import StorageInspector
 
 CREDENTIAL: Final = (
     "DIRECTORY_GRAPH_URL",
@@ -47,9 +43,9 @@ class Inspectors:
     """Who looks at what. None: a setting without which nobody can look is wrong, or it is switched off."""
 
     clock: Clock
-    directory: "DirectoryInspector | None" = None
-    messages: "MessageInspector | None" = None
-    storage: "StorageInspector | None" = None
+    directory: InspectsDirectory | None = None
+    messages: InspectsMessages | None = None
+    storage: InspectsStorage | None = None
     ledger: Ledger | None = None
 
 

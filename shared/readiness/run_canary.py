@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shared.errors import AnswerLost, Cannot, DirectoryRefused, StaleWrite, Stop, TryLater
+from shared.errors import ActionRefused, AnswerLost, Cannot, DirectoryRefused, StaleWrite, Stop, TryLater
 from shared.integrity.pseudonym_key import key_changed
-from shared.matching.rules.match import DirectoryUser
 from shared.model.account import DirectoryId
+from shared.model.directory_user import DirectoryUser
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
 from shared.model.safeguards.canary import (
@@ -42,10 +42,6 @@ _OTHER_KEY: Final = (
 )
 
 
-class NotNow(Exception):
-    """The canary cannot be asked this; the sentence says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a person asks of the canary."""
@@ -72,10 +68,10 @@ async def go_on(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progre
     """Start a canary, or go on with the one that is under way, until something has to be waited for.
 
     Raises:
-        NotNow: it cannot be asked this now.
+        ActionRefused: it cannot be asked this now.
     """
     if await key_changed(ports):
-        raise NotNow(_OTHER_KEY)
+        raise ActionRefused(_OTHER_KEY)
     run = Run(ports, profile, asked.address)
     trouble = ""
     try:
@@ -118,7 +114,7 @@ def _fresh(run: Run, before: Canary | None, by: str) -> Canary:
 
 def _same_address(run: Run, canary: Canary) -> Canary:
     if canary.address_key and canary.address_key != run.ports.pseudonyms.address(run.authority, run.address):
-        raise NotNow(
+        raise ActionRefused(
             f"The canary of {run.authority} has another address. Go on with that one, or end it first: "
             f"`ops canary --authority {run.authority} --undo {canary.user or 'ID'}`."
         )
@@ -133,7 +129,9 @@ def _restarted(run: Run, canary: Canary, by: str) -> Canary:
 
 def _heard(run: Run, canary: Canary | None, *, worked: bool) -> Canary:
     if canary is None or ORDER.index(canary.step) < ORDER.index(Step.RESET):
-        raise NotNow("Nobody can have signed in yet. Run the canary without --signed-in; it says when to sign in.")
+        raise ActionRefused(
+            "Nobody can have signed in yet. Run the canary without --signed-in; it says when to sign in."
+        )
     return told_of_sign_in(_same_address(run, canary), run.now(), worked=worked)
 
 
@@ -143,7 +141,7 @@ async def _ended(run: Run, canary: Canary | None, user: DirectoryId, by: str) ->
         return canary
     known = canary is not None and user in canary.made
     if not known and not run.ours(await _read(run, user)):
-        raise NotNow(
+        raise ActionRefused(
             "No test customer of this council has this id, so nothing was changed. `ops canary --show` has it."
         )
     if canary is None or canary.finished_at is not None:
@@ -155,7 +153,7 @@ async def _read(run: Run, user: DirectoryId) -> DirectoryUser | None:
     try:
         return await run.ports.directory.get(user)
     except (TryLater, Stop, Cannot):
-        raise NotNow("The directory does not tell whose user this is. Nothing was changed; try again.") from None
+        raise ActionRefused("The directory does not tell whose user this is. Nothing was changed; try again.") from None
 
 
 async def _moved(run: Run, canary: Canary) -> tuple[Canary, str]:

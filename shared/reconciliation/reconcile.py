@@ -15,7 +15,6 @@ from typing import Final
 
 from shared import names
 from shared.errors import Cannot, StaleWrite, Stop, TryLater
-from shared.intake.stage_rows import BY_PIECES
 from shared.integrity.table_loss import torn, waits_for_older
 from shared.messaging.notify_staff import tell_staff
 from shared.messaging.receipts import undelivered
@@ -23,7 +22,7 @@ from shared.model.account import Account, Change, MigrationId, Place, apply
 from shared.model.counts.summary import Totals, total
 from shared.model.lifecycle import MOVING, Event, Outcome, State
 from shared.model.messages import AccountMessage, StageRows
-from shared.model.migration import Kind, Migration, Phase
+from shared.model.migration import BY_PIECES, Kind, Migration, Migrations, Phase
 from shared.model.profile import Profile
 from shared.operations.measure import measure
 from shared.operations.sample import sample
@@ -33,7 +32,7 @@ from shared.planning.open_waves import open_waves
 from shared.ports import Ports
 from shared.readiness.run_canary import ask_for_canary
 from shared.reconciliation.rules.sweep_schedule import Known, stale, turns
-from shared.reconciliation.sweep_shard import Migrations, visit
+from shared.reconciliation.sweep_shard import visit
 from shared.reporting.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.scheduling.pause import stopped
 from shared.scheduling.release_accounts import back_to_waiting

@@ -5,24 +5,25 @@ Most accounts are only glanced at. What has to be mended is read again, whole.
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.intake.rules.resubmission import brought
-from shared.intake.rules.row_checks import OTHER_STATUS, Row
-from shared.intake.supersede import heir
+from shared.intake.rules.row_checks import OTHER_STATUS
 from shared.model.account import Account, AccountId, Change, Place, apply
 from shared.model.counts.summary import ShardSummary
 from shared.model.counts.wave_counts import ADDRESS_UNDELIVERED, words_of
 from shared.model.lifecycle import MOVING, Event, Outcome, RowState, State
-from shared.model.migration import Migration, Phase
+from shared.model.migration import Migration, Migrations, Phase, heir
+from shared.model.outcome import outcome_of
 from shared.model.profile import Profile
+from shared.model.row import Row
 from shared.ports import Ports, Stored
 from shared.reconciliation.rules import cancelled_accounts
 from shared.reconciliation.rules.sweep_schedule import stale
-from shared.reporting.rules.result_file import note, outcome_of
+from shared.reporting.rules.result_file import note
 from shared.scheduling.rate_limiter import HORIZON
 from shared.scheduling.release_accounts import back_to_waiting
 from shared.scheduling.rules.gate import Due, due, overdue, to_be_looked_for, wave_for
@@ -36,8 +37,6 @@ FEW: Final = 100
 """So many accounts are read one by one; for more, the whole shard is."""
 AT_ONCE: Final = 500
 """Accounts that are held in memory to be brought back."""
-
-type Migrations = Mapping[str, Migration]
 
 
 @dataclass

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.access.http import Refused, who
 from shared.access.roles import OPERATORS, admit
+from shared.errors import ActionRefused
 from shared.model.profile import Profile
+from shared.model.safeguards.rebuild import Source
 from shared.ports import Ports
-from shared.recovery.rebuild import NotNow, rebuild
+from shared.recovery.rebuild import rebuild
 from shared.recovery.rebuild_outlook import Outlook, outlook
-from shared.recovery.rules.restore import Source
 
 
 class Request(BaseModel):
@@ -77,7 +78,7 @@ async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer
     source = Source(asked.source) if asked.source else None
     try:
         progress = await rebuild(ports, asked.authority, source, who(request), without_copy=asked.without_copy)
-    except NotNow as not_now:
+    except ActionRefused as not_now:
         raise Refused(409, str(not_now)) from None
     return ProgressAnswer(
         finished=progress.finished,

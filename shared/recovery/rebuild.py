@@ -16,24 +16,24 @@ from itertools import pairwise
 from typing import Any, Final
 
 from shared import names
-from shared.errors import Cannot, Stop, Superseded, TryLater
+from shared.errors import ActionRefused, Cannot, Stop, Superseded, TryLater
 from shared.intake.receive_export import receive_again, refuse_again
-from shared.intake.rules.row_checks import Person
 from shared.intake.stage_rows import read_piece
-from shared.intake.supersede import age
 from shared.integrity.backup_tables import copy_of, key_fingerprint, newest_copy
 from shared.integrity.pseudonym_key import key_changed
 from shared.integrity.table_loss import Loss, loss, taken
 from shared.model.account import SHARDS, Authority, MigrationId
 from shared.model.counts.summary import ShardSummary
 from shared.model.email_address import email_key
-from shared.model.migration import Migration, Phase, migration_id
+from shared.model.migration import Migration, Phase, age, migration_id
 from shared.model.pacing.rate_limit import WRITE
 from shared.model.profile import Profile
+from shared.model.row import Person
 from shared.model.safeguards.backup import Damaged, Manifest, Partition, unpacked
 from shared.model.safeguards.backup import Part as CopyPart
+from shared.model.safeguards.rebuild import Rebuild, Source
 from shared.ports import Blob, Mending, Ports
-from shared.recovery.rules.restore import BEGUN, Left, Rebuild, Source, made_again, put_back
+from shared.recovery.rules.restore import BEGUN, Left, made_again, put_back
 from shared.scheduling.rate_limiter import throttle
 
 RECORDS_AT_ONCE: Final = 20_000
@@ -46,10 +46,6 @@ ENOUGH: Final = 5
 """So many of them with our mark are enough."""
 
 type Blobs = Mapping[MigrationId, Blob]
-
-
-class NotNow(Exception):
-    """The tables cannot be made again like this; the sentence says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +69,10 @@ async def rebuild(
     `without_copy`: from exports alone although there is a copy. What only the copy knows is not put back later.
 
     Raises:
-        NotNow: with the sentence for people.
+        ActionRefused: with the sentence for people.
     """
     if await key_changed(ports):
-        raise NotNow(_OTHER_KEY)
+        raise ActionRefused(_OTHER_KEY)
     for profile in ports.profiles.values():
         lost = await loss(ports, profile.authority) if authority in {"", profile.authority} else None
         if lost is not None:
@@ -103,14 +99,14 @@ async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
     """A rebuild from exports alone cannot be taken back: whom only the copy knows stays unknown.
 
     Raises:
-        NotNow: there is a copy that holds something of what was lost.
+        ActionRefused: there is a copy that holds something of what was lost.
     """
     if lost.rebuild is not None and lost.rebuild.source is Source.EXPORT:
         return
     copy = await newest_copy(ports)
     records = sum(part.records for _, part in copy_files(copy, profile.authority, lost)) if copy else 0
     if copy is not None and records:
-        raise NotNow(
+        raise ActionRefused(
             f"The copy of {copy.night} holds {records:,} records of {profile.authority}. From exports alone they are "
             "not put back, and cannot be later. Run `ops rebuild`; if that copy cannot be used: "
             "`ops rebuild --from export --without-copy`."
@@ -122,10 +118,10 @@ async def _new(ports: Ports, profile: Profile, source: Source | None, by: str) -
     copy = None if source is Source.EXPORT else await newest_copy(ports)
     if copy is not None:
         if copy.key != key_fingerprint(ports):
-            raise NotNow(_OTHER_KEY)
+            raise ActionRefused(_OTHER_KEY)
         return Rebuild(now, Source.COPY, copy.begun_at, copy.night, by)
     if source is Source.COPY:
-        raise NotNow("There is no whole copy in the container `backups`. Ask for `ops rebuild --from export`.")
+        raise ActionRefused("There is no whole copy in the container `backups`. Ask for `ops rebuild --from export`.")
     return Rebuild(now, Source.EXPORT, await _first_upload(ports, profile.authority), by=by)
 
 
@@ -197,7 +193,7 @@ def copy_files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[P
 async def _copy(ports: Ports, under_way: Rebuild) -> Manifest:
     copy = await copy_of(ports, under_way.night)
     if copy is None:
-        raise NotNow(f"The copy of {under_way.night} is gone. Ask for `{_ALONE}`.")
+        raise ActionRefused(f"The copy of {under_way.night} is gone. Ask for `{_ALONE}`.")
     return copy
 
 
@@ -206,7 +202,7 @@ async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition,
         records = unpacked(partition, part, await ports.backups.read(part.path))
     except Damaged as damaged:
         says = f"The copy of {under_way.night} is damaged (backups/{damaged}). Ask for `{_ALONE}`."
-        raise NotNow(says) from None
+        raise ActionRefused(says) from None
     mending = Mending(account=lambda account: put_back(account, under_way), migration=lambda migration: migration)
     await ports.ledger.put_back(records, mending)
 
@@ -271,7 +267,7 @@ async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebu
     found = sorted([m async for m in ports.ledger.migrations(authority)], key=age)
     await _check_key(ports, profile, [replace(m, blob=blobs[m.id].name) for m in found if m.id in blobs])
     if await ports.ledger.note_key(key_fingerprint(ports)) != key_fingerprint(ports):
-        raise NotNow(_OTHER_KEY)
+        raise ActionRefused(_OTHER_KEY)
     assessed = {m.id: m.assessed_at or await _assessed_at(ports, m.folder) for m in found}
     begun = [m for m in found if m.layout is not None and m.phase in BEGUN | {Phase.FAILED}]
     newer = {older.id: following for older, following in pairwise(begun)}
@@ -315,7 +311,7 @@ async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migrat
     """Compare our marks of some customers of the newest export with the ids that our key gives them.
 
     Raises:
-        NotNow: the key differs, or the directory could not be asked.
+        ActionRefused: the key differs, or the directory could not be asked.
     """
     newest = next((m for m in reversed(migrations) if m.layout is not None), None)
     if newest is None or newest.layout is None:
@@ -328,7 +324,7 @@ async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migrat
         return  # overwritten this moment
     except (TryLater, Stop, Cannot) as trouble:
         says = f"The directory could not be asked ({trouble}). Mend that, then run `ops rebuild` again."
-        raise NotNow(says) from None
+        raise ActionRefused(says) from None
 
 
 async def _compare_marks(ports: Ports, profile: Profile, people: Sequence[Person]) -> None:
@@ -340,7 +336,7 @@ async def _compare_marks(ports: Ports, profile: Profile, people: Sequence[Person
             if mark is None or user.customer_refs.get(profile.authority) != person.source_id:
                 continue
             if mark != ports.pseudonyms.account(profile.authority, person.source_id):
-                raise NotNow(_OTHER_KEY)
+                raise ActionRefused(_OTHER_KEY)
             seen += 1
         if seen >= ENOUGH:
             return

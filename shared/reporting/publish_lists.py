@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from shared.intake.rules.row_checks import Row
 from shared.model.account import SHARDS
 from shared.model.lifecycle import Outcome
 from shared.model.migration import Migration
+from shared.model.row import Row
 from shared.ports import Ports
 from shared.reporting.rules.encoding_check import LetterCheck, Letters
 from shared.reporting.rules.personal_lists import FOLDER, LISTS, NAMES, Fate, fate_of, fate_of_account, names_to_check

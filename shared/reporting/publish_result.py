@@ -15,9 +15,10 @@ from shared.intake.rules.resubmission import brought
 from shared.model.account import AccountId
 from shared.model.counts.summary import Totals
 from shared.model.migration import Migration
+from shared.model.outcome import outcome_of
 from shared.ports import Ports
 from shared.reporting.rules import result_file
-from shared.reporting.rules.result_file import Line, Told, line_of, note, outcome_of, told_of
+from shared.reporting.rules.result_file import Line, Told, line_of, note, told_of
 
 LINES_AT_ONCE: Final = 1000
 HEADER: Final = f"{result_file.FORMAT} header"

@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from shared.errors import ActionRefused
 from shared.model.account import SHARDS, Account, Authority, Change, MigrationId, apply
 from shared.model.calendar import LONDON
 from shared.model.counts.summary import total
 from shared.model.lifecycle import Event, State
 from shared.model.migration import Migration
-from shared.planning.rules.wave_gate import NotDone, typed
+from shared.planning.rules.wave_gate import typed
 from shared.ports import Ports, Stored
 
 
@@ -87,11 +88,11 @@ async def assign_review(
     `which` is a reason code or an account's id, `owner` a team or a person's object id, `decide_by` a date.
 
     Raises:
-        NotDone: why not, in a sentence.
+        ActionRefused: why not, in a sentence.
     """
     migration = await ports.ledger.migration(authority, migration_id)
     if migration is None:
-        raise NotDone("This council has no such migration. `ops status` lists them.")
+        raise ActionRefused("This council has no such migration. `ops status` lists them.")
     owner, day, now = typed(owner, "the owner"), _day(decide_by, ports.clock.now()), ports.clock.now()
     found = there = 0
     for shard in SHARDS:
@@ -103,7 +104,7 @@ async def assign_review(
         there += len(cases)
         found += len(await ports.ledger.save_all([_assigned(stored, owner, day, by, now) for stored in cases]))
     if not there:
-        raise NotDone("No case in review has this reason or this account id. `ops status` lists the reasons.")
+        raise ActionRefused("No case in review has this reason or this account id. `ops status` lists the reasons.")
 
     def counted_anew(current: Migration) -> Migration:
         return replace(current, moved_at=now)
@@ -129,7 +130,7 @@ def _day(text: str, now: datetime) -> str:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise NotDone("The day should be written like 2026-12-01.") from None
+        raise ActionRefused("The day should be written like 2026-12-01.") from None
     if day < now.astimezone(LONDON).date():
-        raise NotDone("That day is over. Choose one that is to come.")
+        raise ActionRefused("That day is over. Choose one that is to come.")
     return day.isoformat()

@@ -37,11 +37,11 @@ from shared.model.lifecycle import Event, State
 from shared.model.messages import AccountMessage, StageRows, decode, decode_upload
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import GIVE_UP, UNCLEAR_LIMIT, delay
+from shared.model.step import Step
 from shared.ports import Ports, Stored
 from shared.scheduling.pause import pause
 from shared.scheduling.rate_limiter import keep_to_the_lane, lanes_of, throttle
 from shared.scheduling.release_accounts import back_to_waiting
-from shared.scheduling.rules.gate import Step
 from shared.telemetry import metrics, spans
 from shared.telemetry.progress import reached
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from shared.errors import Cannot, Stop, TryLater
-from shared.intake.rules.row_checks import Person, Row
 from shared.integrity.pseudonym_key import KEY_CHANGED, key_changed
 from shared.integrity.table_loss import being_made_again
 from shared.model.account import Account
@@ -11,9 +10,11 @@ from shared.model.lifecycle import State
 from shared.model.messages import AccountMessage, for_step
 from shared.model.migration import Migration
 from shared.model.profile import Profile
+from shared.model.row import Person, Row
+from shared.model.step import Step
 from shared.ports import Ports, Stored
 from shared.scheduling.release_accounts import back_to_waiting
-from shared.scheduling.rules.gate import Due, Step, due, open_for
+from shared.scheduling.rules.gate import Due, due, open_for
 
 
 @dataclass(frozen=True, slots=True)

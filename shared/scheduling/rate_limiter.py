@@ -24,8 +24,8 @@ from shared.model.pacing.rate_limit import (
     message_lane,
     take,
 )
+from shared.model.step import Step
 from shared.ports import Ports
-from shared.scheduling.rules.gate import Step
 
 HORIZON: Final = timedelta(seconds=60)
 """So far ahead slots are given away: queues stay shallow, and no feeder's missed occurrence leaves a hole."""

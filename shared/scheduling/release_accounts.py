@@ -19,14 +19,17 @@ from shared.model.account import SHARDS, Account, Change, apply, released
 from shared.model.lifecycle import Event, State
 from shared.model.messages import for_step
 from shared.model.migration import Migration, Phase
+from shared.model.pacing.held_slots import Held
 from shared.model.pacing.rate_limit import LOOK, LOOK_AGAIN, Lane
+from shared.model.pacing.work_query import Line
 from shared.model.profile import Profile
+from shared.model.step import Step
 from shared.ports import Ports, Stored
 from shared.scheduling.pause import pause
 from shared.scheduling.rate_limiter import free, lane_of, slots
-from shared.scheduling.rules.fair_share import Held, allot, evened, in_turns, spread
-from shared.scheduling.rules.gate import Step, due
-from shared.scheduling.rules.work_queries import Line, lines
+from shared.scheduling.rules.fair_share import allot, evened, in_turns, spread
+from shared.scheduling.rules.gate import due
+from shared.scheduling.rules.work_queries import lines
 
 AHEAD: Final = 1200
 """Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from shared.intake.rules.row_checks import Person, Row
 from shared.model.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId
 from shared.model.counts.summary import ShardSummary
 from shared.model.lifecycle import Event, Outcome, RowState, State
 from shared.model.migration import Layout, Migration, Phase
 from shared.model.pacing.rate_limit import Pace
+from shared.model.row import Person, Row
 
 SOUTH = Authority("south-norfolk")
 YARMOUTH = Authority("great-yarmouth")

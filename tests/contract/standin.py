@@ -17,8 +17,8 @@ from local.standins.graph.state import Directory as Tenant
 from shared.adapters.graph.attributes import Attributes
 from shared.adapters.graph.directory import GraphDirectory
 from shared.adapters.memory import ManualClock
-from shared.matching.rules.match import DirectoryUser, Identity
 from shared.model.account import DirectoryId
+from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.profile import Profile, read_profiles
 from shared.ports import Directory, NewUser
 from tests.contract.records import SOUTH, YARMOUTH, account_id

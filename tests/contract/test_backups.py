@@ -15,8 +15,8 @@ from shared.adapters.storage.clients import Storage
 from shared.model.account import Authority, apply
 from shared.model.lifecycle import Event, State
 from shared.model.safeguards.backup import Record
+from shared.model.safeguards.rebuild import Rebuild, Source
 from shared.ports import Backups, Ledger, Mending
-from shared.recovery.rules.restore import Rebuild, Source
 from tests.contract.conftest import ON_BOTH, connected
 from tests.contract.records import MIGRATION, NOW, SOUTH, YARMOUTH, a_change, a_migration, account_id, an_account
 

@@ -8,9 +8,9 @@ import pytest
 
 from shared.adapters.memory import ManualClock, MemoryDirectory
 from shared.errors import DirectoryRefused
-from shared.matching.rules.match import DirectoryUser, Identity
 from shared.model.account import Authority, DirectoryId
 from shared.model.counts.directory_counts import Headcount
+from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.profile import Profile
 from shared.ports import Directory, NewUser
 from tests.contract.records import NOW, SOUTH, YARMOUTH, account_id

@@ -19,7 +19,6 @@ from shared.adapters.storage.records.singles import NOW_AND_THEN
 from shared.adapters.storage.store import Entity, Query, Store, Write
 from shared.adapters.storage.table_ledger import TableLedger
 from shared.errors import StaleWrite
-from shared.intake.rules.row_checks import Row
 from shared.model.account import (
     REFUSED,
     SHARDS,
@@ -37,9 +36,10 @@ from shared.model.counts.summary import ShardSummary
 from shared.model.lifecycle import Event, State
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import READ, WRITE, Pace, message_lane
+from shared.model.pacing.work_query import Line
+from shared.model.row import Row
 from shared.model.safeguards.timer_failure import Trouble
 from shared.ports import Ledger, Stored
-from shared.scheduling.rules.work_queries import Line
 from tests.contract import records
 from tests.contract.records import (
     MIGRATION,

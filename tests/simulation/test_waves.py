@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.errors import DirectoryRefused, Hold
+from shared.errors import ActionRefused, DirectoryRefused, Hold
 from shared.model.account import Account, MigrationId
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
@@ -15,7 +15,6 @@ from shared.model.profile import PlannedWave, Profile
 from shared.operations.control import resume
 from shared.operations.status import status
 from shared.planning.open_waves import check_off, confirm_switch, open_wave
-from shared.planning.rules.wave_gate import NotDone
 from shared.ports import Ports
 from shared.review.cases import assign_review
 from shared.scheduling.pause import pause
@@ -154,7 +153,7 @@ async def test_a_wave_waits_for_what_is_to_be_confirmed_for_it() -> None:
     await check_off(world.ports, SOUTH_NORFOLK, migration.id, 1, "sign-up closed", "ada")
     await work(world)
     assert world.told == ["a@example.org"]
-    with pytest.raises(NotDone, match="no such migration"):
+    with pytest.raises(ActionRefused, match="no such migration"):
         await check_off(world.ports, SOUTH_NORFOLK, MigrationId("x"), 1, "sign-up closed", "ada")
 
 
@@ -556,7 +555,7 @@ async def test_a_case_is_not_given_to_nobody(which: str, owner: str, decide_by: 
     await _with_a_case(world)
     await work(world)
     migration = await world.migration()
-    with pytest.raises(NotDone, match=sentence):
+    with pytest.raises(ActionRefused, match=sentence):
         await assign_review(world.ports, SOUTH_NORFOLK, migration.id, which, owner, decide_by, "ada")
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from shared import names
 from shared.adapters.memory import ManualClock, MemoryNotifier
 from shared.model.profile import Profile
+from shared.model.safeguards.rebuild import Source
 from shared.ports import Letter
 from shared.recovery.rebuild import rebuild
-from shared.recovery.rules.restore import Source
 from tests.support.world import World
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.matching.rules.match import DirectoryUser
+from shared.model.directory_user import DirectoryUser
 from shared.model.lifecycle import RowState, State
 from shared.model.migration import Phase
 from tests.support.world import SOUTH_NORFOLK, World, export, line

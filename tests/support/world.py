@@ -28,6 +28,7 @@ from shared.messaging.notify_customer import notify_customer
 from shared.model.account import SHARDS, Account, Authority
 from shared.model.messages import ReceiveExport
 from shared.model.migration import Migration
+from shared.model.pacing.held_slots import Ahead
 from shared.model.pacing.rate_limit import Quotas
 from shared.model.profile import Profile, read_profiles
 from shared.model.pseudonyms import Pseudonyms
@@ -37,7 +38,6 @@ from shared.reconciliation.reconcile import reconcile
 from shared.runtime import wiring
 from shared.runtime.worker import run_account_step, run_stage_step, run_timer, run_upload_step
 from shared.scheduling.release_accounts import release_accounts
-from shared.scheduling.rules.fair_share import Ahead
 
 ROOT = Path(__file__).parent.parent.parent
 SOUTH_NORFOLK = Authority("south-norfolk")

@@ -23,14 +23,11 @@ from shared import names, ports
 from shared.access.roles import Role
 from shared.adapters.storage import entities
 from shared.adapters.storage.store import Verb, Write
-from shared.intake.rules import row_checks
-from shared.matching.rules import match
-from shared.model import account, messages, migration
+from shared.model import account, directory_user, messages, migration, row
 from shared.model.counts import progress, summary
 from shared.model.pacing import rate_limit
 from shared.model.pseudonyms import Pseudonyms
-from shared.model.safeguards import canary, timer_failure
-from shared.recovery.rules import restore
+from shared.model.safeguards import canary, rebuild, timer_failure
 from shared.reporting.rules import result_file
 from shared.runtime import wiring
 from shared.settings.settings import Settings
@@ -165,7 +162,7 @@ def _defined(tree: ast.AST) -> Iterator[str]:
     ("told", "true"),
     [
         ("shared/matching/rules/match.py::decide", True),
-        ("shared/matching/rules/match.py::DirectoryUser", True),
+        ("shared/model/directory_user.py::DirectoryUser", True),
         ("shared/matching/rules/match.py::guess", False),
         ("shared/matching/guessing.py", False),
         ("docs/adr/", True),
@@ -188,17 +185,17 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             account.Change,
             migration.Migration,
             migration.Layout,
-            row_checks.Row,
-            row_checks.Person,
+            row.Row,
+            row.Person,
             rate_limit.Pace,
-            restore.Rebuild,
+            rebuild.Rebuild,
             progress.Progress,
             timer_failure.Trouble,
             summary.ShardSummary,
             ports.Letter,
             ports.Notice,
             ports.NewUser,
-            match.DirectoryUser,
+            directory_user.DirectoryUser,
         )
     },
     "Canary": {field.name for field in dataclasses.fields(canary.Canary)} | {"verdict", "record"},

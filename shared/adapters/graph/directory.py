@@ -13,9 +13,9 @@ from shared.adapters.graph.attributes import Attributes
 from shared.adapters.graph.reading import ReadUser
 from shared.adapters.graph.requests import GraphRequests, NoSuchUser
 from shared.errors import AnswerLost, Stop, TryLater
-from shared.matching.rules.match import DirectoryUser
 from shared.model.account import AccountId, Authority, DirectoryId
 from shared.model.counts.directory_counts import Counting, Headcount
+from shared.model.directory_user import DirectoryUser
 from shared.model.profile import Profile
 from shared.ports import Clock, NewUser
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from shared.matching.rules.match import Identity
+from shared.model.directory_user import Identity
 
 if TYPE_CHECKING:
     from kiota_abstractions.serialization import Parsable, ParsableFactory, ParseNode, ParseNodeFactory

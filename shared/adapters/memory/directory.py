@@ -8,9 +8,9 @@ from itertools import count
 
 from shared.adapters.memory.clock import ManualClock
 from shared.errors import DirectoryRefused
-from shared.matching.rules.match import DirectoryUser, Identity
 from shared.model.account import AccountId, Authority, DirectoryId
 from shared.model.counts.directory_counts import Counting, Headcount
+from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.profile import Profile
 from shared.ports import NewUser
 

@@ -17,7 +17,8 @@ from notifications_python_client.notifications import NotificationsAPIClient
 
 from shared.errors import AnswerLost, Hold, MigrationError, Stop, Throttled, TryLater
 from shared.model.account import Authority
-from shared.model.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, Profile
+from shared.model.message_fields import ANNOUNCING, CHANGE_DATE, PLACEHOLDERS
+from shared.model.profile import Profile
 from shared.ports import Clock, Letter, Notice, Preview
 
 THREADS: Final = 8
@@ -31,11 +32,6 @@ SERVER_ERROR: Final = 500
 UNREACHABLE: Final = "message_service_unreachable"
 KEY_LENGTH: Final = 73
 """Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
-PLACEHOLDERS: Final = ("first_name", "last_name")
-STAFF_PLACEHOLDERS: Final = ("subject", "text")
-CHANGE_DATE: Final = "change_date"
-"""Filled in beside them in the messages before anything changes."""
-ANNOUNCING: Final = frozenset({ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE})
 INVENTED_DATE: Final = "Tuesday 1 December 2026"
 FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
 FRESH: Final = timedelta(seconds=20)

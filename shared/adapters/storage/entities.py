@@ -11,16 +11,16 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from shared.adapters.storage.store import Value, Values
-from shared.intake.rules.row_checks import Row
 from shared.model.account import Account, Band, Change
 from shared.model.counts.progress import Progress
 from shared.model.counts.summary import ShardSummary, Tally
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Pace
+from shared.model.row import Row
 from shared.model.safeguards.canary import Canary
+from shared.model.safeguards.rebuild import Rebuild
 from shared.model.safeguards.timer_failure import Trouble
-from shared.recovery.rules.restore import Rebuild
 
 MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 

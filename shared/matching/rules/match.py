@@ -10,36 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
-from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.account import AccountId, Authority
+from shared.model.directory_user import DirectoryUser
 from shared.model.lifecycle import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """One way in which a user signs in (Graph `objectIdentity`)."""
-
-    sign_in_type: str
-    issuer: str
-    assigned_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryUser:
-    """A user of the shared directory, as far as we look."""
-
-    id: DirectoryId
-    identities: tuple[Identity, ...] = ()
-    other_mails: tuple[str, ...] = ()
-    given_name: str = ""
-    surname: str = ""
-    display_name: str = ""
-    enabled: bool = True
-    created: datetime | None = None
-    password_changed: datetime | None = None
-    must_reset: bool | None = None
-    marks: Mapping[Authority, AccountId] = field(default_factory=dict)
-    """Which account of which authority this user was created for or linked to."""
-    customer_refs: Mapping[Authority, str] = field(default_factory=dict)
 
 
 class Kind(StrEnum):

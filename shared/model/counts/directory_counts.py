@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.matching.rules.match import Identity
 from shared.model.account import Authority
+from shared.model.directory_user import Identity
 
 LOCAL_EMAIL: Final = "local e-mail address"
 USER_NAME: Final = "user name only"

@@ -5,39 +5,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from shared.messaging.rules.shown_message import ShownMessage
 from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.extract_comparison import Compared
 from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome
 from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Quota
 from shared.model.plan import Plan, Template
-from shared.model.profile import NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
+from shared.model.profile import Profile
 from shared.model.reasons import explain
+from shared.model.step import ANNOUNCEMENTS, MESSAGES
 from shared.planning.rules.estimate import Effort, Prediction, predict
-from shared.planning.rules.extract_check import Compared
 from shared.reporting.rules.encoding_check import Letters
-from shared.scheduling.rules.gate import ANNOUNCEMENTS
-
-MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
-"""The message that tells of each outcome; nobody else is told anything."""
-INVENTED: Final = {Outcome.CREATE: ("Ada", "Example"), Outcome.LINK: ("Ben", "Example")}
-"""Given name and surname of the people to whom the messages on the page are written."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownMessage:
-    """The message of one outcome, as an invented person would read it."""
-
-    outcome: Outcome
-    name: str
-    template: str = ""
-    """Id; empty where the profile has none for this message."""
-    version: int | None = None
-    """None: not asked for, or no answer."""
-    subject: str = ""
-    body: str = ""
-    trouble: str = ""
-    """Why it cannot be shown, as a sentence."""
 
 
 def templates_of(messages: Sequence[ShownMessage]) -> tuple[Template, ...]:

@@ -1,19 +1,7 @@
 """Is this the right extract? How it differs from the one before, against what the profile allows. Pure."""
 
-from dataclasses import dataclass
-
+from shared.model.counts.extract_comparison import Compared
 from shared.model.profile import Limits
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """An extract beside the one before it; None where there is none, or it cannot be told any more."""
-
-    before: int | None = None
-    """Customers of the extract before."""
-    new: int | None = None
-    missing: int | None = None
-    changed: int | None = None
 
 
 def beyond_review(limits: Limits, rows: int, review: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.errors import MigrationError
+from shared.errors import ActionRefused
 from shared.model.calendar import LONDON, london
 from shared.model.counts.wave_counts import JUST_TOLD, KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
 from shared.model.lifecycle import State
@@ -56,10 +56,6 @@ class Facts:
     """Fingerprint of the profile as it is now."""
     versions: Versions | None
     """Of the templates as they are now; None where nobody asked, or no message is sent at all."""
-
-
-class NotDone(MigrationError):
-    """The change was not made; the sentence says why and what to do."""
 
 
 def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now: datetime) -> Said:
@@ -191,17 +187,19 @@ def opened(migration: Migration, profile: Profile, number: int, by: str, why: st
     """The migration after a person opened a wave against what stopped it.
 
     Raises:
-        NotDone: there is no such wave, or it is open, or not its turn, or nobody said why.
+        ActionRefused: there is no such wave, or it is open, or not its turn, or nobody said why.
     """
     wave = _wave(migration, number)
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
-        raise NotDone(f"Nothing of this migration may move: it is {migration.phase}. Sign its plan first.")
+        raise ActionRefused(f"Nothing of this migration may move: it is {migration.phase}. Sign its plan first.")
     if migration.gate(number).opened_at is not None:
-        raise NotDone(f"Wave {number} is open already. Nothing is left to do.")
+        raise ActionRefused(f"Wave {number} is open already. Nothing is left to do.")
     if number > 1 and migration.gate(number - 1).opened_at is None:
-        raise NotDone(f"Wave {number - 1} is not open yet, and waves go one after the other. Open that one first.")
+        raise ActionRefused(
+            f"Wave {number - 1} is not open yet, and waves go one after the other. Open that one first."
+        )
     if wave.starts_at is not None and now < wave.starts_at:
-        raise NotDone(
+        raise ActionRefused(
             f"Wave {number} starts on {_told(wave.starts_at)}, and its customers were told so. "
             "For another day change the profile, upload again and sign the new plan."
         )
@@ -215,18 +213,18 @@ def checked_off(migration: Migration, profile: Profile, number: int, point: str,
     Again changes nothing: the first name stays.
 
     Raises:
-        NotDone: there is no such wave or point, or the wave is open.
+        ActionRefused: there is no such wave or point, or the wave is open.
     """
     _wave(migration, number)
     points = profile.plan.checklist
     if point not in points:
         known = ", ".join(f'"{each}"' for each in points) or "none"
-        raise NotDone(f"The profile's checklist has no such point. It has: {known}.")
+        raise ActionRefused(f"The profile's checklist has no such point. It has: {known}.")
     gate = migration.gate(number)
     if point in gate.checked:
         return migration
     if gate.opened_at is not None:
-        raise NotDone(f"Wave {number} is open already. Nothing is left to confirm for it.")
+        raise ActionRefused(f"Wave {number} is open already. Nothing is left to confirm for it.")
     left = tuple(sentence for sentence in gate.stopped if sentence != _to_confirm(migration, number, point))
     stopped = () if left == (_last(migration, number),) else left
     return with_gate(migration, replace(gate, checked={**gate.checked, point: by}, stopped=stopped))
@@ -236,17 +234,19 @@ def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> 
     """The migration after a person confirmed that the portal has switched: now its customers are told.
 
     Raises:
-        NotDone: nothing waits for it, or it is confirmed already, or its time has not come.
+        ActionRefused: nothing waits for it, or it is confirmed already, or its time has not come.
     """
     if profile.plan.switch != "at-once":
-        raise NotDone('Nobody waits for the portal to switch: the profile says switch = "by-wave".')
+        raise ActionRefused('Nobody waits for the portal to switch: the profile says switch = "by-wave".')
     if migration.switched_at is not None:
-        raise NotDone("It is confirmed already. Nothing is left to do.")
+        raise ActionRefused("It is confirmed already. Nothing is left to do.")
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
-        raise NotDone(f"Nobody of this migration was moved: it is {migration.phase}. Confirm the migration that runs.")
+        raise ActionRefused(
+            f"Nobody of this migration was moved: it is {migration.phase}. Confirm the migration that runs."
+        )
     switch_at = profile.plan.switch_at
     if switch_at is not None and now < london(switch_at):
-        raise NotDone(f"The portal switches on {_told(london(switch_at))}. Confirm it once it has.")
+        raise ActionRefused(f"The portal switches on {_told(london(switch_at))}. Confirm it once it has.")
     # What was counted before does not know yet that somebody is to be told.
     return replace(migration, switched_at=now, switched_by=by, moved_at=now)
 
@@ -256,7 +256,7 @@ def _wave(migration: Migration, number: int) -> Wave:
     found = next((wave for wave in waves if wave.number == number), None)
     if found is None:
         known = ", ".join(str(wave.number) for wave in waves) or "none"
-        raise NotDone(f"The plan has no wave {number}. It has: {known}.")
+        raise ActionRefused(f"The plan has no wave {number}. It has: {known}.")
     return found
 
 
@@ -264,13 +264,13 @@ def typed(text: str, what: str) -> str:
     """What somebody typed, fit to be kept where nothing personal is.
 
     Raises:
-        NotDone: it is empty, too long, or holds an e-mail address.
+        ActionRefused: it is empty, too long, or holds an e-mail address.
     """
     text = text.strip()
     if not text:
-        raise NotDone(f"Nobody said {what}. Type it: it is kept with your name.")
+        raise ActionRefused(f"Nobody said {what}. Type it: it is kept with your name.")
     if len(text) > LONGEST:
-        raise NotDone(f"That is too long for {what}: at most {LONGEST} letters.")
+        raise ActionRefused(f"That is too long for {what}: at most {LONGEST} letters.")
     if "@" in text:
-        raise NotDone(f"No e-mail address may stand in {what}: a team, an object id or plain words.")
+        raise ActionRefused(f"No e-mail address may stand in {what}: a team, an object id or plain words.")
     return text

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from shared.adapters.notify.govuk_notify import ANNOUNCING, CHANGE_DATE, PLACEHOLDERS, STAFF_PLACEHOLDERS
 from shared.model.account import Authority
+from shared.model.message_fields import ANNOUNCING, CHANGE_DATE, PLACEHOLDERS, STAFF_PLACEHOLDERS
 from shared.model.profile import STAFF_NOTICE, Profile
 from shared.ports.doctor_facts import KeyTrouble, MessageFacts, Sending, ServiceFacts, Template
 from shared.readiness.rules.report import Area, Check, Code, Purpose, missing, not_checked, ok

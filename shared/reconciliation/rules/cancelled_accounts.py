@@ -8,7 +8,8 @@ from shared.model.account import Account, Change, apply
 from shared.model.lifecycle import MOVING, Event, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
-from shared.scheduling.rules.gate import OVERDUE, message_for
+from shared.model.step import message_for
+from shared.scheduling.rules.gate import OVERDUE
 
 
 def left(account: Account, migration: Migration, profile: Profile, now: datetime, *, messages_on: bool) -> bool:

@@ -6,67 +6,15 @@ is believed: the account is looked at afresh, and `lost_since` says from when on
 without a record.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-from shared import names
-from shared.matching.rules.match import DirectoryUser
 from shared.model.account import Account, Change, apply
-from shared.model.lifecycle import MOVING, Event, Outcome
+from shared.model.lifecycle import MOVING, Event
 from shared.model.migration import Kind, Migration, Phase, going
+from shared.model.safeguards.rebuild import LATE, Rebuild, beyond
 
-CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""The directory's clock tells when a user was made, ours when the tables were copied."""
-LATE: Final = timedelta(minutes=2)
-"""So long a message that was being sent when the tables were lost may take to be known to the service."""
 BEGUN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.DONE})
-
-
-class Source(StrEnum):
-    """What the tables are made from."""
-
-    COPY = "copy"
-    """The newest whole nightly copy, then as `EXPORT` for what it does not know."""
-    EXPORT = "export"
-    """The exports that are left, our marks in the directory and the message service's references."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """A rebuild of one authority that somebody began and that has not been handed over yet."""
-
-    since: datetime
-    source: Source
-    lost_since: datetime
-    """Everything that was done before this moment is in the copy; without one, nothing was done before it."""
-    night: str = ""
-    """Which copy it is made from."""
-    by: str = ""
-    put_back: str = ""
-    """The last file of the copy that was put back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Anchors:
-    """What is left of the record that every table of an authority holds from its first upload on."""
-
-    tables: frozenset[str]
-    """Tables in which it is."""
-    missing: frozenset[str]
-    rebuild: Rebuild | None = None
-
-    @property
-    def torn(self) -> bool:
-        """Whether other tables than Migrations were emptied, or a rebuild has not come to its end."""
-        return self.rebuild is not None or bool(self.missing and names.MIGRATIONS in self.tables)
-
-
-def beyond(rebuilt_at: datetime) -> int:
-    """A release number that no message of the lost tables can have: nobody is released once a second."""
-    return int(rebuilt_at.timestamp())
 
 
 def put_back(account: Account, rebuild: Rebuild) -> tuple[Account, Change | None]:
@@ -135,47 +83,3 @@ def _without_file(migration: Migration, left: Left) -> Migration:
     if not left.was_assessed:
         return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
     return replace(migration, rows_lost=not left.rows)
-
-
-def holds(user: DirectoryUser, address: str) -> bool:
-    """Whether a user signs in with this normalised address, or has it as a contact address."""
-    theirs = (*(identity.assigned_id for identity in user.identities), *user.other_mails)
-    return bool(address) and address in (name.lower() for name in theirs)
-
-
-def told_apart(account: Account, user: DirectoryUser, told: Outcome | None) -> tuple[Outcome, str]:
-    """Whether the user with our mark was created or linked, and by what that is known.
-
-    `told` is the outcome whose message the service knows: that is certain. Else a record of the copy counts where the
-    directory does not contradict it. Else a user who was not there before anything was lost was created by us.
-    """
-    if told is not None:
-        return told, "message"
-    since = account.lost_since
-    new = user.created is not None and since is not None and user.created >= since - CLOCKS_DIFFER
-    if account.outcome is Outcome.LINK and account.directory_id == user.id:
-        return Outcome.LINK, "record"
-    if new:
-        return Outcome.CREATE, "record" if account.outcome is Outcome.CREATE else "created_since"
-    return Outcome.LINK, "created_before"
-
-
-def recognised(account: Account, user: DirectoryUser, told: Outcome | None, now: datetime) -> tuple[Account, Change]:
-    """The account of a user who holds our mark: moved before the tables were lost. Its message is in doubt."""
-    outcome, known_by = told_apart(account, user, told)
-    back, change = apply(account, Event.RECOGNISE, now)
-    made = user.created if outcome is Outcome.CREATE and user.created else None
-    possible = max(at for at in (account.lost_since or now, made) if at is not None)
-    evidence: Mapping[str, str] = {"found": "one with our mark", "known_by": known_by}
-    back = replace(
-        back,
-        outcome=outcome,
-        evidence=evidence,
-        directory_id=user.id,
-        before=account.before if outcome is Outcome.LINK and account.directory_id == user.id else {},
-        classified_at=now,
-        provisioned_at=made or now,
-        claimed_at=possible,
-        not_before=now + LATE,
-    )
-    return back, change

@@ -9,7 +9,7 @@ from heapq import nsmallest
 from math import inf
 from typing import Final
 
-from shared.intake.rules.row_checks import Row
+from shared.model.row import Row
 
 SHOWN: Final = 50
 """Names on the list for a person."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from shared.intake.rules.row_checks import Person, Row
 from shared.model.account import Account
 from shared.model.lifecycle import Outcome
+from shared.model.outcome import outcome_of
 from shared.model.reasons import explain
+from shared.model.row import Person, Row
 from shared.reporting.rules import result_file
 from shared.reporting.rules.encoding_check import damaged
 
@@ -36,7 +37,7 @@ class Fate:
 
 def fate_of_account(account: Account) -> Fate:
     """The fate of an account."""
-    outcome = result_file.outcome_of(account)
+    outcome = outcome_of(account)
     return Fate(outcome, account.reason, account.directory_id or "", in_words(account.evidence))
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from shared.intake.rules.row_checks import Row
 from shared.model.account import Account
-from shared.model.lifecycle import MOVING, Outcome, RowState, State
+from shared.model.lifecycle import Outcome, RowState, State
+from shared.model.outcome import outcome_of
+from shared.model.row import Row
 
 COLUMNS: Final = ("row", "source_id", "outcome", "state", "reason", "directory_id", "notified_at")
 FORMAT: Final = 1
@@ -62,18 +63,6 @@ def line_of(row: Row, told: Told | None) -> Line:
     if told is None:
         return Line(row.number, row.source_id, "", State.STAGED, "row_missing")
     return Line(row.number, row.source_id, row.outcome or told.outcome, *told[1:])
-
-
-def outcome_of(account: Account) -> str:
-    """The outcome as far as it is known: what is staged anew has none yet, what failed before it was judged neither.
-
-    What was to be created or joined and is now for a person to decide has come to review.
-    """
-    if account.state is State.REVIEW:
-        return Outcome.REVIEW
-    if account.state is State.STAGED or account.outcome is None:
-        return "" if account.state in MOVING else Outcome.REVIEW
-    return account.outcome
 
 
 def note(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:

@@ -6,14 +6,14 @@ Staging complete, assessment, approval, wave, pause, supersession, a message ser
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from shared.model.account import Account
 from shared.model.calendar import london
-from shared.model.lifecycle import MOVING, Outcome, State
+from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
-from shared.model.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
+from shared.model.profile import SET_YOUR_PASSWORD, Profile
+from shared.model.step import Step, message_for
 from shared.model.wave import Wave, wave_of
 
 OVERDUE: Final = timedelta(minutes=2)
@@ -23,14 +23,6 @@ EARLY: Final = timedelta(seconds=2)
 """Clocks of storage and app differ a little: a message this early is taken."""
 
 
-class Step(StrEnum):
-    """What may happen to an account next; named as the queue of the step."""
-
-    CLASSIFY = "classify-account"
-    PROVISION = "provision-account"
-    NOTIFY = "notify-customer"
-
-
 @dataclass(frozen=True, slots=True)
 class Due:
     """The gate's answer: this step, not before this moment; or nothing, and what it waits for."""
@@ -38,18 +30,6 @@ class Due:
     step: Step | None
     at: datetime | None = None
     waits_for: str = ""
-
-
-ANNOUNCEMENTS: Final = {Outcome.CREATE: ACCOUNT_IS_CHANGING, Outcome.LINK: ACCOUNTS_BECOME_ONE}
-"""Outcome -> the message before anything is done."""
-MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
-"""Outcome -> the message that tells what was done."""
-
-
-def message_for(account: Account, profile: Profile) -> str | None:
-    """The name of the message this account's customer is to get next, None where there is none to send."""
-    name = (ANNOUNCEMENTS if account.state in MOVING else MESSAGES).get(account.outcome or Outcome.REVIEW)
-    return name if name in profile.messages.templates else None
 
 
 def wave_for(account: Account, migration: Migration) -> Wave | None:

@@ -3,31 +3,17 @@
 A line says where to look; whether an account of it may go on is for the gate to say.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from shared.model.account import Band, MigrationId
-from shared.model.lifecycle import Outcome, State
+from shared.model.account import Band
+from shared.model.lifecycle import State
 from shared.model.migration import Migration, Phase
+from shared.model.pacing.work_query import Line
 from shared.model.profile import Profile
+from shared.model.step import ANNOUNCEMENTS, Step
 from shared.model.wave import Wave
-from shared.scheduling.rules.gate import ANNOUNCEMENTS, Step, announced_from
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Accounts of one migration, in one state, and of one wave where that matters."""
-
-    migration: MigrationId
-    state: State
-    keys: tuple[str, str] | None = None
-    """From which position up to which (not included), as eight hex digits; None for all."""
-    bands: tuple[Band, ...] = ()
-    """Only those of these bands; empty for all."""
-    announced: bool | None = None
-    """Only those who were told, or were not told yet, what will change; None for all."""
-    outcomes: tuple[Outcome, ...] = ()
-    """Only those of these outcomes; empty for all."""
+from shared.scheduling.rules.gate import announced_from
 
 
 def lines(migration: Migration, profile: Profile, before: datetime, *, messages_on: bool) -> list[tuple[Step, Line]]:

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.intake.rules.csv_reader import Record
-from shared.intake.rules.row_checks import Person, Rejected, Row, judge
+from shared.intake.rules.row_checks import judge
 from shared.model.account import AccountId, Authority, MigrationId
 from shared.model.migration import Layout
 from shared.model.profile import Columns, Export, Profile
+from shared.model.row import Person, Rejected, Row
 
 COLUMNS = Columns(
     source_id="id", email="email", given_name="given", surname="surname", email_verified="verified", status="status"

@@ -7,18 +7,9 @@ from itertools import product
 
 import pytest
 
-from shared.matching.rules.match import (
-    DirectoryUser,
-    Identity,
-    Kind,
-    Rules,
-    Source,
-    announcement,
-    decide,
-    kind_of,
-    names_agree,
-)
+from shared.matching.rules.match import Kind, Rules, Source, announcement, decide, kind_of, names_agree
 from shared.model.account import AccountId, Authority, DirectoryId
+from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.lifecycle import Outcome
 
 TENANT = "norfolkidentity.onmicrosoft.com"

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.errors import ActionRefused
 from shared.model.account import Band
-from shared.model.plan import NotSigned, Part, Plan, Signature, Template, hash_of, rejected, sign, templates_of
+from shared.model.plan import Part, Plan, Signature, Template, hash_of, rejected, sign, templates_of
 from shared.model.wave import POSITIONS, Wave
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -37,7 +38,7 @@ def test_the_owner_of_the_directory_signs_only_where_somebody_is_linked() -> Non
 
 def test_a_wave_whose_day_is_over_is_signed_only_by_who_says_so() -> None:
     over = replace(PLAN, waves=(replace(WAVE, starts_at=NOW - timedelta(days=1)),))
-    with pytest.raises(NotSigned, match="The day of wave 1 is over"):
+    with pytest.raises(ActionRefused, match="The day of wave 1 is over"):
         sign(over, by("ann"), PARTS, 20)
     assert sign(over, replace(by("ann"), accepts_warnings=True), PARTS, 20).signatures
     nobody = replace(over, waves=(replace(over.waves[0], accounts=0), replace(WAVE, number=2)))
@@ -76,12 +77,12 @@ def test_the_last_signature_may_come_again() -> None:
     ],
 )
 def test_what_is_not_signed_says_what_to_do(plan: Plan, signature: Signature, total: int, says: str) -> None:
-    with pytest.raises(NotSigned, match=says):
+    with pytest.raises(ActionRefused, match=says):
         sign(plan, signature, PARTS, total)
 
 
 def test_a_part_that_the_profile_does_not_ask_for_is_refused() -> None:
-    with pytest.raises(NotSigned, match="asks for: data-owner, operations"):
+    with pytest.raises(ActionRefused, match="asks for: data-owner, operations"):
         sign(PLAN, by("ann", Part.DIRECTORY_OWNER), PARTS[:2], None)
 
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shared
-from shared.intake.rules.row_checks import Row
 from shared.model.account import SHARDS, Account, AccountId, AddressKey, Authority, DirectoryId, MigrationId
 from shared.model.counts.summary import ShardSummary, total
 from shared.model.email_address import InvalidAddress, email_key
@@ -19,6 +18,7 @@ from shared.model.lifecycle import Outcome, State
 from shared.model.migration import migration_id
 from shared.model.pseudonyms import Pseudonyms
 from shared.model.reasons import REASONS, explain
+from shared.model.row import Row
 from shared.reporting.rules.result_file import COLUMNS, FORMULA, Line, header, line_of, lines, told_of
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

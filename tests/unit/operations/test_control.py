@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared import names
+from shared.errors import ActionRefused
 from shared.model.lifecycle import State
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import Quota, Quotas
@@ -133,7 +134,7 @@ async def test_what_is_done_is_neither_paused_nor_cancelled(world: World, work: 
     await world.upload(export(line("C1")))
     await settle(world)
     migration = await world.migration()
-    with pytest.raises(control.NotNow, match="is done already"):
+    with pytest.raises(ActionRefused, match="is done already"):
         await work(world.ports, "", migration.id, "ann")
     assert await world.migration() == migration
 
@@ -148,5 +149,5 @@ async def test_there_is_nothing_of_another_name_or_council(
 
 async def test_what_was_cancelled_is_not_resumed(world: World, under_way: Migration) -> None:
     await control.cancel(world.ports, "", under_way.id, "ada")
-    with pytest.raises(control.NotNow, match="nothing to resume"):
+    with pytest.raises(ActionRefused, match="nothing to resume"):
         await control.resume(world.ports, "", under_way.id, "ada")

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from shared import names
+from shared.errors import ActionRefused
 from shared.model.migration import Kind, Migration, Phase
-from shared.model.plan import NotSigned, Part
+from shared.model.plan import Part
 from shared.planning.approve_plan import approve, reject, supersede
 from shared.planning.freeze_plan import fingerprint
 from tests.support.signatures import BOTH, assessed, signed, signing, wants_signatures
@@ -70,7 +71,7 @@ async def test_a_signature_that_is_not_taken_says_why(world: World, says: dict[s
     assert plan.plan
     await _changed(world, plan, plan=replace(plan.plan, uploaded_by="uploader"))
     wrong = replace(signing(plan), **says)  # type: ignore[arg-type]  # as each case says it
-    with pytest.raises(NotSigned, match=sentence):
+    with pytest.raises(ActionRefused, match=sentence):
         await approve(world.ports, "", plan.id, wrong)
     after = (await world.migration()).plan
     assert after
@@ -92,13 +93,13 @@ async def test_a_plan_that_creates_is_not_signed_without_the_message_that_tells_
     messages = profile.messages.model_copy(update={"templates": {"now-one-account": "t"}})
     world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"messages": messages})
     plan = await assessed(world, export(line("C1"), line("C2")))
-    with pytest.raises(NotSigned, match="template of set-your-password"):
+    with pytest.raises(ActionRefused, match="template of set-your-password"):
         await approve(world.ports, "", plan.id, signing(plan))
 
 
 async def test_one_person_signs_for_one_part_only(world: World, plan: Migration) -> None:
     await approve(world.ports, "", plan.id, signing(plan))
-    with pytest.raises(NotSigned, match="every part needs a different person"):
+    with pytest.raises(ActionRefused, match="every part needs a different person"):
         await approve(world.ports, "", plan.id, signing(plan, Part.OPERATIONS))
     assert (await world.migration()).approved_at is None
 
@@ -106,7 +107,7 @@ async def test_one_person_signs_for_one_part_only(world: World, plan: Migration)
 async def test_warnings_are_accepted_or_the_plan_is_not_signed(world: World, plan: Migration) -> None:
     assert plan.plan
     await _changed(world, plan, plan=replace(plan.plan, warnings=("30 % fewer rows.",)))
-    with pytest.raises(NotSigned, match="--accept-warnings"):
+    with pytest.raises(ActionRefused, match="--accept-warnings"):
         await approve(world.ports, "", plan.id, signing(plan))
     after = await approve(world.ports, "", plan.id, signing(plan, accepts_warnings=True))
     assert after
@@ -116,7 +117,7 @@ async def test_warnings_are_accepted_or_the_plan_is_not_signed(world: World, pla
 
 async def test_with_another_profile_it_is_another_plan(world: World, plan: Migration) -> None:
     wants_signatures(world, *BOTH, announce_days=3)
-    with pytest.raises(NotSigned, match="profile has changed"):
+    with pytest.raises(ActionRefused, match="profile has changed"):
         await approve(world.ports, "", plan.id, signing(plan))
 
 
@@ -136,7 +137,7 @@ async def test_only_a_plan_that_waits_is_signed(
     world: World, plan: Migration, changes: dict[str, object], sentence: str
 ) -> None:
     await _changed(world, plan, **changes)
-    with pytest.raises(NotSigned, match=sentence):
+    with pytest.raises(ActionRefused, match=sentence):
         await approve(world.ports, "", plan.id, signing(plan))
 
 
@@ -150,19 +151,19 @@ async def test_a_rejected_plan_is_over_and_nothing_was_done(world: World, plan: 
     await settle(world)
     assert {row["reason"] for row in (await world.result()).values()} == {"cancelled"}
     assert (world.directory.writes, world.told, world.errors) == (0, [], [])
-    with pytest.raises(NotSigned, match="cancelled or its plan rejected"):
+    with pytest.raises(ActionRefused, match="cancelled or its plan rejected"):
         await approve(world.ports, "", plan.id, signing(plan))
 
 
 async def test_what_is_approved_is_not_rejected_but_cancelled(world: World, plan: Migration) -> None:
     await signed(world, plan)
-    with pytest.raises(NotSigned, match="ops cancel"):
+    with pytest.raises(ActionRefused, match="ops cancel"):
         await reject(world.ports, "", plan.id, "dan")
 
 
 async def test_what_has_no_plan_is_not_rejected(world: World, plan: Migration) -> None:
     await _changed(world, plan, plan=None)
-    with pytest.raises(NotSigned, match="no plan to be rejected"):
+    with pytest.raises(ActionRefused, match="no plan to be rejected"):
         await reject(world.ports, "", plan.id, "dan")
 
 
@@ -174,7 +175,7 @@ async def test_who_is_unknown_has_no_plan(world: World, plan: Migration) -> None
 
 
 async def test_a_plan_that_waits_gives_way_to_a_newer_upload(world: World, plan: Migration) -> None:
-    with pytest.raises(NotSigned, match="no newer upload"):
+    with pytest.raises(ActionRefused, match="no newer upload"):
         await supersede(world.ports, "", plan.id)
     world.clock.tick(timedelta(minutes=1))
     new = await assessed(world, export(line("C1")), "south-norfolk/newer.csv")
@@ -183,7 +184,7 @@ async def test_a_plan_that_waits_gives_way_to_a_newer_upload(world: World, plan:
         old = await supersede(world.ports, SOUTH_NORFOLK, plan.id, new.id)
         assert old
         assert (old.phase, old.superseded_by, old.reason) == (Phase.SUPERSEDED, new.id, "newer_upload")
-    with pytest.raises(NotSigned, match=f"replaced by {new.id}"):
+    with pytest.raises(ActionRefused, match=f"replaced by {new.id}"):
         await approve(world.ports, "", plan.id, signing(plan))
 
 
@@ -192,7 +193,7 @@ async def test_what_is_under_way_gives_way_to_an_approved_one_only(world: World,
     world.clock.tick(timedelta(minutes=1))
     new = await assessed(world, export(line("C1")), "south-norfolk/newer.csv")
     await _changed(world, plan, phase=Phase.RUNNING, superseded_by="")
-    with pytest.raises(NotSigned, match="approved"):
+    with pytest.raises(ActionRefused, match="approved"):
         await supersede(world.ports, "", plan.id, new.id)
     await signed(world, new)
     old = await supersede(world.ports, "", plan.id)
@@ -204,7 +205,7 @@ async def test_what_is_over_gives_way_to_nobody(world: World, plan: Migration) -
     world.clock.tick(timedelta(minutes=1))
     await assessed(world, export(line("C1")), "south-norfolk/newer.csv")
     await _changed(world, plan, phase=Phase.CANCELLED, superseded_by="")
-    with pytest.raises(NotSigned, match="nothing is left to give way"):
+    with pytest.raises(ActionRefused, match="nothing is left to give way"):
         await supersede(world.ports, "", plan.id)
 
 
@@ -216,5 +217,5 @@ async def test_a_plan_of_which_nobody_knows_who_uploaded_it_is_not_signed_where_
     assert found.plan
     profile = fingerprint(world.profiles[SOUTH_NORFOLK])
     await _changed(world, found, plan=replace(found.plan, profile=profile))
-    with pytest.raises(NotSigned, match=r"does not say who uploaded it.*--metadata"):
+    with pytest.raises(ActionRefused, match=r"does not say who uploaded it.*--metadata"):
         await approve(world.ports, "", found.id, signing(found))

@@ -15,9 +15,9 @@ from local.samples.generate import Order, generate
 from shared import names
 from shared.adapters.memory import MemoryReports
 from shared.errors import Stop, Throttled, TryLater
-from shared.matching.rules.match import DirectoryUser, Identity
 from shared.model.account import AccountId, DirectoryId
 from shared.model.counts.summary import total
+from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.lifecycle import Outcome
 from shared.model.migration import Migration, Phase
 from shared.model.reasons import explain

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from shared.intake.rules.row_checks import Person, Row
-from shared.matching.rules.match import Identity
+from shared.messaging.rules.shown_message import ShownMessage
 from shared.model.account import SHARDS, Authority, MigrationId
 from shared.model.counts.directory_counts import Counting, Headcount
 from shared.model.counts.summary import ShardSummary, Totals, total
+from shared.model.directory_user import Identity
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Layout, Migration, Phase
 from shared.model.pacing.rate_limit import Quota
 from shared.model.plan import Template
 from shared.model.profile import Columns, Export, Profile
 from shared.model.reasons import REASONS
-from shared.planning.rules.assessment import Assessment, Extract, Findings, ShownMessage, assessment, templates_of
+from shared.model.row import Person, Row
+from shared.planning.rules.assessment import Assessment, Extract, Findings, assessment, templates_of
 from shared.planning.rules.estimate import FEEDER, WALK, Effort, predict, predicted_minutes
 from shared.reporting.rules.encoding_check import SHOWN, LetterCheck, damaged
 from shared.reporting.rules.personal_lists import LISTS, Fate, in_words, names_to_check

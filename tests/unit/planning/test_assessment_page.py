@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import pytest
 
+from shared.messaging.rules.shown_message import ShownMessage
 from shared.model.counts.directory_counts import Headcount
 from shared.model.lifecycle import Outcome
 from shared.planning.assessment_page import hours_in_words, minutes_in_words, render
 from shared.planning.flow_picture import NARROW, SLOT, WIDE, Shape, draw, share
-from shared.planning.rules.assessment import Assessment, Extract, Findings, ShownMessage
+from shared.planning.rules.assessment import Assessment, Extract, Findings
 from shared.planning.rules.estimate import Effort, Prediction
 from shared.reporting.rules.encoding_check import Letters
 

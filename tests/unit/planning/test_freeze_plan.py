@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.errors import ActionRefused
 from shared.model.account import Band
 from shared.model.migration import Migration, Phase
-from shared.model.plan import NotSigned, Part
+from shared.model.plan import Part
 from shared.operations.control import resume
 from shared.planning.approve_plan import Signing, approve, reject
 from tests.support.plans import assessed, sign_all, signed
@@ -101,7 +102,7 @@ async def test_a_plan_says_who_uploaded() -> None:
     migration = await assessed(world)
     assert migration.plan is not None
     mine = Signing(Part.DATA_OWNER, "ann", migration.plan.hash, 1)
-    with pytest.raises(NotSigned, match="whoever uploads does not approve"):
+    with pytest.raises(ActionRefused, match="whoever uploads does not approve"):
         await approve(world.ports, migration.authority, migration.id, mine)
 
 
@@ -185,7 +186,7 @@ async def test_whoever_signs_accepts_what_is_beyond_the_limits() -> None:
     world, migration = await _second({"missing_percent": 20}, *CUT)
     assert migration.plan is not None
     mine = Signing(Part.DATA_OWNER, "ann", migration.plan.hash, migration.rows)
-    with pytest.raises(NotSigned, match="--accept-warnings"):
+    with pytest.raises(ActionRefused, match="--accept-warnings"):
         await approve(world.ports, migration.authority, migration.id, mine)
 
 
@@ -197,7 +198,7 @@ async def test_a_plan_that_nobody_would_tell_of_is_not_signed() -> None:
     migration = await assessed(world)
     assert migration.plan is not None
     mine = Signing(Part.DATA_OWNER, "ann", migration.plan.hash, 1)
-    with pytest.raises(NotSigned, match="council_tells_customers"):
+    with pytest.raises(ActionRefused, match="council_tells_customers"):
         await approve(world.ports, migration.authority, migration.id, mine)
 
 

@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from shared.intake.rules.row_checks import Person
+from shared.intake.rules.cohort import band_of, day_of
 from shared.model.account import AccountId, Band
+from shared.model.counts.extract_comparison import Compared
 from shared.model.profile import Limits, Plan
+from shared.model.row import Person
 from shared.model.wave import POSITIONS, Census
-from shared.planning.rules.extract_check import Compared, beyond_review, unlike
-from shared.planning.rules.schedule import band_of, day_of, own_bands, schedule
+from shared.planning.rules.extract_check import beyond_review, unlike
+from shared.planning.rules.schedule import own_bands, schedule
 
 UPLOADED = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

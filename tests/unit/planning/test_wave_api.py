@@ -10,6 +10,7 @@ import pytest
 from shared.access import http
 from shared.model.lifecycle import State
 from shared.planning import wave_api
+from shared.review import api as review_api
 from tests.support.signatures import assessed, signed, wants_signatures
 from tests.support.world import World, export, line
 
@@ -56,7 +57,7 @@ async def test_a_point_is_confirmed_by_name(world: World) -> None:
     [
         (wave_api.check_a_point, {"point": "nothing of the kind"}),
         (wave_api.switch, {}),
-        (wave_api.assign, {"which": "names_differ", "owner": "desk", "decide_by": "2030-01-31"}),
+        (review_api.assign, {"which": "names_differ", "owner": "desk", "decide_by": "2030-01-31"}),
     ],
 )
 async def test_what_is_not_done_is_told_in_a_sentence(world: World, handler: http.Handler, body: object) -> None:
@@ -83,8 +84,8 @@ async def test_review_cases_are_told_with_who_decides_them_and_nobodys_first() -
     await world.run()
     first, second = sorted((a for a in await world.accounts() if a.state is State.REVIEW), key=lambda a: a.row)
     assign = {"which": first.id, "owner": "desk", "decide_by": "2026-03-31"}
-    assert (await _ask(world, wave_api.assign, assign))[1]["cases"] == 1
-    _, said = await _ask(world, wave_api.list_review, {})
+    assert (await _ask(world, review_api.assign, assign))[1]["cases"] == 1
+    _, said = await _ask(world, review_api.list_review, {})
     assert (said["cases"], said["unowned"], said["without_account"]) == (2, 1, 0)
     assert [(case["account"], case["owner"], case["decide_by"]) for case in said["first"]] == [
         (second.id, "", ""),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.storage.entities import MIGRATION as MIGRATION_MAPPER
+from shared.errors import ActionRefused
 from shared.model.account import Authority, Band, MigrationId
 from shared.model.migration import Gate, Migration, Phase
 from shared.model.pacing.rate_limit import Quota
@@ -17,18 +18,7 @@ from shared.model.profile import Columns, Export, GateLimits, Profile
 from shared.model.profile import Plan as Planned
 from shared.model.wave import Wave
 from shared.planning.rules.estimate import Effort, predict
-from shared.planning.rules.wave_gate import (
-    Answer,
-    Facts,
-    NotDone,
-    Said,
-    calls_of,
-    checked_off,
-    judge,
-    noted,
-    opened,
-    switched,
-)
+from shared.planning.rules.wave_gate import Answer, Facts, Said, calls_of, checked_off, judge, noted, opened, switched
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 PILOT = Wave(1, "pilot", Band.PILOT, 0, 0, NOW - timedelta(days=7), 200)
@@ -232,7 +222,7 @@ AT_ONCE = _profile(switch="at-once", switch_at=datetime(2026, 12, 1, 10))  # noq
     ],
 )
 def test_every_refusal_is_a_sentence(change: Change, sentence: str) -> None:
-    with pytest.raises(NotDone, match=sentence.replace(".", r"\.").replace("(", r"\(")):
+    with pytest.raises(ActionRefused, match=sentence.replace(".", r"\.").replace("(", r"\(")):
         change()
 
 

@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.errors import AnswerLost, DirectoryRefused, Stop, Throttled, TryLater
+from shared.errors import ActionRefused, AnswerLost, DirectoryRefused, Stop, Throttled, TryLater
 from shared.model.account import Authority, DirectoryId
 from shared.model.lifecycle import Outcome, State
 from shared.model.safeguards.canary import CANARY_REF, GIVEN_NAME, PATIENCE, RETIRED, SURNAME, Canary, Step, young
 from shared.operations.status import status
 from shared.readiness.canary_steps import MOVES
 from shared.readiness.rules.canary_texts import FAILURES, OK, QUESTIONS, WAITS, failure, sentence
-from shared.readiness.run_canary import NotNow
 from tests.support.canaries import ADDRESS, Story
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
@@ -302,7 +301,7 @@ async def test_a_sign_in_that_did_not_work_counts_even_afterwards() -> None:
 
 
 async def test_nobody_can_have_signed_in_before_the_user_is_there() -> None:
-    with pytest.raises(NotNow, match="Nobody can have signed in yet"):
+    with pytest.raises(ActionRefused, match="Nobody can have signed in yet"):
         await Story().ask(signed_in=True)
 
 
@@ -361,7 +360,7 @@ async def test_an_undo_ends_the_canary_wherever_it_is() -> None:
 async def test_an_undo_of_somebody_else_is_refused_and_changes_nothing() -> None:
     story = Story()
     somebody = story.world.directory.local_user("ada@example.org", "Ada", "Larter", LONG_AGO)
-    with pytest.raises(NotNow, match="No test customer"):
+    with pytest.raises(ActionRefused, match="No test customer"):
         await story.ask(undo=somebody.id)
     assert story.world.directory.users == {somebody.id: somebody}
 
@@ -392,7 +391,7 @@ async def test_a_canary_under_way_is_not_mixed_with_another_address() -> None:
     story.people.resets = False
     await story.until(lambda canary: canary.step is Step.RESET)
     story.address = "wren@example.org"
-    with pytest.raises(NotNow, match="has another address"):
+    with pytest.raises(ActionRefused, match="has another address"):
         await story.ask()
 
 

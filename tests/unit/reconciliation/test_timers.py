@@ -11,13 +11,13 @@ from shared import names
 from shared.adapters.memory import MemoryTables, Queued
 from shared.adapters.storage.store import Entity, Verb, Write
 from shared.adapters.storage.table_ledger import TableLedger
-from shared.errors import Unexpected
+from shared.errors import ActionRefused, Unexpected
 from shared.model.account import SHARDS
 from shared.model.lifecycle import State
 from shared.model.messages import AccountMessage, ReceiveExport, StageRows
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import Quota, Quotas
-from shared.model.plan import NotSigned, Part
+from shared.model.plan import Part
 from shared.operations import poison
 from shared.operations.control import cancel
 from shared.operations.status import status
@@ -426,7 +426,7 @@ async def test_what_is_stuck_in_a_draft_is_listed_and_a_replay_makes_its_plan_an
     assert (done.accounts, done.messages) == (2, 2)
     waiting = await world.migration()
     assert (waiting.phase, waiting.plan, waiting.assessed_at) == (Phase.CLASSIFYING, None, None)
-    with pytest.raises(NotSigned):
+    with pytest.raises(ActionRefused):
         await approve(world.ports, "", before.id, signing(before, Part.OPERATIONS, "bob"))
     for number in range(20):
         await world.timers(number)

@@ -8,17 +8,17 @@ from datetime import timedelta
 import pytest
 
 from shared import names
-from shared.errors import TryLater
+from shared.errors import ActionRefused, TryLater
 from shared.integrity.backup_tables import copy_tables
 from shared.integrity.table_loss import TABLES_LOST, loss
 from shared.model.account import SHARDS, Account
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.migration import Phase
 from shared.model.pseudonyms import Pseudonyms
+from shared.model.safeguards.rebuild import Source
 from shared.operations.status import status
-from shared.recovery.rebuild import NotNow, rebuild
+from shared.recovery.rebuild import rebuild
 from shared.recovery.rebuild_outlook import outlook
-from shared.recovery.rules.restore import Source
 from tests.support.canaries import Story
 from tests.support.losses import ForgetfulNotifier, lose, make_again
 from tests.support.stories import (
@@ -417,7 +417,7 @@ async def test_another_key_is_refused_with_a_copy_and_without(world: World) -> N
     lose(world)
     world.wrap = lambda ports: replace(ports, pseudonyms=Pseudonyms(b"other" * 8))
     for source in (Source.COPY, Source.EXPORT):
-        with pytest.raises(NotNow, match="PSEUDONYM_KEY is not the key"):
+        with pytest.raises(ActionRefused, match="PSEUDONYM_KEY is not the key"):
             await make_again(world, source)
     assert [lost.authority for lost in (await status(world.ports)).lost] == [SOUTH_NORFOLK]
     assert world.told == ["c1@example.org"]
@@ -430,7 +430,7 @@ async def test_another_key_is_refused_with_a_copy_and_without(world: World) -> N
 async def test_no_copy_is_said_where_one_is_wanted(world: World) -> None:
     await _told(world)
     lose(world)
-    with pytest.raises(NotNow, match="There is no whole copy"):
+    with pytest.raises(ActionRefused, match="There is no whole copy"):
         await make_again(world, Source.COPY)
 
 
@@ -440,7 +440,7 @@ async def test_a_damaged_copy_is_named_and_the_exports_do_instead(world: World) 
     damaged = next(path for path in world.backups.files if path.endswith(".gz") and "Accounts" in path)
     world.backups.files[damaged] += b"x"
     lose(world)
-    with pytest.raises(NotNow, match="is damaged"):
+    with pytest.raises(ActionRefused, match="is damaged"):
         await make_again(world)
     await make_again(world, Source.EXPORT)
     await settle(world)
@@ -454,7 +454,7 @@ async def test_a_directory_that_does_not_answer_is_said_and_asked_again(world: W
     await copy_tables(world.ports)
     lose(world)
     world.directory.fail_reads.append(TryLater("directory_unreachable"))
-    with pytest.raises(NotNow, match="run `ops rebuild` again"):
+    with pytest.raises(ActionRefused, match="run `ops rebuild` again"):
         await make_again(world, source)
     await make_again(world)
     await settle(world)
@@ -466,11 +466,11 @@ async def test_nobody_forgets_a_whole_copy_by_one_word(world: World) -> None:
     await copy_tables(world.ports)
     world.exports.blobs.clear()
     lose(world)
-    with pytest.raises(NotNow, match="`ops rebuild --from export --without-copy`") as refused:
+    with pytest.raises(ActionRefused, match="`ops rebuild --from export --without-copy`") as refused:
         await rebuild(world.ports, "", Source.EXPORT, "somebody")
     assert "The copy of 2026-03-02 holds" in str(refused.value)
     await rebuild(world.ports, "", None, "somebody else")
-    with pytest.raises(NotNow, match="cannot be later"):
+    with pytest.raises(ActionRefused, match="cannot be later"):
         await rebuild(world.ports, "", Source.EXPORT, "somebody")
     await make_again(world)
     assert [found.id for found in await world.accounts()] == [account.id]

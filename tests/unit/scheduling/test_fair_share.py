@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model.account import AccountId, MigrationId
-from shared.scheduling.rules.fair_share import Ahead, Held, allot, evened, in_turns, spread
+from shared.model.pacing.held_slots import Ahead, Held
+from shared.scheduling.rules.fair_share import allot, evened, in_turns, spread
 from tests.support.world import SOUTH_NORFOLK
 
 MIGRATION = MigrationId("2026-03-02-portal-aaaa")

@@ -9,7 +9,8 @@ from shared.model.account import Account, AccountId, AddressKey, Authority, Migr
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Columns, Export, Messages, Plan, Profile
-from shared.scheduling.rules.gate import EARLY, OVERDUE, Due, Step, due, message_for, open_for, overdue
+from shared.model.step import Step, message_for
+from shared.scheduling.rules.gate import EARLY, OVERDUE, Due, due, open_for, overdue
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AUTHORITY = Authority("south-norfolk")

@@ -12,11 +12,11 @@ from shared.errors import Throttled
 from shared.model.account import Authority, released
 from shared.model.lifecycle import State
 from shared.model.migration import Phase
+from shared.model.pacing.held_slots import Ahead
 from shared.model.pacing.rate_limit import FIRST_DELAY, READ, WRITE, Lane, Pace, Quota, Quotas, message_lane
 from shared.operations import control
 from shared.scheduling.rate_limiter import HORIZON, slots, throttle
 from shared.scheduling.release_accounts import SOON, release_accounts
-from shared.scheduling.rules.fair_share import Ahead
 from tests.support.stories import settle
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
 

@@ -11,8 +11,8 @@ from shared.adapters.storage.entities import ACCOUNT, CHANGE, GLANCE, glance, mo
 from shared.adapters.storage.records.base import OnTables
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Value, Values, Verb, Write
 from shared.model.account import Account, AccountId, Change, Place
+from shared.model.pacing.work_query import Line
 from shared.ports import Stored
-from shared.scheduling.rules.work_queries import Line
 
 
 class Accounts(OnTables):

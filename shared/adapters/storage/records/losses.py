@@ -21,8 +21,8 @@ from shared.adapters.storage.records.migrations import Migrations
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Verb, Write
 from shared.model.account import SHARDS, Authority
 from shared.model.safeguards.backup import Record
+from shared.model.safeguards.rebuild import Anchors, Rebuild
 from shared.ports import Mending
-from shared.recovery.rules.restore import Anchors, Rebuild
 
 
 class Losses(Migrations, Addresses):

@@ -8,8 +8,8 @@ from shared import names
 from shared.adapters.storage.entities import ROW
 from shared.adapters.storage.records.base import OnTables
 from shared.adapters.storage.store import Query, Verb, Write
-from shared.intake.rules.row_checks import Row
 from shared.model.account import Account, Authority, MigrationId
+from shared.model.row import Row
 
 PERSONAL_FREE: Final = (
     "authority",

@@ -1,1 +1,0 @@
-"""The rules, pure: no I/O, no clock, nothing of Azure."""

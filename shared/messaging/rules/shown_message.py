@@ -1,0 +1,25 @@
+"""A message as an invented person would read it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.model.lifecycle import Outcome
+
+INVENTED: Final = {Outcome.CREATE: ("Ada", "Example"), Outcome.LINK: ("Ben", "Example")}
+"""Given name and surname of the people to whom the messages on the page are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """The message of one outcome, as an invented person would read it."""
+
+    outcome: Outcome
+    name: str
+    template: str = ""
+    """Id; empty where the profile has none for this message."""
+    version: int | None = None
+    """None: not asked for, or no answer."""
+    subject: str = ""
+    body: str = ""
+    trouble: str = ""
+    """Why it cannot be shown, as a sentence."""

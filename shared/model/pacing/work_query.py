@@ -1,0 +1,22 @@
+"""Which accounts a query asks for: those of one migration that wait for the same step."""
+
+from dataclasses import dataclass
+
+from shared.model.account import Band, MigrationId
+from shared.model.lifecycle import Outcome, State
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Accounts of one migration, in one state, and of one wave where that matters."""
+
+    migration: MigrationId
+    state: State
+    keys: tuple[str, str] | None = None
+    """From which position up to which (not included), as eight hex digits; None for all."""
+    bands: tuple[Band, ...] = ()
+    """Only those of these bands; empty for all."""
+    announced: bool | None = None
+    """Only those who were told, or were not told yet, what will change; None for all."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Only those of these outcomes; empty for all."""

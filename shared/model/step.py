@@ -1,0 +1,30 @@
+"""The steps of an account, and the message that each outcome's customer gets."""
+
+from enum import StrEnum
+from typing import Final
+
+from shared.model.account import Account
+from shared.model.lifecycle import MOVING, Outcome
+from shared.model.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
+
+
+class Step(StrEnum):
+    """What may happen to an account next; named as the queue of the step."""
+
+    CLASSIFY = "classify-account"
+    PROVISION = "provision-account"
+    NOTIFY = "notify-customer"
+
+
+ANNOUNCEMENTS: Final = {Outcome.CREATE: ACCOUNT_IS_CHANGING, Outcome.LINK: ACCOUNTS_BECOME_ONE}
+"""Outcome -> the message before anything is done."""
+
+
+MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
+"""Outcome -> the message that tells what was done."""
+
+
+def message_for(account: Account, profile: Profile) -> str | None:
+    """The name of the message this account's customer is to get next, None where there is none to send."""
+    name = (ANNOUNCEMENTS if account.state in MOVING else MESSAGES).get(account.outcome or Outcome.REVIEW)
+    return name if name in profile.messages.templates else None

@@ -1,1 +1,0 @@
-"""Pages for people: templates and what fills them."""

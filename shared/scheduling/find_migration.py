@@ -1,0 +1,15 @@
+"""Finds the migration that a person names."""
+
+from shared.model.account import MigrationId
+from shared.model.migration import Migration
+from shared.ports import Ports
+
+
+async def named(ports: Ports, authority: str, migration: str) -> Migration | None:
+    """The migration of this name, of this council or of whichever has it; None when there is none."""
+    for known in ports.profiles:
+        if authority in {"", known}:
+            found = await ports.ledger.migration(known, MigrationId(migration))
+            if found is not None:
+                return found
+    return None

@@ -1,1 +1,0 @@
-"""One module per step of the flow: guard, act, save, send."""
