@@ -6,6 +6,7 @@ Each line registers one file of `functions/`. `shared/` has the steps and their 
 import azure.functions as func
 
 from functions import (
+    adopt_plan,
     canary,
     classify_account,
     copy_tables,
@@ -19,6 +20,7 @@ from functions import (
     reconcile,
     release_accounts,
     stage_rows,
+    stage_suppressions,
     sweep_exports,
     waves,
 )
@@ -31,8 +33,10 @@ app = func.FunctionApp()
 app.register_functions(receive_export.blueprint)  # an upload is taken, or refused with the reason
 app.register_functions(sweep_exports.blueprint)  # finds the uploads of which no event told
 app.register_functions(stage_rows.blueprint)  # its rows become accounts, piece by piece
+app.register_functions(stage_suppressions.blueprint)  # a list of people whom the migration leaves alone
 app.register_functions(release_accounts.blueprint)  # the gate's feeder: gives accounts their moment
 app.register_functions(classify_account.blueprint)  # create, link or review
+app.register_functions(adopt_plan.blueprint)  # the accounts of an approved plan may be moved
 app.register_functions(provision_account.blueprint)  # the one change in the directory
 app.register_functions(notify_customer.blueprint)  # the one message to the customer
 app.register_functions(reconcile.blueprint)  # the walk: what is lost, what is done, the reports

@@ -3,8 +3,10 @@
 import azure.functions as func
 
 from shared import names
+from shared.intake import stage_rows as step
+from shared.model.messages import StageRows
 from shared.runtime import wiring
-from shared.runtime.worker import run_stage_step
+from shared.runtime.worker import run_piece_step
 
 blueprint = func.Blueprint()
 
@@ -12,4 +14,5 @@ blueprint = func.Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name=names.STAGE_ROWS, connection=names.STORAGE_CONNECTION)
 async def stage_rows(message: func.QueueMessage) -> None:
     """Stage one piece of an export."""
-    await run_stage_step(wiring.ports(), message.get_body(), message.dequeue_count or 1)
+    body, attempt = message.get_body(), message.dequeue_count or 1
+    await run_piece_step(wiring.ports(), step.stage_rows, StageRows, body, attempt)

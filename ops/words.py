@@ -44,7 +44,9 @@ PHASES: Final = {
 QUEUES: Final = {
     "receive-export": "uploads to look at",
     "stage-rows": "pieces of files to read",
+    "stage-suppressions": "pieces of suppression lists to read",
     "classify-account": "accounts to compare",
+    "adopt-plan": "shards of approved plans to adopt",
     "provision-account": "accounts to create or join",
     "notify-customer": "customers to tell",
 }

@@ -13,10 +13,20 @@ CONTAINERS: Final = (EXPORTS, REPORTS, BACKUPS)
 
 RECEIVE_EXPORT: Final = "receive-export"
 STAGE_ROWS: Final = "stage-rows"
+STAGE_SUPPRESSIONS: Final = "stage-suppressions"
 CLASSIFY_ACCOUNT: Final = "classify-account"
+ADOPT_PLAN: Final = "adopt-plan"
 PROVISION_ACCOUNT: Final = "provision-account"
 NOTIFY_CUSTOMER: Final = "notify-customer"
-QUEUES: Final = (RECEIVE_EXPORT, STAGE_ROWS, CLASSIFY_ACCOUNT, PROVISION_ACCOUNT, NOTIFY_CUSTOMER)
+QUEUES: Final = (
+    RECEIVE_EXPORT,
+    STAGE_ROWS,
+    STAGE_SUPPRESSIONS,
+    CLASSIFY_ACCOUNT,
+    ADOPT_PLAN,
+    PROVISION_ACCOUNT,
+    NOTIFY_CUSTOMER,
+)
 
 MIGRATIONS: Final = "Migrations"
 ROWS: Final = "Rows"

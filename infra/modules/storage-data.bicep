@@ -40,7 +40,9 @@ var containers = [
 var queues = [
   'receive-export'
   'stage-rows'
+  'stage-suppressions'
   'classify-account'
+  'adopt-plan'
   'provision-account'
   'notify-customer'
 ]
@@ -49,7 +51,9 @@ var queues = [
 var poisonQueues = [
   'receive-export-poison'
   'stage-rows-poison'
+  'stage-suppressions-poison'
   'classify-account-poison'
+  'adopt-plan-poison'
   'provision-account-poison'
   'notify-customer-poison'
 ]

@@ -12,7 +12,7 @@ from shared.intake.rules.suppressions import exclusion_columns
 from shared.intake.supersede import taken_after
 from shared.integrity.table_loss import noted
 from shared.model.account import REFUSED, Authority
-from shared.model.messages import ReceiveExport, StageRows
+from shared.model.messages import ReceiveExport, piece_of
 from shared.model.migration import Kind, Layout, Migration, Phase, migration_id
 from shared.model.profile import Profile, kept_uploader, suggestion
 from shared.model.reasons import explain
@@ -110,14 +110,7 @@ def _to_be_received_again(known: Migration) -> bool:
 async def _go_on(ports: Ports, migration: Migration) -> None:
     spans.note(authority=migration.authority, migration=migration.id, state=migration.phase, reason=migration.reason)
     if migration.phase is Phase.STAGING:
-        await ports.outbox.send(
-            StageRows(
-                authority=migration.authority,
-                migration=migration.id,
-                piece=migration.piece,
-                traceparent=spans.here(),
-            )
-        )
+        await ports.outbox.send(piece_of(migration, spans.here()))
 
 
 async def _first_pass(ports: Ports, migration: Migration) -> Migration:

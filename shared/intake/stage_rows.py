@@ -14,25 +14,22 @@ from typing import Final
 from shared.errors import StaleWrite, Superseded
 from shared.intake.apply_suppressions import hold
 from shared.intake.existing_accounts import Council, council_of
+from shared.intake.pieces import admit_piece, is_current, leave_overwritten, send_next_piece
 from shared.intake.rules.cohort import band_of
 from shared.intake.rules.csv_reader import RecordReader
 from shared.intake.rules.resubmission import DISCARDED, Verdict, go_on_with_message, told_after_all, verdict
 from shared.intake.rules.row_checks import judge
-from shared.intake.stage_suppressions import exclude_piece
-from shared.intake.supersede import give_back, supersede_older
-from shared.integrity.pseudonym_key import KEY_CHANGED, key_fits
-from shared.integrity.table_loss import torn, waits_for_older
+from shared.intake.supersede import supersede_older
+from shared.integrity.table_loss import waits_for_older
 from shared.model.account import Account, AccountId, Band, Change, MigrationId, apply
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.messages import StageRows
-from shared.model.migration import BY_PIECES, PIECE_ROWS, Kind, Layout, Migration, Phase, newer
+from shared.model.migration import PIECE_ROWS, Kind, Layout, Migration, Phase, newer
 from shared.model.profile import Profile
 from shared.model.row import Person, Rejected, Row
 from shared.model.safeguards.rebuild import beyond
-from shared.planning.adopt_accounts import adopt_shard
 from shared.ports import Ports, Stored
-from shared.scheduling.pause import pause
 from shared.telemetry import spans
 
 AT_ONCE: Final = 16
@@ -51,49 +48,31 @@ class Piece:
 
 async def stage_rows(ports: Ports, message: StageRows) -> None:
     """Stage one piece and send the message of the next."""
-    migration = await ports.ledger.migration(message.authority, message.migration)
-    profile = ports.profiles.get(message.authority)
-    if migration is None or profile is None or migration.layout is None or migration.phase not in BY_PIECES:
+    migration = await admit_piece(ports, message)
+    if migration is None:
         return
-    if await torn(ports, migration.authority):
-        return
-    if not await key_fits(ports):
-        await pause(ports, migration.authority, migration.id, KEY_CHANGED)
-        return
-    if message.piece == migration.piece and not migration.paused:
-        work = adopt_shard if migration.phase is Phase.ADOPTING else _stage_piece
-        moved = await work(ports, profile, migration)
-        if moved is None:
+    if is_current(message, migration):
+        staged = await _stage_piece(ports, ports.profiles[message.authority], migration)
+        if staged is None:
             return
-        migration = moved
-    if migration.phase in BY_PIECES and not migration.paused:
-        await ports.outbox.send(
-            StageRows(
-                authority=migration.authority,
-                migration=migration.id,
-                piece=migration.piece,
-                traceparent=message.traceparent or spans.here(),
-            )
-        )
+        migration = staged
+    await send_next_piece(ports, migration, message)
 
 
 async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
     """The migration after its piece; None where the piece is not to be staged, or not now."""
     if migration.piece == 0:
         if await waits_for_older(ports, migration):
-            return None  # the walk sends it again
+            return None  # the sweep sends it again
         if migration.kind is Kind.MIGRATE and not migration.apart:
             await supersede_older(ports, migration)
     layout = migration.layout
     if layout is None:
         return None
     try:
-        if migration.kind is Kind.EXCLUDE:
-            return await exclude_piece(ports, migration, layout)
         piece = await read_piece(ports, profile, migration, layout)
     except Superseded:
-        await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
-        await give_back(ports, migration)
+        await leave_overwritten(ports, migration)
         return None
     try:
         await _stage(ports, profile, migration, piece)
@@ -113,10 +92,6 @@ async def read_piece(ports: Ports, profile: Profile, migration: Migration, layou
                 return Piece(verdicts, record.end, last=migration.row + len(verdicts) == layout.rows)
     verdicts += [judge(record, layout, profile) for record in reader.close()]
     return Piece(verdicts, migration.blob_size, last=True)
-
-
-def _overwritten(migration: Migration) -> Migration:
-    return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")
 
 
 async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migration:

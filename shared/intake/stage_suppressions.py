@@ -1,19 +1,39 @@
-"""stage-exclusions: one piece of a list of people to be left alone. A piece may be read any number of times."""
+"""stage-suppressions: one piece of a list of people to be left alone. A piece may be read any number of times."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from shared.errors import Superseded
 from shared.intake.apply_suppressions import leave_alone
+from shared.intake.pieces import admit_piece, is_current, leave_overwritten, send_next_piece
 from shared.intake.rules.csv_reader import Record, RecordReader
 from shared.intake.rules.suppressions import RejectedExclusion, read_exclusion
+from shared.integrity.table_loss import waits_for_older
 from shared.model.account import AccountId
+from shared.model.messages import StageSuppressions
 from shared.model.migration import PIECE_ROWS, Layout, Migration, Phase
 from shared.model.reasons import explain
 from shared.ports import Ports
 
 IN_NO_EXTRACT: Final = "in_no_extract"
+
+
+async def stage_suppressions(ports: Ports, message: StageSuppressions) -> None:
+    """Read one piece of a suppression list and send the message of the next."""
+    migration = await admit_piece(ports, message)
+    if migration is None or migration.layout is None:
+        return
+    if is_current(message, migration):
+        if migration.piece == 0 and await waits_for_older(ports, migration):
+            return  # the sweep sends it again
+        try:
+            migration = await exclude_piece(ports, migration, migration.layout)
+        except Superseded:
+            await leave_overwritten(ports, migration)
+            return
+    await send_next_piece(ports, migration, message)
 
 
 async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from shared import names
 from shared.errors import BadMessage
 from shared.model.account import Account, AccountId, Authority, MigrationId, Place, draft
+from shared.model.migration import Kind, Migration, Phase
 from shared.model.step import Step
 
 TRACEPARENT = r"^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?$"
@@ -27,13 +28,30 @@ class ReceiveExport(_Message):
     blob: str
 
 
-class StageRows(_Message):
-    """Stage one piece of an export."""
+class _Piece(_Message):
+    """One piece of a migration's work. The end of a piece sends the message of the next one."""
 
-    kind: Literal["stage-rows"] = "stage-rows"
     authority: Authority
     migration: MigrationId
     piece: int = Field(ge=0)
+
+
+class StageRows(_Piece):
+    """Stage one piece of an export: up to `PIECE_ROWS` rows."""
+
+    kind: Literal["stage-rows"] = "stage-rows"
+
+
+class StageSuppressions(_Piece):
+    """Read one piece of a suppression list: up to `PIECE_ROWS` rows."""
+
+    kind: Literal["stage-suppressions"] = "stage-suppressions"
+
+
+class AdoptPlan(_Piece):
+    """Adopt the accounts of one shard of an approved plan; the piece is the number of the shard."""
+
+    kind: Literal["adopt-plan"] = "adopt-plan"
 
 
 class AccountMessage(_Message):
@@ -52,8 +70,9 @@ class AccountMessage(_Message):
         return draft(self.authority, self.draft) if self.draft else self.authority
 
 
-type Message = ReceiveExport | StageRows | AccountMessage
-_any: TypeAdapter[Message] = TypeAdapter(ReceiveExport | StageRows | AccountMessage)
+type PieceMessage = StageRows | StageSuppressions | AdoptPlan
+type Message = ReceiveExport | PieceMessage | AccountMessage
+_any: TypeAdapter[Message] = TypeAdapter(ReceiveExport | StageRows | StageSuppressions | AdoptPlan | AccountMessage)
 
 
 def for_step(step: Step, account: Account) -> AccountMessage:
@@ -66,6 +85,13 @@ def for_step(step: Step, account: Account) -> AccountMessage:
         draft=account.migration if account.drafted else MigrationId(""),
         traceparent=account.trace or "",
     )
+
+
+def piece_of(migration: Migration, traceparent: str = "") -> PieceMessage:
+    """The message of the piece that a migration works on now."""
+    adopting = migration.phase is Phase.ADOPTING
+    kind = AdoptPlan if adopting else StageSuppressions if migration.kind is Kind.EXCLUDE else StageRows
+    return kind(authority=migration.authority, migration=migration.id, piece=migration.piece, traceparent=traceparent)
 
 
 def decode(body: bytes) -> Message:

@@ -285,6 +285,7 @@ def heir(migration: Migration, migrations: Mapping[str, Migration]) -> Migration
 
 
 BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
+"""Phases whose work goes on piece by piece: the end of each piece sends the message of the next."""
 
 
 def given_up(migration: Migration, reason: str, by: str) -> Migration:

@@ -10,8 +10,8 @@ from typing import Final
 
 from shared.errors import ActionRefused
 from shared.intake.rules.resubmission import CANCELLED
-from shared.model.messages import StageRows
-from shared.model.migration import Migration, Phase, given_up, going
+from shared.model.messages import piece_of
+from shared.model.migration import BY_PIECES, Migration, Phase, given_up, going
 from shared.ports import Ports
 from shared.scheduling.find_migration import named
 from shared.scheduling.pause import stopped
@@ -19,8 +19,6 @@ from shared.scheduling.pause import stopped
 BY_PERSON: Final = "paused_by_person"
 OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
 """Phases in which nothing goes on any more, so that nobody may think it does."""
-PIECE_BY_PIECE: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
-"""What goes on by a message that the end of each piece sends."""
 
 type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
 """What a person has done with a migration of a council, and who that is."""
@@ -69,9 +67,9 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     if found is None:
         return None
     migration = await ports.ledger.change_migration(found.authority, found.id, unpaused)
-    if ended and migration.phase in PIECE_BY_PIECE:
+    if ended and migration.phase in BY_PIECES:
         # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
-        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+        await ports.outbox.send(piece_of(migration))
     return migration
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from shared import names
 from shared.model.account import REFUSED, SHARDS, Account, Authority, Change, Place, apply
 from shared.model.lifecycle import Event, State
-from shared.model.messages import AccountMessage, ReceiveExport, StageRows
+from shared.model.messages import AccountMessage, AdoptPlan, ReceiveExport, StageRows, StageSuppressions, piece_of
 from shared.model.migration import Migration, Phase
 from shared.model.reasons import explain
 from shared.ports import PoisonMessage, Ports, Stored
@@ -188,12 +188,12 @@ async def _again(ports: Ports, migration: Migration) -> None:
     if migration.layout is None:
         await ports.outbox.send(ReceiveExport(blob=migration.blob))
         return
-    await ports.ledger.change_migration(
+    staging = await ports.ledger.change_migration(
         migration.authority,
         migration.id,
         lambda m: replace(m, phase=Phase.STAGING, reason="", moved_at=ports.clock.now()),
     )
-    await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+    await ports.outbox.send(piece_of(staging))
 
 
 async def _take_away(ports: Ports, choice: Choice) -> int:
@@ -217,7 +217,7 @@ async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
             return stored is None or (
                 stored.record.state is not State.FAILED and stored.record.release != message.release
             )
-        case StageRows() as message:
+        case StageRows() | StageSuppressions() | AdoptPlan() as message:
             migration = await ports.ledger.migration(message.authority, message.migration)
             return migration is None or migration.phase is not Phase.FAILED
         case ReceiveExport() as message:

@@ -1,6 +1,6 @@
-"""adopt-accounts: an approved plan's accounts leave the draft for the council's own, shard by shard.
+"""adopt-plan: an approved plan's accounts leave the draft for the council's own, shard by shard.
 
-Runs on the queue of stage-rows: a piece is a shard, its end sends the next. Any piece may run any number of times: an
+A piece is a shard; its end sends the next one. Any piece may run any number of times: an
 account remembers whose plan it follows. What an older plan has not begun is taken over; what it did stays done, and
 what the approved plan meant for it is told apart, never done a second time.
 """
@@ -13,10 +13,12 @@ from typing import Final
 
 from shared.errors import StaleWrite, Superseded
 from shared.intake.apply_suppressions import hold
+from shared.intake.pieces import admit_piece, is_current, send_next_piece
 from shared.intake.rules.resubmission import Verdict, go_on_with_message, told_after_all, verdict
 from shared.intake.supersede import supersede_older
 from shared.model.account import SHARDS, Account, AccountId, Authority, Change, apply
 from shared.model.lifecycle import Event, Outcome, State
+from shared.model.messages import AdoptPlan
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
 from shared.planning.open_waves import open_first
@@ -28,6 +30,19 @@ IN_FLIGHT: Final = timedelta(minutes=2)
 AT_ONCE: Final = 500
 BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED, State.PROVISIONED})
 """As what an account may leave its draft; provisioned where its mark showed, after a loss, that it was moved."""
+
+
+async def adopt_plan(ports: Ports, message: AdoptPlan) -> None:
+    """Adopt one shard and send the message of the next."""
+    migration = await admit_piece(ports, message)
+    if migration is None:
+        return
+    if is_current(message, migration):
+        adopted = await adopt_shard(ports, ports.profiles[message.authority], migration)
+        if adopted is None:
+            return
+        migration = adopted
+    await send_next_piece(ports, migration, message)
 
 
 async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.errors import ActionRefused
-from shared.model.messages import StageRows
+from shared.model.messages import piece_of
 from shared.model.migration import Kind, Migration, Phase, age, given_up, going, newer, taken
 from shared.model.plan import Part, Plan, Signature, rejected, same_person, sign
 from shared.model.profile import Profile
@@ -55,7 +55,7 @@ async def approve(ports: Ports, authority: str, migration_id: str, signing: Sign
     migration = await ports.ledger.change_migration(found.authority, found.id, signed)
     await publish_plan(ports, migration)
     if migration.phase is Phase.ADOPTING:
-        await ports.outbox.send(StageRows(authority=migration.authority, migration=migration.id, piece=migration.piece))
+        await ports.outbox.send(piece_of(migration))
     return migration
 
 

@@ -21,7 +21,7 @@ from shared.messaging.receipts import undelivered
 from shared.model.account import Account, Change, MigrationId, Place, apply
 from shared.model.counts.summary import Totals, total
 from shared.model.lifecycle import MOVING, Event, Outcome, State
-from shared.model.messages import AccountMessage, StageRows
+from shared.model.messages import AccountMessage, piece_of
 from shared.model.migration import BY_PIECES, Kind, Migration, Migrations, Phase
 from shared.model.profile import Profile
 from shared.operations.measure import measure
@@ -127,7 +127,7 @@ async def _keep_staging(ports: Ports, migration: Migration) -> None:
             migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
         )
         if stalled.phase in BY_PIECES:
-            await ports.outbox.send(StageRows(authority=stalled.authority, migration=stalled.id, piece=stalled.piece))
+            await ports.outbox.send(piece_of(stalled))
 
 
 def _stalled(migration: Migration, now: datetime) -> Migration:

@@ -31,10 +31,17 @@ from shared.errors import (
     unexpected,
 )
 from shared.intake.receive_export import receive_export, record_failure
-from shared.intake.stage_rows import stage_rows
 from shared.model.account import Account, Change, apply
 from shared.model.lifecycle import Event, State
-from shared.model.messages import AccountMessage, StageRows, decode, decode_upload
+from shared.model.messages import (
+    AccountMessage,
+    AdoptPlan,
+    PieceMessage,
+    StageRows,
+    StageSuppressions,
+    decode,
+    decode_upload,
+)
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import GIVE_UP, UNCLEAR_LIMIT, delay
 from shared.model.step import Step
@@ -118,14 +125,16 @@ async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
             raise unexpected(error) from None
 
 
-async def run_stage_step(ports: Ports, body: bytes, attempt: int) -> None:
-    """Stage a piece of an export."""
+async def run_piece_step[M: (StageRows, StageSuppressions, AdoptPlan)](
+    ports: Ports, step: Callable[[Ports, M], Awaitable[None]], kind: type[M], body: bytes, attempt: int
+) -> None:
+    """Run a step that works piece by piece on a queue message of its `kind`; `attempt` is its dequeue count."""
     message = decode(body)
-    if not isinstance(message, StageRows):
+    if not isinstance(message, kind):
         raise BadMessage("a message of another queue")
     with spans.attempt(message, attempt):
         try:
-            await stage_rows(ports, message)
+            await step(ports, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
             spans.failed("unexpected_error")
             if attempt >= names.MAX_DEQUEUE_COUNT:
@@ -155,7 +164,7 @@ async def _kept(noting: Awaitable[None]) -> None:
         log.warning("how a timer ran could not be noted", extra={"cause": str(unexpected(error))})
 
 
-async def _staging_failed(ports: Ports, message: StageRows) -> None:
+async def _staging_failed(ports: Ports, message: PieceMessage) -> None:
     def fail(migration: Migration) -> Migration:
         if migration.phase is not Phase.STAGING:
             return migration

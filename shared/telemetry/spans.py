@@ -8,6 +8,7 @@ another host go on in the same trace. A span holds ids and codes, never a messag
 | `receive-export` | the upload; the moment it was taken |
 | `stage-rows` | the moment its row was read; the moment the account was kept |
 | `classify-account`, `provision-account`, `notify-customer` | one attempt each |
+| `stage-suppressions`, `adopt-plan` | one piece each |
 
 What really ran over the whole file has spans of the same names in a trace of the migration's own; the account's first
 two are linked to it.

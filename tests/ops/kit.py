@@ -9,7 +9,15 @@ from ops.answers import Migration, Status
 
 type Json = dict[str, Any]
 
-QUEUES = ("receive-export", "stage-rows", "classify-account", "provision-account", "notify-customer")
+QUEUES = (
+    "receive-export",
+    "stage-rows",
+    "stage-suppressions",
+    "classify-account",
+    "adopt-plan",
+    "provision-account",
+    "notify-customer",
+)
 ACCOUNT = "a0123456789abcdef0123456789abcdef01234567"
 
 

@@ -22,21 +22,24 @@ from shared.adapters.memory import (
     Queued,
 )
 from shared.adapters.storage.table_ledger import TableLedger
+from shared.intake.stage_rows import stage_rows
+from shared.intake.stage_suppressions import stage_suppressions
 from shared.intake.sweep_exports import sweep_exports
 from shared.matching.classify_account import classify_account
 from shared.messaging.notify_customer import notify_customer
 from shared.model.account import SHARDS, Account, Authority
-from shared.model.messages import ReceiveExport
+from shared.model.messages import AdoptPlan, ReceiveExport, StageRows, StageSuppressions
 from shared.model.migration import Migration
 from shared.model.pacing.held_slots import Ahead
 from shared.model.pacing.rate_limit import Quotas
 from shared.model.profile import Profile, read_profiles
 from shared.model.pseudonyms import Pseudonyms
+from shared.planning.adopt_accounts import adopt_plan
 from shared.ports import Ports
 from shared.provisioning.provision_account import provision_account
 from shared.reconciliation.reconcile import reconcile
 from shared.runtime import wiring
-from shared.runtime.worker import run_account_step, run_stage_step, run_timer, run_upload_step
+from shared.runtime.worker import run_account_step, run_piece_step, run_timer, run_upload_step
 from shared.scheduling.release_accounts import release_accounts
 
 ROOT = Path(__file__).parent.parent.parent
@@ -232,10 +235,24 @@ async def _notify(ports: Ports, body: bytes, attempt: int) -> None:
     await run_account_step(ports, notify_customer, body, attempt)
 
 
+async def _stage(ports: Ports, body: bytes, attempt: int) -> None:
+    await run_piece_step(ports, stage_rows, StageRows, body, attempt)
+
+
+async def _suppress(ports: Ports, body: bytes, attempt: int) -> None:
+    await run_piece_step(ports, stage_suppressions, StageSuppressions, body, attempt)
+
+
+async def _adopt(ports: Ports, body: bytes, attempt: int) -> None:
+    await run_piece_step(ports, adopt_plan, AdoptPlan, body, attempt)
+
+
 RUNS: dict[str, Run] = {
     names.RECEIVE_EXPORT: run_upload_step,
-    names.STAGE_ROWS: run_stage_step,
+    names.STAGE_ROWS: _stage,
+    names.STAGE_SUPPRESSIONS: _suppress,
     names.CLASSIFY_ACCOUNT: _classify,
+    names.ADOPT_PLAN: _adopt,
     names.PROVISION_ACCOUNT: _provision,
     names.NOTIFY_CUSTOMER: _notify,
 }

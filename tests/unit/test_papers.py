@@ -202,7 +202,13 @@ RECORDS: Final[Mapping[str, set[str]]] = {
     "Account": {field.name for field in dataclasses.fields(account.Account)} | {"waiting"},
     **{
         kind.__name__: set(kind.model_fields)
-        for kind in (messages.ReceiveExport, messages.StageRows, messages.AccountMessage)
+        for kind in (
+            messages.ReceiveExport,
+            messages.StageRows,
+            messages.StageSuppressions,
+            messages.AdoptPlan,
+            messages.AccountMessage,
+        )
     },
     "result.csv": set(result_file.COLUMNS),
 }

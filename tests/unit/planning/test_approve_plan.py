@@ -34,7 +34,7 @@ async def test_the_last_signature_that_is_wanted_starts_what_was_planned(world: 
     last = await approve(world.ports, "", plan.id, signing(plan, Part.OPERATIONS, "bob"))
     assert last
     assert (last.phase, last.piece, last.approved_at) == (Phase.ADOPTING, 0, world.clock.now())
-    assert world.outbox.queues[names.STAGE_ROWS]
+    assert world.outbox.queues[names.ADOPT_PLAN]
     await settle(world)
     assert world.errors == []
     assert {row["state"] for row in (await world.result()).values()} == {"told"}
@@ -42,9 +42,9 @@ async def test_the_last_signature_that_is_wanted_starts_what_was_planned(world: 
 
 async def test_signing_again_sends_again_and_changes_nothing(world: World, plan: Migration) -> None:
     before = await signed(world, plan)
-    world.outbox.queues[names.STAGE_ROWS].clear()
+    world.outbox.queues[names.ADOPT_PLAN].clear()
     assert await approve(world.ports, "", plan.id, signing(plan, Part.OPERATIONS, "bob")) == before
-    assert len(world.outbox.queues[names.STAGE_ROWS]) == 1
+    assert len(world.outbox.queues[names.ADOPT_PLAN]) == 1
 
 
 async def test_every_signature_is_published_beside_the_plan(world: World, plan: Migration) -> None:
