@@ -22,13 +22,18 @@ from typing import Any, Final
 from bench import kit
 from local.stack import ROOT
 from shared.adapters.memory import ManualClock, MemoryTables
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.records.accounts import TableAccounts
+from shared.adapters.storage.records.addresses import TableAddresses
+from shared.adapters.storage.records.rows import TableRows
+from shared.adapters.storage.store import Store
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.intake.receive_export import receive_export
-from shared.model.account import Account, AccountId, AddressKey, Authority, Change
-from shared.model.messages import ReceiveExport
+from shared.intake.stage_rows import stage_rows
+from shared.model.account import Account, AccountId, AddressKey, Change, Place
+from shared.model.messages import ReceiveExport, StageRows
 from shared.model.row import Row
-from shared.ports import Blob
-from shared.runtime.worker import run_stage_step
+from shared.ports import Blob, Clock
+from shared.runtime.worker import run_piece_step
 from tests.support.world import World
 
 BLOCK: Final = 20_000
@@ -67,41 +72,60 @@ class MadeExport:
             passed += len(chunk)
 
 
-class DigestLedger(TableLedger):
-    """A ledger that keeps one digest of accounts, rows and addresses: what it costs is what the app costs."""
+class DigestAccounts(TableAccounts):
+    """Accounts of which one digest is kept: what they cost is what the app costs."""
 
-    def __init__(self) -> None:
-        super().__init__(MemoryTables(), ManualClock())
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self._digest = hashlib.sha256()
-        self.rows_seen = 0
 
-    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+    async def insert(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
         """All of them are new."""
         for account, _ in accounts:
             self._digest.update(account.id.encode())
         return []
 
-    async def put_rows(self, rows: Sequence[Row]) -> None:
+
+class DigestRows(TableRows):
+    """Rows that are counted and digested."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._digest = hashlib.sha256()
+        self.rows_seen = 0
+
+    async def put(self, rows: Sequence[Row]) -> None:
         """Counted."""
         self.rows_seen += len(rows)
         for row in rows:
             self._digest.update(str(row.number).encode())
 
-    async def put_addresses(self, authority: Authority, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
+
+class DigestAddresses(TableAddresses):
+    """Addresses that are digested."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        super().__init__(store, clock)
+        self._digest = hashlib.sha256()
+
+    async def put(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
         """Digested."""
         for key, _ in pairs:
-            self._digest.update(f"{authority}{key}".encode())
+            self._digest.update(f"{place}{key}".encode())
 
 
 async def stage(rows: int) -> int:
     """Receive and stage so many rows; returns how many arrived."""
-    world, ledger = World(), DigestLedger()
+    world, tables, clock = World(), MemoryTables(), ManualClock()
+    rows_kept = DigestRows(tables)
+    addresses = DigestAddresses(tables, clock)
+    ledger = replace(open_ledger(tables, clock), accounts=DigestAccounts(tables), rows=rows_kept, addresses=addresses)
     ports = replace(world.ports, exports=MadeExport(rows), ledger=ledger)
     await receive_export(ports, ReceiveExport(blob=kit.FILE))
     queue = world.outbox.queues["stage-rows"]
     while queue:
-        await run_stage_step(ports, queue.pop(0).body, attempt=1)
-    return ledger.rows_seen
+        await run_piece_step(ports, stage_rows, StageRows, queue.pop(0).body, attempt=1)
+    return rows_kept.rows_seen
 
 
 def peak(rows: int) -> float:

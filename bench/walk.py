@@ -63,8 +63,8 @@ def _migration(rows: int) -> Migration:
 async def fill(world: World, rows: int) -> None:
     """So many accounts that were told, each with its row."""
     keys = Pseudonyms(b"k" * 32)
-    await world.ledger.open_migration(_migration(rows))
-    await world.ledger.anchor(SOUTH_NORFOLK)
+    await world.ledger.migrations.insert(_migration(rows))
+    await world.ledger.losses.leave_anchors(SOUTH_NORFOLK)
     for start in range(0, rows, AT_ONCE):
         by_shard: dict[str, list[tuple[Account, Change]]] = {shard: [] for shard in SHARDS}
         staged: list[Row] = []
@@ -74,8 +74,8 @@ async def fill(world: World, rows: int) -> None:
             by_shard[account.shard].append((account, Change(NOW, Event.STAGE, State.STAGED)))
             staged.append(Row(SOUTH_NORFOLK, ID, number, ref, account.id))
         for accounts in by_shard.values():
-            await world.ledger.insert_accounts(accounts)
-        await world.ledger.put_rows(staged)
+            await world.ledger.accounts.insert(accounts)
+        await world.ledger.rows.put(staged)
 
 
 def _told(keys: Pseudonyms, ref: str, number: int) -> Account:
@@ -110,8 +110,8 @@ async def measure(rows: int) -> dict[str, float]:
     visit = await _timed(ports)
     unchanged = reports.written
     world.clock.tick(timedelta(minutes=11))
-    stored = await anext(world.ledger.accounts(SOUTH_NORFOLK, "0"))
-    await world.ledger.save(stored, replace(stored.record, notify_id="another"), None)
+    stored = await anext(world.ledger.accounts.list_shard(SOUTH_NORFOLK, "0"))
+    await world.ledger.accounts.save(stored, replace(stored.record, notify_id="another"), None)
     await reconcile(ports)
     if not rows < whole == unchanged < reports.written < whole * 1.2:
         raise kit.BenchError(f"not what had changed was written: {whole}, {unchanged}, {reports.written} bytes")

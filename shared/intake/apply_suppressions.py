@@ -23,7 +23,7 @@ async def leave_alone(ports: Ports, migration: Migration, found: Mapping[Account
 
     Whoever is taken off the list (an empty reason) stays held until a new export brings the account.
     """
-    before = await ports.ledger.exclude(migration.authority, found, migration.uploaded_at)
+    before = await ports.ledger.suppressions.put(migration.authority, found, migration.uploaded_at)
     for account, reason in found.items():
         if reason:
             await hold(ports, migration.authority, account, reason)
@@ -38,7 +38,7 @@ async def hold(ports: Ports, authority: Authority, account: AccountId, reason: s
 
 async def _held(ports: Ports, authority: Authority, id_: AccountId, reason: str) -> bool:
     """Hold one account; False when somebody else was faster and it has to be looked at again."""
-    stored = await ports.ledger.account(authority, id_)
+    stored = await ports.ledger.accounts.get(authority, id_)
     if stored is None:
         return True
     account = stored.record
@@ -47,12 +47,12 @@ async def _held(ports: Ports, authority: Authority, id_: AccountId, reason: str)
         # A create or a link may be on its way: whoever goes on with the account later looks for its mark first.
         held = replace(held, met_before=account.met_before or account.state is State.RELEASED)
         try:
-            await ports.ledger.save(stored, held, change)
+            await ports.ledger.accounts.save(stored, held, change)
         except StaleWrite:
             return False
         reached(held, change)
         account = held
     if account.state is State.HELD and account.reason.startswith(EXCLUDED) and account.address_key and not account.done:
         # Nobody else waits for this address any more. After the account, so that a replay finds what a crash left.
-        await ports.ledger.drop_address(authority, account.address_key, account.id)
+        await ports.ledger.addresses.drop(authority, account.address_key, account.id)
     return True

@@ -28,7 +28,7 @@ async def council_of(ports: Ports, migration: Migration, wanted: Sequence[Accoun
     """
     older = [
         other
-        async for other in ports.ledger.migrations(migration.authority)
+        async for other in ports.ledger.migrations.list_all(migration.authority)
         if other.kind is Kind.MIGRATE and newer(migration, other) and other.place == other.authority and other.row
     ]
     had_a_plan = any(other.plan is not None for other in older)
@@ -38,7 +38,7 @@ async def council_of(ports: Ports, migration: Migration, wanted: Sequence[Accoun
 
     async def ask(account: AccountId) -> Account | None:
         async with gate:
-            stored = await ports.ledger.account(migration.authority, account)
+            stored = await ports.ledger.accounts.get(migration.authority, account)
             return stored.record if stored else None
 
     found = [account for account in await asyncio.gather(*map(ask, wanted)) if account is not None]

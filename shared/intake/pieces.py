@@ -17,7 +17,7 @@ async def admit_piece(ports: Ports, message: PieceMessage) -> Migration | None:
 
     A message of another piece than the current one is admitted too: its step sends the current one again.
     """
-    migration = await ports.ledger.migration(message.authority, message.migration)
+    migration = await ports.ledger.migrations.get(message.authority, message.migration)
     if migration is None or message.authority not in ports.profiles or migration.layout is None:
         return None
     if migration.phase not in BY_PIECES or type(piece_of(migration)) is not type(message):
@@ -43,7 +43,7 @@ async def send_next_piece(ports: Ports, migration: Migration, message: PieceMess
 
 async def leave_overwritten(ports: Ports, migration: Migration) -> None:
     """The file was overwritten or removed while it was read: older exports go on with what this one had not taken."""
-    await ports.ledger.change_migration(migration.authority, migration.id, _overwritten)
+    await ports.ledger.migrations.change(migration.authority, migration.id, _overwritten)
     await give_back(ports, migration)
 
 

@@ -31,7 +31,7 @@ async def receive_export(ports: Ports, message: ReceiveExport) -> None:
     if blob is None:
         return
     migration = _new(ports, blob)
-    known = await ports.ledger.migration(migration.authority, migration.id)
+    known = await ports.ledger.migrations.get(migration.authority, migration.id)
     if known is not None and not _to_be_received_again(known):
         await _go_on(ports, known)
         return
@@ -39,14 +39,14 @@ async def receive_export(ports: Ports, message: ReceiveExport) -> None:
         if await noted(ports, migration.authority) is not None:
             return  # the sweep sends it again when the tables are made again
         # Before the report: whoever has one was known to the tables, or they were emptied.
-        await ports.ledger.anchor(migration.authority)
+        await ports.ledger.losses.leave_anchors(migration.authority)
     migration = await _first_pass(ports, migration)
     await _report(ports, migration)
     if known is not None:
-        await ports.ledger.change_migration(
+        await ports.ledger.migrations.change(
             migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
         )
-    elif await ports.ledger.open_migration(migration) and migration.phase is Phase.REFUSED:
+    elif await ports.ledger.migrations.insert(migration) and migration.phase is Phase.REFUSED:
         metrics.add(metrics.UPLOADS_REFUSED, authority=migration.authority, reason=migration.reason)
     await _go_on(ports, migration)
 
@@ -56,8 +56,8 @@ async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) 
     migration = replace(await _look_through(ports, _new(ports, blob)), assessed_at=assessed_at)
     if migration.phase is not Phase.STAGING:
         await _report(ports, migration)  # the profile asks for something else now
-    if not await ports.ledger.open_migration(migration):
-        await ports.ledger.change_migration(
+    if not await ports.ledger.migrations.insert(migration):
+        await ports.ledger.migrations.change(
             migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
         )
 
@@ -65,14 +65,14 @@ async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) 
 async def refuse_again(ports: Ports, blob: Blob, reason: str, detail: str) -> None:
     """Record an upload as it was refused before the tables were lost, whatever its profile says now."""
     phase = Phase.SUPERSEDED if reason in LEFT_TO_OTHERS else Phase.REFUSED
-    await ports.ledger.open_migration(replace(_new(ports, blob), phase=phase, reason=reason, detail=detail))
+    await ports.ledger.migrations.insert(replace(_new(ports, blob), phase=phase, reason=reason, detail=detail))
 
 
 async def record_failure(ports: Ports, message: ReceiveExport) -> None:
     """The app failed five times over this upload: kept with the reason, to be replayed."""
     blob = await ports.exports.find(message.blob)
     if blob is not None:
-        await ports.ledger.open_migration(replace(_new(ports, blob), phase=Phase.FAILED, reason="receiving_failed"))
+        await ports.ledger.migrations.insert(replace(_new(ports, blob), phase=Phase.FAILED, reason="receiving_failed"))
 
 
 def _new(ports: Ports, blob: Blob) -> Migration:

@@ -110,7 +110,7 @@ async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migr
             phase=Phase.CLASSIFYING if piece.last else Phase.STAGING,
         )
 
-    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+    return await ports.ledger.migrations.change(migration.authority, migration.id, move_on)
 
 
 async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Piece) -> None:
@@ -130,11 +130,11 @@ async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Pi
         if row.account and row.person
     ]
     pairs = [(a.address_key, a.id) for a in accounts if a.address_key and not a.settled]
-    await ports.ledger.put_addresses(migration.place, pairs)
+    await ports.ledger.addresses.put(migration.place, pairs)
     met = await _stage_accounts(ports, accounts, first, stories)
     if migration.apart:
         met = {**{a.id: _as_settled(first[a.id], a) for a in accounts if a.settled}, **met}
-    await ports.ledger.put_rows([_settled(row, first, met) for row in rows])
+    await ports.ledger.rows.put([_settled(row, first, met) for row in rows])
     await _hold_excluded(ports, migration, first)
 
 
@@ -152,7 +152,7 @@ async def _excluded(ports: Ports, migration: Migration, rows: Mapping[AccountId,
     """Of these accounts, those whom the council wants left alone, and why."""
     found: dict[AccountId, str] = {}
     for shard in sorted({row.shard for row in rows.values()}):
-        found |= await ports.ledger.exclusions(migration.authority, shard)
+        found |= await ports.ledger.suppressions.list_shard(migration.authority, shard)
     return {account: reason for account, reason in found.items() if account in rows}
 
 
@@ -162,7 +162,7 @@ async def _without_excluded(
     """The rows, those of people whom the council wants left alone rejected; they leave `first` too."""
     excluded: dict[AccountId, str] = {}
     for account, reason in (await _excluded(ports, migration, first)).items():
-        stored = await ports.ledger.account(migration.place, account)
+        stored = await ports.ledger.accounts.get(migration.place, account)
         if stored is None or stored.record.migration != migration.id:
             excluded[account] = reason
             del first[account]
@@ -236,7 +236,7 @@ async def _stage_accounts(
         change = Change(account.staged_at, Event.STAGE, account.state, migration=account.migration)
         by_shard[account.shard].append((account, change))
     new = {account.id: account for account in accounts}
-    existing = [found for batch in by_shard.values() for found in await ports.ledger.insert_accounts(batch)]
+    existing = [found for batch in by_shard.values() for found in await ports.ledger.accounts.insert(batch)]
     for inserted in new.keys() - set(existing):
         stories.kept(new[inserted])
     gate = asyncio.Semaphore(AT_ONCE)
@@ -251,10 +251,10 @@ async def _stage_accounts(
 async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
     """An account that an earlier row staged meets this row."""
     while True:
-        stored = await ports.ledger.account(new.place, new.id)
+        stored = await ports.ledger.accounts.get(new.place, new.id)
         if stored is None:
             raise StaleWrite
-        own = await ports.ledger.migration(new.authority, new.migration)
+        own = await ports.ledger.migrations.get(new.authority, new.migration)
         if own is None or own.phase is not Phase.STAGING:
             # A newer export was taken meanwhile; what it has inserted is not to be taken back.
             raise Superseded
@@ -268,7 +268,7 @@ async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) ->
             if settled is not None:
                 return await _met_again(ports, stored, row, settled)
             if told_after_all(known):
-                await ports.ledger.save(stored, *go_on_with_message(known, new, ports.clock.now()))
+                await ports.ledger.accounts.save(stored, *go_on_with_message(known, new, ports.clock.now()))
                 return row
             await _take_over(ports, stored, new)
         except StaleWrite:
@@ -293,11 +293,11 @@ def _as_settled(row: Row, account: Account) -> Row:
 
 async def _left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
     """Whether a newer export took the account over before the tables were lost: then this row's part is over."""
-    theirs = await ports.ledger.migration(known.authority, known.migration)
+    theirs = await ports.ledger.migrations.get(known.authority, known.migration)
     if theirs is None or not newer(theirs, own):
         return False
     if known.address_key != new.address_key and new.address_key:
-        await ports.ledger.drop_address(new.authority, new.address_key, new.id)
+        await ports.ledger.addresses.drop(new.authority, new.address_key, new.id)
     return True
 
 
@@ -309,7 +309,7 @@ async def _met_again(ports: Ports, stored: Stored[Account], row: Row, settled: V
             return _duplicate(row, int(number))
         if export != row.migration:
             met = replace(stored.record, met=f"{row.migration}|{row.number}")
-            await ports.ledger.save(stored, met, None)
+            await ports.ledger.accounts.save(stored, met, None)
     return replace(row, outcome=settled.outcome, reason=settled.reason)
 
 
@@ -335,5 +335,5 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
     )
     # First the address: a crash in between is made up when this piece is staged again.
     if known.address_key and known.address_key != new.address_key:
-        await ports.ledger.drop_address(known.authority, known.address_key, known.id)
-    await ports.ledger.save(stored, taken, replace(change, migration=new.migration))
+        await ports.ledger.addresses.drop(known.authority, known.address_key, known.id)
+    await ports.ledger.accounts.save(stored, taken, replace(change, migration=new.migration))

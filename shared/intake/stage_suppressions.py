@@ -77,10 +77,10 @@ async def _records(ports: Ports, migration: Migration, reader: RecordReader) -> 
 
 async def _in_no_extract(ports: Ports, migration: Migration, lines: Mapping[AccountId, int]) -> list[int]:
     """Rows whose customer no extract has: who mistypes a reference would believe that somebody is left alone."""
-    drafts = [other.place async for other in ports.ledger.migrations(migration.authority) if other.apart]
+    drafts = [other.place async for other in ports.ledger.migrations.list_all(migration.authority) if other.apart]
     missing = dict(lines)
     for place in (migration.authority, *reversed(drafts)):
-        for account in [account for account in missing if await ports.ledger.account(place, account)]:
+        for account in [account for account in missing if await ports.ledger.accounts.get(place, account)]:
             del missing[account]
     return sorted(missing.values())
 
@@ -119,4 +119,4 @@ async def _check_point(ports: Ports, migration: Migration, rows: int, end: int, 
         moved = replace(current, piece=read + 1, offset=end, row=current.row + rows, moved_at=now, stalled=0)
         return replace(moved, phase=Phase.DONE, done_at=now) if last else moved
 
-    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+    return await ports.ledger.migrations.change(migration.authority, migration.id, move_on)

@@ -12,7 +12,7 @@ async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
     """The newest export of this council that was taken and is newer than this one."""
     found = [
         other
-        async for other in ports.ledger.migrations(migration.authority)
+        async for other in ports.ledger.migrations.list_all(migration.authority)
         if newer(other, migration) and taken(other)
     ]
     return max(found, key=age, default=None)
@@ -24,10 +24,10 @@ async def supersede_older(ports: Ports, migration: Migration) -> None:
     Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts. So
     are those that are done: somebody may replay what got stuck in them.
     """
-    async for other in ports.ledger.migrations(migration.authority):
+    async for other in ports.ledger.migrations.list_all(migration.authority):
         replaced = other.kind is Kind.MIGRATE and (other.open or other.phase in {Phase.SUPERSEDED, Phase.DONE})
         if replaced and newer(migration, other):
-            await ports.ledger.change_migration(other.authority, other.id, lambda older: _left_to(older, migration))
+            await ports.ledger.migrations.change(other.authority, other.id, lambda older: _left_to(older, migration))
 
 
 def _left_to(older: Migration, to: Migration) -> Migration:
@@ -45,13 +45,13 @@ async def give_back(ports: Ports, migration: Migration) -> None:
 
     What was left to another one before it stays left to that one.
     """
-    found = [other async for other in ports.ledger.migrations(migration.authority)]
+    found = [other async for other in ports.ledger.migrations.list_all(migration.authority)]
     for other in found:
         if other.superseded_by == migration.id and other.phase in STAYS:
             between = [each for each in found if _began(each) and newer(migration, each) and newer(each, other)]
             to = max(between, key=age, default=None)
             given = partial(_given_back, never_read=migration.id, to=to.id if to else "")
-            await ports.ledger.change_migration(other.authority, other.id, given)
+            await ports.ledger.migrations.change(other.authority, other.id, given)
 
 
 def _given_back(older: Migration, never_read: MigrationId, to: str) -> Migration:

@@ -33,4 +33,4 @@ def _authority(ports: Ports, blob: Blob) -> Authority:
 
 async def _known(ports: Ports, authority: Authority, blob: Blob) -> bool:
     migration = migration_id(blob.name, blob.etag, blob.uploaded)
-    return await ports.ledger.migration(authority, migration) is not None
+    return await ports.ledger.migrations.get(authority, migration) is not None

@@ -86,7 +86,7 @@ async def _lost(ports: Ports) -> bool:
 
 def _partitions(ports: Ports) -> list[tuple[str, str]]:
     """All accounts before any migration: whatever an account belongs to is in the copy."""
-    found = [place for authority in ports.profiles for place in ports.ledger.partitions(authority)]
+    found = [place for authority in ports.profiles for place in ports.ledger.backups.list_partitions(authority)]
     return sorted(found, key=lambda place: place[0])
 
 
@@ -106,7 +106,7 @@ async def _copy(ports: Ports, night: str, table: str, partition: str) -> Partiti
     begun = ports.clock.now()
     attempt = uuid4().hex[:8]
     parts: list[Part] = []
-    async for records in _in_parts(ports.ledger.records(table, partition)):
+    async for records in _in_parts(ports.ledger.backups.list_records(table, partition)):
         path = part_path(night, table, partition, attempt, len(parts) + 1)
         body = packed(records)
         await ports.backups.add(path, body)
@@ -131,7 +131,7 @@ async def _finish(ports: Ports, night: str, done: list[Partition]) -> None:
         night=night,
         begun_at=begun,
         finished_at=ports.clock.now(),
-        key=await ports.ledger.key_fingerprint() or key_fingerprint(ports),
+        key=await ports.ledger.pseudonym_keys.get_fingerprint() or key_fingerprint(ports),
         partitions=tuple(done),
     )
     await ports.backups.add(manifest_path(night), manifest.model_dump_json().encode())

@@ -16,7 +16,7 @@ KEY_CHANGED: Final = "key_changed"
 
 async def key_changed(ports: Ports) -> bool:
     """Whether accounts were made with another key. The tables are asked once in the life of a process."""
-    noted = await ports.ledger.key_fingerprint()
+    noted = await ports.ledger.pseudonym_keys.get_fingerprint()
     return noted is not None and noted != ports.pseudonyms.fingerprint()
 
 
@@ -26,10 +26,10 @@ async def key_fits(ports: Ports) -> bool:
     Where the tables know none and a nightly copy holds accounts, the tables were emptied: the copy's key is the one.
     """
     ours = ports.pseudonyms.fingerprint()
-    noted = await ports.ledger.key_fingerprint()
+    noted = await ports.ledger.pseudonym_keys.get_fingerprint()
     if noted is None:
         copy = await newest_copy(ports)
-        noted = await ports.ledger.note_key(copy.key if copy and _holds_accounts(copy) else ours)
+        noted = await ports.ledger.pseudonym_keys.note(copy.key if copy and _holds_accounts(copy) else ours)
     return noted == ours
 
 

@@ -32,7 +32,7 @@ class Loss:
 
 async def loss(ports: Ports, authority: Authority) -> Loss | None:
     """What was lost, None when nothing was. A council that never uploaded anything has lost nothing."""
-    found = await ports.ledger.anchors(authority)
+    found = await ports.ledger.losses.get_anchors(authority)
     if found.torn or (found.missing and await taken(ports, authority)):
         return Loss(found.missing, found.rebuild)
     return None
@@ -40,7 +40,7 @@ async def loss(ports: Ports, authority: Authority) -> Loss | None:
 
 async def torn(ports: Ports, authority: Authority) -> bool:
     """Whether part of the tables was lost: the cheap question, for those who found records of this authority."""
-    found = await ports.ledger.anchors(authority)
+    found = await ports.ledger.losses.get_anchors(authority)
     return found.torn
 
 
@@ -70,7 +70,7 @@ async def waits_for_older(ports: Ports, migration: Migration) -> bool:
             other.rebuilt_at is not None
             and other.phase in {Phase.STAGING, Phase.CLASSIFYING}
             and newer(migration, other)
-            async for other in ports.ledger.migrations(migration.authority)
+            async for other in ports.ledger.migrations.list_all(migration.authority)
         ]
     )
 
@@ -79,5 +79,5 @@ async def being_made_again(ports: Ports, authority: Authority) -> bool:
     """Whether accounts of this authority may still be missing that were there before a loss."""
     if await loss(ports, authority) is not None:
         return True
-    found = [migration async for migration in ports.ledger.migrations(authority)]
+    found = [migration async for migration in ports.ledger.migrations.list_all(authority)]
     return any(migration.rebuilt_at is not None and migration.phase is Phase.STAGING for migration in found)

@@ -46,7 +46,9 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
         decision = replace(decision, outcome=Outcome.REVIEW, reason=TWO_ACCOUNTS)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
     classified, change = apply(account, event, ports.clock.now(), decision.reason)
-    stored = await ports.ledger.save(admitted.stored, _with(classified, decision, ports, admitted.profile), change)
+    stored = await ports.ledger.accounts.save(
+        admitted.stored, _with(classified, decision, ports, admitted.profile), change
+    )
     reached(stored.record, change)
 
 
@@ -87,10 +89,10 @@ async def judge(ports: Ports, admitted: Admitted, person: Person) -> Decision:
 
 async def _shares_address(ports: Ports, migration: Migration, account: Account) -> bool:
     """Whether another account has this address: one that was moved, or one of the same export."""
-    if not await ports.ledger.may_be_shared(migration, account.address_key):
+    if not await ports.ledger.addresses.may_be_shared(migration, account.address_key):
         return False
-    for other in await ports.ledger.accounts_at(account.place, account.address_key):
-        stored = await ports.ledger.account(account.place, other) if other != account.id else None
+    for other in await ports.ledger.addresses.list_accounts(account.place, account.address_key):
+        stored = await ports.ledger.accounts.get(account.place, other) if other != account.id else None
         rival = stored.record if stored else None
         if rival and (rival.done or rival.migration == account.migration or rival.reason == "discarded"):
             return True
@@ -99,7 +101,7 @@ async def _shares_address(ports: Ports, migration: Migration, account: Account) 
 
 async def _own_record(ports: Ports, account: Account) -> Account:
     """The council's own record of an account: a draft knows nothing of what an older plan does meanwhile."""
-    stored = await ports.ledger.account(account.authority, account.id) if account.drafted else None
+    stored = await ports.ledger.accounts.get(account.authority, account.id) if account.drafted else None
     return stored.record if stored is not None else account
 
 
@@ -112,7 +114,7 @@ def _made_before(account: Account, user: DirectoryUser) -> Decision:
 
 
 async def _rules(ports: Ports, profile: Profile) -> Rules:
-    first_message = await ports.ledger.first_message_at(profile.authority)
+    first_message = await ports.ledger.first_messages.get(profile.authority)
     return Rules(
         tenant=ports.tenant,
         verifying_issuers=frozenset(issuer.lower() for issuer in profile.matching.verifying_issuers),
@@ -136,7 +138,7 @@ async def _marks(ports: Ports, authority: Authority, found: tuple[DirectoryUser,
     claimed: set[Authority] = set()
     for user in found:
         for other, mark in user.marks.items():
-            stored = await ports.ledger.account(other, mark) if other != authority else None
+            stored = await ports.ledger.accounts.get(other, mark) if other != authority else None
             if other == authority or (stored is not None and stored.record.outcome is Outcome.LINK):
                 continue
             if await _not_known_again(ports, other, stored):

@@ -25,12 +25,12 @@ IN_FLIGHT: Final = timedelta(minutes=2)
 
 async def claim(ports: Ports, account: Account, user: DirectoryId) -> bool:
     """Note that the account matches this user; whether it is the only one that does."""
-    return await _alone(ports, account, user, await ports.ledger.claim_identity(account.place, user, account.id))
+    return await _alone(ports, account, user, await ports.ledger.identity_claims.claim(account.place, user, account.id))
 
 
 async def still_alone(ports: Ports, account: Account, user: DirectoryId) -> bool:
     """Whether the account is the only one that matches this user; for one that has claimed it before."""
-    return await _alone(ports, account, user, await ports.ledger.claims_on(account.place, user))
+    return await _alone(ports, account, user, await ports.ledger.identity_claims.list_accounts(account.place, user))
 
 
 async def _alone(ports: Ports, account: Account, user: DirectoryId, claims: list[AccountId]) -> bool:
@@ -41,7 +41,7 @@ async def _alone(ports: Ports, account: Account, user: DirectoryId, claims: list
 async def _meets(ports: Ports, account: Account, user: DirectoryId, other: AccountId) -> bool:
     """Whether the other account matches this user too; then it is set aside, unless something was begun for it."""
     while True:
-        stored = await ports.ledger.account(account.place, other)
+        stored = await ports.ledger.accounts.get(account.place, other)
         try:
             return stored is not None and await _is_rival(ports, account, user, stored)
         except StaleWrite:
@@ -54,7 +54,7 @@ async def _is_rival(ports: Ports, account: Account, user: DirectoryId, stored: S
     if same and rival.state is State.STAGED:
         if rival.moment is not None:
             # It may have claimed before us and be about to save: its ETag changes, and so it cannot.
-            await ports.ledger.save(stored, *back_to_waiting(rival, ports.clock.now()))
+            await ports.ledger.accounts.save(stored, *back_to_waiting(rival, ports.clock.now()))
         return False
     if rival.directory_id != user:
         return False
@@ -65,6 +65,6 @@ async def _is_rival(ports: Ports, account: Account, user: DirectoryId, stored: S
     if rival.state is State.CLASSIFIED:
         aside, change = apply(rival, Event.SET_ASIDE, ports.clock.now(), TWO_ACCOUNTS)
         aside = replace(aside, outcome=Outcome.REVIEW)
-        await ports.ledger.save(stored, aside, change)
+        await ports.ledger.accounts.save(stored, aside, change)
         count(aside, change)
     return True

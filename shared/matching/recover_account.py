@@ -31,7 +31,7 @@ async def recognise(ports: Ports, admitted: Admitted) -> bool:
     back, change = recognised(account, user, told, ports.clock.now())
     if back.outcome is Outcome.LINK:
         await claim(ports, account, user.id)
-    await ports.ledger.save(admitted.stored, back, change)
+    await ports.ledger.accounts.save(admitted.stored, back, change)
     reached(back, change)
     return True
 
@@ -39,7 +39,7 @@ async def recognise(ports: Ports, admitted: Admitted) -> bool:
 async def _the_one(ports: Ports, account: Account, marked: tuple[DirectoryUser, ...]) -> DirectoryUser:
     if len(marked) > 1:
         raise SetAside("several_identities")
-    row = await ports.ledger.row(account)
+    row = await ports.ledger.rows.get(account)
     # Where the row is gone too, the mark has to do: nothing is written, and nobody is told without a row.
     if row is not None and row.person is not None and not holds(marked[0], email_key(row.person.email)):
         raise SetAside("changed_since_migrated")

@@ -97,7 +97,7 @@ async def _claim(ledger: Ledger, admitted: Admitted, stored: Stored[Account], no
     """From here on a crash leaves doubt. The ETag lets one of two redeliveries through."""
     account = stored.record
     day = _day_of(admitted, now) if account.state in MOVING else account.told_day
-    return await ledger.save(stored, replace(account, claimed_at=now, told_day=day), None)
+    return await ledger.accounts.save(stored, replace(account, claimed_at=now, told_day=day), None)
 
 
 async def _send(ports: Ports, notifier: Notifier, profile: Profile, stored: Stored[Account], letter: Letter) -> str:
@@ -109,7 +109,7 @@ async def _send(ports: Ports, notifier: Notifier, profile: Profile, stored: Stor
     except (TryLater, Hold, Stop) as no:
         # A clear no: nothing was sent, so there is nothing to doubt.
         _count(profile, metrics.Result.THROTTLED if isinstance(no, Throttled) else metrics.Result.REFUSED)
-        await ports.ledger.save(stored, replace(stored.record, claimed_at=None), None)
+        await ports.ledger.accounts.save(stored, replace(stored.record, claimed_at=None), None)
         raise
     _count(profile, metrics.Result.SENT)
     return sent
@@ -128,8 +128,8 @@ async def _announced(ports: Ports, admitted: Admitted, stored: Stored[Account], 
     announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None)
     announced = replace(announced, told_day=day or _day_of(admitted, now))
     announced = replace(announced, not_before=as_told(announced, admitted.profile, now))
-    await ports.ledger.note_first_message(announced.authority, now)
-    await ports.ledger.save(stored, announced, change)
+    await ports.ledger.first_messages.note(announced.authority, now)
+    await ports.ledger.accounts.save(stored, announced, change)
     reached(announced, change)
 
 
@@ -137,6 +137,6 @@ async def _told(ports: Ports, stored: Stored[Account], notify_id: str) -> None:
     now = ports.clock.now()
     told, change = apply(stored.record, Event.TELL, now)
     told = replace(told, notified_at=now, notify_id=notify_id, claimed_at=None)
-    await ports.ledger.note_first_message(told.authority, now)
-    await ports.ledger.save(stored, told, change)
+    await ports.ledger.first_messages.note(told.authority, now)
+    await ports.ledger.accounts.save(stored, told, change)
     reached(told, change)

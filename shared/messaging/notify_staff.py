@@ -44,7 +44,7 @@ async def tell_staff(ports: Ports, profile: Profile) -> None:
 async def _wanted(ports: Ports, profile: Profile) -> AsyncIterator[tuple[Migration, StaffNotice]]:
     """What is to be told and is not in doubt any more."""
     now = ports.clock.now()
-    async for migration in ports.ledger.migrations(profile.authority):
+    async for migration in ports.ledger.migrations.list_all(profile.authority):
         for notice in notices(migration, profile, now):
             claim = migration.notices.get(notice.key, "")
             if claim != SENT and (not claim or datetime.fromisoformat(claim) + DOUBT <= now):
@@ -60,12 +60,12 @@ async def _claimed(ports: Ports, migration: Migration, key: str, before: str) ->
         mine = current.notices.get(key, "") == before
         return _noted(current, key, ports.clock.now().isoformat()) if mine else current
 
-    await ports.ledger.change_migration(migration.authority, migration.id, claim)
+    await ports.ledger.migrations.change(migration.authority, migration.id, claim)
     return mine
 
 
 async def _record(ports: Ports, migration: Migration, key: str, says: str) -> None:
-    await ports.ledger.change_migration(migration.authority, migration.id, lambda m: _noted(m, key, says))
+    await ports.ledger.migrations.change(migration.authority, migration.id, lambda m: _noted(m, key, says))
 
 
 def _noted(migration: Migration, key: str, says: str) -> Migration:

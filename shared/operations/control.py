@@ -40,7 +40,7 @@ async def pause(ports: Ports, authority: str, migration_id: str, by: str) -> Mig
         return stopped(current, ports.clock.now(), BY_PERSON, by)
 
     found = await named(ports, authority, migration_id)
-    return await ports.ledger.change_migration(found.authority, found.id, paused) if found else None
+    return await ports.ledger.migrations.change(found.authority, found.id, paused) if found else None
 
 
 async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
@@ -66,7 +66,7 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     found = await named(ports, authority, migration_id)
     if found is None:
         return None
-    migration = await ports.ledger.change_migration(found.authority, found.id, unpaused)
+    migration = await ports.ledger.migrations.change(found.authority, found.id, unpaused)
     if ended and migration.phase in BY_PIECES:
         # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
         await ports.outbox.send(piece_of(migration))
@@ -88,7 +88,7 @@ async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
         return replace(given_up(current, CANCELLED, by), moved_at=now)
 
     found = await named(ports, authority, migration_id)
-    return await ports.ledger.change_migration(found.authority, found.id, cancelled) if found else None
+    return await ports.ledger.migrations.change(found.authority, found.id, cancelled) if found else None
 
 
 def _still_open(migration: Migration, verb: str) -> None:

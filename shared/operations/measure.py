@@ -60,13 +60,13 @@ async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -
     states: Counter[str] = Counter()
     due, oldest = 0, None
     stops: Counter[str] = Counter()
-    async for migration in ports.ledger.migrations(authority):
+    async for migration in ports.ledger.migrations.list_all(authority):
         received.append(migration.received_at)
         if migration.paused:
             stops[migration.pause_reason] += 1
         if migration.phase not in COUNTED:
             continue
-        totals = total(await ports.ledger.summaries(authority, migration.id))
+        totals = total(await ports.ledger.summaries.list_all(authority, migration.id))
         states.update(totals.states())
         due += totals.due
         oldest = min((at for at in (oldest, totals.oldest) if at is not None), default=None)

@@ -72,7 +72,7 @@ async def stuck(ports: Ports, limit: int) -> list[Stuck]:
     for authority in ports.profiles:
         for place in (authority, *(draft.place for draft in await _drafts(ports, authority))):
             for shard in SHARDS:
-                async for stored in ports.ledger.accounts(place, shard):
+                async for stored in ports.ledger.accounts.list_shard(place, shard):
                     account = stored.record
                     if account.state is State.FAILED:
                         found.append(_stuck(account))
@@ -83,7 +83,7 @@ async def stuck(ports: Ports, limit: int) -> list[Stuck]:
 
 async def _drafts(ports: Ports, authority: Authority) -> list[Migration]:
     """The uploads whose accounts are still kept apart and may be compared again."""
-    return [m async for m in ports.ledger.migrations(authority) if m.apart and m.phase in COMPARED]
+    return [m async for m in ports.ledger.migrations.list_all(authority) if m.apart and m.phase in COMPARED]
 
 
 def _stuck(account: Account) -> Stuck:
@@ -109,9 +109,9 @@ async def _settle(ports: Ports, choice: Choice, by: str, *, again: bool) -> Sett
         for shard in SHARDS:
             chosen = await _chosen(ports, authority, shard, choice)
             changed = [_changed(ports, stored, by, again=again) for stored in chosen]
-            saved = await ports.ledger.save_all(changed)
+            saved = await ports.ledger.accounts.save_all(changed)
             for migration in {account.migration for account in saved}:
-                await ports.ledger.change_migration(authority, migration, partial(_reopened, now=ports.clock.now()))
+                await ports.ledger.migrations.change(authority, migration, partial(_reopened, now=ports.clock.now()))
             accounts += len(saved)
         for draft in await _drafts(ports, authority) if again else ():
             accounts += await _replay_draft(ports, draft, choice, by)
@@ -123,7 +123,7 @@ async def _settle(ports: Ports, choice: Choice, by: str, *, again: bool) -> Sett
 async def _chosen(ports: Ports, place: Place, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
     return [
         stored
-        async for stored in ports.ledger.accounts(place, shard)
+        async for stored in ports.ledger.accounts.list_shard(place, shard)
         if stored.record.state is State.FAILED and choice.takes(stored.record)
     ]
 
@@ -137,7 +137,9 @@ async def _replay_draft(ports: Ports, draft: Migration, choice: Choice, by: str)
         # afterwards: what was counted in between does not know of them.
         if not chosen or not await _compare_again(ports, draft):
             continue
-        count += len(await ports.ledger.save_all([_changed(ports, stored, by, again=True) for stored in chosen]))
+        count += len(
+            await ports.ledger.accounts.save_all([_changed(ports, stored, by, again=True) for stored in chosen])
+        )
         await _compare_again(ports, draft)
     return count
 
@@ -149,7 +151,7 @@ async def _compare_again(ports: Ports, draft: Migration) -> bool:
         now = ports.clock.now()
         return replace(current, phase=Phase.CLASSIFYING, assessed_at=None, plan=None, plan_hash="", moved_at=now)
 
-    return (await ports.ledger.change_migration(draft.authority, draft.id, compared)).phase is Phase.CLASSIFYING
+    return (await ports.ledger.migrations.change(draft.authority, draft.id, compared)).phase is Phase.CLASSIFYING
 
 
 def _changed(
@@ -177,7 +179,7 @@ async def _stagings(ports: Ports, choice: Choice) -> int:
     """Exports whose receiving or staging is stuck."""
     count = 0
     for authority in (*ports.profiles, REFUSED):
-        async for migration in ports.ledger.migrations(authority):
+        async for migration in ports.ledger.migrations.list_all(authority):
             if migration.phase is Phase.FAILED and (choice.everything or choice.cause == migration.reason):
                 await _again(ports, migration)
                 count += 1
@@ -188,7 +190,7 @@ async def _again(ports: Ports, migration: Migration) -> None:
     if migration.layout is None:
         await ports.outbox.send(ReceiveExport(blob=migration.blob))
         return
-    staging = await ports.ledger.change_migration(
+    staging = await ports.ledger.migrations.change(
         migration.authority,
         migration.id,
         lambda m: replace(m, phase=Phase.STAGING, reason="", moved_at=ports.clock.now()),
@@ -213,12 +215,12 @@ async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
         case None:
             return choice.everything
         case AccountMessage() as message:
-            stored = await ports.ledger.account(message.place, message.account)
+            stored = await ports.ledger.accounts.get(message.place, message.account)
             return stored is None or (
                 stored.record.state is not State.FAILED and stored.record.release != message.release
             )
         case StageRows() | StageSuppressions() | AdoptPlan() as message:
-            migration = await ports.ledger.migration(message.authority, message.migration)
+            migration = await ports.ledger.migrations.get(message.authority, message.migration)
             return migration is None or migration.phase is not Phase.FAILED
         case ReceiveExport() as message:
             return choice.everything or await _received(ports, message)
@@ -227,7 +229,7 @@ async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
 async def _received(ports: Ports, message: ReceiveExport) -> bool:
     """Whether the upload was taken or refused after all."""
     for authority in (*ports.profiles, REFUSED):
-        async for migration in ports.ledger.migrations(authority):
+        async for migration in ports.ledger.migrations.list_all(authority):
             if migration.blob == message.blob and migration.phase is not Phase.FAILED:
                 return True
     return False

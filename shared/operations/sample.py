@@ -15,10 +15,10 @@ async def sample(ports: Ports, migration: Migration, totals: Totals) -> None:
     """Keep one more sample, if one is due. One small entity, however many accounts."""
     if not totals.complete or migration.phase not in SAMPLED or migration.paused:
         return
-    before = await ports.ledger.progress(migration.authority, migration.id)
+    before = await ports.ledger.progress.get(migration.authority, migration.id)
     after = with_sample(before, migration.phase, Sample(ports.clock.now(), done(migration, totals)))
     if after != before:
-        await ports.ledger.put_progress(migration.authority, migration.id, after)
+        await ports.ledger.progress.put(migration.authority, migration.id, after)
 
 
 def done(migration: Migration, totals: Totals) -> int:

@@ -141,9 +141,9 @@ async def status(ports: Ports) -> Status:
     found = [
         await _migration(ports, profile, migration)
         for profile in ports.profiles.values()
-        async for migration in ports.ledger.migrations(profile.authority)
+        async for migration in ports.ledger.migrations.list_all(profile.authority)
     ]
-    found += [await _migration(ports, None, migration) for migration in await ports.ledger.refusals()]
+    found += [await _migration(ports, None, migration) for migration in await ports.ledger.migrations.list_refused()]
     queues = [
         QueueStatus(
             queue=queue,
@@ -159,7 +159,7 @@ async def status(ports: Ports) -> Status:
         migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True),
         queues=queues,
         lost=[lost for profile in ports.profiles.values() for lost in await _lost(ports, profile)],
-        timers=[_failing(trouble) for trouble in await ports.ledger.troubles() if trouble.lasting],
+        timers=[_failing(trouble) for trouble in await ports.ledger.timer_failures.list_all() if trouble.lasting],
         copied_at=copy.finished_at if copy else None,
         quota_used=used,
         throttled_share=throttled,
@@ -179,7 +179,7 @@ def _failing(trouble: Trouble) -> FailingTimer:
 
 async def _quota(ports: Ports) -> tuple[float | None, float | None]:
     """How much of the directory's write quota was given away lately, and how often it said no."""
-    stored, now = await ports.ledger.pace(WRITE), ports.clock.now()
+    stored, now = await ports.ledger.rate_limits.get(WRITE), ports.clock.now()
     if stored is None:
         return None, None
     return use(stored.record, ports.quotas.write, now), throttled_share(stored.record, ports.quotas.write, now)
@@ -203,7 +203,7 @@ async def _lost(ports: Ports, profile: Profile) -> list[LostTables]:
 
 
 async def _migration(ports: Ports, profile: Profile | None, migration: Migration) -> MigrationStatus:
-    summaries = await ports.ledger.summaries(migration.authority, migration.id)
+    summaries = await ports.ledger.summaries.list_all(migration.authority, migration.id)
     totals = total(summaries)
     oldest = totals.oldest
     waiting = max(int((ports.clock.now() - oldest).total_seconds()), 0) if oldest else None
@@ -237,7 +237,7 @@ async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | 
     """What the walk's samples say; nothing of what stands still or was not sampled in this phase."""
     if migration.phase not in SAMPLED or migration.paused:
         return None
-    progress = await ports.ledger.progress(migration.authority, migration.id)
+    progress = await ports.ledger.progress.get(migration.authority, migration.id)
     if progress is None or progress.phase != migration.phase:
         return None
     running = migration.phase is Phase.RUNNING

@@ -71,14 +71,14 @@ async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> 
             return moved
         return replace(moved, phase=Phase.RUNNING, adopted_at=now, gates=current.gates or gates)
 
-    return await ports.ledger.change_migration(migration.authority, migration.id, move_on)
+    return await ports.ledger.migrations.change(migration.authority, migration.id, move_on)
 
 
 async def _adopt(ports: Ports, profile: Profile, migration: Migration, shard: str) -> None:
     batch: list[Account] = []
     # Somebody may have been put on the list while the plan waited for its signatures.
-    excluded = await ports.ledger.exclusions(migration.authority, shard)
-    async for stored in ports.ledger.accounts(migration.place, shard):
+    excluded = await ports.ledger.suppressions.list_shard(migration.authority, shard)
+    async for stored in ports.ledger.accounts.list_shard(migration.place, shard):
         account = stored.record
         if account.settled or account.state not in BEGINS:
             continue
@@ -91,17 +91,17 @@ async def _adopt(ports: Ports, profile: Profile, migration: Migration, shard: st
             batch = []
     await _take(ports, profile, batch)
     # Whoever came on the list while this went on may have had no account yet that could be held.
-    for id_, reason in (await ports.ledger.exclusions(migration.authority, shard)).items():
+    for id_, reason in (await ports.ledger.suppressions.list_shard(migration.authority, shard)).items():
         if id_ not in excluded:
             await hold(ports, migration.authority, id_, reason)
 
 
 async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> None:
     """The row says what becomes of it; the draft's account counts no more, should the plan be stopped half-way."""
-    row = await ports.ledger.row(stored.record)
+    row = await ports.ledger.rows.get(stored.record)
     if row is not None:
-        await ports.ledger.put_rows([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
-        await ports.ledger.save_all([(stored, replace(stored.record, settled=True), None)])
+        await ports.ledger.rows.put([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
+        await ports.ledger.accounts.save_all([(stored, replace(stored.record, settled=True), None)])
 
 
 async def _take(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> None:
@@ -109,13 +109,13 @@ async def _take(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> 
     if not accounts:
         return
     authority = accounts[0].authority
-    await ports.ledger.put_addresses(authority, [(a.address_key, a.id) for a in accounts if a.address_key])
+    await ports.ledger.addresses.put(authority, [(a.address_key, a.id) for a in accounts if a.address_key])
     for account in accounts:
         if account.outcome is Outcome.LINK and account.directory_id is not None:
-            await ports.ledger.claim_identity(authority, account.directory_id, account.id)
+            await ports.ledger.identity_claims.claim(authority, account.directory_id, account.id)
     by_id: Mapping[AccountId, Account] = {account.id: account for account in accounts}
     for some in batched(accounts, AT_ONCE // 10, strict=False):
-        existing = await ports.ledger.insert_accounts([(account, _adopted(account)) for account in some])
+        existing = await ports.ledger.accounts.insert([(account, _adopted(account)) for account in some])
         for id_ in existing:
             await _meet(ports, profile, by_id[id_])
 
@@ -127,13 +127,13 @@ def _adopted(account: Account) -> Change:
 async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
     """An account that the council has already: taken over, unless it was moved meanwhile."""
     while True:
-        stored = await ports.ledger.account(mine.authority, mine.id)
+        stored = await ports.ledger.accounts.get(mine.authority, mine.id)
         if stored is None:
             raise StaleWrite
         known = stored.record
         if known.migration == mine.migration:
             return
-        own = await ports.ledger.migration(mine.authority, mine.migration)
+        own = await ports.ledger.migrations.get(mine.authority, mine.migration)
         if own is None or own.phase is not Phase.ADOPTING:
             # A newer plan is carried out, or this one was stopped: what that has taken over is not to be taken back.
             raise Superseded
@@ -144,7 +144,7 @@ async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
             elif mine.state is State.PROVISIONED:
                 return  # the council's own record is looked for in the directory by itself
             elif told_after_all(known):
-                await ports.ledger.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
+                await ports.ledger.accounts.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
             else:
                 await _take_over(ports, profile, stored, mine)
         except StaleWrite:
@@ -154,11 +154,11 @@ async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
 
 async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, settled: Verdict) -> None:
     """Moved while the plan waited for its signatures: the row says what became of it."""
-    row = await ports.ledger.row(mine)
+    row = await ports.ledger.rows.get(mine)
     if row is not None:
-        await ports.ledger.put_rows([replace(row, outcome=settled.outcome, reason=settled.reason)])
+        await ports.ledger.rows.put([replace(row, outcome=settled.outcome, reason=settled.reason)])
     met = replace(stored.record, met=f"{mine.migration}|{mine.row}")
-    await ports.ledger.save(stored, met, None)
+    await ports.ledger.accounts.save(stored, met, None)
 
 
 async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mine: Account) -> None:
@@ -190,10 +190,10 @@ async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mi
         trace=mine.trace,
     )
     await _drop_old_address(ports, known.authority, known, mine)
-    await ports.ledger.save(stored, taken, replace(change, migration=mine.migration))
+    await ports.ledger.accounts.save(stored, taken, replace(change, migration=mine.migration))
 
 
 async def _drop_old_address(ports: Ports, authority: Authority, known: Account, mine: Account) -> None:
     """First the address: a crash in between is made up when this shard is adopted again."""
     if known.address_key and known.address_key != mine.address_key:
-        await ports.ledger.drop_address(authority, known.address_key, known.id)
+        await ports.ledger.addresses.drop(authority, known.address_key, known.id)

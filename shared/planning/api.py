@@ -159,7 +159,7 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
     if plan is None:
         raise Refused(409, f"{migration.id} has no plan (yet): it is {migration.phase}. `ops status` says more.")
     profile = ports.profiles[migration.authority]
-    totals = total(await ports.ledger.summaries(migration.authority, migration.id))
+    totals = total(await ports.ledger.summaries.list_all(migration.authority, migration.id))
     asked = waits_for(migration, profile)
     return PlanAnswer(
         migration=migration.id,

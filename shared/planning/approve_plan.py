@@ -52,7 +52,7 @@ async def approve(ports: Ports, authority: str, migration_id: str, signing: Sign
     def signed(current: Migration) -> Migration:
         return _signed(current, profile, signing, ports.clock.now())
 
-    migration = await ports.ledger.change_migration(found.authority, found.id, signed)
+    migration = await ports.ledger.migrations.change(found.authority, found.id, signed)
     await publish_plan(ports, migration)
     if migration.phase is Phase.ADOPTING:
         await ports.outbox.send(piece_of(migration))
@@ -153,7 +153,7 @@ async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "
         return None
     candidates = [
         other
-        async for other in ports.ledger.migrations(old.authority)
+        async for other in ports.ledger.migrations.list_all(old.authority)
         if newer(other, old) and taken(other) and by in {"", other.id}
     ]
     moves = _under_way(old)
@@ -171,7 +171,7 @@ async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "
         current = replace(current, superseded_by=new.id, moved_at=ports.clock.now())
         return current if moves else replace(going(current), phase=Phase.SUPERSEDED, reason="newer_upload")
 
-    return await ports.ledger.change_migration(old.authority, old.id, left)
+    return await ports.ledger.migrations.change(old.authority, old.id, left)
 
 
 def _under_way(migration: Migration) -> bool:
@@ -199,6 +199,6 @@ async def _changed(
     found = await named(ports, authority, migration_id)
     if found is None:
         return None
-    migration = await ports.ledger.change_migration(found.authority, found.id, change)
+    migration = await ports.ledger.migrations.change(found.authority, found.id, change)
     await publish_plan(ports, migration)
     return migration

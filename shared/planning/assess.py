@@ -95,4 +95,4 @@ async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash
         # Nobody signs here, so nobody would see that it is the wrong or a cut file.
         return stopped(running, now, UNLIKE, " ".join(plan.warnings)) if plan and unlike else running
 
-    await ports.ledger.change_migration(migration.authority, migration.id, go_on)
+    await ports.ledger.migrations.change(migration.authority, migration.id, go_on)

@@ -12,7 +12,9 @@ AT_MOST: Final = 12
 
 async def earlier_extracts(ports: Ports, migration: Migration) -> tuple[Extract, ...]:
     """The latest few that were uploaded before this one and assessed, oldest first."""
-    earlier = sorted([m async for m in ports.ledger.migrations(migration.authority) if newer(migration, m)], key=age)
+    earlier = sorted(
+        [m async for m in ports.ledger.migrations.list_all(migration.authority) if newer(migration, m)], key=age
+    )
     found: list[Extract] = []
     for older in reversed(earlier):
         body = await ports.reports.read(f"{older.folder}/assessment.json")

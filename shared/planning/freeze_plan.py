@@ -112,7 +112,7 @@ async def _count(
 ) -> dict[AccountId, str]:
     """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
     mine: dict[AccountId, str] = {}
-    async for account in ports.ledger.glance(migration.place, shard):
+    async for account in ports.ledger.accounts.list_projections(migration.place, shard):
         if brought(account, migration.id):
             mine[account.id] = account.digest
             seen.pilots += account.band is Band.PILOT
@@ -126,7 +126,7 @@ async def _before(ports: Ports, migration: Migration) -> tuple[Migration | None,
     """The extract before this one that was assessed; and the last of those that it should be like."""
     older = [
         other
-        async for other in ports.ledger.migrations(migration.authority)
+        async for other in ports.ledger.migrations.list_all(migration.authority)
         if other.kind is not Kind.EXCLUDE and newer(migration, other) and other.assessed_at is not None
     ]
     return max(older, key=age, default=None), max(filter(_believed, older), key=age, default=None)
@@ -151,7 +151,7 @@ async def _compare(
     """Count who is new, missing or changed in one shard."""
     place = draft(last.authority, last.id) if last.drafted else last.authority
     theirs: dict[AccountId, str] = {}
-    async for account in ports.ledger.glance(place, shard):
+    async for account in ports.ledger.accounts.list_projections(place, shard):
         # Among the council's own accounts the newer extract has taken over what both have: what it found there.
         taken_over = place == migration.place and account.id in mine and account.first != migration.id
         if taken_over or brought(account, last.id):

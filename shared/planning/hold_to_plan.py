@@ -55,7 +55,7 @@ async def let_go(ports: Ports, profile: Profile, migration: Migration, migration
         same = (current.paused_at, current.superseded_by) == (migration.paused_at, migration.superseded_by)
         return replace(going(current), moved_at=ports.clock.now()) if same else current
 
-    await ports.ledger.change_migration(migration.authority, migration.id, gone_on)
+    await ports.ledger.migrations.change(migration.authority, migration.id, gone_on)
     log.info("pause ended by a newer export", extra={"migration": migration.id, "reason": migration.pause_reason})
 
 

@@ -88,7 +88,7 @@ async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: 
         same = current.plan == migration.plan and current.phase is migration.phase and not current.paused
         return noted(current, wave.number, said, now) if same and not current.superseded_by else current
 
-    await ports.ledger.change_migration(migration.authority, migration.id, note)
+    await ports.ledger.migrations.change(migration.authority, migration.id, note)
 
 
 async def open_wave(
@@ -100,7 +100,7 @@ async def open_wave(
         ActionRefused: why not, in a sentence.
     """
     profile = _profile(ports, authority)
-    known = await ports.ledger.migration(authority, migration_id)
+    known = await ports.ledger.migrations.get(authority, migration_id)
     try:
         accepted = (await difference(ports, profile, known)).digest if known else ""
     except TryLater:
@@ -133,13 +133,13 @@ async def confirm_switch(ports: Ports, authority: Authority, migration_id: Migra
         ActionRefused: why not, in a sentence.
     """
     change = partial(switched, profile=_profile(ports, authority), by=by, now=ports.clock.now())
-    migration = await ports.ledger.migration(authority, migration_id)
+    migration = await ports.ledger.migrations.get(authority, migration_id)
     if migration is not None:
         change(migration)  # what is refused here is not begun
-        async for other in ports.ledger.migrations(authority):
+        async for other in ports.ledger.migrations.list_all(authority):
             # The portal switches once. First the older ones: after a crash in between it can be confirmed again.
             if other.superseded_by and other.phase is Phase.RUNNING and newer(migration, other):
-                await ports.ledger.change_migration(authority, other.id, partial(_switched_too, change=change))
+                await ports.ledger.migrations.change(authority, other.id, partial(_switched_too, change=change))
     return await _change(ports, authority, migration_id, change)
 
 
@@ -156,6 +156,6 @@ def _profile(ports: Ports, authority: Authority) -> Profile:
 async def _change(
     ports: Ports, authority: Authority, migration_id: MigrationId, change: Callable[[Migration], Migration]
 ) -> Migration:
-    if await ports.ledger.migration(authority, migration_id) is None:
+    if await ports.ledger.migrations.get(authority, migration_id) is None:
         raise ActionRefused("This council has no such migration. `ops status` lists them.")
-    return await ports.ledger.change_migration(authority, migration_id, change)
+    return await ports.ledger.migrations.change(authority, migration_id, change)

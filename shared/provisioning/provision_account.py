@@ -63,7 +63,7 @@ async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
     if answer.waits_for:
         # The feeder gives the message its moment once nothing is in its way: this one is not taken for lost then.
         provisioned = replace(provisioned, moment=None)
-    await ports.ledger.save(admitted.stored, provisioned, change)
+    await ports.ledger.accounts.save(admitted.stored, provisioned, change)
     reached(provisioned, change)
     if answer.step is Step.NOTIFY:
         await ports.outbox.send(for_step(Step.NOTIFY, provisioned))

@@ -112,7 +112,7 @@ async def show_canaries(ports: Ports, request: func.HttpRequest) -> BaseModel:
     """GET /api/canary[?authority=]: the newest canary of each council. Changes nothing."""
     wanted = request.params.get("authority")
     profiles = [_profile(ports, wanted)] if wanted else list(ports.profiles.values())
-    found = [(profile, await ports.ledger.canary(profile.authority)) for profile in profiles]
+    found = [(profile, await ports.ledger.canaries.get(profile.authority)) for profile in profiles]
     return Canaries(canaries=[_answer(profile, stored.record, "") for profile, stored in found if stored])
 
 

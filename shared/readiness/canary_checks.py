@@ -36,7 +36,7 @@ async def _read(ledger: Ledger | None, authority: Authority) -> Known:
     if ledger is None:
         return Known(None, readable=False)
     try:
-        stored = await ledger.canary(authority)
+        stored = await ledger.canaries.get(authority)
     except (AzureError, MigrationError):
         return Known(None, readable=False)
     return Known(stored.record if stored else None)

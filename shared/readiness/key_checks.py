@@ -28,7 +28,7 @@ async def noted_key(ledger: Ledger | None) -> NotedKey:
     if ledger is None:
         return NotedKey(readable=False)
     try:
-        return NotedKey(await ledger.key_fingerprint())
+        return NotedKey(await ledger.pseudonym_keys.get_fingerprint())
     except (AzureError, MigrationError):
         return NotedKey(readable=False)
 

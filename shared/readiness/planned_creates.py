@@ -24,9 +24,9 @@ async def planned_creates(ledger: Ledger | None, authorities: Iterable[Authority
 
 async def _of(ledger: Ledger, authority: Authority) -> int:
     count = 0
-    async for migration in ledger.migrations(authority):
+    async for migration in ledger.migrations.list_all(authority):
         if migration.phase in OPEN:
-            accounts = total(await ledger.summaries(authority, migration.id)).accounts
+            accounts = total(await ledger.summaries.list_all(authority, migration.id)).accounts
             count += sum(
                 n for (outcome, state, _), n in accounts.items() if outcome == Outcome.CREATE and state in MOVING
             )

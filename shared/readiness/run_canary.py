@@ -80,12 +80,12 @@ async def go_on(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progre
             before = stored.record
             after, trouble = (before, "") if before.finished_at else await _moved(run, before)
             if after != before:
-                stored = await ports.ledger.save_canary(stored, after)
+                stored = await ports.ledger.canaries.save(stored, after)
             if after.step is before.step:
                 break
     except StaleWrite:
         # Somebody else goes on with the same canary: what that one saved is true.
-        found = await ports.ledger.canary(run.authority)
+        found = await ports.ledger.canaries.get(run.authority)
         if found is None:
             raise
         stored = found
@@ -94,7 +94,7 @@ async def go_on(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progre
 
 async def _begun(run: Run, asked: Asked, by: str) -> Stored[Canary]:
     """The canary that this request is about, with what the person says; saved when that is new."""
-    stored = await run.ports.ledger.canary(run.authority)
+    stored = await run.ports.ledger.canaries.get(run.authority)
     canary = stored.record if stored else None
     if asked.undo is not None:
         after = await _ended(run, canary, asked.undo, by)
@@ -104,7 +104,7 @@ async def _begun(run: Run, asked: Asked, by: str) -> Stored[Canary]:
         after = _fresh(run, canary, by)
     else:
         after = _same_address(run, canary) if canary.made else _restarted(run, canary, by)
-    return stored if stored and after == canary else await run.ports.ledger.save_canary(stored, after)
+    return stored if stored and after == canary else await run.ports.ledger.canaries.save(stored, after)
 
 
 def _fresh(run: Run, before: Canary | None, by: str) -> Canary:
@@ -184,12 +184,12 @@ async def ask_for_canary(
     """The migrations of one authority, each told whether it waits for a canary. One read, where the profile asks."""
     days = profile.directory.canary_within_days
     concerned = [m for m in migrations.values() if m.phase not in {Phase.REFUSED, Phase.SUPERSEDED}]
-    stored = await ports.ledger.canary(profile.authority) if days and concerned else None
+    stored = await ports.ledger.canaries.get(profile.authority) if days and concerned else None
     by_flag = profile.directory.by_flag
     waits = days > 0 and not young(stored.record if stored else None, days, ports.clock.now(), by_flag=by_flag)
     changed = [m for m in concerned if m.waits_for_canary is not waits]
     told_so = [
-        await ports.ledger.change_migration(m.authority, m.id, lambda found: replace(found, waits_for_canary=waits))
+        await ports.ledger.migrations.change(m.authority, m.id, lambda found: replace(found, waits_for_canary=waits))
         for m in changed
     ]
     return {**migrations, **{m.id: m for m in told_so}}

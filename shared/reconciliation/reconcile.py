@@ -74,7 +74,7 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
     if await torn(ports, profile.authority):
         return
     until = ports.clock.now() + (ends - ports.clock.now()) / councils
-    migrations: Migrations = {m.id: m async for m in ports.ledger.migrations(profile.authority)}
+    migrations: Migrations = {m.id: m async for m in ports.ledger.migrations.list_all(profile.authority)}
     migrations = await ask_for_canary(ports, profile, migrations)
     for migration in migrations.values():
         await _keep_staging(ports, migration)
@@ -84,7 +84,7 @@ async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -
         return  # what was counted may be what was left
     sums: dict[str, Totals] = {}
     for migration in counted:
-        summaries = await ports.ledger.summaries(migration.authority, migration.id)
+        summaries = await ports.ledger.summaries.list_all(migration.authority, migration.id)
         sums[migration.id] = total(summary for summary in summaries if not stale(migration, summary))
         await sample(ports, migration, sums[migration.id])
     for migration in counted:
@@ -102,7 +102,7 @@ async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until:
     known: dict[Place, list[Known]] = defaultdict(list)
     for m in migrations.values():
         if _counts(m):
-            known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries(m.authority, m.id)}))
+            known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries.list_all(m.authority, m.id)}))
     now = ports.clock.now()
     found = [(place, turn) for place, there in known.items() for turn in turns(there, now)]
     seen: set[MigrationId] = set()
@@ -123,7 +123,7 @@ async def _keep_staging(ports: Ports, migration: Migration) -> None:
     if migration.phase not in BY_PIECES or not quiet or migration.paused:
         return
     if not await waits_for_older(ports, migration):
-        stalled = await ports.ledger.change_migration(
+        stalled = await ports.ledger.migrations.change(
             migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
         )
         if stalled.phase in BY_PIECES:
@@ -178,7 +178,7 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
     except (Stop, Cannot) as stop:
         # What the directory refuses here, it refuses for the whole migration.
         reason, detail = stop.reason, stop.detail
-        await ports.ledger.change_migration(
+        await ports.ledger.migrations.change(
             migration.authority,
             migration.id,
             lambda m: m if m.paused else stopped(m, ports.clock.now(), reason, detail),
@@ -199,7 +199,7 @@ async def _rest(
         return
     if not totals.resting:
         # Somebody replayed an account of a migration that was done.
-        await ports.ledger.change_migration(migration.authority, migration.id, _reopened)
+        await ports.ledger.migrations.change(migration.authority, migration.id, _reopened)
         return
     told, phase = migration.published, Phase.DONE
     if told != fingerprint:
@@ -216,7 +216,7 @@ async def _rest(
         ended = current.done_at if current.phase is Phase.DONE else ports.clock.now()
         return replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
 
-    await ports.ledger.change_migration(migration.authority, migration.id, rest)
+    await ports.ledger.migrations.change(migration.authority, migration.id, rest)
 
 
 def _said(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:
@@ -281,7 +281,7 @@ async def _poisoned(ports: Ports) -> None:
 
 
 async def _lost(ports: Ports, message: AccountMessage) -> None:
-    stored = await ports.ledger.account(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.place, message.account)
     if stored is None or message.release <= stored.record.lost_release:
         return
     account = stored.record
@@ -296,7 +296,7 @@ async def _lost(ports: Ports, message: AccountMessage) -> None:
     else:
         changed = (account, None)
     try:
-        await ports.ledger.save(stored, *changed)
+        await ports.ledger.accounts.save(stored, *changed)
     except StaleWrite:
         return
     if changed[1] is not None:

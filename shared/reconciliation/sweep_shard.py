@@ -128,12 +128,12 @@ async def _glanced(
     """
     for migration in counted.values():
         if migration.stopped_half_way and migration.place == place:
-            async for account in ports.ledger.glance(migration.authority, shard):
+            async for account in ports.ledger.accounts.list_projections(migration.authority, shard):
                 if brought(account, migration.id):
                     with_council.add(account.id)
                 if account.migration == migration.id:
                     yield migration.authority, account
-    async for account in ports.ledger.glance(place, shard):
+    async for account in ports.ledger.accounts.list_projections(place, shard):
         yield place, account
 
 
@@ -186,12 +186,12 @@ async def _in_full(
     ports: Ports, place: Place, shard: str, ids: Collection[AccountId]
 ) -> AsyncIterator[Stored[Account]]:
     if len(ids) > FEW:
-        async for stored in ports.ledger.accounts(place, shard):
+        async for stored in ports.ledger.accounts.list_shard(place, shard):
             if stored.record.id in ids:
                 yield stored
         return
     for id_ in sorted(ids):
-        found = await ports.ledger.account(place, id_)
+        found = await ports.ledger.accounts.get(place, id_)
         if found is not None:
             yield found
 
@@ -208,7 +208,7 @@ async def _mended(
     if left or _left_out(account, migration, migrations):
         # First the address, which holds up nobody any more: a crash in between is made up at the next count.
         if account.address_key and not account.done:
-            await ports.ledger.drop_address(account.place, account.address_key, account.id)
+            await ports.ledger.addresses.drop(account.place, account.address_key, account.id)
         return [
             (
                 stored,
@@ -220,7 +220,7 @@ async def _mended(
 
 
 async def _save(ports: Ports, mended: Sequence[tuple[Stored[Account], Account, Change | None]]) -> None:
-    saved = {account.id for account in await ports.ledger.save_all(mended)}
+    saved = {account.id for account in await ports.ledger.accounts.save_all(mended)}
     for _, account, change in mended:
         if change is not None and account.id in saved:
             progress.count(account, change)
@@ -248,7 +248,7 @@ def _left_out(account: Account, migration: Migration, migrations: Migrations) ->
 async def _summarise(
     ports: Ports, migration: Migration, shard: str, count: _Count, now: datetime, took: timedelta
 ) -> None:
-    before = await ports.ledger.summary(migration.authority, migration.id, shard)
+    before = await ports.ledger.summaries.get(migration.authority, migration.id, shard)
     # A piece of the adoption that was at work when it was stopped may still settle rows.
     known = before is not None and before.counted and not stale(migration, before) and not migration.stopped_half_way
     settled = before.settled if before and known else await _count_rows(ports, migration, shard)
@@ -267,13 +267,13 @@ async def _summarise(
         waves=count.waves,
         told_at=count.told_at,
     )
-    await ports.ledger.put_summary(migration.authority, migration.id, summary)
+    await ports.ledger.summaries.put(migration.authority, migration.id, summary)
 
 
 async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tuple[str, str, str], int]:
     """Rows that settle themselves; every row is staged by now, so once is enough."""
     tally: Counter[tuple[str, str, str]] = Counter()
-    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
+    async for row in ports.ledger.rows.list_shard(migration.authority, shard, migration.id):
         match row.outcome:
             case Outcome.REJECT:
                 key = (row.outcome, RowState.REJECTED, row.reason)
@@ -291,5 +291,5 @@ async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tu
 
 
 async def _state_of(ports: Ports, row: Row) -> str:
-    stored = await ports.ledger.account(row.authority, row.account) if row.account else None
+    stored = await ports.ledger.accounts.get(row.authority, row.account) if row.account else None
     return stored.record.state if stored else State.COMPLETED

@@ -86,12 +86,12 @@ async def _begun(ports: Ports, profile: Profile, lost: Loss, source: Source | No
     """The rebuild that is under way, or a new one."""
     under_way = lost.rebuild
     if under_way is None:
-        under_way = await ports.ledger.begin_rebuild(profile.authority, await _new(ports, profile, source, by))
+        under_way = await ports.ledger.losses.begin_rebuild(profile.authority, await _new(ports, profile, source, by))
     if source is not Source.EXPORT or under_way.source is Source.EXPORT:
         return under_way
     # The copy is damaged, or somebody does not want it: what it has put back stays.
     alone = replace(under_way, source=Source.EXPORT, night="", lost_since=await _first_upload(ports, profile.authority))
-    await ports.ledger.move_rebuild(profile.authority, under_way, alone)
+    await ports.ledger.losses.move_rebuild(profile.authority, under_way, alone)
     return alone
 
 
@@ -168,7 +168,7 @@ async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: R
     for partition, part in files[done : done + FILES_AT_ONCE]:
         await _put_back_file(ports, under_way, partition, part)
         moved = replace(under_way, put_back=part.path)
-        await ports.ledger.move_rebuild(authority, under_way, moved)
+        await ports.ledger.losses.move_rebuild(authority, under_way, moved)
         under_way, done, count = moved, done + 1, count + part.records
         if count >= RECORDS_AT_ONCE:
             break
@@ -204,7 +204,7 @@ async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition,
         says = f"The copy of {under_way.night} is damaged (backups/{damaged}). Ask for `{_ALONE}`."
         raise ActionRefused(says) from None
     mending = Mending(account=lambda account: put_back(account, under_way), migration=lambda migration: migration)
-    await ports.ledger.put_back(records, mending)
+    await ports.ledger.backups.restore(records, mending)
 
 
 # from the exports
@@ -219,7 +219,9 @@ async def blobs_of(ports: Ports, authority: Authority) -> Blobs:
 
 async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> Progress | None:
     """Record the next upload that was known and is not any more; None when all are recorded."""
-    there = {m.id for m in [m async for m in ports.ledger.migrations(authority)] if m.layout or m.phase in _AT_END}
+    there = {
+        m.id for m in [m async for m in ports.ledger.migrations.list_all(authority)] if m.layout or m.phase in _AT_END
+    }
     were_taken = await taken(ports, authority)
     for number, (known_as, blob) in enumerate(blobs.items(), 1):
         if known_as in there:
@@ -264,9 +266,9 @@ async def _report(ports: Ports, path: str) -> dict[str, Any] | None:
 async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebuild, blobs: Blobs) -> None:
     """Let every export be read once more, oldest first; then forget the note, from when on the app goes on."""
     authority = profile.authority
-    found = sorted([m async for m in ports.ledger.migrations(authority)], key=age)
+    found = sorted([m async for m in ports.ledger.migrations.list_all(authority)], key=age)
     await _check_key(ports, profile, [replace(m, blob=blobs[m.id].name) for m in found if m.id in blobs])
-    if await ports.ledger.note_key(key_fingerprint(ports)) != key_fingerprint(ports):
+    if await ports.ledger.pseudonym_keys.note(key_fingerprint(ports)) != key_fingerprint(ports):
         raise ActionRefused(_OTHER_KEY)
     assessed = {m.id: m.assessed_at or await _assessed_at(ports, m.folder) for m in found}
     begun = [m for m in found if m.layout is not None and m.phase in BEGUN | {Phase.FAILED}]
@@ -278,22 +280,22 @@ async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebu
     first = min((at for at in assessed.values() if at is not None), default=None)
     if names.MIGRATIONS in lost.tables and first is not None:
         # Nobody was told before the first assessment: whoever signed up since may have heard of it.
-        await ports.ledger.recall_first_message(authority, first)
-    if await ports.ledger.pace(WRITE) is None:
+        await ports.ledger.first_messages.restore(authority, first)
+    if await ports.ledger.rate_limits.get(WRITE) is None:
         # What was written just before the loss counts against the directory's quota still.
         await throttle(ports, [WRITE], ports.quotas.write.window)
-    await ports.ledger.end_rebuild(authority)
+    await ports.ledger.losses.end_rebuild(authority)
 
 
 async def _let_go_on(ports: Ports, migration: Migration, under_way: Rebuild, left: Left, file: str) -> None:
-    await ports.ledger.change_migration(
+    await ports.ledger.migrations.change(
         migration.authority,
         migration.id,
         lambda current: made_again(replace(current, blob=current.blob or file), under_way, left),
     )
     for shard in SHARDS:
         # What was counted before the loss is counted again, and at once: nobody has looked for long.
-        await ports.ledger.put_summary(migration.authority, migration.id, ShardSummary(shard, under_way.since - DAY))
+        await ports.ledger.summaries.put(migration.authority, migration.id, ShardSummary(shard, under_way.since - DAY))
 
 
 async def _file_name(ports: Ports, migration: Migration, blobs: Blobs) -> str:

@@ -55,13 +55,15 @@ async def outlook(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
 
 async def _unexplained(ports: Ports, authority: Authority) -> int | None:
     """Users with our mark beyond the accounts that were moved; left alone, because nobody knows whose they are."""
-    open_ones = [m async for m in ports.ledger.migrations(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}]
+    open_ones = [
+        m async for m in ports.ledger.migrations.list_all(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}
+    ]
     if open_ones:
         return None
     counted = await ports.directory.headcount(authority)
     moved = 0
     for shard in SHARDS:
-        async for stored in ports.ledger.accounts(authority, shard):
+        async for stored in ports.ledger.accounts.list_shard(authority, shard):
             moved += stored.record.done
     canaries = await ports.directory.with_mark(authority, ports.pseudonyms.canary(authority))
     return max(counted.users - counted.without_mark - moved - len(canaries), 0)

@@ -54,7 +54,7 @@ async def _read(ports: Ports, migration: Migration, queues: Mapping[Outcome, Par
     waiting: dict[Outcome, list[tuple[Row, Fate]]] = {outcome: [] for outcome in queues}
     for shard in SHARDS:
         fates = await _fates(ports, migration, shard)
-        async for row in ports.ledger.people(migration.authority, shard, migration.id):
+        async for row in ports.ledger.rows.list_with_people(migration.authority, shard, migration.id):
             check.add(row)
             fate = fate_of(row, fates)
             if fate.outcome in LISTS:
@@ -70,7 +70,7 @@ async def _read(ports: Ports, migration: Migration, queues: Mapping[Outcome, Par
 
 async def _fates(ports: Ports, migration: Migration, shard: str) -> dict[str, Fate]:
     """The fate of every account of a shard: all that is kept of it while the rows are read."""
-    found = ports.ledger.accounts(migration.place, shard)
+    found = ports.ledger.accounts.list_shard(migration.place, shard)
     return {stored.record.id: fate_of_account(stored.record) async for stored in found}
 
 

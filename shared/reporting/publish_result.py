@@ -72,7 +72,7 @@ async def _lines(ports: Ports, migration: Migration, shard: str, counted: str) -
     """The lines of a shard. Of its accounts no more is held than lines tell, for there may be many thousands."""
     told: dict[str, Told] | None = None
     lines: list[Line] = []
-    async for row in ports.ledger.rows(migration.authority, shard, migration.id):
+    async for row in ports.ledger.rows.list_shard(migration.authority, shard, migration.id):
         if told is None:
             told = await _told(ports, migration, shard, counted)
         lines.append(line_of(row, told.get(row.account or "")))
@@ -91,13 +91,13 @@ async def _told(ports: Ports, migration: Migration, shard: str, counted: str) ->
     with_council: set[AccountId] = set()
     if migration.place != migration.authority:
         # It never left its draft, or not whole: whoever was moved before is with the council.
-        async for account in ports.ledger.glance(migration.authority, shard):
+        async for account in ports.ledger.accounts.list_projections(migration.authority, shard):
             told[account.id] = told_of(account)
             if migration.stopped_half_way and brought(account, migration.id):
                 with_council.add(account.id)
                 if account.migration == migration.id:
                     note(account, outcome_of(account), fingerprint)
-    async for account in ports.ledger.glance(migration.place, shard):
+    async for account in ports.ledger.accounts.list_projections(migration.place, shard):
         if account.settled or account.id in with_council:
             continue
         told[account.id] = told_of(account)

@@ -64,13 +64,13 @@ async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
     """Who decides which cases, and until when."""
     found: list[Case] = []
     for shard in SHARDS:
-        async for stored in ports.ledger.accounts(migration.place, shard):
+        async for stored in ports.ledger.accounts.list_shard(migration.place, shard):
             account = stored.record
             if account.migration == migration.id and account.state is State.REVIEW:
                 found.append(Case(account.id, account.row, account.reason, account.owner, account.decide_by))
     found.sort(key=lambda case: case.turn)
     counts = Counter((case.reason, case.owner, case.decide_by) for case in found)
-    settled = total(await ports.ledger.summaries(migration.authority, migration.id)).settled
+    settled = total(await ports.ledger.summaries.list_all(migration.authority, migration.id)).settled
     return Cases(
         cases=len(found),
         unowned=sum(case.unowned for case in found),
@@ -90,7 +90,7 @@ async def assign_review(
     Raises:
         ActionRefused: why not, in a sentence.
     """
-    migration = await ports.ledger.migration(authority, migration_id)
+    migration = await ports.ledger.migrations.get(authority, migration_id)
     if migration is None:
         raise ActionRefused("This council has no such migration. `ops status` lists them.")
     owner, day, now = typed(owner, "the owner"), _day(decide_by, ports.clock.now()), ports.clock.now()
@@ -98,11 +98,11 @@ async def assign_review(
     for shard in SHARDS:
         cases = [
             stored
-            async for stored in ports.ledger.accounts(migration.place, shard)
+            async for stored in ports.ledger.accounts.list_shard(migration.place, shard)
             if _takes(stored.record, migration, which)
         ]
         there += len(cases)
-        found += len(await ports.ledger.save_all([_assigned(stored, owner, day, by, now) for stored in cases]))
+        found += len(await ports.ledger.accounts.save_all([_assigned(stored, owner, day, by, now) for stored in cases]))
     if not there:
         raise ActionRefused("No case in review has this reason or this account id. `ops status` lists the reasons.")
 
@@ -110,7 +110,7 @@ async def assign_review(
         return replace(current, moved_at=now)
 
     if migration.open and found:
-        await ports.ledger.change_migration(authority, migration_id, counted_anew)
+        await ports.ledger.migrations.change(authority, migration_id, counted_anew)
     return found
 
 

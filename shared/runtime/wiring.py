@@ -88,7 +88,7 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
     from shared.adapters.storage.blob_reports import BlobReports  # noqa: PLC0415
     from shared.adapters.storage.clients import connect  # noqa: PLC0415
     from shared.adapters.storage.queue_outbox import QueueOutbox  # noqa: PLC0415
-    from shared.adapters.storage.table_ledger import TableLedger  # noqa: PLC0415
+    from shared.adapters.storage.table_ledger import open_ledger  # noqa: PLC0415
 
     clock = SystemClock()
     storage = connect()
@@ -97,7 +97,7 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         exports=BlobExports(storage.blobs),
         reports=BlobReports(storage.blobs),
         backups=BlobBackups(storage.blobs),
-        ledger=TableLedger(AzureTables(storage.tables), clock),
+        ledger=open_ledger(AzureTables(storage.tables), clock),
         outbox=QueueOutbox(storage.queues),
         directory=directory(chosen, known, clock),
         notifier=notifier(chosen, clock),
@@ -158,7 +158,7 @@ async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
     from shared.adapters.inspection.storage_inspector import StorageInspector  # noqa: PLC0415
     from shared.adapters.storage.azure_tables import AzureTables  # noqa: PLC0415
     from shared.adapters.storage.clients import connect  # noqa: PLC0415
-    from shared.adapters.storage.table_ledger import TableLedger  # noqa: PLC0415
+    from shared.adapters.storage.table_ledger import open_ledger  # noqa: PLC0415
     from shared.readiness.examine import Inspectors  # noqa: PLC0415
 
     clock, chosen = SystemClock(), facts.settings
@@ -168,7 +168,7 @@ async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
         yield Inspectors(clock, directory, messages)
         return
     storage = connect()
-    ledger = TableLedger(AzureTables(storage.tables), clock)
+    ledger = open_ledger(AzureTables(storage.tables), clock)
     try:
         yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
     finally:

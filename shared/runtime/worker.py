@@ -150,10 +150,10 @@ async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) ->
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
         metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.FAILED)
         told = unexpected(error)
-        await _kept(ports.ledger.note_trouble(timer, str(told), ports.clock.now()))
+        await _kept(ports.ledger.timer_failures.note(timer, str(told), ports.clock.now()))
         raise told from None
     metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
-    await _kept(ports.ledger.end_trouble(timer))
+    await _kept(ports.ledger.timer_failures.end(timer))
 
 
 async def _kept(noting: Awaitable[None]) -> None:
@@ -170,7 +170,7 @@ async def _staging_failed(ports: Ports, message: PieceMessage) -> None:
             return migration
         return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=ports.clock.now())
 
-    await ports.ledger.change_migration(message.authority, message.migration, fail)
+    await ports.ledger.migrations.change(message.authority, message.migration, fail)
 
 
 async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) -> None:
@@ -202,7 +202,7 @@ async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) 
 
 async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
-    stored = await ports.ledger.account(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.place, message.account)
     if stored is not None and stored.record.stops >= STOPS:
         await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, stop.reason))
         return
@@ -219,7 +219,7 @@ async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
 
 async def _pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause the account's migration with the one reason."""
-    stored = await ports.ledger.account(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.place, message.account)
     if stored is not None:
         await pause(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
 
@@ -229,14 +229,14 @@ async def _change(
 ) -> None:
     """Change the account as it is now, as long as the message's release is its current one."""
     while True:
-        stored: Stored[Account] | None = await ports.ledger.account(message.place, message.account)
+        stored: Stored[Account] | None = await ports.ledger.accounts.get(message.place, message.account)
         if stored is None or stored.record.release != message.release or stored.record.moment is None:
             return
         changed = change(stored.record)
         if changed is None:
             return
         try:
-            await ports.ledger.save(stored, *changed)
+            await ports.ledger.accounts.save(stored, *changed)
         except StaleWrite:
             continue
         reached(*changed)

@@ -37,14 +37,14 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
     Raises:
         Stop: its id was made with another PSEUDONYM_KEY, so no message reference of ours means this customer.
     """
-    stored = await ports.ledger.account(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.place, message.account)
     profile = ports.profiles.get(message.authority)
     if stored is None or profile is None:
         return None
     account, now = stored.record, ports.clock.now()
     migration, answer = None, Due(None)
     # What was read a second ago may let a step in. To turn one away it takes a look: the release may be younger.
-    for read in (ports.ledger.recent_migration, ports.ledger.migration):
+    for read in (ports.ledger.migrations.get_recent, ports.ledger.migrations.get):
         migration = await read(account.authority, account.migration)
         if migration is None:
             continue
@@ -58,7 +58,7 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
     void = migration.paused or account.epoch != migration.epoch
     if void and account.release == message.release and account.moment is not None:
         # Back to waiting, so that it goes on as soon as somebody resumes, without this message and in a new slot.
-        await ports.ledger.save(stored, *back_to_waiting(account, now))
+        await ports.ledger.accounts.save(stored, *back_to_waiting(account, now))
     if _done_before(step, message, account) and answer.step is Step.NOTIFY:
         # The step was done and saved, and its next message may have been lost: send it again.
         await ports.outbox.send(for_step(Step.NOTIFY, account))
@@ -77,7 +77,7 @@ async def person_of(ports: Ports, account: Account) -> tuple[Row, Person]:
         Cannot: the row is not there any more.
         TryLater: no row is there any more; they will be made again.
     """
-    row = await ports.ledger.row(account)
+    row = await ports.ledger.rows.get(account)
     if row is None and await being_made_again(ports, account.authority):
         raise TryLater("tables_lost")
     if row is None or row.person is None:

@@ -9,7 +9,7 @@ async def named(ports: Ports, authority: str, migration: str) -> Migration | Non
     """The migration of this name, of this council or of whichever has it; None when there is none."""
     for known in ports.profiles:
         if authority in {"", known}:
-            found = await ports.ledger.migration(known, MigrationId(migration))
+            found = await ports.ledger.migrations.get(known, MigrationId(migration))
             if found is not None:
                 return found
     return None

@@ -37,5 +37,5 @@ async def pause(
             return current
         return stopped(current, ports.clock.now(), reason, detail, differs)
 
-    now = await ports.ledger.change_migration(authority, migration, paused)
+    now = await ports.ledger.migrations.change(authority, migration, paused)
     log.error("migration paused", extra={"migration": now.id, "reason": now.pause_reason})

@@ -46,7 +46,7 @@ def lane_of(step: Step, authority: Authority) -> Lane:
 
 async def free(ports: Ports, lane: Lane, most: int) -> int:
     """How many slots there are until the horizon, at most so many. Takes none."""
-    stored, now = await ports.ledger.pace(lane), ports.clock.now()
+    stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
     _, slots = take(stored.record if stored else idle(now), ports.quotas.of(lane), [1] * most, now, HORIZON)
     return len(slots)
 
@@ -87,7 +87,7 @@ async def keep_to_the_lane(ports: Ports, message: AccountMessage) -> None:
         Throttled: everybody waits.
     """
     step, now = Step(message.kind), ports.clock.now()
-    pace = await ports.ledger.recent_pace(lane_of(step, message.authority), now)
+    pace = await ports.ledger.rate_limits.get_recent(lane_of(step, message.authority), now)
     if pace is not None and now < pace.blocked_until:
         cause = "message_service_throttled" if step is Step.NOTIFY else "directory_throttled"
         raise Throttled(cause, pace.blocked_until - now, known=True)
@@ -97,7 +97,7 @@ async def keep_to_the_lane(ports: Ports, message: AccountMessage) -> None:
 
 async def _ease(ports: Ports, strain: float, now: datetime) -> None:
     """Slow down where the directory is fuller than our own slots explain: somebody else uses the same quota."""
-    write, read = [await ports.ledger.recent_pace(lane, now) or idle(now) for lane in DIRECTORY]
+    write, read = [await ports.ledger.rate_limits.get_recent(lane, now) or idle(now) for lane in DIRECTORY]
     own, quota = explained(write, read, ports.quotas, now), ports.quotas.write
     if eased(write, quota, strain, own, now) != write:
         await _change(ports, WRITE, lambda pace, at: eased(pace, quota, strain, own, at))
@@ -106,8 +106,8 @@ async def _ease(ports: Ports, strain: float, now: datetime) -> None:
 async def _change(ports: Ports, lane: Lane, change: Callable[[Pace, datetime], Pace]) -> None:
     """Read, change, save, until nobody else was faster; what changes nothing writes nothing."""
     while True:
-        stored, now = await ports.ledger.pace(lane), ports.clock.now()
+        stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
         before = stored.record if stored else idle(now)
         after = change(before, now)
-        if after == before or await ports.ledger.save_pace(lane, stored, after):
+        if after == before or await ports.ledger.rate_limits.save(lane, stored, after):
             return

@@ -81,7 +81,7 @@ async def _standing(ports: Ports) -> list[Standing]:
     for profile in ports.profiles.values():
         if await torn(ports, profile.authority):
             continue
-        async for migration in ports.ledger.migrations(profile.authority):
+        async for migration in ports.ledger.migrations.list_all(profile.authority):
             if migration.phase not in AT_WORK or migration.paused:
                 continue
             there = lines(migration, profile, now, messages_on=ports.notifier is not None)
@@ -95,7 +95,9 @@ async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]
     """The shards in which the last visit of the walk saw such accounts, or that it has not visited yet."""
     # What is released may be postponed, and is classified again then.
     such = {State.CLASSIFIED, State.RELEASED} if state is State.CLASSIFIED else {state}
-    seen = {summary.shard: summary for summary in await ports.ledger.summaries(migration.authority, migration.id)}
+    seen = {
+        summary.shard: summary for summary in await ports.ledger.summaries.list_all(migration.authority, migration.id)
+    }
     return [shard for shard in SHARDS if shard not in seen or any(was in such for _, was, _ in seen[shard].accounts)]
 
 
@@ -107,7 +109,7 @@ async def _waiting(ports: Ports, standing: Standing, most: int) -> list[Stored[A
     found: list[Stored[Account]] = []
     for line in standing.lines:
         for shard in await _shards(ports, migration, line.state) if len(found) < most else ():
-            async for stored in ports.ledger.waiting(migration.place, shard, line, now, each):
+            async for stored in ports.ledger.accounts.list_due(migration.place, shard, line, now, each):
                 answer = due(stored.record, migration, standing.profile, messages_on=ports.notifier is not None)
                 if answer.step is standing.step and answer.at is not None and answer.at <= now:
                     found.append(stored)
@@ -161,7 +163,7 @@ async def _give(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
         if step is Step.PROVISION and account.state is State.CLASSIFIED:
             account, change = apply(account, Event.RELEASE, now)
         changes.append((stored, released(account, slot, standing.migration.epoch), change))
-    saved = await ports.ledger.save_all(changes)
+    saved = await ports.ledger.accounts.save_all(changes)
     await _send(ports, step, saved)
     for account in saved if step is Step.PROVISION else ():
         if account.moment is not None:
@@ -202,11 +204,11 @@ async def _given_up(ports: Ports, slots_held: Sequence[Held]) -> list[datetime]:
     """Take accounts back to waiting; returns the slots that are free again, of those that were still theirs."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    found = await asyncio.gather(*(ports.ledger.account(each.place, each.account) for each in slots_held))
+    found = await asyncio.gather(*(ports.ledger.accounts.get(each.place, each.account) for each in slots_held))
     for each, stored in zip(slots_held, found, strict=True):
         if stored is not None and stored.record.state is State.RELEASED and stored.record.moment == each.at:
             changes.append((stored, *back_to_waiting(stored.record, now)))
-    saved = {account.id for account in await ports.ledger.save_all(changes)}
+    saved = {account.id for account in await ports.ledger.accounts.save_all(changes)}
     return [each.at for each in slots_held if each.account in saved]
 
 

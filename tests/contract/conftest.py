@@ -11,7 +11,7 @@ from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage.azure_tables import AzureTables
 from shared.adapters.storage.clients import Storage, connect
 from shared.adapters.storage.store import Store
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.ports import Ledger
 
 ON_BOTH = ("memory", pytest.param("azurite", marks=pytest.mark.azurite))
@@ -57,4 +57,4 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def ledger(store: Store) -> Ledger:
-    return TableLedger(store, ManualClock())
+    return open_ledger(store, ManualClock())

@@ -83,30 +83,30 @@ async def test_reports_are_read_and_listed(storage: Storage) -> None:
 
 
 async def test_anchors_are_left_in_every_table_and_a_lost_one_is_missed(ledger: Ledger) -> None:
-    none = await ledger.anchors(SOUTH)
+    none = await ledger.losses.get_anchors(SOUTH)
     assert (none.tables, none.missing, none.torn) == (frozenset(), frozenset(names.TABLES), False)
     for _ in range(2):
-        await ledger.anchor(SOUTH)
-        found = await ledger.anchors(SOUTH)
+        await ledger.losses.leave_anchors(SOUTH)
+        found = await ledger.losses.get_anchors(SOUTH)
         assert (found.tables, found.missing, found.torn) == (frozenset(names.TABLES), frozenset(), False)
-    assert (await ledger.anchors(YARMOUTH)).tables == frozenset()
+    assert (await ledger.losses.get_anchors(YARMOUTH)).tables == frozenset()
 
 
 async def test_a_rebuild_is_noted_until_it_ends_and_the_first_note_counts(ledger: Ledger) -> None:
-    await ledger.anchor(SOUTH)
-    assert await ledger.begin_rebuild(SOUTH, REBUILD) == REBUILD
-    assert await ledger.begin_rebuild(SOUTH, replace(REBUILD, by="another")) == REBUILD
-    assert (await ledger.anchors(SOUTH)).torn
+    await ledger.losses.leave_anchors(SOUTH)
+    assert await ledger.losses.begin_rebuild(SOUTH, REBUILD) == REBUILD
+    assert await ledger.losses.begin_rebuild(SOUTH, replace(REBUILD, by="another")) == REBUILD
+    assert (await ledger.losses.get_anchors(SOUTH)).torn
     moved = replace(REBUILD, put_back="tables/1")
-    await ledger.move_rebuild(SOUTH, REBUILD, moved)
-    await ledger.move_rebuild(SOUTH, REBUILD, replace(REBUILD, put_back="tables/0"))
-    assert (await ledger.anchors(SOUTH)).rebuild == moved
+    await ledger.losses.move_rebuild(SOUTH, REBUILD, moved)
+    await ledger.losses.move_rebuild(SOUTH, REBUILD, replace(REBUILD, put_back="tables/0"))
+    assert (await ledger.losses.get_anchors(SOUTH)).rebuild == moved
     for _ in range(2):
-        await ledger.end_rebuild(SOUTH)
-        found = await ledger.anchors(SOUTH)
+        await ledger.losses.end_rebuild(SOUTH)
+        found = await ledger.losses.get_anchors(SOUTH)
         assert (found.rebuild, found.torn, found.missing) == (None, False, frozenset())
-    await ledger.move_rebuild(SOUTH, moved, REBUILD)
-    assert (await ledger.anchors(SOUTH)).rebuild is None
+    await ledger.losses.move_rebuild(SOUTH, moved, REBUILD)
+    assert (await ledger.losses.get_anchors(SOUTH)).rebuild is None
 
 
 # out of the tables, and back into them
@@ -114,15 +114,19 @@ async def test_a_rebuild_is_noted_until_it_ends_and_the_first_note_counts(ledger
 
 async def _filled(ledger: Ledger) -> None:
     accounts = [an_account(number) for number in range(1, 131)]
-    await ledger.insert_accounts([(account, a_change()) for account in accounts])
-    await ledger.put_addresses(SOUTH, [(account.address_key, account.id) for account in accounts[:3]])
-    await ledger.exclude(SOUTH, {accounts[5].id: "excluded_deceased"}, NOW)
-    await ledger.open_migration(a_migration())
-    await ledger.note_first_message(SOUTH, NOW)
+    await ledger.accounts.insert([(account, a_change()) for account in accounts])
+    await ledger.addresses.put(SOUTH, [(account.address_key, account.id) for account in accounts[:3]])
+    await ledger.suppressions.put(SOUTH, {accounts[5].id: "excluded_deceased"}, NOW)
+    await ledger.migrations.insert(a_migration())
+    await ledger.first_messages.note(SOUTH, NOW)
 
 
 async def _taken_out(ledger: Ledger) -> list[Record]:
-    return [record for place in ledger.partitions(SOUTH) for record in await listed(ledger.records(*place))]
+    return [
+        record
+        for place in ledger.backups.list_partitions(SOUTH)
+        for record in await listed(ledger.backups.list_records(*place))
+    ]
 
 
 @pytest.fixture
@@ -147,25 +151,25 @@ async def test_accounts_come_out_before_their_histories_and_before_migrations(le
 
 async def test_records_are_put_back_where_nothing_is(emptied: tuple[Ledger, list[Record]]) -> None:
     ledger, found = emptied
-    assert await ledger.put_back(found, AS_IT_IS) == len(found)
+    assert await ledger.backups.restore(found, AS_IT_IS) == len(found)
     back = [
         replace(record, partition=record.partition.replace("broadland", SOUTH))
-        for table, partition in ledger.partitions(BROADLAND)
-        for record in await listed(ledger.records(table, partition))
+        for table, partition in ledger.backups.list_partitions(BROADLAND)
+        for record in await listed(ledger.backups.list_records(table, partition))
     ]
     assert back == await _taken_out(ledger)
-    assert await ledger.exclusions(BROADLAND, "0") == {account_id(6): "excluded_deceased"}
-    assert await ledger.put_back(found, AS_IT_IS) == 0
+    assert await ledger.suppressions.list_shard(BROADLAND, "0") == {account_id(6): "excluded_deceased"}
+    assert await ledger.backups.restore(found, AS_IT_IS) == 0
 
 
 async def test_what_is_there_is_newer_and_stays(ledger: Ledger) -> None:
     await _filled(ledger)
     found = await _taken_out(ledger)
-    stored = await ledger.account(SOUTH, account_id(7))
+    stored = await ledger.accounts.get(SOUTH, account_id(7))
     assert stored
-    newer = await ledger.save(stored, *apply(stored.record, Event.CLASSIFY, NOW))
-    assert await ledger.put_back(found, AS_IT_IS) == 0
-    now = await ledger.account(SOUTH, account_id(7))
+    newer = await ledger.accounts.save(stored, *apply(stored.record, Event.CLASSIFY, NOW))
+    assert await ledger.backups.restore(found, AS_IT_IS) == 0
+    now = await ledger.accounts.get(SOUTH, account_id(7))
     assert now == newer
     assert now.record.state is State.CLASSIFIED
 
@@ -176,18 +180,18 @@ async def test_an_account_is_mended_together_with_its_history(emptied: tuple[Led
         account=lambda account: apply(replace(account, authority=BROADLAND), Event.REBUILD, NOW),
         migration=lambda migration: replace(migration, detail="mended"),
     )
-    await ledger.put_back(found, mending)
-    history = await ledger.history(BROADLAND, account_id(7))
+    await ledger.backups.restore(found, mending)
+    history = await ledger.accounts.list_history(BROADLAND, account_id(7))
     assert [change.event for change in history] == [Event.STAGE, Event.REBUILD]
-    migration = await ledger.migration(BROADLAND, MIGRATION)
+    migration = await ledger.migrations.get(BROADLAND, MIGRATION)
     assert migration
     assert (migration.detail, migration.blob) == ("mended", "")
 
 
 async def test_neither_a_file_name_nor_a_customer_reference_comes_out(ledger: Ledger) -> None:
     before = {"customer_ref": "REF-7", "account": account_id(9)}
-    await ledger.insert_accounts([(replace(an_account(7), before=before), a_change())])
-    await ledger.open_migration(replace(a_migration(), detail="data row 7", blob="south-norfolk/ada.larter.csv"))
+    await ledger.accounts.insert([(replace(an_account(7), before=before), a_change())])
+    await ledger.migrations.insert(replace(a_migration(), detail="data row 7", blob="south-norfolk/ada.larter.csv"))
     text = repr(await _taken_out(ledger))
     assert "REF-7" not in text
     assert "larter" not in text
@@ -196,6 +200,6 @@ async def test_neither_a_file_name_nor_a_customer_reference_comes_out(ledger: Le
 
 
 async def test_the_first_message_is_noted_again_whatever_this_process_remembers(ledger: Ledger) -> None:
-    await ledger.recall_first_message(SOUTH, NOW)
-    await ledger.recall_first_message(SOUTH, NOW - timedelta(days=1))
-    assert await ledger.first_message_at(SOUTH) == NOW
+    await ledger.first_messages.restore(SOUTH, NOW)
+    await ledger.first_messages.restore(SOUTH, NOW - timedelta(days=1))
+    assert await ledger.first_messages.get(SOUTH) == NOW

@@ -141,22 +141,22 @@ async def test_the_ledger_keeps_a_canary_as_it_was(ledger: Ledger) -> None:
         passed_at=NOW,
         answers={"conflict_property": Answer("proxyAddresses", NOW)},
     )
-    assert await ledger.canary(SOUTH) is None
-    await ledger.save_canary(None, canary)
-    stored = await ledger.canary(SOUTH)
+    assert await ledger.canaries.get(SOUTH) is None
+    await ledger.canaries.save(None, canary)
+    stored = await ledger.canaries.get(SOUTH)
     assert stored is not None
     assert stored.record == canary
-    assert await ledger.canary(YARMOUTH) is None
+    assert await ledger.canaries.get(YARMOUTH) is None
 
 
 async def test_of_two_writers_of_a_canary_one_is_told_to_look_again(ledger: Ledger) -> None:
     canary = Canary(SOUTH, 1, "somebody", address_key(1), NOW, Step.FREE, NOW)
-    stored = await ledger.save_canary(None, canary)
+    stored = await ledger.canaries.save(None, canary)
     with pytest.raises(StaleWrite):
-        await ledger.save_canary(None, canary)
-    await ledger.save_canary(stored, replace(canary, step=Step.CREATE))
+        await ledger.canaries.save(None, canary)
+    await ledger.canaries.save(stored, replace(canary, step=Step.CREATE))
     with pytest.raises(StaleWrite):
-        await ledger.save_canary(stored, canary)
+        await ledger.canaries.save(stored, canary)
 
 
 def _a_tenant(clock: ManualClock, **switches: object) -> Tenant:

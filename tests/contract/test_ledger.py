@@ -17,7 +17,7 @@ from shared.adapters.storage.clients import Storage
 from shared.adapters.storage.records.rows import PERSONAL_FREE
 from shared.adapters.storage.records.singles import NOW_AND_THEN
 from shared.adapters.storage.store import Entity, Query, Store, Write
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import StaleWrite
 from shared.model.account import (
     REFUSED,
@@ -61,17 +61,17 @@ USER = DirectoryId("00000000-0000-4000-8000-000000000001")
 async def inserted(ledger: Ledger, *accounts: Account) -> list[Stored[Account]]:
     """These accounts, staged."""
     for account in accounts:
-        assert await ledger.insert_accounts([(account, a_change())]) == []
-    found = [await ledger.account(account.authority, account.id) for account in accounts]
+        assert await ledger.accounts.insert([(account, a_change())]) == []
+    found = [await ledger.accounts.get(account.authority, account.id) for account in accounts]
     return [stored for stored in found if stored]
 
 
 async def of_shard(ledger: Ledger, authority: Authority, shard: str = "0") -> list[AccountId]:
-    return [stored.record.id async for stored in ledger.accounts(authority, shard)]
+    return [stored.record.id async for stored in ledger.accounts.list_shard(authority, shard)]
 
 
 async def tries(ledger: Ledger) -> int:
-    found = await ledger.account(SOUTH, account_id(1))
+    found = await ledger.accounts.get(SOUTH, account_id(1))
     assert found
     return found.record.tries
 
@@ -84,62 +84,62 @@ async def listed[T](found: AsyncIterator[T]) -> list[T]:
 
 
 async def test_a_migration_is_opened_once(ledger: Ledger) -> None:
-    assert await ledger.migration(SOUTH, MIGRATION) is None
-    assert await ledger.open_migration(a_migration())
-    assert not await ledger.open_migration(replace(a_migration(), phase=Phase.DONE))
-    assert await ledger.migration(SOUTH, MIGRATION) == a_migration()
-    assert await ledger.migration(YARMOUTH, MIGRATION) is None
+    assert await ledger.migrations.get(SOUTH, MIGRATION) is None
+    assert await ledger.migrations.insert(a_migration())
+    assert not await ledger.migrations.insert(replace(a_migration(), phase=Phase.DONE))
+    assert await ledger.migrations.get(SOUTH, MIGRATION) == a_migration()
+    assert await ledger.migrations.get(YARMOUTH, MIGRATION) is None
 
 
 async def test_migrations_come_oldest_first_and_one_authority_at_a_time(ledger: Ledger) -> None:
     for id_ in ("2026-03-02-b", "2026-03-02-a", "2025-12-31-c"):
-        await ledger.open_migration(a_migration(id_))
-    await ledger.open_migration(a_migration("2026-01-01-d", YARMOUTH))
-    assert [m.id async for m in ledger.migrations(SOUTH)] == ["2025-12-31-c", "2026-03-02-a", "2026-03-02-b"]
-    assert [m.id async for m in ledger.migrations(YARMOUTH)] == ["2026-01-01-d"]
+        await ledger.migrations.insert(a_migration(id_))
+    await ledger.migrations.insert(a_migration("2026-01-01-d", YARMOUTH))
+    assert [m.id async for m in ledger.migrations.list_all(SOUTH)] == ["2025-12-31-c", "2026-03-02-a", "2026-03-02-b"]
+    assert [m.id async for m in ledger.migrations.list_all(YARMOUTH)] == ["2026-01-01-d"]
 
 
 async def test_uploads_of_nobody_we_know_are_kept_apart(ledger: Ledger) -> None:
     refused = replace(a_migration(authority=REFUSED), phase=Phase.REFUSED, reason="unknown_authority")
-    await ledger.open_migration(refused)
-    await ledger.open_migration(a_migration())
-    assert await ledger.refusals() == [refused]
+    await ledger.migrations.insert(refused)
+    await ledger.migrations.insert(a_migration())
+    assert await ledger.migrations.list_refused() == [refused]
 
 
 async def test_a_change_of_a_migration_is_saved_and_returned(ledger: Ledger) -> None:
-    await ledger.open_migration(a_migration())
-    changed = await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, phase=Phase.RUNNING, piece=3))
+    await ledger.migrations.insert(a_migration())
+    changed = await ledger.migrations.change(SOUTH, MIGRATION, lambda m: replace(m, phase=Phase.RUNNING, piece=3))
     assert (changed.phase, changed.piece) == (Phase.RUNNING, 3)
-    assert await ledger.migration(SOUTH, MIGRATION) == changed
+    assert await ledger.migrations.get(SOUTH, MIGRATION) == changed
 
 
 async def test_what_is_set_to_nothing_again_is_nothing(ledger: Ledger) -> None:
-    await ledger.open_migration(replace(a_migration(), paused_at=NOW, pause_reason="permission_missing"))
-    await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, paused_at=None, pause_reason=""))
-    assert await ledger.migration(SOUTH, MIGRATION) == a_migration()
+    await ledger.migrations.insert(replace(a_migration(), paused_at=NOW, pause_reason="permission_missing"))
+    await ledger.migrations.change(SOUTH, MIGRATION, lambda m: replace(m, paused_at=None, pause_reason=""))
+    assert await ledger.migrations.get(SOUTH, MIGRATION) == a_migration()
 
 
 async def test_a_migration_that_is_not_there_cannot_be_changed(ledger: Ledger) -> None:
     with pytest.raises(KeyError):
-        await ledger.change_migration(SOUTH, MIGRATION, lambda m: m)
+        await ledger.migrations.change(SOUTH, MIGRATION, lambda m: m)
 
 
 async def test_no_change_of_a_migration_is_lost_to_another_at_the_same_time(ledger: Ledger) -> None:
-    await ledger.open_migration(a_migration())
-    one_more = [ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, row=m.row + 1)) for _ in range(6)]
+    await ledger.migrations.insert(a_migration())
+    one_more = [ledger.migrations.change(SOUTH, MIGRATION, lambda m: replace(m, row=m.row + 1)) for _ in range(6)]
     results = await asyncio.gather(*one_more)
     assert sorted(m.row for m in results) == [1, 2, 3, 4, 5, 6]
-    found = await ledger.migration(SOUTH, MIGRATION)
+    found = await ledger.migrations.get(SOUTH, MIGRATION)
     assert found
     assert found.row == 6
 
 
 async def test_a_migration_that_this_process_changes_is_recent_at_once(ledger: Ledger) -> None:
-    assert await ledger.recent_migration(SOUTH, MIGRATION) is None
-    await ledger.open_migration(a_migration())
-    assert await ledger.recent_migration(SOUTH, MIGRATION) == a_migration()
-    paused = await ledger.change_migration(SOUTH, MIGRATION, lambda m: replace(m, paused_at=NOW))
-    assert await ledger.recent_migration(SOUTH, MIGRATION) == paused
+    assert await ledger.migrations.get_recent(SOUTH, MIGRATION) is None
+    await ledger.migrations.insert(a_migration())
+    assert await ledger.migrations.get_recent(SOUTH, MIGRATION) == a_migration()
+    paused = await ledger.migrations.change(SOUTH, MIGRATION, lambda m: replace(m, paused_at=NOW))
+    assert await ledger.migrations.get_recent(SOUTH, MIGRATION) == paused
 
 
 # accounts
@@ -147,48 +147,48 @@ async def test_a_migration_that_this_process_changes_is_recent_at_once(ledger: L
 
 async def test_an_account_is_found_by_its_authority_and_id(ledger: Ledger) -> None:
     await inserted(ledger, an_account(1, "f"))
-    found = await ledger.account(SOUTH, account_id(1, "f"))
+    found = await ledger.accounts.get(SOUTH, account_id(1, "f"))
     assert found
     assert found.record == an_account(1, "f")
-    assert await ledger.account(SOUTH, account_id(2, "f")) is None
-    assert await ledger.account(YARMOUTH, account_id(1, "f")) is None
+    assert await ledger.accounts.get(SOUTH, account_id(2, "f")) is None
+    assert await ledger.accounts.get(YARMOUTH, account_id(1, "f")) is None
 
 
 async def test_a_save_keeps_account_and_history_together(ledger: Ledger) -> None:
     [before] = await inserted(ledger, an_account())
     classified, change = apply(before.record, Event.CLASSIFY, NOW)
-    saved = await ledger.save(before, classified, change)
-    found = await ledger.account(SOUTH, classified.id)
+    saved = await ledger.accounts.save(before, classified, change)
+    found = await ledger.accounts.get(SOUTH, classified.id)
     assert saved == found
-    assert await ledger.history(SOUTH, classified.id) == [a_change(), change]
+    assert await ledger.accounts.list_history(SOUTH, classified.id) == [a_change(), change]
 
 
 async def test_the_etag_of_a_save_is_good_for_the_next(ledger: Ledger) -> None:
     [stored] = await inserted(ledger, an_account())
     for number in range(1, 4):
-        stored = await ledger.save(stored, replace(stored.record, tries=number), None)
+        stored = await ledger.accounts.save(stored, replace(stored.record, tries=number), None)
     assert await tries(ledger) == 3
-    assert await ledger.history(SOUTH, stored.record.id) == [a_change()]
+    assert await ledger.accounts.list_history(SOUTH, stored.record.id) == [a_change()]
 
 
 async def test_a_save_of_what_somebody_else_changed_writes_nothing(ledger: Ledger) -> None:
     [before] = await inserted(ledger, an_account())
     classified, change = apply(before.record, Event.CLASSIFY, NOW)
-    await ledger.save(before, classified, change)
+    await ledger.accounts.save(before, classified, change)
     aside, late = apply(before.record, Event.SET_ASIDE, NOW, "several_identities")
     with pytest.raises(StaleWrite):
-        await ledger.save(before, aside, late)
+        await ledger.accounts.save(before, aside, late)
     with pytest.raises(StaleWrite):
-        await ledger.save(before, aside, None)
-    found = await ledger.account(SOUTH, classified.id)
+        await ledger.accounts.save(before, aside, None)
+    found = await ledger.accounts.get(SOUTH, classified.id)
     assert found
     assert found.record == classified
-    assert await ledger.history(SOUTH, classified.id) == [a_change(), change]
+    assert await ledger.accounts.list_history(SOUTH, classified.id) == [a_change(), change]
 
 
 async def test_of_two_saves_at_the_same_time_one_is_refused(ledger: Ledger) -> None:
     [before] = await inserted(ledger, an_account())
-    saves = [ledger.save(before, replace(before.record, tries=number), None) for number in (1, 2, 3)]
+    saves = [ledger.accounts.save(before, replace(before.record, tries=number), None) for number in (1, 2, 3)]
     results = await asyncio.gather(*saves, return_exceptions=True)
     assert sum(isinstance(each, StaleWrite) for each in results) == 2
     assert [each.record.tries for each in results if isinstance(each, Stored)] == [await tries(ledger)]
@@ -200,41 +200,44 @@ async def test_saving_many_leaves_out_only_those_that_somebody_else_changed(ledg
     for place in stale:
         found[place] = replace(found[place], etag="W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")
     wanted = [(stored, *apply(stored.record, Event.CLASSIFY, NOW)) for stored in found]
-    saved = await ledger.save_all(wanted)
+    saved = await ledger.accounts.save_all(wanted)
     expected = [after for place, (_, after, _) in enumerate(wanted) if place not in stale]
     assert sorted(saved, key=lambda a: a.id) == sorted(expected, key=lambda a: a.id)
     for place, (before, after, change) in enumerate(wanted):
-        now = await ledger.account(SOUTH, after.id)
+        now = await ledger.accounts.get(SOUTH, after.id)
         assert now
         assert now.record == (before.record if place in stale else after)
         if place in stale or place % 20 == 0:
-            assert await ledger.history(SOUTH, after.id) == [a_change(), *([] if place in stale else [change])]
+            assert await ledger.accounts.list_history(SOUTH, after.id) == [
+                a_change(),
+                *([] if place in stale else [change]),
+            ]
 
 
 async def test_saving_none_saves_none(ledger: Ledger) -> None:
-    assert await ledger.save_all([]) == []
-    assert await ledger.insert_accounts([]) == []
+    assert await ledger.accounts.save_all([]) == []
+    assert await ledger.accounts.insert([]) == []
 
 
 async def test_inserting_returns_exactly_those_that_are_there_and_leaves_them(ledger: Ledger) -> None:
     there = (0, 13, 49, 50, 119)
     await inserted(ledger, *(replace(an_account(number), digest="first") for number in there))
     late = Change(at=NOW + timedelta(days=1), event=Event.STAGE, state=State.STAGED, migration="later")
-    existing = await ledger.insert_accounts([(an_account(number), late) for number in range(120)])
+    existing = await ledger.accounts.insert([(an_account(number), late) for number in range(120)])
     assert sorted(existing) == [account_id(number) for number in there]
-    digests = {stored.record.id: stored.record.digest async for stored in ledger.accounts(SOUTH, "0")}
+    digests = {stored.record.id: stored.record.digest async for stored in ledger.accounts.list_shard(SOUTH, "0")}
     assert len(digests) == 120
     assert sorted(id_ for id_, digest in digests.items() if digest == "first") == sorted(existing)
-    assert await ledger.history(SOUTH, account_id(13)) == [a_change()]
-    assert await ledger.history(SOUTH, account_id(14)) == [late]
+    assert await ledger.accounts.list_history(SOUTH, account_id(13)) == [a_change()]
+    assert await ledger.accounts.list_history(SOUTH, account_id(14)) == [late]
 
 
 async def test_inserting_again_writes_nothing(ledger: Ledger) -> None:
     batch = [(an_account(number), a_change()) for number in range(3)]
-    assert await ledger.insert_accounts(batch) == []
-    before = [stored async for stored in ledger.accounts(SOUTH, "0")]
-    assert sorted(await ledger.insert_accounts(batch)) == [account_id(number) for number in range(3)]
-    assert [stored async for stored in ledger.accounts(SOUTH, "0")] == before
+    assert await ledger.accounts.insert(batch) == []
+    before = [stored async for stored in ledger.accounts.list_shard(SOUTH, "0")]
+    assert sorted(await ledger.accounts.insert(batch)) == [account_id(number) for number in range(3)]
+    assert [stored async for stored in ledger.accounts.list_shard(SOUTH, "0")] == before
 
 
 async def test_accounts_come_shard_by_shard_in_the_order_of_their_ids(ledger: Ledger) -> None:
@@ -253,7 +256,7 @@ async def waiting(
     limit: int = 100,
     migration: MigrationId = MIGRATION,
 ) -> list[AccountId]:
-    found = ledger.waiting(SOUTH, "0", Line(migration, state), NOW + before, limit)
+    found = ledger.accounts.list_due(SOUTH, "0", Line(migration, state), NOW + before, limit)
     return sorted([stored.record.id async for stored in found])
 
 
@@ -285,7 +288,7 @@ async def test_those_wait_whose_time_has_come(ledger: Ledger) -> None:
 async def test_a_glance_knows_of_which_day_a_customer_was_told(ledger: Ledger) -> None:
     told = replace(an_account(1), announced_at=NOW, told_day=NOW + timedelta(days=9))
     await inserted(ledger, told, an_account(2))
-    glanced = [account async for account in ledger.glance(SOUTH, "0")]
+    glanced = [account async for account in ledger.accounts.list_projections(SOUTH, "0")]
     assert [(each.announced_at, each.told_day) for each in glanced] == [(NOW, NOW + timedelta(days=9)), (None, None)]
 
 
@@ -294,7 +297,7 @@ async def test_those_wait_who_are_of_the_waves_bands(ledger: Ledger) -> None:
     await inserted(ledger, *everybody)
     choices: list[tuple[Band, ...]] = [(), *((band,) for band in Band), (Band.NONE, Band.LATE), tuple(Band)]
     for bands in choices:
-        found = ledger.waiting(SOUTH, "0", Line(MIGRATION, State.STAGED, bands=bands), NOW, 100)
+        found = ledger.accounts.list_due(SOUTH, "0", Line(MIGRATION, State.STAGED, bands=bands), NOW, 100)
         expected = [account.id for account in everybody if not bands or account.band in bands]
         assert [stored.record.id async for stored in found] == expected, bands
 
@@ -304,7 +307,9 @@ async def test_those_wait_who_stand_in_the_waves_slice(ledger: Ledger) -> None:
     await inserted(ledger, near, far)
     for keys, expected in ((("00000000", "80000000"), near), (("80000000", "g"), far)):
         line = Line(MIGRATION, State.STAGED, keys=keys, bands=(Band.NONE, Band.PILOT))
-        assert [stored.record.id async for stored in ledger.waiting(SOUTH, "0", line, NOW, 100)] == [expected.id]
+        assert [stored.record.id async for stored in ledger.accounts.list_due(SOUTH, "0", line, NOW, 100)] == [
+            expected.id
+        ]
 
 
 async def test_no_more_wait_than_are_asked_for(ledger: Ledger) -> None:
@@ -315,9 +320,9 @@ async def test_no_more_wait_than_are_asked_for(ledger: Ledger) -> None:
 
 async def test_an_account_that_was_given_its_moment_waits_no_more(ledger: Ledger) -> None:
     [stored] = await inserted(ledger, an_account())
-    stored = await ledger.save(stored, replace(stored.record, moment=NOW), None)
+    stored = await ledger.accounts.save(stored, replace(stored.record, moment=NOW), None)
     assert await waiting(ledger) == []
-    await ledger.save(stored, replace(stored.record, moment=None), None)
+    await ledger.accounts.save(stored, replace(stored.record, moment=None), None)
     assert await waiting(ledger) == [stored.record.id]
 
 
@@ -326,11 +331,11 @@ async def test_history_is_told_from_the_beginning(ledger: Ledger) -> None:
     told = [a_change()]
     for number in range(12):
         account, change = apply(stored.record, Event.POSTPONE, NOW + timedelta(minutes=number), "directory_unreachable")
-        stored = await ledger.save(stored, account, change)
+        stored = await ledger.accounts.save(stored, account, change)
         told.append(change)
-    assert await ledger.history(SOUTH, account_id(1)) == told
-    assert await ledger.history(SOUTH, account_id(2)) == [a_change()]
-    assert await ledger.history(SOUTH, account_id(3)) == []
+    assert await ledger.accounts.list_history(SOUTH, account_id(1)) == told
+    assert await ledger.accounts.list_history(SOUTH, account_id(2)) == [a_change()]
+    assert await ledger.accounts.list_history(SOUTH, account_id(3)) == []
 
 
 # rows
@@ -340,42 +345,42 @@ async def test_rows_come_by_their_numbers_and_without_what_is_personal(ledger: L
     rows = [a_row(number, account_id(number)) for number in (10, 9, 100, 2)]
     other = a_row(1, account_id(1), MigrationId(MIGRATION + "-2"))
     elsewhere = a_row(3, account_id(3, "1"))
-    await ledger.put_rows([*rows, other, elsewhere])
-    found = await listed(ledger.rows(SOUTH, "0", MIGRATION))
+    await ledger.rows.put([*rows, other, elsewhere])
+    found = await listed(ledger.rows.list_shard(SOUTH, "0", MIGRATION))
     assert found == [replace(row, person=None) for row in sorted(rows, key=lambda row: row.number)]
-    assert await listed(ledger.rows(YARMOUTH, "0", MIGRATION)) == []
-    assert await listed(ledger.people(SOUTH, "0", MIGRATION)) == sorted(rows, key=lambda row: row.number)
+    assert await listed(ledger.rows.list_shard(YARMOUTH, "0", MIGRATION)) == []
+    assert await listed(ledger.rows.list_with_people(SOUTH, "0", MIGRATION)) == sorted(rows, key=lambda row: row.number)
 
 
 async def test_all_that_is_personal_of_a_row_is_in_columns_that_other_readers_do_not_fetch(
     store: Store, ledger: Ledger
 ) -> None:
-    await ledger.put_rows([a_row(1, account_id(1))])
+    await ledger.rows.put([a_row(1, account_id(1))])
     [entity] = await listed(store.query(names.ROWS, f"{SOUTH}|0", Query(select=PERSONAL_FREE)))
     assert not [word for word in ("example.org", "Ada", "Larter") if word in repr(entity)]
 
 
 async def test_the_row_that_staged_an_account_is_found_with_its_person(ledger: Ledger) -> None:
     row = a_row(12, account_id(1, "e"))
-    await ledger.put_rows([row, replace(row, number=13, person=None)])
+    await ledger.rows.put([row, replace(row, number=13, person=None)])
     account = replace(an_account(1, "e"), row=12)
-    assert await ledger.row(account) == row
-    assert await ledger.row(replace(account, row=14)) is None
-    assert await ledger.row(replace(account, migration=MigrationId("2026-03-03-portal"))) is None
+    assert await ledger.rows.get(account) == row
+    assert await ledger.rows.get(replace(account, row=14)) is None
+    assert await ledger.rows.get(replace(account, migration=MigrationId("2026-03-03-portal"))) is None
 
 
 async def test_rows_without_an_account_are_spread_over_the_shards(ledger: Ledger) -> None:
     rows = [replace(a_row(number), reason="missing_email") for number in range(1, 33)]
-    await ledger.put_rows(rows)
-    found = [row for shard in SHARDS for row in await listed(ledger.rows(SOUTH, shard, MIGRATION))]
+    await ledger.rows.put(rows)
+    found = [row for shard in SHARDS for row in await listed(ledger.rows.list_shard(SOUTH, shard, MIGRATION))]
     assert sorted(found, key=lambda row: row.number) == rows
 
 
 async def test_rows_may_be_written_again_and_more_than_fit_a_transaction(ledger: Ledger) -> None:
     rows = [a_row(number, account_id(number)) for number in range(1, 251)]
     for _ in range(2):
-        await ledger.put_rows(rows)
-    assert [row.number async for row in ledger.rows(SOUTH, "0", MIGRATION)] == list(range(1, 251))
+        await ledger.rows.put(rows)
+    assert [row.number async for row in ledger.rows.list_shard(SOUTH, "0", MIGRATION)] == list(range(1, 251))
 
 
 # addresses and identities
@@ -383,68 +388,70 @@ async def test_rows_may_be_written_again_and_more_than_fit_a_transaction(ledger:
 
 async def test_accounts_are_found_by_their_address(ledger: Ledger) -> None:
     one, two = address_key(1), address_key(2)
-    await ledger.put_addresses(SOUTH, [(one, account_id(1)), (one, account_id(2)), (two, account_id(3, "f"))])
-    await ledger.put_addresses(SOUTH, iter([(one, account_id(1))]))
-    await ledger.put_addresses(YARMOUTH, [(one, account_id(4))])
-    assert sorted(await ledger.accounts_at(SOUTH, one)) == [account_id(1), account_id(2)]
-    assert await ledger.accounts_at(SOUTH, two) == [account_id(3, "f")]
-    assert await ledger.accounts_at(YARMOUTH, one) == [account_id(4)]
-    assert await ledger.accounts_at(SOUTH, address_key(3)) == []
+    await ledger.addresses.put(SOUTH, [(one, account_id(1)), (one, account_id(2)), (two, account_id(3, "f"))])
+    await ledger.addresses.put(SOUTH, iter([(one, account_id(1))]))
+    await ledger.addresses.put(YARMOUTH, [(one, account_id(4))])
+    assert sorted(await ledger.addresses.list_accounts(SOUTH, one)) == [account_id(1), account_id(2)]
+    assert await ledger.addresses.list_accounts(SOUTH, two) == [account_id(3, "f")]
+    assert await ledger.addresses.list_accounts(YARMOUTH, one) == [account_id(4)]
+    assert await ledger.addresses.list_accounts(SOUTH, address_key(3)) == []
 
 
 async def test_an_address_is_dropped_for_one_account_alone(ledger: Ledger) -> None:
-    await ledger.put_addresses(SOUTH, [(address_key(1), account_id(1)), (address_key(1), account_id(2))])
+    await ledger.addresses.put(SOUTH, [(address_key(1), account_id(1)), (address_key(1), account_id(2))])
     for _ in range(2):
-        await ledger.drop_address(SOUTH, address_key(1), account_id(1))
-    await ledger.drop_address(SOUTH, address_key(9), account_id(1))
-    assert await ledger.accounts_at(SOUTH, address_key(1)) == [account_id(2)]
+        await ledger.addresses.drop(SOUTH, address_key(1), account_id(1))
+    await ledger.addresses.drop(SOUTH, address_key(9), account_id(1))
+    assert await ledger.addresses.list_accounts(SOUTH, address_key(1)) == [account_id(2)]
 
 
 async def test_many_addresses_are_noted_at_once_also_when_some_come_twice(ledger: Ledger) -> None:
     pairs = [(address_key(number % 130, "f"), account_id(number % 130)) for number in range(260)]
-    await ledger.put_addresses(SOUTH, pairs)
-    assert await ledger.accounts_at(SOUTH, address_key(129, "f")) == [account_id(129)]
+    await ledger.addresses.put(SOUTH, pairs)
+    assert await ledger.addresses.list_accounts(SOUTH, address_key(129, "f")) == [account_id(129)]
 
 
 async def test_only_an_address_of_several_accounts_may_be_shared(ledger: Ledger) -> None:
     one, two = address_key(1), address_key(2)
-    await ledger.put_addresses(SOUTH, [(one, account_id(1)), (two, account_id(3))])
-    await ledger.put_addresses(YARMOUTH, [(one, account_id(4))])
-    assert not await ledger.may_be_shared(a_migration(), one)
-    await ledger.put_addresses(SOUTH, [(one, account_id(2))])
-    assert await ledger.may_be_shared(a_migration(), one)
-    assert not await ledger.may_be_shared(a_migration(), two)
-    assert not await ledger.may_be_shared(a_migration(), address_key(3, "f"))
+    await ledger.addresses.put(SOUTH, [(one, account_id(1)), (two, account_id(3))])
+    await ledger.addresses.put(YARMOUTH, [(one, account_id(4))])
+    assert not await ledger.addresses.may_be_shared(a_migration(), one)
+    await ledger.addresses.put(SOUTH, [(one, account_id(2))])
+    assert await ledger.addresses.may_be_shared(a_migration(), one)
+    assert not await ledger.addresses.may_be_shared(a_migration(), two)
+    assert not await ledger.addresses.may_be_shared(a_migration(), address_key(3, "f"))
 
 
 async def test_shared_addresses_are_found_among_many(ledger: Ledger) -> None:
     pairs = [(address_key(number), account_id(number)) for number in range(1100)]
-    await ledger.put_addresses(SOUTH, [*pairs, (address_key(1050), account_id(2000))])
-    shared = [number for number in range(1100) if await ledger.may_be_shared(a_migration(), address_key(number))]
+    await ledger.addresses.put(SOUTH, [*pairs, (address_key(1050), account_id(2000))])
+    shared = [
+        number for number in range(1100) if await ledger.addresses.may_be_shared(a_migration(), address_key(number))
+    ]
     assert shared == [1050]
 
 
 async def test_an_identity_tells_everyone_who_ever_matched_it(ledger: Ledger) -> None:
-    assert await ledger.claims_on(SOUTH, USER) == []
-    told = [await ledger.claim_identity(SOUTH, USER, account_id(number)) for number in (1, 1, 2, 2)]
+    assert await ledger.identity_claims.list_accounts(SOUTH, USER) == []
+    told = [await ledger.identity_claims.claim(SOUTH, USER, account_id(number)) for number in (1, 1, 2, 2)]
     assert told == [[], [], [account_id(1)], [account_id(1)]]
-    await ledger.claim_identity(YARMOUTH, USER, account_id(3))
-    await ledger.claim_identity(SOUTH, DirectoryId(USER[:-1] + "2"), account_id(4))
-    assert await ledger.claims_on(SOUTH, USER) == [account_id(2), account_id(1)]
-    assert await ledger.claims_on(YARMOUTH, USER) == [account_id(3)]
+    await ledger.identity_claims.claim(YARMOUTH, USER, account_id(3))
+    await ledger.identity_claims.claim(SOUTH, DirectoryId(USER[:-1] + "2"), account_id(4))
+    assert await ledger.identity_claims.list_accounts(SOUTH, USER) == [account_id(2), account_id(1)]
+    assert await ledger.identity_claims.list_accounts(YARMOUTH, USER) == [account_id(3)]
 
 
 async def test_who_claims_again_is_told_of_everyone_and_comes_first(ledger: Ledger) -> None:
     for number in (1, 2, 3):
-        await ledger.claim_identity(SOUTH, USER, account_id(number))
-    assert await ledger.claim_identity(SOUTH, USER, account_id(1)) == [account_id(3), account_id(2)]
-    assert await ledger.claims_on(SOUTH, USER) == [account_id(1), account_id(3), account_id(2)]
+        await ledger.identity_claims.claim(SOUTH, USER, account_id(number))
+    assert await ledger.identity_claims.claim(SOUTH, USER, account_id(1)) == [account_id(3), account_id(2)]
+    assert await ledger.identity_claims.list_accounts(SOUTH, USER) == [account_id(1), account_id(3), account_id(2)]
 
 
 async def test_of_those_who_claim_an_identity_at_once_the_later_is_told_of_the_earlier(ledger: Ledger) -> None:
     everybody = [account_id(number) for number in range(5)]
-    told = await asyncio.gather(*(ledger.claim_identity(SOUTH, USER, account) for account in everybody))
-    newest_first = await ledger.claims_on(SOUTH, USER)
+    told = await asyncio.gather(*(ledger.identity_claims.claim(SOUTH, USER, account) for account in everybody))
+    newest_first = await ledger.identity_claims.list_accounts(SOUTH, USER)
     assert sorted(newest_first) == everybody
     for account, others in zip(everybody, told, strict=True):
         assert others == newest_first[newest_first.index(account) + 1 :]
@@ -454,117 +461,117 @@ async def test_of_those_who_claim_an_identity_at_once_the_later_is_told_of_the_e
 
 
 async def test_the_latest_summary_of_a_shard_is_kept(ledger: Ledger) -> None:
-    assert await ledger.summary(SOUTH, MIGRATION, "f") is None
-    assert await ledger.summaries(SOUTH, MIGRATION) == []
-    await ledger.put_summary(SOUTH, MIGRATION, replace(records.ODD_SUMMARY, due=1))
-    await ledger.put_summary(SOUTH, MIGRATION, records.ODD_SUMMARY)
+    assert await ledger.summaries.get(SOUTH, MIGRATION, "f") is None
+    assert await ledger.summaries.list_all(SOUTH, MIGRATION) == []
+    await ledger.summaries.put(SOUTH, MIGRATION, replace(records.ODD_SUMMARY, due=1))
+    await ledger.summaries.put(SOUTH, MIGRATION, records.ODD_SUMMARY)
     first = ShardSummary(shard="0", visited_at=NOW)
-    await ledger.put_summary(SOUTH, MIGRATION, first)
-    await ledger.put_summary(SOUTH, MigrationId(MIGRATION + "-2"), first)
-    assert await ledger.summary(SOUTH, MIGRATION, "f") == records.ODD_SUMMARY
-    assert await ledger.summaries(SOUTH, MIGRATION) == [first, records.ODD_SUMMARY]
-    assert await ledger.summary(YARMOUTH, MIGRATION, "f") is None
+    await ledger.summaries.put(SOUTH, MIGRATION, first)
+    await ledger.summaries.put(SOUTH, MigrationId(MIGRATION + "-2"), first)
+    assert await ledger.summaries.get(SOUTH, MIGRATION, "f") == records.ODD_SUMMARY
+    assert await ledger.summaries.list_all(SOUTH, MIGRATION) == [first, records.ODD_SUMMARY]
+    assert await ledger.summaries.get(YARMOUTH, MIGRATION, "f") is None
 
 
 async def test_how_far_a_migration_was_is_kept_and_is_no_summary(ledger: Ledger) -> None:
-    assert await ledger.progress(SOUTH, MIGRATION) is None
-    await ledger.put_progress(SOUTH, MIGRATION, Progress("classifying"))
+    assert await ledger.progress.get(SOUTH, MIGRATION) is None
+    await ledger.progress.put(SOUTH, MIGRATION, Progress("classifying"))
     kept = Progress("running", (Sample(NOW, 1), Sample(NOW + timedelta(seconds=30), 7)))
-    await ledger.put_progress(SOUTH, MIGRATION, kept)
-    assert await ledger.progress(SOUTH, MIGRATION) == kept
-    assert await ledger.progress(YARMOUTH, MIGRATION) is None
-    assert await ledger.summaries(SOUTH, MIGRATION) == []
+    await ledger.progress.put(SOUTH, MIGRATION, kept)
+    assert await ledger.progress.get(SOUTH, MIGRATION) == kept
+    assert await ledger.progress.get(YARMOUTH, MIGRATION) is None
+    assert await ledger.summaries.list_all(SOUTH, MIGRATION) == []
 
 
 async def test_of_those_who_change_the_pace_at_once_one_is_faster(ledger: Ledger) -> None:
-    assert await ledger.pace(WRITE) is None
+    assert await ledger.rate_limits.get(WRITE) is None
     paces = [Pace(NOW + timedelta(seconds=number), NOW) for number in range(4)]
-    assert sorted(await asyncio.gather(*(ledger.save_pace(WRITE, None, pace) for pace in paces))) == [False] * 3 + [
-        True
-    ]
-    before = await ledger.pace(WRITE)
+    assert sorted(await asyncio.gather(*(ledger.rate_limits.save(WRITE, None, pace) for pace in paces))) == [
+        False
+    ] * 3 + [True]
+    before = await ledger.rate_limits.get(WRITE)
     assert before
     assert before.record in paces
     later = [Pace(NOW + timedelta(hours=number), NOW) for number in range(4)]
-    assert sorted(await asyncio.gather(*(ledger.save_pace(WRITE, before, pace) for pace in later))) == [False] * 3 + [
-        True
-    ]
-    after = await ledger.pace(WRITE)
+    assert sorted(await asyncio.gather(*(ledger.rate_limits.save(WRITE, before, pace) for pace in later))) == [
+        False
+    ] * 3 + [True]
+    after = await ledger.rate_limits.get(WRITE)
     assert after
     assert after.record in later
-    assert not await ledger.save_pace(WRITE, before, paces[0])
-    assert await ledger.pace(WRITE) == after
+    assert not await ledger.rate_limits.save(WRITE, before, paces[0])
+    assert await ledger.rate_limits.get(WRITE) == after
 
 
 async def test_every_lane_has_a_pace_of_its_own(ledger: Ledger) -> None:
     lanes = [WRITE, READ, message_lane(SOUTH), message_lane(YARMOUTH)]
     paces = {lane: Pace(NOW + timedelta(seconds=number), NOW) for number, lane in enumerate(lanes)}
     for lane, pace in paces.items():
-        assert await ledger.pace(lane) is None
-        assert await ledger.save_pace(lane, None, pace)
+        assert await ledger.rate_limits.get(lane) is None
+        assert await ledger.rate_limits.save(lane, None, pace)
     for lane, pace in paces.items():
-        found = await ledger.pace(lane)
+        found = await ledger.rate_limits.get(lane)
         assert found
         assert found.record == pace
 
 
 async def test_a_glance_is_some_seconds_old_at_most_and_sees_what_was_saved_here(store: Store) -> None:
-    here, elsewhere = TableLedger(store, ManualClock()), TableLedger(store, ManualClock())
-    assert await here.recent_pace(WRITE, NOW) is None
+    here, elsewhere = open_ledger(store, ManualClock()), open_ledger(store, ManualClock())
+    assert await here.rate_limits.get_recent(WRITE, NOW) is None
     first, second = Pace(NOW, NOW), Pace(NOW, NOW + timedelta(minutes=1), throttled=1)
-    assert await here.save_pace(WRITE, None, first)
-    assert await here.recent_pace(WRITE, NOW) == first
-    assert await elsewhere.save_pace(WRITE, await elsewhere.pace(WRITE), second)
-    assert await here.recent_pace(WRITE, NOW + timedelta(seconds=4)) in {first, second}
-    assert await here.recent_pace(WRITE, NOW + timedelta(seconds=5)) == second
-    assert await here.recent_pace(READ, NOW) is None
+    assert await here.rate_limits.save(WRITE, None, first)
+    assert await here.rate_limits.get_recent(WRITE, NOW) == first
+    assert await elsewhere.rate_limits.save(WRITE, await elsewhere.rate_limits.get(WRITE), second)
+    assert await here.rate_limits.get_recent(WRITE, NOW + timedelta(seconds=4)) in {first, second}
+    assert await here.rate_limits.get_recent(WRITE, NOW + timedelta(seconds=5)) == second
+    assert await here.rate_limits.get_recent(READ, NOW) is None
 
 
 async def test_only_the_first_note_of_the_first_message_counts(ledger: Ledger) -> None:
-    assert await ledger.first_message_at(SOUTH) is None
-    await ledger.note_first_message(SOUTH, NOW)
-    await ledger.note_first_message(SOUTH, NOW - timedelta(days=1))
-    assert await ledger.first_message_at(SOUTH) == NOW
-    assert await ledger.first_message_at(YARMOUTH) is None
+    assert await ledger.first_messages.get(SOUTH) is None
+    await ledger.first_messages.note(SOUTH, NOW)
+    await ledger.first_messages.note(SOUTH, NOW - timedelta(days=1))
+    assert await ledger.first_messages.get(SOUTH) == NOW
+    assert await ledger.first_messages.get(YARMOUTH) is None
 
 
 async def test_the_key_that_was_noted_first_is_the_key(ledger: Ledger) -> None:
-    assert await ledger.key_fingerprint() is None
-    assert await ledger.note_key("first") == "first"
-    assert await ledger.note_key("second") == "first"
-    assert await ledger.key_fingerprint() == "first"
+    assert await ledger.pseudonym_keys.get_fingerprint() is None
+    assert await ledger.pseudonym_keys.note("first") == "first"
+    assert await ledger.pseudonym_keys.note("second") == "first"
+    assert await ledger.pseudonym_keys.get_fingerprint() == "first"
 
 
 async def test_of_two_who_note_a_key_at_once_both_hear_the_same(ledger: Ledger) -> None:
-    heard = await asyncio.gather(*(ledger.note_key(f"key {number}") for number in range(5)))
+    heard = await asyncio.gather(*(ledger.pseudonym_keys.note(f"key {number}") for number in range(5)))
     assert len(set(heard)) == 1
-    assert await ledger.key_fingerprint() == heard[0]
+    assert await ledger.pseudonym_keys.get_fingerprint() == heard[0]
 
 
 # timers that fail
 
 
 async def test_a_timers_trouble_is_counted_from_the_first_failure_until_it_runs_well(ledger: Ledger) -> None:
-    await ledger.end_trouble("reconcile")
+    await ledger.timer_failures.end("reconcile")
     for minute in range(3):
-        await ledger.note_trouble("reconcile", f"KeyError at x.py:{minute}", NOW + timedelta(minutes=minute))
-    await ledger.note_trouble("sweep_exports", "KeyError at y.py:1", NOW)
-    first = next(each for each in await ledger.troubles() if each.timer == "reconcile")
+        await ledger.timer_failures.note("reconcile", f"KeyError at x.py:{minute}", NOW + timedelta(minutes=minute))
+    await ledger.timer_failures.note("sweep_exports", "KeyError at y.py:1", NOW)
+    first = next(each for each in await ledger.timer_failures.list_all() if each.timer == "reconcile")
     assert first == Trouble("reconcile", NOW, NOW + timedelta(minutes=2), 3, "KeyError at x.py:2")
-    await ledger.end_trouble("reconcile")
-    assert [each.timer for each in await ledger.troubles()] == ["sweep_exports"]
+    await ledger.timer_failures.end("reconcile")
+    assert [each.timer for each in await ledger.timer_failures.list_all()] == ["sweep_exports"]
 
 
 async def test_a_timer_that_runs_well_elsewhere_is_well_within_minutes(store: Store) -> None:
     clock = ManualClock()
-    here, elsewhere = TableLedger(store, clock), TableLedger(store, clock)
-    await here.end_trouble("reconcile")
-    await elsewhere.note_trouble("reconcile", "KeyError at x.py:1", NOW)
-    await here.end_trouble("reconcile")
-    assert len(await here.troubles()) == 1
+    here, elsewhere = open_ledger(store, clock), open_ledger(store, clock)
+    await here.timer_failures.end("reconcile")
+    await elsewhere.timer_failures.note("reconcile", "KeyError at x.py:1", NOW)
+    await here.timer_failures.end("reconcile")
+    assert len(await here.timer_failures.list_all()) == 1
     clock.tick(NOW_AND_THEN)
-    await here.end_trouble("reconcile")
-    assert await here.troubles() == []
+    await here.timer_failures.end("reconcile")
+    assert await here.timer_failures.list_all() == []
 
 
 # who is to be left alone
@@ -572,28 +579,28 @@ async def test_a_timer_that_runs_well_elsewhere_is_well_within_minutes(store: St
 
 async def test_a_list_is_kept_by_authority_and_shard(ledger: Ledger) -> None:
     accounts = [account_id(number, shard) for shard in "01" for number in range(60)]
-    await ledger.exclude(SOUTH, dict.fromkeys(accounts, "excluded_deceased"), NOW)
-    await ledger.exclude(YARMOUTH, {accounts[0]: "excluded_objecting"}, NOW)
-    assert await ledger.exclusions(SOUTH, "0") == dict.fromkeys(accounts[:60], "excluded_deceased")
-    assert await ledger.exclusions(SOUTH, "1") == dict.fromkeys(accounts[60:], "excluded_deceased")
-    assert await ledger.exclusions(SOUTH, "2") == {}
-    assert await ledger.exclusions(YARMOUTH, "0") == {accounts[0]: "excluded_objecting"}
+    await ledger.suppressions.put(SOUTH, dict.fromkeys(accounts, "excluded_deceased"), NOW)
+    await ledger.suppressions.put(YARMOUTH, {accounts[0]: "excluded_objecting"}, NOW)
+    assert await ledger.suppressions.list_shard(SOUTH, "0") == dict.fromkeys(accounts[:60], "excluded_deceased")
+    assert await ledger.suppressions.list_shard(SOUTH, "1") == dict.fromkeys(accounts[60:], "excluded_deceased")
+    assert await ledger.suppressions.list_shard(SOUTH, "2") == {}
+    assert await ledger.suppressions.list_shard(YARMOUTH, "0") == {accounts[0]: "excluded_objecting"}
 
 
 async def test_a_list_may_be_read_again_and_the_newest_word_counts(ledger: Ledger) -> None:
     one, two, three = (account_id(number) for number in (1, 2, 3))
-    await ledger.exclude(SOUTH, dict.fromkeys((one, two), "excluded_deceased"), NOW)
+    await ledger.suppressions.put(SOUTH, dict.fromkeys((one, two), "excluded_deceased"), NOW)
     for _ in range(2):
-        await ledger.exclude(SOUTH, {one: "excluded_other", two: "", three: ""}, NOW)
-        assert await ledger.exclusions(SOUTH, "0") == {one: "excluded_other"}
+        await ledger.suppressions.put(SOUTH, {one: "excluded_other", two: "", three: ""}, NOW)
+        assert await ledger.suppressions.list_shard(SOUTH, "0") == {one: "excluded_other"}
 
 
 async def test_a_list_stands_beside_the_accounts_and_is_none_of_them(ledger: Ledger) -> None:
     [stored] = await inserted(ledger, an_account(1))
-    await ledger.exclude(SOUTH, {stored.record.id: "excluded_deceased"}, NOW)
+    await ledger.suppressions.put(SOUTH, {stored.record.id: "excluded_deceased"}, NOW)
     assert await of_shard(ledger, SOUTH) == [stored.record.id]
-    assert await ledger.account(SOUTH, stored.record.id) == stored
-    assert len(await ledger.history(SOUTH, stored.record.id)) == 1
+    assert await ledger.accounts.get(SOUTH, stored.record.id) == stored
+    assert len(await ledger.accounts.list_history(SOUTH, stored.record.id)) == 1
 
 
 # every field survives
@@ -601,18 +608,18 @@ async def test_a_list_stands_beside_the_accounts_and_is_none_of_them(ledger: Led
 
 async def test_the_oddest_records_survive(ledger: Ledger) -> None:
     account, change = records.ODD_ACCOUNT, Change(NOW, Event.HOLD, State.HELD, ODD, ODD, ODD)
-    await ledger.insert_accounts([(account, change)])
-    await ledger.open_migration(records.ODD_MIGRATION)
-    await ledger.put_rows([records.ODD_ROW])
-    await ledger.put_summary(SOUTH, MIGRATION, records.ODD_SUMMARY)
-    stored = await ledger.account(SOUTH, account.id)
+    await ledger.accounts.insert([(account, change)])
+    await ledger.migrations.insert(records.ODD_MIGRATION)
+    await ledger.rows.put([records.ODD_ROW])
+    await ledger.summaries.put(SOUTH, MIGRATION, records.ODD_SUMMARY)
+    stored = await ledger.accounts.get(SOUTH, account.id)
     assert stored
     assert stored.record == account
-    assert await ledger.history(SOUTH, account.id) == [change]
-    assert await ledger.migration(SOUTH, MIGRATION) == records.ODD_MIGRATION
+    assert await ledger.accounts.list_history(SOUTH, account.id) == [change]
+    assert await ledger.migrations.get(SOUTH, MIGRATION) == records.ODD_MIGRATION
     staged = replace(account, migration=MIGRATION, row=records.ODD_ROW.number)
-    assert await ledger.row(staged) == records.ODD_ROW
-    assert await ledger.summaries(SOUTH, MIGRATION) == [records.ODD_SUMMARY]
+    assert await ledger.rows.get(staged) == records.ODD_ROW
+    assert await ledger.summaries.list_all(SOUTH, MIGRATION) == [records.ODD_SUMMARY]
 
 
 type Drawn = tuple[Account, Change, Migration, Row, ShardSummary, Pace]
@@ -633,24 +640,24 @@ def everything(draw: st.DrawFn) -> Drawn:
 async def survives(
     ledger: Ledger, account: Account, change: Change, migration: Migration, row: Row, summary: ShardSummary, pace: Pace
 ) -> None:
-    await ledger.insert_accounts([(account, change)])
-    stored = await ledger.account(account.authority, account.id)
+    await ledger.accounts.insert([(account, change)])
+    stored = await ledger.accounts.get(account.authority, account.id)
     assert stored
     assert stored.record == account
-    assert (await ledger.save(stored, account, None)).record == account
-    assert await ledger.history(account.authority, account.id) == [change]
-    await ledger.open_migration(migration)
-    assert await ledger.migration(migration.authority, migration.id) == migration
-    assert await listed(ledger.migrations(migration.authority)) == [migration]
-    await ledger.put_rows([row])
-    assert await listed(ledger.rows(row.authority, row.shard, row.migration)) == [replace(row, person=None)]
+    assert (await ledger.accounts.save(stored, account, None)).record == account
+    assert await ledger.accounts.list_history(account.authority, account.id) == [change]
+    await ledger.migrations.insert(migration)
+    assert await ledger.migrations.get(migration.authority, migration.id) == migration
+    assert await listed(ledger.migrations.list_all(migration.authority)) == [migration]
+    await ledger.rows.put([row])
+    assert await listed(ledger.rows.list_shard(row.authority, row.shard, row.migration)) == [replace(row, person=None)]
     if row.account:
         staged = replace(account, id=row.account, authority=row.authority, migration=row.migration, row=row.number)
-        assert await ledger.row(staged) == row
-    await ledger.put_summary(migration.authority, migration.id, summary)
-    assert await ledger.summary(migration.authority, migration.id, summary.shard) == summary
-    assert await ledger.save_pace(WRITE, None, pace)
-    found = await ledger.pace(WRITE)
+        assert await ledger.rows.get(staged) == row
+    await ledger.summaries.put(migration.authority, migration.id, summary)
+    assert await ledger.summaries.get(migration.authority, migration.id, summary.shard) == summary
+    assert await ledger.rate_limits.save(WRITE, None, pace)
+    found = await ledger.rate_limits.get(WRITE)
     assert found
     assert found.record == pace
 
@@ -658,7 +665,7 @@ async def survives(
 @given(everything())
 @settings(max_examples=100)
 async def test_every_field_survives_in_memory(drawn: Drawn) -> None:
-    await survives(TableLedger(MemoryTables(), ManualClock()), *drawn)
+    await survives(open_ledger(MemoryTables(), ManualClock()), *drawn)
 
 
 @dataclass
@@ -693,4 +700,4 @@ async def test_every_field_survives_on_azurite(storage: Storage) -> None:
 
     draw()
     for number, example in enumerate(examples):
-        await survives(TableLedger(Apart(tables, number), ManualClock()), *example)
+        await survives(open_ledger(Apart(tables, number), ManualClock()), *example)

@@ -276,7 +276,7 @@ def test_every_client_is_made_from_settings_as_azure_has_them(app: Path, setting
     assert made == {
         "directory": "GraphDirectory",
         "exports": "BlobExports",
-        "ledger": "TableLedger",
+        "ledger": "Ledger",
         "notifier": "GovukNotifyNotifier",
         "outbox": "QueueOutbox",
         "reports": "BlobReports",

@@ -45,7 +45,7 @@ class _List:
         """What happens at this moment."""
         account = self.world.ports.pseudonyms.account(SOUTH_NORFOLK, "C1")
         if at == self.written_at:
-            await self.world.ledger.exclude(SOUTH_NORFOLK, {account: WHY}, self.world.clock.now())
+            await self.world.ledger.suppressions.put(SOUTH_NORFOLK, {account: WHY}, self.world.clock.now())
         if at == self.held_at:
             await hold(self.world.ports, SOUTH_NORFOLK, account, WHY)
 
@@ -73,7 +73,7 @@ async def _story(written_at: int, held_at: int, dies_at: int = NEVER, *, older: 
     assert world.told == ["c2@example.org"]
     assert (rows["C1"]["reason"], rows["C2"]["state"]) == (WHY, "told")
     assert (await world.migration()).phase is Phase.DONE
-    assert total(await world.ledger.summaries(SOUTH_NORFOLK, migration.id)).rows == migration.rows
+    assert total(await world.ledger.summaries.list_all(SOUTH_NORFOLK, migration.id)).rows == migration.rows
     assert world.errors == []
     return len(coming.writes)
 

@@ -27,6 +27,6 @@ async def test_the_forecast_covers_what_moves_now_and_no_announcement_of_weeks_a
     assert 0 < left < FIRST
     assert found.speed.ready_from - world.clock.now() == left * SLOW.write.interval
     assert any("Wave 2" in wait.sentence for wait in found.waits)
-    counts = await world.ledger.summaries(SOUTH_NORFOLK, (await world.migration()).id)
+    counts = await world.ledger.summaries.list_all(SOUTH_NORFOLK, (await world.migration()).id)
     # What is to come is due all the same: the migration is not at rest before it.
     assert sum(count.due for count in counts) - sum(count.soon for count in counts) == 60

@@ -74,7 +74,7 @@ async def test_who_is_stuck_in_a_plan_that_is_done_and_left_the_newer_one_is_not
     assert [each.next for each in (await status(world.ports)).migrations][-1].startswith("1 stuck")
     assert (await poison.replay(world.ports, poison.Choice(everything=True), "op")).accounts == 1
     await _work(world)
-    gone = await world.ledger.account(SOUTH_NORFOLK, world.ports.pseudonyms.account(SOUTH_NORFOLK, "GONE"))
+    gone = await world.ledger.accounts.get(SOUTH_NORFOLK, world.ports.pseudonyms.account(SOUTH_NORFOLK, "GONE"))
     assert gone is not None
     assert (gone.record.state, gone.record.reason) == (State.HELD, "superseded")
     assert (world.told, len(world.directory.users)) == (["c1@example.org", "c2@example.org"], 2)
@@ -174,7 +174,7 @@ async def test_an_older_plan_is_held_to_what_was_signed_when_it_was_left_to_a_ne
 async def test_a_newer_plan_ends_no_pause_that_it_does_not_answer(reason: str) -> None:
     world = World()
     older = await _created_and_untold(world)
-    await world.ledger.change_migration(SOUTH_NORFOLK, older.id, lambda m: replace(m, pause_reason=reason))
+    await world.ledger.migrations.change(SOUTH_NORFOLK, older.id, lambda m: replace(m, pause_reason=reason))
     await _signed_anew(world)
     await _work(world)
     assert ((await _older(world)).paused, world.told) == (True, ["new@example.org"])
@@ -194,7 +194,7 @@ async def _wrong_file(world: World) -> Migration:
 
 
 async def _named(world: World, migration: Migration) -> Migration:
-    found = await world.ledger.migration(SOUTH_NORFOLK, migration.id)
+    found = await world.ledger.migrations.get(SOUTH_NORFOLK, migration.id)
     assert found is not None
     return found
 

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from shared.adapters.memory import MemoryDirectory
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.records.accounts import TableAccounts
 from shared.errors import AnswerLost
 from shared.intake.apply_suppressions import leave_alone
 from shared.model.account import SHARDS, Account, AccountId, Change, DirectoryId
@@ -161,10 +161,10 @@ async def test_a_slow_host_takes_nothing_back_from_a_newer_plan() -> None:
     older = await _planned(world, "older", *everybody)
     newer = await _planned(world, "newer", *everybody)
     await sign_all(world, older)
-    slow = await world.ledger.migration(SOUTH_NORFOLK, older.id)
+    slow = await world.ledger.migrations.get(SOUTH_NORFOLK, older.id)
     await sign_all(world, newer)
     assert slow is not None
-    while (now := await world.ledger.migration(SOUTH_NORFOLK, newer.id)) and now.phase is Phase.ADOPTING:
+    while (now := await world.ledger.migrations.get(SOUTH_NORFOLK, newer.id)) and now.phase is Phase.ADOPTING:
         await adopt_shard(world.ports, world.profiles[SOUTH_NORFOLK], now)
     for piece in range(len(SHARDS)):
         await adopt_shard(world.ports, world.profiles[SOUTH_NORFOLK], replace(slow, piece=piece))
@@ -183,7 +183,7 @@ class _ListComesFirst:
 
     def wrap(self, ports: Ports) -> Ports:
         """The ports with such a ledger."""
-        return replace(ports, ledger=_Ledger(self.world, self))
+        return replace(ports, ledger=replace(ports.ledger, accounts=_Accounts(self.world, self)))
 
     async def come(self) -> None:
         """Read the list."""
@@ -191,16 +191,19 @@ class _ListComesFirst:
         await leave_alone(ports, self.migration, {self.account: "excluded_other"})
 
 
-class _Ledger(TableLedger):
+class _Accounts(TableAccounts):
     def __init__(self, world: World, before: _ListComesFirst) -> None:
-        super().__init__(world.tables, world.clock)
+        super().__init__(world.tables)
+        self._ledger = world.ledger
         self._before = before
 
-    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+    async def insert(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
         """Insert, after the list was read."""
-        if accounts[0][0].id == self._before.account and not await self.exclusions(SOUTH_NORFOLK, accounts[0][0].shard):
+        first = accounts[0][0]
+        listed = await self._ledger.suppressions.list_shard(SOUTH_NORFOLK, first.shard)
+        if first.id == self._before.account and not listed:
             await self._before.come()
-        return await super().insert_accounts(accounts)
+        return await super().insert(accounts)
 
 
 async def test_who_comes_on_the_list_while_a_plan_is_taken_over_is_left_alone() -> None:
@@ -256,7 +259,7 @@ async def test_whoever_had_left_the_draft_of_the_only_plan_when_it_was_cancelled
     assert {(a.state, a.reason, a.met_before) for a in await world.accounts()} == {(State.HELD, "cancelled", True)}
     assert {(row["state"], row["reason"]) for row in (await world.result()).values()} == {("held", "cancelled")}
     for account in await world.accounts():
-        assert await world.ledger.accounts_at(SOUTH_NORFOLK, account.address_key) == []
+        assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, account.address_key) == []
 
 
 @pytest.mark.parametrize("piece", [0, 8, 15])
@@ -281,7 +284,7 @@ async def test_a_plan_that_is_cancelled_while_it_is_taken_over_counts_every_row_
     assert {a.state for a in await world.accounts() if a.migration == over.id} <= {State.HELD}
     rows = await world.result(over)
     assert {(rows[f"C{n}"]["state"], rows[f"C{n}"]["reason"]) for n in range(20)} == {("held", "cancelled")}
-    counted = total(await world.ledger.summaries(SOUTH_NORFOLK, over.id))
+    counted = total(await world.ledger.summaries.list_all(SOUTH_NORFOLK, over.id))
     assert counted.rows == over.rows
     assert counted.states() == Counter(row["state"] for row in rows.values())
     for number in range(10):

@@ -530,7 +530,7 @@ async def test_a_wave_waits_until_every_review_case_has_an_owner_and_a_date() ->
     assert (await world.migration()).gate(2).opened_at is not None
     [case] = [account for account in await world.accounts() if account.state is State.REVIEW]
     assert (case.owner, case.decide_by, case.reason) == ("helpdesk", "2026-03-06", "names_differ")
-    assert (await world.ledger.history(SOUTH_NORFOLK, case.id))[-1].by == "ada"
+    assert (await world.ledger.accounts.list_history(SOUTH_NORFOLK, case.id))[-1].by == "ada"
 
 
 async def _with_a_case(world: World) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from shared.adapters.storage.store import Store
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.ports import Backups, Directory, Exports, Notifier, Outbox, Ports, Reports
 
 WRITE = "tables.write"
@@ -82,7 +82,7 @@ def watched(ports: Ports, tables: Store, script: Script) -> Ports:
         exports=cast("Exports", _Watched("exports", ports.exports, script)),
         reports=cast("Reports", _Watched("reports", ports.reports, script)),
         backups=cast("Backups", _Watched("backups", ports.backups, script)),
-        ledger=TableLedger(cast("Store", _Watched("tables", tables, script)), ports.clock),
+        ledger=open_ledger(cast("Store", _Watched("tables", tables, script)), ports.clock),
         outbox=cast("Outbox", _Watched("outbox", ports.outbox, script)),
         directory=cast("Directory", _Watched("directory", ports.directory, script)),
         notifier=cast("Notifier", _Watched("notifier", ports.notifier, script)) if ports.notifier else None,

@@ -21,7 +21,7 @@ from shared.adapters.memory import (
     MemoryTables,
     Queued,
 )
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.intake.stage_rows import stage_rows
 from shared.intake.stage_suppressions import stage_suppressions
 from shared.intake.sweep_exports import sweep_exports
@@ -93,7 +93,7 @@ class World:
         self.exports = MemoryExports(self.clock)
         self.outbox = MemoryOutbox(self.clock)
         self.directory = MemoryDirectory(self.clock)
-        self.ledger = TableLedger(self.tables, self.clock)
+        self.ledger = open_ledger(self.tables, self.clock)
 
     @property
     def ports(self) -> Ports:
@@ -190,8 +190,8 @@ class World:
 
     async def migrations(self) -> list[Migration]:
         """All migrations of all councils, oldest first."""
-        found = [m for authority in self.profiles async for m in self.ledger.migrations(authority)]
-        return sorted(found + await self.ledger.refusals(), key=lambda m: (m.uploaded_at, m.id))
+        found = [m for authority in self.profiles async for m in self.ledger.migrations.list_all(authority)]
+        return sorted(found + await self.ledger.migrations.list_refused(), key=lambda m: (m.uploaded_at, m.id))
 
     async def migration(self) -> Migration:
         """The newest one."""
@@ -199,7 +199,7 @@ class World:
 
     async def accounts(self, authority: Authority = SOUTH_NORFOLK) -> list[Account]:
         """All accounts of a council."""
-        return [s.record for shard in SHARDS async for s in self.ledger.accounts(authority, shard)]
+        return [s.record for shard in SHARDS async for s in self.ledger.accounts.list_shard(authority, shard)]
 
     async def result(self, migration: Migration | None = None) -> dict[str, dict[str, str]]:
         """result.csv by source id (by row number where there is none)."""

@@ -21,15 +21,46 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 Accounts of a plan that nobody has approved stand the same way at a place of their own: `authority\\|d\\|migration`
 instead of `authority`.
 
-Each subject has a file in `ledger/`; this one puts them together.
+Each kind of record has a class in `records/`; this module puts them together.
 """
 
-from shared.adapters.storage.records.accounts import Accounts
-from shared.adapters.storage.records.losses import Losses
-from shared.adapters.storage.records.rows import Rows
-from shared.adapters.storage.records.singles import Singles
-from shared.adapters.storage.records.suppressions import Exclusions
+from shared.adapters.storage.records.accounts import TableAccounts
+from shared.adapters.storage.records.addresses import TableAddresses
+from shared.adapters.storage.records.backups import TableBackups
+from shared.adapters.storage.records.counts import TableProgress, TableSummaries
+from shared.adapters.storage.records.identity_claims import TableIdentityClaims
+from shared.adapters.storage.records.losses import TableLosses
+from shared.adapters.storage.records.migrations import TableMigrations
+from shared.adapters.storage.records.rate_limits import TableRateLimits
+from shared.adapters.storage.records.rows import TableRows
+from shared.adapters.storage.records.singles import (
+    TableCanaries,
+    TableFirstMessages,
+    TablePseudonymKeys,
+    TableTimerFailures,
+)
+from shared.adapters.storage.records.suppressions import TableSuppressions
+from shared.adapters.storage.store import Store
+from shared.ports import Clock, Ledger
 
 
-class TableLedger(Losses, Accounts, Rows, Exclusions, Singles):
-    """The `Ledger` over any `Store`. Migrations and addresses come with `Losses`, which mends them."""
+def open_ledger(store: Store, clock: Clock) -> Ledger:
+    """The `Ledger` over any `Store`. What it remembers for some seconds, it remembers by this clock."""
+    migrations, addresses = TableMigrations(store, clock), TableAddresses(store, clock)
+    return Ledger(
+        migrations=migrations,
+        accounts=TableAccounts(store),
+        rows=TableRows(store),
+        addresses=addresses,
+        identity_claims=TableIdentityClaims(store),
+        suppressions=TableSuppressions(store),
+        summaries=TableSummaries(store),
+        progress=TableProgress(store),
+        rate_limits=TableRateLimits(store),
+        first_messages=TableFirstMessages(store, clock),
+        losses=TableLosses(store),
+        backups=TableBackups(store, [migrations.forget, addresses.forget]),
+        pseudonym_keys=TablePseudonymKeys(store),
+        timer_failures=TableTimerFailures(store, clock),
+        canaries=TableCanaries(store),
+    )

@@ -9,12 +9,12 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import MemoryDirectory
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.records.accounts import TableAccounts
 from shared.intake.apply_suppressions import STOPPABLE, leave_alone
 from shared.model.account import Account, AccountId, Change, DirectoryId
 from shared.model.lifecycle import State
 from shared.model.profile import Profile
-from shared.ports import Ledger, NewUser, Stored
+from shared.ports import NewUser, Stored
 from tests.support.stories import settle
 from tests.support.watched import is_effect, watched
 from tests.support.world import RUNS, SOUTH_NORFOLK, HostDiedError, World, export, line
@@ -40,9 +40,9 @@ async def _leave_alone(world: World, account: AccountId, reason: str = DECEASED)
 
 async def _put(world: World, state: State, reason: str = "") -> Account:
     account = await _begun(world)
-    stored = await world.ledger.account(SOUTH_NORFOLK, account.id)
+    stored = await world.ledger.accounts.get(SOUTH_NORFOLK, account.id)
     assert stored
-    return (await world.ledger.save(stored, replace(account, state=state, reason=reason), None)).record
+    return (await world.ledger.accounts.save(stored, replace(account, state=state, reason=reason), None)).record
 
 
 async def _now(world: World) -> Account:
@@ -55,8 +55,8 @@ async def test_whoever_was_not_told_yet_is_held(world: World, state: State) -> N
     await _leave_alone(world, account.id)
     held = await _now(world)
     assert (held.state, held.reason, held.moment) == (State.HELD, DECEASED, None)
-    assert await world.ledger.accounts_at(SOUTH_NORFOLK, held.address_key) == []
-    [*_, last] = await world.ledger.history(SOUTH_NORFOLK, account.id)
+    assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, held.address_key) == []
+    [*_, last] = await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)
     assert (last.state, last.reason) == (State.HELD, DECEASED)
 
 
@@ -65,14 +65,14 @@ async def test_whoever_was_told_or_is_held_stays_so(world: World, state: State) 
     before = await _put(world, state, "discarded")
     await _leave_alone(world, before.id)
     assert await _now(world) == before
-    assert await world.ledger.exclusions(SOUTH_NORFOLK, before.shard) == {before.id: DECEASED}
+    assert await world.ledger.suppressions.list_shard(SOUTH_NORFOLK, before.shard) == {before.id: DECEASED}
 
 
 async def test_whoever_has_no_account_is_noted(world: World) -> None:
     account = await _begun(world)
     stranger = AccountId("a0" + "1" * 39)
     await _leave_alone(world, stranger)
-    assert await world.ledger.exclusions(SOUTH_NORFOLK, "0") == {stranger: DECEASED}
+    assert await world.ledger.suppressions.list_shard(SOUTH_NORFOLK, "0") == {stranger: DECEASED}
     assert await _now(world) == account
 
 
@@ -83,7 +83,7 @@ async def test_whoever_was_created_is_not_told(world: World) -> None:
     assert (world.directory.writes, world.told) == (1, [])
     assert (await world.result())["C1"]["reason"] == DECEASED
     # The address is the created user's, and stays known.
-    assert await world.ledger.accounts_at(SOUTH_NORFOLK, account.address_key) == [account.id]
+    assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, account.address_key) == [account.id]
 
 
 async def test_taken_off_the_list_an_account_stays_held_until_an_export_brings_it(world: World) -> None:
@@ -92,7 +92,7 @@ async def test_taken_off_the_list_an_account_stays_held_until_an_export_brings_i
     await _leave_alone(world, account.id, "")
     await settle(world)
     assert ((await _now(world)).state, world.told) == (State.HELD, [])
-    assert await world.ledger.exclusions(SOUTH_NORFOLK, account.shard) == {}
+    assert await world.ledger.suppressions.list_shard(SOUTH_NORFOLK, account.shard) == {}
     await world.upload(export(line("C1")), "south-norfolk/b.csv")
     await settle(world)
     assert ((await _now(world)).state, world.told) == (State.TOLD, ["c1@example.org"])
@@ -121,7 +121,7 @@ class Listed(MemoryDirectory):
         return made
 
 
-class Contended(TableLedger):
+class Contended(TableAccounts):
     """Somebody else changes the account just before the first save."""
 
     faster = True
@@ -135,7 +135,7 @@ class Contended(TableLedger):
 
 async def test_who_was_faster_is_looked_at_again(world: World) -> None:
     account = await _begun(world)
-    ledger: Ledger = Contended(world.tables, world.clock)
+    ledger = replace(world.ledger, accounts=Contended(world.tables))
     await leave_alone(replace(world.ports, ledger=ledger), await world.migration(), {account.id: DECEASED})
     held = await _now(world)
     assert (held.state, held.tries) == (State.HELD, 1)
@@ -171,7 +171,7 @@ async def test_a_crash_at_any_effect_changes_nothing_in_the_end(after: bool) -> 
         await _dying(world, account.id, 0, after=after)
         held = await _now(world)
         assert (held.state, held.reason) == (State.HELD, DECEASED)
-        assert await world.ledger.accounts_at(SOUTH_NORFOLK, held.address_key) == []
-        assert await world.ledger.exclusions(SOUTH_NORFOLK, held.shard) == {held.id: DECEASED}
-        history = await world.ledger.history(SOUTH_NORFOLK, held.id)
+        assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, held.address_key) == []
+        assert await world.ledger.suppressions.list_shard(SOUTH_NORFOLK, held.shard) == {held.id: DECEASED}
+        history = await world.ledger.accounts.list_history(SOUTH_NORFOLK, held.id)
         assert [change.state for change in history].count(State.HELD) == 1

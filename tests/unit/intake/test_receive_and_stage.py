@@ -176,7 +176,7 @@ async def test_a_piece_that_was_staged_and_not_recorded_is_staged_again_the_same
     before = await world.migration()
     await world.deliver()
     first = await world.accounts()
-    await world.ledger.change_migration(SOUTH_NORFOLK, before.id, lambda _: before)
+    await world.ledger.migrations.change(SOUTH_NORFOLK, before.id, lambda _: before)
     await stage_rows(world.ports, StageRows(authority=SOUTH_NORFOLK, migration=before.id, piece=0))
     assert await world.accounts() == first
     await settle(world)
@@ -222,7 +222,7 @@ async def test_accounts_of_an_export_that_was_overwritten_half_way_are_left_to_t
     await world.upload(export(line("A3")))
     await world.deliver()
     await settle(world)
-    states = {(await world.ledger.row(account)).source_id: account.state for account in await world.accounts()}  # type: ignore[union-attr]
+    states = {(await world.ledger.rows.get(account)).source_id: account.state for account in await world.accounts()}  # type: ignore[union-attr]
     assert states == {"A1": State.HELD, "A3": State.TOLD}
 
 
@@ -294,7 +294,7 @@ async def test_what_a_newer_export_left_out_no_longer_shares_its_address(world: 
     await world.deliver()
     await settle(world)
     left_out = next(a for a in await world.accounts() if a.state is State.HELD)
-    assert await world.ledger.accounts_at(SOUTH_NORFOLK, left_out.address_key) != [left_out.id]
+    assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, left_out.address_key) != [left_out.id]
 
 
 async def test_failing_five_times_to_receive_is_kept_and_can_be_replayed(world: World) -> None:

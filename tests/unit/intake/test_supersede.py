@@ -24,12 +24,12 @@ async def _migration(world: World, name: str, phase: Phase, **known: object) -> 
     now = world.clock.now()
     made = Migration(MigrationId(name), Authority(SOUTH_NORFOLK), name, "e", 1, now, now, phase, layout=LAYOUT, row=9)
     made = replace(made, **known)  # type: ignore[arg-type]
-    assert await world.ledger.open_migration(made)
+    assert await world.ledger.migrations.insert(made)
     return made
 
 
 async def _now(world: World, migration: Migration) -> Migration:
-    found = await world.ledger.migration(migration.authority, migration.id)
+    found = await world.ledger.migrations.get(migration.authority, migration.id)
     assert found is not None
     return found
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared import names
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import ActionRefused
 from shared.integrity.backup_tables import copy_tables, newest_copy
 from shared.integrity.pseudonym_key import KEY_CHANGED
@@ -28,7 +28,7 @@ FINGERPRINT = Pseudonyms(RIGHT).fingerprint()
 
 def restart(world: World, key: bytes) -> None:
     """A new process with this key: it remembers nothing."""
-    world.ledger = TableLedger(world.tables, world.clock)
+    world.ledger = open_ledger(world.tables, world.clock)
     world.wrap = lambda ports: replace(ports, pseudonyms=Pseudonyms(key))
 
 
@@ -40,7 +40,7 @@ async def rounds(world: World, count: int) -> None:
 
 
 async def noted(world: World) -> str | None:
-    return await TableLedger(world.tables, world.clock).key_fingerprint()
+    return await open_ledger(world.tables, world.clock).pseudonym_keys.get_fingerprint()
 
 
 async def resume_all(world: World) -> None:

@@ -73,9 +73,9 @@ async def test_a_wave_that_waits_for_the_one_before_tells_so() -> None:
     _, plan = await _ask(world, plan_api.show_plan)
     assert [wave["held_back"] for wave in plan["waves"]] == ["", ""]
     running = replace(known, phase=Phase.RUNNING, gates=(Gate(1, opened_at=now),))
-    await world.ledger.change_migration(known.authority, known.id, lambda _: running)
+    await world.ledger.migrations.change(known.authority, known.id, lambda _: running)
     seen = ShardSummary("0", now, waves={1: {State.RELEASED: 1}})
-    await world.ledger.put_summary(known.authority, known.id, seen)
+    await world.ledger.summaries.put(known.authority, known.id, seen)
     _, plan = await _ask(world, plan_api.show_plan)
     why = "as soon as wave 1 is at rest: 1 of its accounts is still to be moved"
     assert [wave["held_back"] for wave in plan["waves"]] == ["", why]
@@ -112,7 +112,7 @@ async def test_who_uploaded_is_told_only_where_it_can_be_compared_with_a_signer(
     before = await world.migration()
     assert before.plan
     mine = replace(before, plan=replace(before.plan, uploaded_by="ann"))
-    await world.ledger.change_migration(before.authority, before.id, lambda _: mine)
+    await world.ledger.migrations.change(before.authority, before.id, lambda _: mine)
     world.wrap = lambda ports: replace(ports, signed_in=signed_in)
     assert (await _ask(world, plan_api.show_plan))[1]["uploaded_by"] == told
 

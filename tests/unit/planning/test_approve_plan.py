@@ -24,7 +24,7 @@ async def plan(world: World) -> Migration:
 
 
 async def _changed(world: World, of: Migration, **changes: object) -> None:
-    await world.ledger.change_migration(of.authority, of.id, lambda m: replace(m, **changes))  # type: ignore[arg-type]
+    await world.ledger.migrations.change(of.authority, of.id, lambda m: replace(m, **changes))  # type: ignore[arg-type]
 
 
 async def test_the_last_signature_that_is_wanted_starts_what_was_planned(world: World, plan: Migration) -> None:

@@ -338,10 +338,10 @@ async def test_an_extract_stands_beside_the_earlier_ones(world: World) -> None:
 async def test_what_was_sent_back_since_it_was_counted_is_counted_first(world: World) -> None:
     wants_signatures(world)
     before = await drafted(world, export(line("C1")))
-    totals = total(await world.ledger.summaries(SOUTH_NORFOLK, before.id))
+    totals = total(await world.ledger.summaries.list_all(SOUTH_NORFOLK, before.id))
     counted = replace(before, phase=Phase.CLASSIFYING, plan=None)
     later = replace(counted, moved_at=world.clock.now() + timedelta(seconds=1))
-    await world.ledger.change_migration(SOUTH_NORFOLK, before.id, lambda _: later)
+    await world.ledger.migrations.change(SOUTH_NORFOLK, before.id, lambda _: later)
     await assess(world.ports, world.profiles[SOUTH_NORFOLK], counted, totals)
     assert (await world.migration()).phase is Phase.CLASSIFYING
     await assess(world.ports, world.profiles[SOUTH_NORFOLK], later, totals)

@@ -7,7 +7,7 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import MemoryDirectory
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, Hold, StaleWrite, Stop, Throttled, TryLater
 from shared.model.account import Account, DirectoryId
 from shared.model.lifecycle import Outcome, State
@@ -118,13 +118,13 @@ async def _two_that_match_one_identity(world: World) -> list[Account]:
 async def test_who_claimed_an_identity_and_was_not_saved_yet_looks_again(world: World) -> None:
     first, second = await _two_that_match_one_identity(world)
     user = next(iter(world.directory.users.values()))
-    before = await world.ledger.account(SOUTH_NORFOLK, first.id)
-    await world.ledger.claim_identity(SOUTH_NORFOLK, user.id, first.id)
+    before = await world.ledger.accounts.get(SOUTH_NORFOLK, first.id)
+    await world.ledger.identity_claims.claim(SOUTH_NORFOLK, user.id, first.id)
     [item] = [each for each in world.outbox.queues[names.CLASSIFY_ACCOUNT] if second.id.encode() in each.body]
     await RUNS[names.CLASSIFY_ACCOUNT](world.ports, item.body, 1)
     assert before
     with pytest.raises(StaleWrite):
-        await world.ledger.save(before, replace(first, directory_id=user.id), None)
+        await world.ledger.accounts.save(before, replace(first, directory_id=user.id), None)
     await settle(world)
     assert {r["reason"] for r in (await world.result()).values()} == {"one_identity_two_accounts"}
     assert world.directory.writes == 0
@@ -133,7 +133,7 @@ async def test_who_claimed_an_identity_and_was_not_saved_yet_looks_again(world: 
 async def test_a_claim_of_somebody_who_was_judged_otherwise_in_the_end_holds_up_nobody(world: World) -> None:
     first, _ = await _two_that_match_one_identity(world)
     user = next(iter(world.directory.users.values()))
-    await world.ledger.claim_identity(SOUTH_NORFOLK, user.id, first.id)
+    await world.ledger.identity_claims.claim(SOUTH_NORFOLK, user.id, first.id)
     only = user.identities[:1] if first.row == 2 else user.identities[1:]
     world.directory.users[user.id] = replace(user, identities=only)
     await settle(world)
@@ -144,10 +144,10 @@ async def test_a_pause_of_another_process_bites_within_a_second(world: World) ->
     await _until(world, names.PROVISION_ACCOUNT)
     [item] = world.outbox.queues[names.PROVISION_ACCOUNT]
     migration = await world.migration()
-    assert await world.ledger.recent_migration(migration.authority, migration.id) == migration
-    another = TableLedger(world.tables, world.clock)
+    assert await world.ledger.migrations.get_recent(migration.authority, migration.id) == migration
+    another = open_ledger(world.tables, world.clock)
     now = world.clock.now()
-    await another.change_migration(migration.authority, migration.id, lambda m: replace(m, paused_at=now))
+    await another.migrations.change(migration.authority, migration.id, lambda m: replace(m, paused_at=now))
     world.clock.tick(timedelta(seconds=1))
     await RUNS[names.PROVISION_ACCOUNT](world.ports, item.body, 1)
     assert world.directory.writes == 0
@@ -157,14 +157,14 @@ async def test_what_another_process_allows_is_done_at_once(world: World) -> None
     account = await _until(world, names.PROVISION_ACCOUNT)
     [item] = world.outbox.queues[names.PROVISION_ACCOUNT]
     migration = await world.migration()
-    another = TableLedger(world.tables, world.clock)
+    another = open_ledger(world.tables, world.clock)
     now = world.clock.now()
-    await another.change_migration(migration.authority, migration.id, lambda m: replace(m, paused_at=now))
+    await another.migrations.change(migration.authority, migration.id, lambda m: replace(m, paused_at=now))
     world.clock.tick(timedelta(seconds=1))
-    paused = await world.ledger.recent_migration(account.authority, account.migration)
+    paused = await world.ledger.migrations.get_recent(account.authority, account.migration)
     assert paused
     assert paused.paused
-    await another.change_migration(migration.authority, migration.id, lambda m: replace(m, paused_at=None))
+    await another.migrations.change(migration.authority, migration.id, lambda m: replace(m, paused_at=None))
     await RUNS[names.PROVISION_ACCOUNT](world.ports, item.body, 1)
     assert world.directory.writes == 1
 
@@ -223,7 +223,9 @@ async def test_a_conflict_with_nobody_is_for_a_person_after_fifteen_minutes(worl
     await settle(world)
     row = (await world.result())["C1"]
     assert (row["state"], row["reason"]) == ("review", "directory_unclear")
-    [ended] = [c for c in await world.ledger.history(SOUTH_NORFOLK, (await world.accounts())[0].id) if c.reason][-1:]
+    [ended] = [
+        c for c in await world.ledger.accounts.list_history(SOUTH_NORFOLK, (await world.accounts())[0].id) if c.reason
+    ][-1:]
     assert timedelta(minutes=15) <= ended.at - began <= timedelta(minutes=25)
 
 
@@ -327,7 +329,7 @@ async def test_throttling_blocks_everybody_and_uses_up_no_attempt(world: World) 
     world.directory.fail = [Throttled("directory_throttled", timedelta(minutes=3))]
     await world.timers()
     await world.deliver()
-    pace = await world.ledger.pace(WRITE)
+    pace = await world.ledger.rate_limits.get(WRITE)
     assert pace is not None
     assert pace.record.blocked_until > world.clock.now() + timedelta(minutes=2)
     assert not world.errors
@@ -343,7 +345,7 @@ async def test_who_cannot_be_reached_for_a_day_is_given_up_and_can_be_replayed(w
     [account] = await world.accounts()
     assert (account.state, account.reason) == (State.FAILED, "directory_unreachable")
     assert world.clock.now() - began >= GIVE_UP
-    assert len(await world.ledger.history(SOUTH_NORFOLK, account.id)) < 3000
+    assert len(await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)) < 3000
     world.directory.fail.clear()
     await poison.replay(world.ports, poison.Choice(cause="directory_unreachable"), "me")
     await settle(world)
@@ -352,9 +354,9 @@ async def test_who_cannot_be_reached_for_a_day_is_given_up_and_can_be_replayed(w
 
 async def test_a_row_that_is_gone_is_told(world: World) -> None:
     account = await _until(world, names.PROVISION_ACCOUNT)
-    row = await world.ledger.row(account)
+    row = await world.ledger.rows.get(account)
     assert row is not None
-    await world.ledger.put_rows([replace(row, person=None)])
+    await world.ledger.rows.put([replace(row, person=None)])
     await settle(world)
     [account] = await world.accounts()
     assert (account.state, account.reason) == (State.FAILED, "row_missing")

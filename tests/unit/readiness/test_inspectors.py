@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared.adapters.memory import ManualClock
+from shared.ports import Ledger
 from shared.readiness.canary_checks import Known, check_canary
 from shared.readiness.examine import Case, Inspectors, examine
 from shared.readiness.rules.report import Check, Purpose, Status
@@ -17,19 +18,25 @@ from tests.unit.readiness.builders import NOW, PROFILES, SOUTH, found_in, profil
 
 
 @dataclass
-class BrokenLedger:
-    """Tables that answer every question in one way."""
+class BrokenRecords:
+    """Records whose tables answer every question in one way."""
 
     answer: Callable[[], Any]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return self._several if name == "migrations" else self._one
+        return self._several if name == "list_all" else self._one
 
     async def _one(self, *_: object) -> object:
         return await self.answer()
 
     async def _several(self, *_: object) -> Any:  # noqa: ANN401 - an iterator of nothing
         yield await self.answer()
+
+
+def broken_ledger(answer: Callable[[], Any]) -> Ledger:
+    """A ledger whose tables all answer in one way."""
+    broken: Any = BrokenRecords(answer)
+    return Ledger(**dict.fromkeys((part.name for part in fields(Ledger)), broken))
 
 
 async def silence() -> None:
@@ -51,7 +58,7 @@ async def too_deep() -> None:
 
 def checks(answer: Callable[[], Any]) -> list[Check]:
     case = Case(Purpose.WAVE, "", settings(), profiles())
-    return timeless.run(examine(case, Inspectors(ManualClock(), ledger=BrokenLedger(answer))))
+    return timeless.run(examine(case, Inspectors(ManualClock(), ledger=broken_ledger(answer))))
 
 
 @pytest.mark.parametrize("answer", [silence, nobody])

@@ -199,11 +199,11 @@ async def test_two_users_at_one_address_are_a_failure_and_both_are_undone() -> N
     story = Story()
     story.people.resets = False
     canary = await story.until(lambda canary: canary.step is Step.RESET)
-    stored = await story.world.ledger.canary(SOUTH_NORFOLK)
+    stored = await story.world.ledger.canaries.get(SOUTH_NORFOLK)
     assert stored is not None
     assert canary.user is not None
     # As if the directory had taken a second one, and the answer had been lost.
-    await story.world.ledger.save_canary(stored, replace(canary, step=Step.CONFLICT))
+    await story.world.ledger.canaries.save(stored, replace(canary, step=Step.CONFLICT))
     story.world.directory.add(replace(story.world.directory.users[canary.user], id=NOBODY))
     ended = await story.run()
     assert _codes(ended) == ["address_not_unique"]

@@ -10,7 +10,7 @@ import pytest
 from shared import names
 from shared.adapters.memory import MemoryTables, Queued
 from shared.adapters.storage.store import Entity, Verb, Write
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import ActionRefused, Unexpected
 from shared.model.account import SHARDS
 from shared.model.lifecycle import State
@@ -162,7 +162,7 @@ async def test_replaying_brings_back_what_is_meant(world: World, choice: str) ->
     states = {a.id: a.state for a in await world.accounts()}
     assert states.pop(account.id) is State.TOLD
     assert set(states.values()) == {State.FAILED if choice == "account" else State.TOLD}
-    history = await world.ledger.history(SOUTH_NORFOLK, account.id)
+    history = await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)
     assert ("replay", "me") in [(change.event, change.by) for change in history]
 
 
@@ -182,12 +182,12 @@ async def test_who_was_provisioned_and_could_not_be_told_is_replayed_to_the_mess
         await world.timers()
         await world.deliver_but(names.NOTIFY_CUSTOMER)
         world.clock.tick(timedelta(seconds=10))
-    row = await world.ledger.row((await world.accounts())[0])
+    row = await world.ledger.rows.get((await world.accounts())[0])
     assert row is not None
-    await world.ledger.put_rows([replace(row, person=None)])
+    await world.ledger.rows.put([replace(row, person=None)])
     await settle(world)
     assert (await world.accounts())[0].state is State.FAILED
-    await world.ledger.put_rows([row])
+    await world.ledger.rows.put([row])
     await poison.replay(world.ports, poison.Choice(everything=True), "me")
     await settle(world)
     assert (world.directory.writes, world.told) == (1, ["c1@example.org"])
@@ -197,7 +197,7 @@ async def test_stuck_staging_is_replayed(world: World) -> None:
     await world.upload(export(line("C1")))
     await world.deliver_but(names.STAGE_ROWS)
     migration = await world.migration()
-    await world.ledger.change_migration(
+    await world.ledger.migrations.change(
         SOUTH_NORFOLK,
         migration.id,
         lambda m: replace(m, phase=Phase.FAILED, reason="staging_failed"),
@@ -377,7 +377,7 @@ async def test_a_timer_that_runs_well_asks_the_tables_once_in_five_minutes(world
             asked.append(partition)
             return await super().get(table, partition, row_key)
 
-    ports = replace(world.ports, ledger=TableLedger(Counted(), world.clock))
+    ports = replace(world.ports, ledger=open_ledger(Counted(), world.clock))
     for _ in range(10):
         await run_timer(ports, some_timer)
     assert asked == ["app|timers"]
@@ -391,7 +391,7 @@ async def test_where_a_failure_cannot_be_noted_it_is_still_the_failure(world: Wo
         async def get(self, table: str, partition: str, row_key: str) -> Entity | None:  # noqa: ARG002 - as the port's
             raise OSError
 
-    ports = replace(world.ports, ledger=TableLedger(Unreachable(), world.clock))
+    ports = replace(world.ports, ledger=open_ledger(Unreachable(), world.clock))
     with pytest.raises(Unexpected, match=r"^ValueError"):
         await run_timer(ports, some_timer)
 

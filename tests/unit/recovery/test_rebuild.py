@@ -98,7 +98,7 @@ async def test_a_council_that_never_uploaded_anything_has_lost_nothing(world: Wo
 
 async def test_a_crash_at_the_first_upload_does_not_look_like_a_loss(world: World) -> None:
     # The anchors of two tables are there, the last one and everything after it are not.
-    await world.ledger.anchor(SOUTH_NORFOLK)
+    await world.ledger.losses.leave_anchors(SOUTH_NORFOLK)
     world.tables.empty(names.MIGRATIONS)
     assert await loss(world.ports, SOUTH_NORFOLK) is None
     assert (await _told(world)).state is State.TOLD
@@ -117,10 +117,12 @@ async def test_the_next_piece_is_not_staged_before_everything_is_handed_over(wor
     lose(world, names.ROWS)
     stored = (await world.migrations())[0]
     again = replace(stored, phase=Phase.STAGING, piece=0, row=0, offset=stored.layout.start if stored.layout else 0)
-    await world.ledger.change_migration(SOUTH_NORFOLK, stored.id, lambda _: again)
+    await world.ledger.migrations.change(SOUTH_NORFOLK, stored.id, lambda _: again)
     body = json.dumps({"kind": "stage-rows", "authority": SOUTH_NORFOLK, "migration": stored.id, "piece": 0}).encode()
     await RUNS[names.STAGE_ROWS](world.ports, body, 1)
-    assert [row for shard in SHARDS async for row in world.ledger.rows(SOUTH_NORFOLK, shard, stored.id)] == []
+    assert [
+        row for shard in SHARDS async for row in world.ledger.rows.list_shard(SOUTH_NORFOLK, shard, stored.id)
+    ] == []
 
 
 async def test_an_account_whose_row_is_lost_waits_and_is_not_stuck(world: World) -> None:
@@ -171,7 +173,7 @@ async def test_history_tells_of_the_rebuild(world: World) -> None:
     await make_again(world)
     await settle(world)
     for account in await world.accounts():
-        history = [change.event for change in await world.ledger.history(SOUTH_NORFOLK, account.id)]
+        history = [change.event for change in await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)]
         assert history[-3:] == [Event.REBUILD, Event.RECOGNISE, Event.TELL]
 
 
@@ -264,9 +266,9 @@ async def test_a_customer_whose_address_in_the_directory_changed_is_for_a_person
 async def test_accounts_stuck_in_the_copy_stay_stuck_until_a_person_replays_them(world: World) -> None:
     await world.upload(export(line("C1")))
     await world.run(rounds=2)
-    [stored] = [s for shard in SHARDS async for s in world.ledger.accounts(SOUTH_NORFOLK, shard)]
+    [stored] = [s for shard in SHARDS async for s in world.ledger.accounts.list_shard(SOUTH_NORFOLK, shard)]
     stuck = replace(stored.record, state=State.FAILED, reason="directory_refused", moment=None)
-    await world.ledger.save(stored, stuck, None)
+    await world.ledger.accounts.save(stored, stuck, None)
     await copy_tables(world.ports)
     lose(world)
     await make_again(world)

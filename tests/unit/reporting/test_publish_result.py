@@ -65,9 +65,9 @@ async def test_only_the_block_of_the_shard_that_changed_is_written_again() -> No
     await settle(world)
     reports.written.clear()
     [account, *_] = await world.accounts(SOUTH_NORFOLK)
-    stored = await world.ledger.account(SOUTH_NORFOLK, account.id)
+    stored = await world.ledger.accounts.get(SOUTH_NORFOLK, account.id)
     assert stored is not None
-    await world.ledger.save(stored, replace(account, reason="discarded"), None)
+    await world.ledger.accounts.save(stored, replace(account, reason="discarded"), None)
     world.clock.tick(timedelta(minutes=11))
     await world.timers()
     assert [block.split()[1] for block in reports.written] == [account.shard]

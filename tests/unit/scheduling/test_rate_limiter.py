@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared import names
-from shared.adapters.storage.table_ledger import TableLedger
+from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import Throttled
 from shared.model.account import Authority, released
 from shared.model.lifecycle import State
@@ -36,13 +36,13 @@ async def _blocked(world: World) -> dict[Lane, bool]:
     """Which lanes stand still."""
     found = {}
     for lane in (WRITE, READ, message_lane(SOUTH_NORFOLK), message_lane(GREAT_YARMOUTH)):
-        stored = await world.ledger.pace(lane)
+        stored = await world.ledger.rate_limits.get(lane)
         found[lane] = stored is not None and stored.record.blocked_until > world.clock.now()
     return found
 
 
 async def _pace(world: World, lane: Lane) -> Pace:
-    stored = await world.ledger.pace(lane)
+    stored = await world.ledger.rate_limits.get(lane)
     assert stored is not None
     return stored.record
 
@@ -70,7 +70,7 @@ async def test_a_throttled_message_stops_the_messages_of_its_council_alone(world
 
 async def test_another_process_does_not_ask_while_everybody_waits(world: World) -> None:
     await _until(world, names.PROVISION_ACCOUNT, *(line(f"C{n}") for n in range(5)))
-    world.ledger = TableLedger(world.tables, world.clock)  # a process that met no throttling itself
+    world.ledger = open_ledger(world.tables, world.clock)  # a process that met no throttling itself
     await throttle(world.ports, [WRITE], timedelta(minutes=3))
     world.clock.tick(timedelta(seconds=30))
     await world.deliver()
@@ -104,9 +104,9 @@ async def test_two_feeders_at_once_never_give_away_the_same_slot() -> None:
 async def test_what_somebody_else_uses_slows_our_writes_and_only_what_changes_is_written(world: World) -> None:
     await _until(world, names.PROVISION_ACCOUNT, *(line(f"C{n}") for n in range(5)))
     world.directory.full = 0.95
-    before = await world.ledger.pace(WRITE)
+    before = await world.ledger.rate_limits.get(WRITE)
     await world.deliver()
-    eased = await world.ledger.pace(WRITE)
+    eased = await world.ledger.rate_limits.get(WRITE)
     assert before
     assert eased
     assert before.record.stretched_until is None
@@ -120,9 +120,9 @@ async def test_what_our_own_pace_explains_slows_nobody(world: World) -> None:
     await _until(world, names.PROVISION_ACCOUNT, line("C1"))
     await slots(world.ports, WRITE, [1] * 5000)
     world.directory.full = 0.98
-    before = await world.ledger.pace(WRITE)
+    before = await world.ledger.rate_limits.get(WRITE)
     await world.deliver()
-    assert await world.ledger.pace(WRITE) == before
+    assert await world.ledger.rate_limits.get(WRITE) == before
 
 
 async def test_two_councils_get_their_slots_in_turns_from_the_first_on() -> None:
@@ -222,10 +222,12 @@ async def test_a_process_that_gave_nothing_away_takes_nothing_back() -> None:
 async def test_what_was_begun_meanwhile_keeps_its_slot() -> None:
     world = await _one_has_the_whole_horizon()
     for account in await world.accounts():
-        stored = await world.ledger.account(account.place, account.id)
+        stored = await world.ledger.accounts.get(account.place, account.id)
         if stored is None or account.moment is None:
             continue
-        await world.ledger.save(stored, released(account, account.moment + timedelta(seconds=1), account.epoch), None)
+        await world.ledger.accounts.save(
+            stored, released(account, account.moment + timedelta(seconds=1), account.epoch), None
+        )
     before = await _moments(world)
     await release_accounts(world.ports)
     assert await _moments(world) == before

@@ -8,17 +8,19 @@ from itertools import batched
 
 from shared import names
 from shared.adapters.storage.entities import ACCOUNT, CHANGE, GLANCE, glance, moment
-from shared.adapters.storage.records.base import OnTables
-from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Value, Values, Verb, Write
+from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
 from shared.model.account import Account, AccountId, Change, Place
 from shared.model.pacing.work_query import Line
 from shared.ports import Stored
 
 
-class Accounts(OnTables):
-    """The part of the `Ledger` that knows the accounts."""
+class TableAccounts:
+    """`AccountRecords` over any `Store`."""
 
-    async def account(self, place: Place, account: AccountId) -> Stored[Account] | None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, place: Place, account: AccountId) -> Stored[Account] | None:
         """One account."""
         entity = await self._store.get(names.ACCOUNTS, f"{place}|{account[1]}", f"account|{account}")
         return stored_account(entity) if entity else None
@@ -53,7 +55,7 @@ class Accounts(OnTables):
             return await self._save_batch(items[:middle]) + await self._save_batch(items[middle:])
         return [account for _, account, _ in items]
 
-    async def insert_accounts(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
+    async def insert(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
         """Insert accounts of one shard; returns those that exist already."""
         existing: list[AccountId] = []
         for batch in batched(accounts, TRANSACTION_LIMIT // 2, strict=False):
@@ -86,18 +88,18 @@ class Accounts(OnTables):
                 break
         return existing
 
-    async def accounts(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]:
+    async def list_shard(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]:
         """All accounts of a shard, in the order of their ids."""
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", Query(prefix="account|")):
             yield stored_account(entity)
 
-    async def glance(self, place: Place, shard: str) -> AsyncIterator[Account]:
+    async def list_projections(self, place: Place, shard: str) -> AsyncIterator[Account]:
         """The same with the columns that the gate and the counts look at."""
         query = Query(prefix="account|", select=GLANCE)
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield glance(entity.values)
 
-    async def waiting(
+    async def list_due(
         self, place: Place, shard: str, of: Line, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
         """Accounts of a shard that wait for a moment."""
@@ -112,7 +114,7 @@ class Accounts(OnTables):
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield stored_account(entity)
 
-    async def history(self, place: Place, account: AccountId) -> list[Change]:
+    async def list_history(self, place: Place, account: AccountId) -> list[Change]:
         """An account's history, oldest first."""
         query = Query(prefix=f"history|{account}|")
         found = self._store.query(names.ACCOUNTS, f"{place}|{account[1]}", query)

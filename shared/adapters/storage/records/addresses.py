@@ -1,4 +1,4 @@
-"""Who else has this address, and who else matches this user."""
+"""Which accounts have an address."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from typing import Final
 
 from shared import names
 from shared.adapters.storage.recent import Recent
-from shared.adapters.storage.records.base import OnTables
-from shared.adapters.storage.store import Conflict, Query, Store, Values, Verb, Write
-from shared.model.account import AccountId, AddressKey, DirectoryId, MigrationId, Place
+from shared.adapters.storage.records.writing import put_partitions
+from shared.adapters.storage.store import Query, Store, Verb, Write
+from shared.model.account import AccountId, AddressKey, MigrationId, Place
 from shared.model.migration import Migration
 from shared.ports import Clock
 
@@ -17,30 +17,30 @@ A_WHILE: Final = timedelta(minutes=10)
 """So long it is remembered which addresses are shared; what is staged later is of a newer export."""
 
 
-class Addresses(OnTables):
-    """The part of the `Ledger` that knows what several accounts lay claim to."""
+class TableAddresses:
+    """`AddressRecords` over any `Store`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        super().__init__(store, clock)
+        self._store = store
         self._shared: Recent[tuple[Place, MigrationId, datetime | None, str], frozenset[AddressKey]] = Recent(
             clock, A_WHILE
         )
 
-    async def put_addresses(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
+    async def put(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
         """Note which account has which address."""
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for address, account in dict.fromkeys(pairs):
             write = Write(Verb.PUT, f"{address}|{account}", {"account": account})
             by_partition[f"{place}|a|{address[0]}"].append(write)
-        await self._put(names.ACCOUNTS, by_partition)
+        await put_partitions(self._store, names.ACCOUNTS, by_partition)
         self._shared.forget()
 
-    async def drop_address(self, place: Place, address: AddressKey, account: AccountId) -> None:
+    async def drop(self, place: Place, address: AddressKey, account: AccountId) -> None:
         """The account has this address no more."""
         write = Write(Verb.DELETE, f"{address}|{account}")
         await self._store.write(names.ACCOUNTS, f"{place}|a|{address[0]}", [write])
 
-    async def accounts_at(self, place: Place, address: AddressKey) -> list[AccountId]:
+    async def list_accounts(self, place: Place, address: AddressKey) -> list[AccountId]:
         """The accounts of an authority with this address."""
         query = Query(prefix=f"{address}|")
         found = self._store.query(names.ACCOUNTS, f"{place}|a|{address[0]}", query)
@@ -63,29 +63,6 @@ class Addresses(OnTables):
             last = address
         return frozenset(shared)
 
-    async def claim_identity(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
-        """One insert where nobody else matches; else the list grows, the newest first, so that claims have an order."""
-        partition = f"{place}|i|{user[0]}"
-        write = Write(Verb.INSERT, user, {"accounts": account})
-        while True:
-            try:
-                await self._store.write(names.ACCOUNTS, partition, [write])
-            except Conflict:
-                entity = await self._store.get(names.ACCOUNTS, partition, user)
-            else:
-                return _claims(write.values)[1:]
-            claims = _claims(entity.values) if entity else []
-            others = [other for other in claims if other != account]
-            if entity is not None and claims[0] == account:
-                return others
-            verb, etag = (Verb.REPLACE, entity.etag) if entity else (Verb.INSERT, "")
-            write = Write(verb, user, {"accounts": ",".join([account, *others])}, etag)
-
-    async def claims_on(self, place: Place, user: DirectoryId) -> list[AccountId]:
-        """Every account that ever matched this user, the newest match first."""
-        entity = await self._store.get(names.ACCOUNTS, f"{place}|i|{user[0]}", user)
-        return _claims(entity.values) if entity else []
-
-
-def _claims(values: Values) -> list[AccountId]:
-    return [AccountId(account) for account in str(values["accounts"]).split(",")]
+    def forget(self) -> None:
+        """The table was changed by somebody else: ask it again."""
+        self._shared.forget()

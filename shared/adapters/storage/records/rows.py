@@ -6,8 +6,8 @@ from typing import Final
 
 from shared import names
 from shared.adapters.storage.entities import ROW
-from shared.adapters.storage.records.base import OnTables
-from shared.adapters.storage.store import Query, Verb, Write
+from shared.adapters.storage.records.writing import put_partitions
+from shared.adapters.storage.store import Query, Store, Verb, Write
 from shared.model.account import Account, Authority, MigrationId
 from shared.model.row import Row
 
@@ -23,31 +23,34 @@ PERSONAL_FREE: Final = (
 )
 
 
-class Rows(OnTables):
-    """The part of the `Ledger` that knows the rows."""
+class TableRows:
+    """`RowRecords` over any `Store`."""
 
-    async def put_rows(self, rows: Sequence[Row]) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def put(self, rows: Sequence[Row]) -> None:
         """Write rows; a row written before is written again, the same."""
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for row in rows:
             by_partition[f"{row.authority}|{row.shard}"].append(
                 Write(Verb.PUT, _row_key(row.migration, row.number), ROW.values(row))
             )
-        await self._put(names.ROWS, by_partition)
+        await put_partitions(self._store, names.ROWS, by_partition)
 
-    async def row(self, account: Account) -> Row | None:
+    async def get(self, account: Account) -> Row | None:
         """The row which staged an account, with what is personal."""
         key = _row_key(account.migration, account.row)
         entity = await self._store.get(names.ROWS, f"{account.authority}|{account.shard}", key)
         return ROW.record(entity.values) if entity else None
 
-    async def rows(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+    async def list_shard(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
         """The rows of one shard of one export without what is personal, in the order of their numbers."""
         query = Query(prefix=f"{migration}|", select=PERSONAL_FREE)
         async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", query):
             yield ROW.record(entity.values)
 
-    async def people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
+    async def list_with_people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
         """The same rows with what is personal: for lists of people alone."""
         async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", Query(prefix=f"{migration}|")):
             yield ROW.record(entity.values)

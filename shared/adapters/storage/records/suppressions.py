@@ -6,15 +6,18 @@ from datetime import datetime
 
 from shared import names
 from shared.adapters.storage.entities import moment
-from shared.adapters.storage.records.base import OnTables
-from shared.adapters.storage.store import Query, Verb, Write
+from shared.adapters.storage.records.writing import put_partitions
+from shared.adapters.storage.store import Query, Store, Verb, Write
 from shared.model.account import AccountId, Authority
 
 
-class Exclusions(OnTables):
-    """The part of the `Ledger` that knows whom a council wants left alone."""
+class TableSuppressions:
+    """`SuppressionRecords` over any `Store`."""
 
-    async def exclude(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def put(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
         """Whoever is taken off the list leaves nothing behind on it."""
         noted = await self._noted(authority, found)
         # Lists may be read in another order than they came.
@@ -24,7 +27,7 @@ class Exclusions(OnTables):
             if reason and account not in newer:
                 write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
                 by_partition[f"{authority}|{account[1]}"].append(write)
-        await self._put(names.ACCOUNTS, by_partition)
+        await put_partitions(self._store, names.ACCOUNTS, by_partition)
         for account in (account for account, reason in found.items() if not reason and account not in newer):
             # One by one: a transaction fails as a whole where one of its records is gone already.
             write = Write(Verb.DELETE, f"excluded|{account}")
@@ -40,7 +43,7 @@ class Exclusions(OnTables):
             async for entity in self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)
         }
 
-    async def exclusions(self, authority: Authority, shard: str) -> dict[AccountId, str]:
+    async def list_shard(self, authority: Authority, shard: str) -> dict[AccountId, str]:
         """One query: the list is short."""
         query = Query(prefix="excluded|", select=("reason",))
         found = self._store.query(names.ACCOUNTS, f"{authority}|{shard}", query)

@@ -1,0 +1,45 @@
+"""The slots of a rate limit that are given away, shared by all instances."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared import names
+from shared.adapters.storage.entities import PACE
+from shared.adapters.storage.store import Conflict, Store, Verb, Write
+from shared.model.pacing.rate_limit import Lane, Pace
+from shared.ports import Stored
+
+_PACES: Final = "directory|pace"
+FRESH: Final = timedelta(seconds=5)
+"""How old the answer of `get_recent` may be."""
+
+
+class TableRateLimits:
+    """`RateLimitRecords` over any `Store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
+
+    async def get(self, lane: Lane) -> Stored[Pace] | None:
+        """The shared pace of a lane."""
+        entity = await self._store.get(names.MIGRATIONS, _PACES, lane)
+        return Stored(PACE.record(entity.values), entity.etag) if entity else None
+
+    async def save(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+        """Save the shared pace of a lane unless somebody else was faster."""
+        verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
+        self._glances.pop(lane, None)
+        try:
+            await self._store.write(names.MIGRATIONS, _PACES, [Write(verb, lane, PACE.values(pace), etag)])
+        except Conflict:
+            return False
+        return True
+
+    async def get_recent(self, lane: Lane, now: datetime) -> Pace | None:
+        """Remembered for a moment."""
+        seen = self._glances.get(lane)
+        if seen is None or not seen[0] <= now < seen[0] + FRESH:
+            stored = await self.get(lane)
+            seen = self._glances[lane] = (now, stored.record if stored else None)
+        return seen[1]
