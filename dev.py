@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """One door to everything a developer does here: set up, demo, test, run the local pieces.
 
-Plain standard library on any Python from 3.9, because it is what finds the Python 3.13 that the rest needs.
-Everything it installs stays in this folder: `.venv` (Python packages, Node too) and `.tools` (Azurite, and what
-only the tests need and wants an environment of its own).
+Plain standard library on any Python from 3.9, because this script finds the Python 3.13 that the rest needs.
+Python packages and Node go into `.venv` in this folder. uv, Azurite and the tools that need an environment of their
+own go into a cache folder of this user, so that the next clone need not install them again.
 """
 
 import argparse
@@ -16,21 +16,34 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-REQUIREMENTS = (HERE / "requirements.txt", HERE / "requirements-dev.txt")
+REQUIREMENTS = HERE / "requirements-dev.txt"
+DEPLOYED_REQUIREMENTS = HERE / "requirements.txt"
+LOCKED = {
+    # What people edit -> what is installed: every package with its version and its hashes.
+    "requirements.in": "requirements.txt",
+    "requirements-dev.in": "requirements-dev.txt",
+    "local/tools/azure-cli.in": "local/tools/azure-cli.txt",
+    "local/tools/checkov.in": "local/tools/checkov.txt",
+}
 PACKAGES_STAMP = VENV / "installed-by-dev.py"
 
 AZURITE_PINS = (HERE / "local/azurite/package.json", HERE / "local/azurite/package-lock.json")
-AZURITE = HERE / ".tools/azurite"
-AZURITE_STAMP = AZURITE / "installed-by-dev.py"
-
-TOOLS = HERE / ".tools"
-TOOL_PACKAGES = HERE / "local/tools"  # each `<name>.txt` there becomes an environment `.tools/<name>`
+TOOL_PACKAGES = HERE / "local/tools"  # each `<name>.txt` there becomes an environment of its own
+DEEP_TOOLS = ("azure-cli",)  # only `test --deep` needs them
+STAMP = "installed-by-dev.py"
+UV_VERSION = "0.13.9"
+CACHE_SETTING = "MIGRATION_TOOLS_FOLDER"
+FETCH_SETTING = "MIGRATION_FETCH_PYTHON"
+LOCK_SECONDS = 900  # how long another process may take to install something before its lock counts as left behind
 
 OLDEST_PYTHON = (3, 13)
 NOT_SET_UP = 3
@@ -44,8 +57,19 @@ MODULES: Dict[str, Tuple[str, str, bool]] = {
     "notify": ("local.standins.notify", "the stand-in for GOV.UK Notify", False),
     "azurite": ("local.azurite", "the storage emulator [--port N] [--data DIR]", True),
     "samples": ("local.samples", "makes sample exports", False),
-    "bicep": ("local.infra_checks", "checks infra/ offline, without Azure", False),
+    "infra": ("local.infra_checks", "checks infra/ and every KQL query offline, without Azure", False),
 }
+
+
+CHECKS: List[List[str]] = [
+    ["ruff", "check"],
+    ["ruff", "format", "--check"],
+    ["lint-imports", "--no-logo"],
+    ["vulture"],
+    ["deptry", ".", "--config", ".deptry.toml"],
+    ["mypy"],
+]
+WORKERS = 4  # most end-to-end tests wait, so two for each of two cores
 
 
 class CannotGoOnError(Exception):
@@ -59,18 +83,22 @@ def main(arguments: Sequence[str]) -> int:
         parser.print_help()
         return 0
     options, rest = parser.parse_known_args(arguments)
+    if options.fetch_python:
+        os.environ[FETCH_SETTING] = "1"
     try:
         if options.command in MODULES:
             # The module's own arguments are not ours to understand, --help included.
             module, _, needs_azurite = MODULES[options.command]
             set_up(azurite=needs_azurite)
-            hand_over(["-m", module, *arguments[1:]])
+            hand_over(["-m", module, *arguments[arguments.index(options.command) + 1 :]])
         if options.command == "test":
-            set_up(tools=not options.fast)
-            return run_checks_and_tests(rest, fast=options.fast, checks=options.checks)
+            set_up(azurite=options.lane != "fast", tools=options.lane)
+            return run_checks_and_tests(rest, lane=options.lane, checks=options.checks)
         if rest:
             parser.error("unrecognized arguments: " + " ".join(rest))
-        set_up(tools=True, announce=True)
+        if options.command == "lock":
+            return lock_packages()
+        set_up(tools="deep", announce=True)
     except CannotGoOnError as error:
         print(f"\ndev.py cannot go on: {error}", file=sys.stderr)
         return NOT_SET_UP
@@ -85,22 +113,45 @@ def _parser() -> argparse.ArgumentParser:
         epilog=(
             "start here:\n"
             "  python3 dev.py demo              see it work, from upload to report\n"
-            "  python3 dev.py test              ruff, mypy and every test\n"
+            "  python3 dev.py test              the checks and the tests, in under 15 minutes\n"
+            "  python3 dev.py test --deep       everything, as every night and before a release\n"
             "  python3 dev.py test -k gate -x   arguments go to pytest\n"
             "  python3 dev.py host --help       each command has its own options\n\n"
-            "Every command first sets up what is missing, which takes a minute or two the first time."
+            "Every command first sets up what is missing, which takes a minute or two the first time.\n"
+            f"Tools are kept in {tools_root()}; {CACHE_SETTING} names another folder. Delete it to install them again."
         ),
+    )
+    parser.add_argument(
+        "--fetch-python",
+        action="store_true",
+        help=f"where no Python {_dotted(OLDEST_PYTHON)} is found, let uv fetch one without asking",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("setup", help="only set up: virtual environment, packages, Node, Azurite, tools")
+    commands.add_parser("lock", help="resolve the packages of every `.in` file again, with their hashes")
     test = commands.add_parser(
         "test",
-        help="set up, then ruff, mypy and pytest (arguments go to pytest)",
-        description="Checks and tests everything. Whatever this does not know is passed on to pytest.",
+        help="set up, then the checks and the tests (arguments go to pytest)",
+        description="Checks and tests. Whatever this does not know is passed on to pytest.",
         allow_abbrev=False,
     )
-    test.add_argument("--fast", action="store_true", help="ruff and the unit tests only: no mypy, no storage")
-    test.add_argument("--no-checks", dest="checks", action="store_false", help="pytest only: no ruff, no mypy")
+    lanes = test.add_mutually_exclusive_group()
+    lanes.add_argument(
+        "--deep",
+        dest="lane",
+        action="store_const",
+        const="deep",
+        default="push",
+        help="every test: also those that take long, and the Azure CLI",
+    )
+    lanes.add_argument(
+        "--fast",
+        dest="lane",
+        action="store_const",
+        const="fast",
+        help="ruff and the unit tests only: no mypy, no storage",
+    )
+    test.add_argument("--no-checks", dest="checks", action="store_false", help="pytest only, without the other checks")
     for name, (_, text, _) in MODULES.items():
         commands.add_parser(name, help=text, add_help=False, allow_abbrev=False)
     return parser
@@ -109,17 +160,27 @@ def _parser() -> argparse.ArgumentParser:
 # --- setting up ---------------------------------------------------------------------------------------------
 
 
-def set_up(*, azurite: bool = True, tools: bool = False, announce: bool = False) -> None:
-    """Bring `.venv` and `.tools` up to date with the pinned versions; quick when they are."""
+def set_up(*, azurite: bool = True, tools: str = "", announce: bool = False) -> None:
+    """Bring `.venv` and the tools up to date with the pinned versions; quick when they are.
+
+    `tools` is the lane of the tests that the environments beside `.venv` are for; empty for none.
+    """
     _ensure_environment()
     _ensure_packages()
-    if azurite:
-        _ensure_azurite()
-    if tools:
-        for name, packages in tool_environments().items():
-            _ensure_tool(name, packages)
+    work: List[Callable[[], None]] = [_ensure_azurite] if azurite else []
+    work += [partial(_ensure_tool, name, packages) for name, packages in _wanted(tools)]
+    # Each of them waits for the network most of the time.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done in [pool.submit(each) for each in work]:
+            done.result()
     if announce:
         print(f"all set up: {VENV_PYTHON}")
+
+
+def _wanted(lane: str) -> List[Tuple[str, Path]]:
+    if lane in ("", "fast"):
+        return []
+    return [(name, path) for name, path in tool_environments().items() if lane == "deep" or name not in DEEP_TOOLS]
 
 
 def _ensure_environment() -> None:
@@ -129,7 +190,7 @@ def _ensure_environment() -> None:
     python = find_python()
     if VENV.exists():
         print(f"replacing {VENV.name}: it has no working Python {_dotted(OLDEST_PYTHON)}")
-    _step(f"making {VENV.name} with {python}", [python, "-m", "venv", "--clear", str(VENV)])
+    _step(f"making {VENV.name} with {python}", [uv(), "venv", "--quiet", "--clear", "--python", python, str(VENV)])
 
 
 def _environment_version() -> Optional[Tuple[int, ...]]:
@@ -141,53 +202,138 @@ def _environment_version() -> Optional[Tuple[int, ...]]:
 
 
 def _ensure_packages() -> None:
-    wanted = _digest(REQUIREMENTS, _text(VENV / "pyvenv.cfg"))
+    wanted = _digest([REQUIREMENTS], _text(VENV / "pyvenv.cfg"))
     if _text(PACKAGES_STAMP) == wanted:
         return
-    if _output([str(VENV_PYTHON), "-m", "pip", "--version"]) is None:  # an environment made by uv has none
-        _step("adding pip", [str(VENV_PYTHON), "-m", "ensurepip"])
-    pip = [str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _step("installing Python packages", [*pip, "-r", str(REQUIREMENTS[-1])])
+    _step("installing Python packages", _sync(VENV_PYTHON, REQUIREMENTS))
     PACKAGES_STAMP.write_text(wanted, encoding="utf-8")
 
 
+def _sync(python: Path, packages: Path) -> List[str]:
+    """Make an environment hold exactly these packages, each with a hash that the list knows."""
+    return [uv(), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(packages)]
+
+
 def _ensure_azurite() -> None:
-    wanted = _digest(AZURITE_PINS)
-    if _text(AZURITE_STAMP) == wanted:
-        return
-    AZURITE.mkdir(parents=True, exist_ok=True)
-    for pin in AZURITE_PINS:
-        shutil.copy(str(pin), str(AZURITE / pin.name))
-    _step("installing Azurite", [*_npm(), "ci", *NPM_OPTIONS], folder=AZURITE)
-    AZURITE_STAMP.write_text(wanted, encoding="utf-8")
+    folder = azurite_folder()
+    with _installing(folder) as needed:
+        if needed:
+            for pin in AZURITE_PINS:
+                shutil.copy(str(pin), str(folder / pin.name))
+            _step("installing Azurite", [*_npm(), "ci", *NPM_OPTIONS], folder=folder)
+
+
+def azurite_folder() -> Path:
+    """Where Azurite is installed, of the versions that are pinned now."""
+    return tools_root() / f"azurite-{_digest(AZURITE_PINS)[:16]}"
 
 
 def tool_environments() -> Dict[str, Path]:
     """The environments beside `.venv`: name -> list of packages.
 
-    A tool whose packages contradict ours has a list in `local/tools`. `deployed` has what Azure installs, nothing
-    else: what the app imports and only the laptop has shows there.
+    A tool whose packages contradict ours has a list in `local/tools`. `deployed` has what Azure installs, and nothing
+    else. So a test sees when the app imports a package that only a laptop has.
     """
     lists = {file.stem: file for file in sorted(TOOL_PACKAGES.glob("*.txt"))}
-    return {**lists, "deployed": REQUIREMENTS[0]}
+    return {**lists, "deployed": DEPLOYED_REQUIREMENTS}
+
+
+def tool_folder(name: str) -> Path:
+    """Where the environment of a tool is, of the packages that its list has now."""
+    version = re.search(r"^version(?:_info)? *= *(\S+)", _text(VENV / "pyvenv.cfg"), re.MULTILINE)
+    digest = _digest([tool_environments()[name]], version.group(1) if version else "")
+    return tools_root() / f"{name}-{digest[:16]}"
 
 
 def _ensure_tool(name: str, packages: Path) -> None:
-    folder = TOOLS / name
-    stamp = folder / "installed-by-dev.py"
-    wanted = _digest([packages], _text(VENV / "pyvenv.cfg"))
-    if _text(stamp) == wanted:
+    folder = tool_folder(name)
+    with _installing(folder) as needed:
+        if needed:
+            python = folder / VENV_PYTHON.relative_to(VENV)
+            make = [uv(), "venv", "--quiet", "--allow-existing", "--python", str(VENV_PYTHON), str(folder)]
+            _step(f"making the environment of {name}", make)
+            _step(f"installing the packages of {packages.relative_to(HERE).as_posix()}", _sync(python, packages))
+
+
+def tools_root() -> Path:
+    """The folder of this user that holds uv, Azurite and the tools; each in a folder named by its versions."""
+    named = os.environ.get(CACHE_SETTING)
+    if named:
+        return Path(named).expanduser().resolve()
+    home = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
+    return Path(home or "~/.cache").expanduser() / "customer-account-migration"
+
+
+@contextmanager
+def _installing(folder: Path) -> Iterator[bool]:
+    """Whether something is still to be installed into a folder; two clones that install it take turns."""
+    stamp, lock = folder / STAMP, folder.with_name(f"{folder.name}.lock")
+    if stamp.is_file():
+        yield False
         return
-    python = folder / VENV_PYTHON.relative_to(VENV)
-    # Made anew each time, so that nothing of an older list stays in it.
-    _step(f"making {TOOLS.name}/{name}", [str(VENV_PYTHON), "-m", "venv", "--clear", "--without-pip", str(folder)])
-    pip = [str(VENV_PYTHON), "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
-    # Compiling ahead takes longer than all the rest, and little of these packages is ever imported.
-    _step(
-        f"installing the packages of {packages.relative_to(HERE).as_posix()}",
-        [*pip, "--no-compile", "-r", str(packages)],
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        try:
+            lock.mkdir()
+            break
+        except FileExistsError:
+            if stamp.is_file():
+                yield False
+                return
+            if _age_in_seconds(lock) > LOCK_SECONDS:
+                shutil.rmtree(str(lock), ignore_errors=True)
+            time.sleep(0.5)
+    try:
+        if stamp.is_file():
+            yield False
+            return
+        yield True
+        stamp.write_text("complete\n", encoding="utf-8")
+    finally:
+        shutil.rmtree(str(lock), ignore_errors=True)
+
+
+def _age_in_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+# --- uv -----------------------------------------------------------------------------------------------------
+
+
+def uv() -> str:
+    """The path of uv at its pinned version, installed with the pip of the Python that runs this where it is missing."""
+    folder = tools_root() / f"uv-{UV_VERSION}"
+    program = folder / "bin" / ("uv.exe" if os.name == "nt" else "uv")
+    with _installing(folder) as needed:
+        if needed:
+            pip = [_python_with_pip(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            _step("installing uv", [*pip, "--no-deps", "--target", str(folder), f"uv=={UV_VERSION}"])
+    return str(program)
+
+
+def _python_with_pip() -> str:
+    for place in places():
+        for command in [place.command] if place.command else []:
+            if _output([*command, "-m", "pip", "--version"]) is not None:
+                return _output([*command, "-c", "import sys; print(sys.executable)"]) or command[0]
+    raise CannotGoOnError(
+        "no Python here has pip, which installs uv. On Debian and Ubuntu: apt install python3-pip. "
+        "Elsewhere: python3 -m ensurepip --user"
     )
-    stamp.write_text(wanted, encoding="utf-8")
+
+
+def lock_packages() -> int:
+    """Resolve every `.in` file again; 0 when all are resolved."""
+    _ensure_environment()
+    for source, target in LOCKED.items():
+        command = [uv(), "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
+        version = _dotted(OLDEST_PYTHON)
+        options = ["--python-version", version, "--no-emit-index-url", "--output-file", target, source]
+        _step(f"resolving {source}", [*command, *options])
+    return 0
 
 
 # Install scripts run as us and none of these packages needs its own; the rest keeps npm quiet.
@@ -213,10 +359,9 @@ def _npm() -> List[str]:
 
 def _step(what: str, command: List[str], folder: Path = HERE) -> None:
     """Say what is done, do it, say how long it took; a failure shows the command and what it said."""
-    print(f"{what} ...", end=" ", flush=True)
     started = time.monotonic()
     # Node trusts its own list of authorities; an office proxy is known only to the operating system's.
-    environment = {"NODE_USE_SYSTEM_CA": "1", "NPM_CONFIG_UPDATE_NOTIFIER": "false", **os.environ}
+    environment = {"NODE_USE_SYSTEM_CA": "1", "NPM_CONFIG_UPDATE_NOTIFIER": "false", **_uv_settings(), **os.environ}
     try:
         done = subprocess.run(
             command,
@@ -235,7 +380,15 @@ def _step(what: str, command: List[str], folder: Path = HERE) -> None:
             + "\n  ".join(said)
             + _advice(" ".join(said))
         )
-    print(f"{time.monotonic() - started:.0f} s", flush=True)
+    # In one piece: two of them may run side by side.
+    print(f"{what} ... {time.monotonic() - started:.0f} s\n", end="", flush=True)
+
+
+def _uv_settings() -> Dict[str, str]:
+    """What uv does not take from pip by itself: where this user's packages come from."""
+    settings = {"UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "manual"}
+    index = os.environ.get("PIP_INDEX_URL")
+    return {**settings, "UV_DEFAULT_INDEX": index} if index else settings
 
 
 def _advice(said: str) -> str:
@@ -268,15 +421,37 @@ def find_python() -> str:
             return path
         looked.append(f"  {place.where}: {what}")
     wanted = _dotted(OLDEST_PYTHON)
+    if _may_fetch(wanted):
+        return _fetch_python(wanted)
     raise CannotGoOnError(
         f"no Python {wanted} or newer. Looked at:\n" + "\n".join(looked) + "\n"
-        f"Get one in whichever way you like, then run this again:\n"
+        f"Let uv fetch one:\n"
+        f"  python3 dev.py --fetch-python setup\n"
+        f"or get one in whichever way you like, then run this again:\n"
         f"  uv python install {wanted}        (https://docs.astral.sh/uv/)\n"
         f"  pyenv install {wanted}            (https://github.com/pyenv/pyenv)\n"
         f"  brew install python@{wanted}      (macOS)\n"
         f"  winget install Python.Python.{wanted}   (Windows)\n"
         f"  or the installer from https://www.python.org/downloads/"
     )
+
+
+def _may_fetch(version: str) -> bool:
+    """Whether uv may fetch a Python: somebody said so, or says so now."""
+    if os.environ.get(FETCH_SETTING) == "1":
+        return True
+    if not sys.stdin.isatty():
+        return False
+    answer = input(f"There is no Python {version} here. Let uv fetch one for this user (about 35 MB)? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _fetch_python(version: str) -> str:
+    _step(f"fetching Python {version}", [uv(), "python", "install", "--quiet", version])
+    found = _output([uv(), "python", "find", "--managed-python", version])
+    if not found:
+        raise CannotGoOnError(f"uv fetched Python {version} and does not find it. Run: uv python list")
+    return found
 
 
 def places() -> Iterator[Place]:
@@ -327,23 +502,24 @@ def _output(command: List[str]) -> Optional[str]:
 # --- running ------------------------------------------------------------------------------------------------
 
 
-def run_checks_and_tests(pytest_arguments: Sequence[str], *, fast: bool, checks: bool) -> int:
+def run_checks_and_tests(pytest_arguments: Sequence[str], *, lane: str, checks: bool) -> int:
     """Run everything even after a failure, so that one run tells all; the status is that of the first failure."""
-    failures = [(name, status) for name, status in _checks(fast=fast) if status != 0] if checks else []
-    selection = ["tests/unit"] if fast else []
-    status = _run(["-m", "pytest", "-n", "2", "--dist", "worksteal", *selection, *pytest_arguments])
+    failures = [(name, status) for name, status in _checks(lane) if status != 0] if checks else []
+    selection = {"fast": ["tests/unit"], "deep": ["--deep"]}.get(lane, [])
+    status = _run(
+        ["-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal", "--durations=20", *selection, *pytest_arguments]
+    )
     if failures:
         print("before the tests, these failed: " + ", ".join(name for name, _ in failures), file=sys.stderr)
         return failures[0][1]
     return status
 
 
-def _checks(*, fast: bool) -> Iterator[Tuple[str, int]]:
-    commands = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
-    for command in commands[:2] if fast else commands:
+def _checks(lane: str) -> Iterator[Tuple[str, int]]:
+    for command in CHECKS[:2] if lane == "fast" else CHECKS:
         name = " ".join(command)
         print(f"== {name}", flush=True)
-        yield name, _run(["-m", *command])
+        yield name, _run_program(command)
     print("== pytest", flush=True)
 
 
@@ -356,6 +532,12 @@ def hand_over(arguments: List[str]) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.exit(_run(arguments))
     os.execv(str(VENV_PYTHON), [str(VENV_PYTHON), *arguments])  # noqa: S606 - a fixed program, no shell wanted
+
+
+def _run_program(command: List[str]) -> int:
+    """Run a program of the virtual environment."""
+    program = VENV_PYTHON.with_name(command[0] + (".exe" if os.name == "nt" else ""))
+    return subprocess.run([str(program), *command[1:]], cwd=str(HERE), check=False).returncode
 
 
 def _run(arguments: List[str]) -> int:

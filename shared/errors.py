@@ -83,10 +83,6 @@ class StaleWrite(MigrationError):
     """Somebody else changed this record first (ETag). Look again; nothing was written."""
 
 
-class AlreadyThere(StaleWrite):
-    """A record that was to be inserted exists."""
-
-
 class BadMessage(MigrationError):
     """A queue message that this app did not write."""
 

@@ -19,6 +19,26 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--deep`: run what only the deep lane runs."""
+    parser.addoption("--deep", action="store_true", help="run the tests marked `deep`, too")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which lane this is."""
+    return "lane: deep, every test" if config.getoption("--deep") else "lane: push, without the tests marked `deep`"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the deep tests out of the push lane."""
+    if config.getoption("--deep"):
+        return
+    deep = [item for item in items if item.get_closest_marker("deep")]
+    if deep:
+        config.hook.pytest_deselected(items=deep)
+        items[:] = [item for item in items if not item.get_closest_marker("deep")]
+
+
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Azurite]:
     """An Azurite of this test process alone, on free ports, in memory. What other tests left is in it."""

@@ -1,6 +1,6 @@
 """Starts Azurite, Microsoft's storage emulator, as a child process, and stops it again.
 
-`dev.py setup` has put Azurite into `.tools/azurite`, and Node into the virtual environment. Nothing is looked
+`dev.py setup` has put Azurite into the tools' folder, and Node into the virtual environment. Nothing is looked
 for elsewhere, so that everybody tests against the same version.
 
     with azurite.running() as emulator:

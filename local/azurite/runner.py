@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-SCRIPT: Final = REPOSITORY / ".tools/azurite/node_modules/azurite/dist/src/azurite.js"
+from dev import azurite_folder
+
+SCRIPT: Final = azurite_folder() / "node_modules/azurite/dist/src/azurite.js"
 
 ACCOUNT: Final = "devstoreaccount1"
 # Every Azurite in the world has this key; it is printed in Microsoft's documentation and protects nothing.

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from dev import tool_folder
 from local.infra_checks.findings import Finding
 from local.infra_checks.parsing import Source, line_of, walk
 from local.infra_checks.template import text
@@ -28,23 +28,22 @@ for name in sys.argv[1:]:
     except Exception as error:
         print(name, getattr(error, "line", None) or 1, str(error).split(".")[0].replace(chr(10), " "), sep=chr(9))
 """
-NOT_THERE: Final = "run `python3 dev.py setup`, which puts it into .tools/checkov"
+NOT_THERE: Final = "run `python3 dev.py setup`, which installs it"
 
 
-def program(checkout: Path) -> Path | None:
-    """Where checkov is: in the checkout, in the one that this runs from, or on the path."""
-    homes = [checkout, HERE, Path(sys.prefix).resolve().parent]
-    found = (home / ".tools/checkov" / BIN / f"checkov{suffix}" for home in homes for suffix in ("", ".cmd", ".exe"))
+def program() -> Path | None:
+    """Where checkov is: in the folder of the tools, or on the path."""
+    found = (tool_folder("checkov") / BIN / f"checkov{suffix}" for suffix in ("", ".cmd", ".exe"))
     on_path = shutil.which("checkov")
     return next((path for path in found if path.is_file()), Path(on_path) if on_path else None)
 
 
 def check(checkout: Path, sources: Iterable[Source]) -> Iterator[Finding]:
     """Run checkov over `infra/`, and hold its answer against the suppressions that are written there."""
-    checkov = program(checkout)
+    checkov = program()
     if checkov is None:
         yield Finding(
-            "local/tools/checkov.txt", 1, RULE, "checkov is not installed, so its rules were not run", NOT_THERE
+            "local/tools/checkov.in", 1, RULE, "checkov is not installed, so its rules were not run", NOT_THERE
         )
         return
     said = run(checkov, checkout / "infra")

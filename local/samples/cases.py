@@ -16,7 +16,6 @@ from local.samples.people import Maker, Person
 type Outcome = Literal["create", "link", "review", "reject", "duplicate"]
 
 OVER_LONG_CELL: Final = 40_000
-LONGEST_NAME: Final = 64
 LONGEST_SIGN_IN_NAME: Final = 64
 
 

@@ -16,7 +16,6 @@ from shared.model.plan import Part
 from shared.model.wave import Slice
 
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-REQUIRED_COLUMNS: Final = ("source_id", "email")
 SET_YOUR_PASSWORD: Final = "set-your-password"  # noqa: S105 - the name of a message
 NOW_ONE_ACCOUNT: Final = "now-one-account"
 ACCOUNT_IS_CHANGING: Final = "account-is-changing"

@@ -30,8 +30,6 @@ from shared.model.safeguards.canary import (
 from shared.ports import Ports, Stored
 from shared.readiness.canary_steps import MOVES, Run, meaning
 
-CANARY_DAYS: Final = 14
-"""So old a canary may be before a wave."""
 AT_ONCE: Final = 2 * len(ORDER)
 """Steps of one request; more than there are."""
 

@@ -15,14 +15,15 @@ from typing import Any, Final
 
 import pytest
 
+from dev import tool_folder
 from local.azurite import Azurite
 from local.stack import ROOT
 from shared import names
 from tests.e2e.kit import SOUTH_NORFOLK, Run, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
+pytestmark = [pytest.mark.e2e, pytest.mark.azurite, pytest.mark.deep]
 
-PROGRAM: Final = ROOT / ".tools/azure-cli/bin/az"
+PROGRAM: Final = tool_folder("azure-cli") / "bin/az"
 FILE: Final = f"{SOUTH_NORFOLK}/portal.csv"
 FOREIGN: Final = "hello, is anybody there?"
 PATIENCE: Final = 120.0

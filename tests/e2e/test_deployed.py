@@ -1,6 +1,6 @@
 """What is deployed starts by itself: the tree after `.funcignore`, with the packages of `requirements.txt` alone.
 
-The Python of `.tools/deployed` has no other package, is isolated (-I), and is given settings as Azure would have them.
+The Python of the environment `deployed` has no other package and is isolated (-I). Its settings are as Azure has them.
 Nothing of the checkout is on its path, so the few lines that stand in for Azure's worker are handed over as text.
 """
 
@@ -23,16 +23,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from pathspec import GitIgnoreSpec
 
+from dev import tool_folder
 from local.deployed import IGNORED_BY, ROOT, deployed_files, lay_out
 from local.standins.notify import services
 
 pytestmark = pytest.mark.e2e
 
-PYTHON: Final = ROOT / ".tools/deployed/bin/python"
+PYTHON: Final = tool_folder("deployed") / "bin/python"
 PATIENCE: Final = 120
 NOBODY: Final = "https://127.0.0.1:9/"
 INSTRUMENTATION: Final = "00000000-0000-0000-0000-000000000004"
-STALE: Final = ".tools/deployed is not what requirements.txt says. Run: python3 dev.py setup"
+STALE: Final = "The environment `deployed` is not what requirements.txt says. Run: python3 dev.py setup"
 
 WORKER: Final = """
 import asyncio, importlib, json, os, sys, types, uuid
@@ -239,8 +240,9 @@ def test_the_packages_are_those_of_requirements_txt() -> None:
     ask = "import json, sys\nfrom importlib.metadata import distributions\n"
     ask += "json.dump({d.name: d.version for d in distributions()}, sys.stdout)"
     installed = {_normal(name): version for name, version in json.loads(_run(PYTHON, ask, {})).items()}
-    pins = dict(line.split("==") for line in _pins(ROOT / "requirements.txt"))
-    assert {_normal(name): version for name, version in pins.items()}.items() <= installed.items(), STALE
+    locked, wanted = _pins(ROOT / "requirements.txt"), _pins(ROOT / "requirements.in")
+    assert wanted.items() <= installed.items(), STALE
+    assert installed.items() <= locked.items(), STALE
     assert not {"pip", "pytest", "ruff", "mypy", "typer", "hypothesis"} & installed.keys(), STALE
 
 
@@ -357,9 +359,10 @@ def _imports(app: Path, file: Path) -> Iterable[tuple[str, str | None]]:
             yield from ((node.module, each.name) for each in node.names)
 
 
-def _pins(file: Path) -> list[str]:
-    lines = (line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line]
+def _pins(file: Path) -> dict[str, str]:
+    """Package -> version, of every line that names one."""
+    found = re.findall(r"^([\w.-]+(?:\[[\w,-]+\])?)==([^\s;]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return {_normal(name): version for name, version in found}
 
 
 def _normal(package: str) -> str:

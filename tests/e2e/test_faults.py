@@ -19,10 +19,6 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def _provisioning(run: Run) -> None:
-    run.until(FILE, lambda m: m["states"].get("told", 0) > 0 or len(run.messages()) > 0)
-
-
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
 def test_a_misbehaving_directory_changes_nothing_in_the_end(tmp_path: Path, faults: list[dict[str, Any]]) -> None:
     with running(tmp_path, rows=150) as run:

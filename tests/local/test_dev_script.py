@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_without_a_python_it_says_where_it_looked_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dev, "OLDEST_PYTHON", (9, 99))
+    monkeypatch.delenv(dev.FETCH_SETTING, raising=False)
     with pytest.raises(dev.CannotGoOnError) as refusal:
         dev.find_python()
     said = str(refusal.value)
@@ -65,39 +67,91 @@ def test_each_list_of_a_tool_is_an_environment_and_so_is_what_azure_installs() -
     assert "azure-cli" in found
 
 
-@pytest.mark.parametrize("name", sorted(dev.tool_environments()))
-def test_each_package_of_an_environment_is_pinned(name: str) -> None:
-    lines = [line.split("#")[0].strip() for line in dev.tool_environments()[name].read_text().splitlines()]
-    assert [line for line in lines if line and "==" not in line] == []
-
-
 def test_an_environment_is_kept_while_its_list_is_the_same_and_made_anew_when_it_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev, "HERE", tmp_path)
-    monkeypatch.setattr(dev, "TOOLS", tmp_path / ".tools")
-    packages, left = tmp_path / "tool.txt", tmp_path / ".tools/tool/left-behind"
+    monkeypatch.setenv(dev.CACHE_SETTING, str(tmp_path / "tools"))
+    packages = tmp_path / "tool.txt"
+    monkeypatch.setattr(dev, "tool_environments", lambda: {"tool": packages})
+    steps: list[str] = []
+    monkeypatch.setattr(dev, "uv", lambda: "uv")
+    monkeypatch.setattr(dev, "_step", lambda what, _command, folder=tmp_path: steps.append(f"{what} {folder.name}"))
     packages.write_text("# nothing yet\n")
     dev._ensure_tool("tool", packages)  # noqa: SLF001 - what `set_up` does for each
-    assert (tmp_path / ".tools/tool/bin/python").exists()
-    left.touch()
+    first = dev.tool_folder("tool")
+    assert (first / dev.STAMP).is_file()
+    assert len(steps) == 2
     dev._ensure_tool("tool", packages)  # noqa: SLF001 - the same
-    assert left.exists()
+    assert len(steps) == 2
     packages.write_text("# still nothing\n")
+    assert dev.tool_folder("tool") != first
     dev._ensure_tool("tool", packages)  # noqa: SLF001 - the same
-    assert not left.exists()
+    assert len(steps) == 4
+
+
+def test_what_was_not_installed_whole_is_installed_again(tmp_path: Path) -> None:
+    folder = tmp_path / "tool"
+    with pytest.raises(ConnectionError), dev._installing(folder):  # noqa: SLF001 - the guard of every installation
+        raise ConnectionError
+    with dev._installing(folder) as needed:  # noqa: SLF001 - the same
+        assert needed
+    with dev._installing(folder) as needed:  # noqa: SLF001 - the same
+        assert not needed
+
+
+def test_a_lock_that_somebody_left_behind_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "LOCK_SECONDS", -1)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    (tmp_path / "tool.lock").mkdir()
+    with dev._installing(tmp_path / "tool") as needed:  # noqa: SLF001 - the guard of every installation
+        assert needed
+
+
+def test_without_a_python_uv_fetches_one_where_somebody_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "OLDEST_PYTHON", (9, 99))
+    monkeypatch.setenv(dev.FETCH_SETTING, "1")
+    ran: list[list[str]] = []
+    monkeypatch.setattr(dev, "uv", lambda: "uv")
+    monkeypatch.setattr(dev, "_step", lambda _what, command: ran.append(command))
+    answers = {"uv python find --managed-python 9.99": "/fetched/python"}
+    monkeypatch.setattr(dev, "_output", lambda command: answers.get(" ".join(command)))
+    assert dev.find_python() == "/fetched/python"
+    assert ran == [["uv", "python", "install", "--quiet", "9.99"]]
+
+
+@pytest.mark.parametrize(("source", "target"), dev.LOCKED.items())
+def test_every_package_that_is_wanted_is_locked_at_that_version_with_hashes(source: str, target: str) -> None:
+    def pins(text: str) -> set[str]:
+        lines = (line.split("#")[0].split(";")[0].strip(" \\") for line in text.splitlines())
+        return {line for line in lines if "==" in line and not line.startswith("--")}
+
+    locked = (REPOSITORY / target).read_text()
+    wanted = pins((REPOSITORY / source).read_text())
+    assert {pin.lower() for pin in wanted} <= pins(locked)
+    blocks = re.split(r"^(?=[\w.-]+(?:\[[\w,-]+\])?==)", locked, flags=re.MULTILINE)[1:]
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
 @pytest.mark.parametrize(
     ("command", "tools"),
-    [(["setup"], True), (["test"], True), (["test", "--fast"], False), (["host"], False), (["ops", "status"], False)],
+    [
+        (["setup"], "deep"),
+        (["test"], "push"),
+        (["test", "--deep"], "deep"),
+        (["test", "--fast"], "fast"),
+        (["host"], ""),
+        (["ops", "status"], ""),
+        (["--fetch-python", "host", "--port", "1"], ""),
+    ],
 )
 def test_only_setting_up_and_testing_make_the_environments_of_tools(
-    monkeypatch: pytest.MonkeyPatch, command: list[str], *, tools: bool
+    monkeypatch: pytest.MonkeyPatch, command: list[str], tools: str
 ) -> None:
-    asked: list[bool] = []
+    monkeypatch.setenv(dev.FETCH_SETTING, "")
+    asked: list[str] = []
 
-    def set_up(*, azurite: bool = True, tools: bool = False, announce: bool = False) -> None:
+    def set_up(*, azurite: bool = True, tools: str = "", announce: bool = False) -> None:
         asked.append(tools)
         raise dev.CannotGoOnError(f"enough seen, {azurite} {announce}")
 
@@ -133,17 +187,24 @@ def test_the_exit_status_of_a_module_is_that_of_dev_py() -> None:
 
 def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    statuses = {"ruff check": 0, "ruff format --check": 3, "mypy": 4}
+    statuses = {" ".join(command): 0 for command in dev.CHECKS} | {"ruff format --check": 3, "mypy": 4}
 
     def run(arguments: list[str]) -> int:
         ran.append(" ".join(arguments[1:]))
-        return statuses.get(ran[-1], 1)
+        return 1
+
+    def run_program(command: list[str]) -> int:
+        ran.append(" ".join(command))
+        return statuses[ran[-1]]
 
     monkeypatch.setattr(dev, "_run", run)
-    assert dev.run_checks_and_tests(["-x"], fast=False, checks=True) == 3
-    assert ran == [*statuses, "pytest -n 2 --dist worksteal -x"]
-    assert dev.run_checks_and_tests([], fast=True, checks=False) == 1
-    assert ran[-1] == "pytest -n 2 --dist worksteal tests/unit"
+    monkeypatch.setattr(dev, "_run_program", run_program)
+    assert dev.run_checks_and_tests(["-x"], lane="push", checks=True) == 3
+    assert ran == [*statuses, "pytest -n 4 --dist worksteal --durations=20 -x"]
+    assert dev.run_checks_and_tests([], lane="fast", checks=False) == 1
+    assert ran[-1] == "pytest -n 4 --dist worksteal --durations=20 tests/unit"
+    assert dev.run_checks_and_tests([], lane="deep", checks=False) == 1
+    assert ran[-1] == "pytest -n 4 --dist worksteal --durations=20 --deep"
 
 
 def test_the_sample_settings_fit_the_stand_ins() -> None:

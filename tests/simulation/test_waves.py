@@ -27,7 +27,6 @@ from tests.support.watched import watched
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
 ANNOUNCE = {"account-is-changing": "t-changing", "accounts-become-one": "t-one"}
-START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 """The clock of a world begins then: a Monday."""
 PEOPLE = [f"P{number}" for number in range(24)]
 MINUTE = timedelta(minutes=1)

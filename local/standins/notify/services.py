@@ -76,7 +76,6 @@ SOUTH_NORFOLK_TEST_KEY: Final = str(SOUTH_NORFOLK.keys[1])
 SOUTH_NORFOLK_TEAM_KEY: Final = str(SOUTH_NORFOLK.keys[2])
 GREAT_YARMOUTH_LIVE_KEY: Final = str(GREAT_YARMOUTH.keys[0])
 GREAT_YARMOUTH_TEST_KEY: Final = str(GREAT_YARMOUTH.keys[1])
-GREAT_YARMOUTH_TEAM_KEY: Final = str(GREAT_YARMOUTH.keys[2])
 
 
 def by_id(services: Iterable[Service]) -> Mapping[str, Service]:

@@ -68,8 +68,3 @@ class Templates:
     def of(self, service: str) -> list[Template]:
         """The templates of this service, by name."""
         return sorted((each for each in self._templates.values() if each.service == service), key=lambda t: t.name)
-
-    def name_of(self, template_id: UUID) -> str:
-        """The name people know it by; empty when it no longer exists."""
-        template = self._templates.get(template_id)
-        return template.name if template else ""
