@@ -26,7 +26,7 @@ from functions import (
 )
 from shared.runtime import wiring
 
-wiring.check()
+wiring.check_start()
 
 app = func.FunctionApp()
 

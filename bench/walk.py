@@ -27,7 +27,7 @@ from shared.model.migration import Layout, Migration, Phase
 from shared.model.pseudonyms import Pseudonyms
 from shared.model.row import Row
 from shared.ports import Ports
-from shared.reconciliation.reconcile import reconcile
+from shared.reconciliation.reconcile import reconcile_authorities
 from tests.support.world import SOUTH_NORFOLK, World
 
 NOW: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -104,7 +104,7 @@ async def measure(rows: int) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     before = _peak()
-    await reconcile(ports)
+    await reconcile_authorities(ports)
     whole, result = reports.written, reports.seconds
     world.clock.tick(timedelta(minutes=11))
     visit = await _timed(ports)
@@ -112,7 +112,7 @@ async def measure(rows: int) -> dict[str, float]:
     world.clock.tick(timedelta(minutes=11))
     stored = await anext(world.ledger.accounts.list_shard(SOUTH_NORFOLK, "0"))
     await world.ledger.accounts.save(stored, replace(stored.record, notify_id="another"), None)
-    await reconcile(ports)
+    await reconcile_authorities(ports)
     if not rows < whole == unchanged < reports.written < whole * 1.2:
         raise kit.BenchError(f"not what had changed was written: {whole}, {unchanged}, {reports.written} bytes")
     micro = 1e6 / rows
@@ -126,7 +126,7 @@ async def measure(rows: int) -> dict[str, float]:
 
 async def _timed(ports: Ports) -> float:
     began = time.process_time()
-    await reconcile(ports)
+    await reconcile_authorities(ports)
     return time.process_time() - began
 
 

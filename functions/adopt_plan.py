@@ -15,4 +15,4 @@ blueprint = func.Blueprint()
 async def adopt_plan(message: func.QueueMessage) -> None:
     """Adopt the accounts of one shard of an approved plan."""
     body, attempt = message.get_body(), message.dequeue_count or 1
-    await run_piece_step(wiring.ports(), step.adopt_plan, AdoptPlan, body, attempt)
+    await run_piece_step(wiring.get_ports(), step.adopt_plan, AdoptPlan, body, attempt)

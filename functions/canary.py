@@ -13,10 +13,10 @@ blueprint = func.Blueprint()
 @blueprint.route(route="canary", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def canary_run(request: func.HttpRequest) -> func.HttpResponse:
     """Start a canary, or go on with the one that is under way."""
-    return await http.answer(wiring.ports, canary_api.run_canary, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, canary_api.run_canary, request, OPERATORS)
 
 
 @blueprint.route(route="canary", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def canary_show(request: func.HttpRequest) -> func.HttpResponse:
     """What canaries have found out, with dates."""
-    return await http.answer(wiring.ports, canary_api.show_canaries, request)
+    return await http.answer_request(wiring.get_ports, canary_api.show_canaries, request)

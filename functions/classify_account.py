@@ -13,4 +13,4 @@ blueprint = func.Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name=names.CLASSIFY_ACCOUNT, connection=names.STORAGE_CONNECTION)
 async def classify_account(message: func.QueueMessage) -> None:
     """Look one account up in the directory and decide."""
-    await run_account_step(wiring.ports(), step.classify_account, message.get_body(), message.dequeue_count or 1)
+    await run_account_step(wiring.get_ports(), step.classify_account, message.get_body(), message.dequeue_count or 1)

@@ -12,4 +12,4 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */10 2-5 * * *", run_on_startup=False)
 async def copy_tables(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants it
     """Go on with tonight's copy of the tables."""
-    await run_timer(wiring.ports(), step.copy_tables)
+    await run_timer(wiring.get_ports(), "copy_tables", step.backup_tables)

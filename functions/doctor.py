@@ -13,4 +13,6 @@ blueprint = func.Blueprint()
 @blueprint.route(route="doctor", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def doctor(request: func.HttpRequest) -> func.HttpResponse:
     """Look at everything that has to be in place, and say how to mend what is not."""
-    return await http.answer(wiring.ports, doctor_api.examined_by(wiring.inspectors), request, OPERATORS)
+    return await http.answer_request(
+        wiring.get_ports, doctor_api.make_doctor_handler(wiring.open_inspectors), request, OPERATORS
+    )

@@ -13,4 +13,4 @@ blueprint = func.Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name=names.NOTIFY_CUSTOMER, connection=names.STORAGE_CONNECTION)
 async def notify_customer(message: func.QueueMessage) -> None:
     """Tell one customer what happened to the account."""
-    await run_account_step(wiring.ports(), step.notify_customer, message.get_body(), message.dequeue_count or 1)
+    await run_account_step(wiring.get_ports(), step.notify_customer, message.get_body(), message.dequeue_count or 1)

@@ -13,13 +13,13 @@ blueprint = func.Blueprint()
 @blueprint.route(route="status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def status(request: func.HttpRequest) -> func.HttpResponse:
     """Where everything stands, and what to do next."""
-    return await http.answer(wiring.ports, operations_api.show_status, request)
+    return await http.answer_request(wiring.get_ports, operations_api.show_status, request)
 
 
 @blueprint.route(route="poison", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def poison_list(request: func.HttpRequest) -> func.HttpResponse:
     """What is stuck, and why."""
-    return await http.answer(wiring.ports, operations_api.list_poison, request)
+    return await http.answer_request(wiring.get_ports, operations_api.list_poison, request)
 
 
 @blueprint.route(
@@ -27,7 +27,7 @@ async def poison_list(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def poison_replay(request: func.HttpRequest) -> func.HttpResponse:
     """Bring stuck accounts back."""
-    return await http.answer(wiring.ports, operations_api.replay_poison, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.replay_poison, request, OPERATORS)
 
 
 @blueprint.route(
@@ -35,7 +35,7 @@ async def poison_replay(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
     """Leave stuck accounts as they are."""
-    return await http.answer(wiring.ports, operations_api.discard_poison, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.discard_poison, request, OPERATORS)
 
 
 @blueprint.route(
@@ -46,7 +46,7 @@ async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def pause(request: func.HttpRequest) -> func.HttpResponse:
     """Let no new effect of a migration start."""
-    return await http.answer(wiring.ports, operations_api.pause_migration, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.pause_migration, request, OPERATORS)
 
 
 @blueprint.route(
@@ -57,7 +57,7 @@ async def pause(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def cancel(request: func.HttpRequest) -> func.HttpResponse:
     """Stop a migration for good."""
-    return await http.answer(wiring.ports, operations_api.cancel_migration, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.cancel_migration, request, OPERATORS)
 
 
 @blueprint.route(
@@ -68,7 +68,7 @@ async def cancel(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def resume(request: func.HttpRequest) -> func.HttpResponse:
     """Let a paused migration go on."""
-    return await http.answer(wiring.ports, operations_api.resume_migration, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.resume_migration, request, OPERATORS)
 
 
 @blueprint.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")

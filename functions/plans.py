@@ -18,7 +18,7 @@ blueprint = func.Blueprint()
 )
 async def plan_show(request: func.HttpRequest) -> func.HttpResponse:
     """What is planned, who has signed, whose signature is wanted."""
-    return await http.answer(wiring.ports, plan_api.show_plan, request)
+    return await http.answer_request(wiring.get_ports, plan_api.show_plan, request)
 
 
 @blueprint.route(
@@ -29,7 +29,7 @@ async def plan_show(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_approve(request: func.HttpRequest) -> func.HttpResponse:
     """Sign a plan for one part."""
-    return await http.answer(wiring.ports, plan_api.approve_plan, request, APPROVERS)
+    return await http.answer_request(wiring.get_ports, plan_api.approve_plan, request, APPROVERS)
 
 
 @blueprint.route(
@@ -40,7 +40,7 @@ async def plan_approve(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_reject(request: func.HttpRequest) -> func.HttpResponse:
     """Say no to a plan."""
-    return await http.answer(wiring.ports, plan_api.reject_plan, request, APPROVERS)
+    return await http.answer_request(wiring.get_ports, plan_api.reject_plan, request, APPROVERS)
 
 
 @blueprint.route(
@@ -51,4 +51,4 @@ async def plan_reject(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_supersede(request: func.HttpRequest) -> func.HttpResponse:
     """Leave a migration to a newer one."""
-    return await http.answer(wiring.ports, plan_api.supersede_plan, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, plan_api.supersede_plan, request, OPERATORS)

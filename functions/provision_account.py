@@ -13,4 +13,4 @@ blueprint = func.Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name=names.PROVISION_ACCOUNT, connection=names.STORAGE_CONNECTION)
 async def provision_account(message: func.QueueMessage) -> None:
     """Give one released account its identity in the directory."""
-    await run_account_step(wiring.ports(), step.provision_account, message.get_body(), message.dequeue_count or 1)
+    await run_account_step(wiring.get_ports(), step.provision_account, message.get_body(), message.dequeue_count or 1)

@@ -13,10 +13,10 @@ blueprint = func.Blueprint()
 @blueprint.route(route="rebuild", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def rebuild_show(request: func.HttpRequest) -> func.HttpResponse:
     """What was lost, and from what it would be made again."""
-    return await http.answer(wiring.ports, recovery_api.show_rebuild, request)
+    return await http.answer_request(wiring.get_ports, recovery_api.show_rebuild, request)
 
 
 @blueprint.route(route="rebuild", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def rebuild_run(request: func.HttpRequest) -> func.HttpResponse:
     """The next piece of work; ask again until it is finished."""
-    return await http.answer(wiring.ports, recovery_api.run_rebuild, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, recovery_api.run_rebuild, request, OPERATORS)

@@ -12,4 +12,4 @@ blueprint = func.Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name=names.RECEIVE_EXPORT, connection=names.STORAGE_CONNECTION)
 async def receive_export(message: func.QueueMessage) -> None:
     """Take an upload, or refuse it with the reason."""
-    await run_upload_step(wiring.ports(), message.get_body(), message.dequeue_count or 1)
+    await run_upload_step(wiring.get_ports(), message.get_body(), message.dequeue_count or 1)

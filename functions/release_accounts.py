@@ -12,4 +12,4 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="*/5 * * * * *", run_on_startup=False)
 async def release_accounts(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants it
     """Give accounts their moment, a little ahead."""
-    await run_timer(wiring.ports(), step.release_accounts)
+    await run_timer(wiring.get_ports(), "release_accounts", step.release_accounts)

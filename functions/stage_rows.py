@@ -15,4 +15,4 @@ blueprint = func.Blueprint()
 async def stage_rows(message: func.QueueMessage) -> None:
     """Stage one piece of an export."""
     body, attempt = message.get_body(), message.dequeue_count or 1
-    await run_piece_step(wiring.ports(), step.stage_rows, StageRows, body, attempt)
+    await run_piece_step(wiring.get_ports(), step.stage_rows, StageRows, body, attempt)

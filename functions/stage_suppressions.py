@@ -15,4 +15,4 @@ blueprint = func.Blueprint()
 async def stage_suppressions(message: func.QueueMessage) -> None:
     """Read one piece of a suppression list."""
     body, attempt = message.get_body(), message.dequeue_count or 1
-    await run_piece_step(wiring.ports(), step.stage_suppressions, StageSuppressions, body, attempt)
+    await run_piece_step(wiring.get_ports(), step.stage_suppressions, StageSuppressions, body, attempt)

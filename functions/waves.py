@@ -19,7 +19,7 @@ blueprint = func.Blueprint()
 )
 async def wave_open(request: func.HttpRequest) -> func.HttpResponse:
     """Open a wave against what stops it."""
-    return await http.answer(wiring.ports, wave_api.open_a_wave, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, wave_api.open_a_wave, request, OPERATORS)
 
 
 @blueprint.route(
@@ -30,7 +30,7 @@ async def wave_open(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def wave_check(request: func.HttpRequest) -> func.HttpResponse:
     """Confirm one point of a wave's checklist."""
-    return await http.answer(wiring.ports, wave_api.check_a_point, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, wave_api.check_a_point, request, OPERATORS)
 
 
 @blueprint.route(
@@ -41,7 +41,7 @@ async def wave_check(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
     """Confirm that the portal has switched."""
-    return await http.answer(wiring.ports, wave_api.switch, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, wave_api.confirm_portal_switch, request, OPERATORS)
 
 
 @blueprint.route(
@@ -52,7 +52,7 @@ async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def review_list(request: func.HttpRequest) -> func.HttpResponse:
     """Who decides which review cases, and until when."""
-    return await http.answer(wiring.ports, review_api.list_review, request)
+    return await http.answer_request(wiring.get_ports, review_api.list_review, request)
 
 
 @blueprint.route(
@@ -63,4 +63,4 @@ async def review_list(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def review_assign(request: func.HttpRequest) -> func.HttpResponse:
     """Give review cases an owner and a day."""
-    return await http.answer(wiring.ports, review_api.assign, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, review_api.assign_cases, request, OPERATORS)

@@ -16,7 +16,7 @@ from typing import Final
 from shared.model import lifecycle, migration, reasons
 from shared.model.lifecycle import MOVING, TRANSITIONS, Event, Outcome, State
 from shared.model.migration import Phase
-from shared.model.reasons import REASONS, explain
+from shared.model.reasons import REASONS, explain_reason
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 
@@ -92,7 +92,7 @@ def flow() -> str:
 
 def reason_codes() -> str:
     """docs/reasons.md."""
-    closed, objecting = explain("source_closed"), explain("excluded_objecting")
+    closed, objecting = explain_reason("source_closed"), explain_reason("excluded_objecting")
     made = [
         ("`source_<status>`", f"{closed.sentence} (here: `source_closed`)", closed.remedy),
         ("`excluded_<why>`", f"{objecting.sentence} (here: `excluded_objecting`)", objecting.remedy),

@@ -116,7 +116,7 @@ class AnswerLost(MigrationError):
     """A write got no answer that could be read (5xx, time-out, dropped connection): it may have happened."""
 
 
-def unexpected(error: BaseException) -> Unexpected:
+def describe_unexpected(error: BaseException) -> Unexpected:
     """An error told by its type and the places in our code it came through; its message may be personal."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "site-packages" not in frame.filename]

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 import azure.functions as func
 from pydantic import BaseModel, StringConstraints, ValidationError
 
-from shared.access.roles import LOCAL, READERS, NotLetIn, Role, admit, person
-from shared.errors import unexpected
+from shared.access.roles import LOCAL, READERS, NotLetIn, Role, admit_person, read_person
+from shared.errors import describe_unexpected
 from shared.model.migration import Migration
 from shared.ports import Ports
 
@@ -35,27 +35,29 @@ class Refused(Exception):
 type Handler = Callable[[Ports, func.HttpRequest], Awaitable[BaseModel | dict[str, object]]]
 
 
-async def answer(
+async def answer_request(
     ports: Callable[[], Ports], handler: Handler, request: func.HttpRequest, allowed: frozenset[Role] = READERS
 ) -> func.HttpResponse:
     """Run a handler for people with one of these roles; every error becomes a sentence."""
     try:
-        admit(request.headers, allowed)
+        admit_person(request.headers, allowed)
         result = await handler(ports(), request)
     except (Refused, NotLetIn) as refused:
-        return _json({"error": str(refused)}, refused.status_code)
+        return _make_json_response({"error": str(refused)}, refused.status_code)
     except Exception as error:  # noqa: BLE001 - its message may be personal, so only type and place are told
-        return _json({"error": f"The app failed: {unexpected(error)}. See docs/runbook.md."}, 500)
-    return _json(result.model_dump(mode="json") if isinstance(result, BaseModel) else result, 200)
+        return _make_json_response(
+            {"error": f"The app failed: {describe_unexpected(error)}. See docs/runbook.md."}, 500
+        )
+    return _make_json_response(result.model_dump(mode="json") if isinstance(result, BaseModel) else result, 200)
 
 
-def _json(body: dict[str, object], status_code: int) -> func.HttpResponse:
+def _make_json_response(body: dict[str, object], status_code: int) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(body, ensure_ascii=False), status_code=status_code, mimetype="application/json")
 
 
-def who(request: func.HttpRequest) -> str:
+def get_caller_id(request: func.HttpRequest) -> str:
     """The signed-in person's id, or `local`."""
-    return person(request.headers).id
+    return read_person(request.headers).id
 
 
 def at_most(request: func.HttpRequest) -> int:
@@ -76,7 +78,7 @@ def signed_by(request: func.HttpRequest, told: str) -> str:
     Raises:
         Refused: somebody is signed in and tells a name as well.
     """
-    caller = person(request.headers)
+    caller = read_person(request.headers)
     if caller == LOCAL:
         return told or caller.id
     if told:
@@ -96,17 +98,17 @@ def read_body[T: BaseModel](kind: type[T], request: func.HttpRequest, says: str)
         raise Refused(400, says) from None
 
 
-def wanted(request: func.HttpRequest) -> tuple[str, str]:
+def get_migration_path(request: func.HttpRequest) -> tuple[str, str]:
     """The council, if one is named, and the migration that a request is about."""
     return request.params.get("authority") or "", request.route_params.get("migration", "")
 
 
-def found(migration: Migration | None, request: func.HttpRequest) -> Migration:
+def require_migration(migration: Migration | None, request: func.HttpRequest) -> Migration:
     """The migration.
 
     Raises:
         Refused: there is none.
     """
     if migration is None:
-        raise Refused(404, f"There is no migration `{wanted(request)[1]}`; `ops status` lists them.")
+        raise Refused(404, f"There is no migration `{get_migration_path(request)[1]}`; `ops status` lists them.")
     return migration

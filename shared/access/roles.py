@@ -59,7 +59,7 @@ def people_sign_in() -> bool:
     return any(os.environ.get(sign) for sign in DEPLOYED)
 
 
-def person(headers: Mapping[str, str]) -> Person:
+def read_person(headers: Mapping[str, str]) -> Person:
     """The person who asks. Headers are spelt in lower case, as the host gives them.
 
     Raises:
@@ -70,23 +70,23 @@ def person(headers: Mapping[str, str]) -> Person:
     caller = headers.get("x-ms-client-principal-id", "")
     if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true" or not caller:
         raise NotLetIn(401, "Sign in first: this app answers only to people whom Easy Auth let in.")
-    return Person(caller, _roles(headers.get("x-ms-client-principal", "")))
+    return Person(caller, _read_roles(headers.get("x-ms-client-principal", "")))
 
 
-def admit(headers: Mapping[str, str], allowed: frozenset[Role]) -> Person:
+def admit_person(headers: Mapping[str, str], allowed: frozenset[Role]) -> Person:
     """The person who asks, if one of the roles is allowed.
 
     Raises:
         NotLetIn: nobody is signed in, or the person has none of these roles.
     """
-    found = person(headers)
+    found = read_person(headers)
     if not found.roles & allowed:
         wanted = " or ".join(f"`{role}`" for role in sorted(allowed))
         raise NotLetIn(403, f"This needs the app role {wanted}. Whoever runs the app assigns it (docs/deploy.md).")
     return found
 
 
-def _roles(principal: str) -> frozenset[Role]:
+def _read_roles(principal: str) -> frozenset[Role]:
     """The app roles in the platform's header, base64 of JSON; whatever cannot be read gives none."""
     try:
         claims = json.loads(base64.b64decode(principal))["claims"]

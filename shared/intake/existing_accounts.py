@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.model.account import Account, AccountId
-from shared.model.migration import Kind, Migration, newer
+from shared.model.migration import Kind, Migration, is_newer
 from shared.ports import Ports
 
 AT_ONCE: Final = 16
@@ -21,7 +21,7 @@ class Council:
     """Whether an earlier plan was carried out: whoever it did not know has joined late."""
 
 
-async def council_of(ports: Ports, migration: Migration, wanted: Sequence[AccountId]) -> Council:
+async def read_existing_accounts(ports: Ports, migration: Migration, wanted: Sequence[AccountId]) -> Council:
     """What the council's own accounts say; nothing is asked where there can be none.
 
     An export that is staged among the council's own accounts meets them there, so only a draft asks for them.
@@ -29,7 +29,7 @@ async def council_of(ports: Ports, migration: Migration, wanted: Sequence[Accoun
     older = [
         other
         async for other in ports.ledger.migrations.list_all(migration.authority)
-        if other.kind is Kind.MIGRATE and newer(migration, other) and other.place == other.authority and other.row
+        if other.kind is Kind.MIGRATE and is_newer(migration, other) and other.place == other.authority and other.row
     ]
     had_a_plan = any(other.plan is not None for other in older)
     if not older or not migration.apart:

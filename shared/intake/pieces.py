@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from shared.intake.supersede import give_back
-from shared.integrity.pseudonym_key import KEY_CHANGED, key_fits
-from shared.integrity.table_loss import torn
-from shared.model.messages import PieceMessage, piece_of
+from shared.intake.supersede import restore_older
+from shared.integrity.pseudonym_key import KEY_CHANGED, does_key_fit
+from shared.integrity.table_loss import is_table_lost
+from shared.model.messages import PieceMessage, make_piece_message
 from shared.model.migration import BY_PIECES, Migration, Phase
 from shared.ports import Ports
-from shared.scheduling.pause import pause
+from shared.scheduling.pause import pause_migration
 from shared.telemetry import spans
 
 
@@ -20,12 +20,12 @@ async def admit_piece(ports: Ports, message: PieceMessage) -> Migration | None:
     migration = await ports.ledger.migrations.get(message.authority, message.migration)
     if migration is None or message.authority not in ports.profiles or migration.layout is None:
         return None
-    if migration.phase not in BY_PIECES or type(piece_of(migration)) is not type(message):
+    if migration.phase not in BY_PIECES or type(make_piece_message(migration)) is not type(message):
         return None
-    if await torn(ports, migration.authority):
+    if await is_table_lost(ports, migration.authority):
         return None
-    if not await key_fits(ports):
-        await pause(ports, migration.authority, migration.id, KEY_CHANGED)
+    if not await does_key_fit(ports):
+        await pause_migration(ports, migration.authority, migration.id, KEY_CHANGED)
         return None
     return migration
 
@@ -38,14 +38,14 @@ def is_current(message: PieceMessage, migration: Migration) -> bool:
 async def send_next_piece(ports: Ports, migration: Migration, message: PieceMessage) -> None:
     """Send the message of the piece that the migration works on now; nothing where its pieces are done."""
     if migration.phase in BY_PIECES and not migration.paused:
-        await ports.outbox.send(piece_of(migration, message.traceparent or spans.here()))
+        await ports.outbox.send(make_piece_message(migration, message.traceparent or spans.get_traceparent()))
 
 
 async def leave_overwritten(ports: Ports, migration: Migration) -> None:
     """The file was overwritten or removed while it was read: older exports go on with what this one had not taken."""
-    await ports.ledger.migrations.change(migration.authority, migration.id, _overwritten)
-    await give_back(ports, migration)
+    await ports.ledger.migrations.change(migration.authority, migration.id, _mark_overwritten)
+    await restore_older(ports, migration)
 
 
-def _overwritten(migration: Migration) -> Migration:
+def _mark_overwritten(migration: Migration) -> Migration:
     return replace(migration, phase=Phase.SUPERSEDED, reason="overwritten")

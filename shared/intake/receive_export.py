@@ -10,12 +10,12 @@ from shared.errors import Superseded
 from shared.intake.rules.csv_reader import FirstPass, RefusedFile
 from shared.intake.rules.suppressions import exclusion_columns
 from shared.intake.supersede import taken_after
-from shared.integrity.table_loss import noted
+from shared.integrity.table_loss import find_and_log_table_loss
 from shared.model.account import REFUSED, Authority
-from shared.model.messages import ReceiveExport, piece_of
+from shared.model.messages import ReceiveExport, make_piece_message
 from shared.model.migration import Kind, Layout, Migration, Phase, migration_id
-from shared.model.profile import Profile, kept_uploader, suggestion
-from shared.model.reasons import explain
+from shared.model.profile import Profile, choose_kept_uploader, suggest_authority
+from shared.model.reasons import explain_reason
 from shared.ports import Blob, Ports
 from shared.telemetry import metrics, spans
 
@@ -30,32 +30,32 @@ async def receive_export(ports: Ports, message: ReceiveExport) -> None:
     blob = await ports.exports.find(message.blob)
     if blob is None:
         return
-    migration = _new(ports, blob)
+    migration = _make_migration(ports, blob)
     known = await ports.ledger.migrations.get(migration.authority, migration.id)
     if known is not None and not _to_be_received_again(known):
-        await _go_on(ports, known)
+        await _send_first_piece(ports, known)
         return
     if migration.authority != REFUSED:
-        if await noted(ports, migration.authority) is not None:
+        if await find_and_log_table_loss(ports, migration.authority) is not None:
             return  # the sweep sends it again when the tables are made again
         # Before the report: whoever has one was known to the tables, or they were emptied.
         await ports.ledger.losses.leave_anchors(migration.authority)
     migration = await _first_pass(ports, migration)
-    await _report(ports, migration)
+    await _publish_answer(ports, migration)
     if known is not None:
         await ports.ledger.migrations.change(
             migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
         )
     elif await ports.ledger.migrations.insert(migration) and migration.phase is Phase.REFUSED:
-        metrics.add(metrics.UPLOADS_REFUSED, authority=migration.authority, reason=migration.reason)
-    await _go_on(ports, migration)
+        metrics.count_metric(metrics.UPLOADS_REFUSED, authority=migration.authority, reason=migration.reason)
+    await _send_first_piece(ports, migration)
 
 
 async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) -> None:
     """Open the migration of an upload that was taken before the tables were lost. A newer one is not in its way."""
-    migration = replace(await _look_through(ports, _new(ports, blob)), assessed_at=assessed_at)
+    migration = replace(await _look_through(ports, _make_migration(ports, blob)), assessed_at=assessed_at)
     if migration.phase is not Phase.STAGING:
-        await _report(ports, migration)  # the profile asks for something else now
+        await _publish_answer(ports, migration)  # the profile asks for something else now
     if not await ports.ledger.migrations.insert(migration):
         await ports.ledger.migrations.change(
             migration.authority, migration.id, lambda current: migration if _to_be_received_again(current) else current
@@ -65,21 +65,25 @@ async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) 
 async def refuse_again(ports: Ports, blob: Blob, reason: str, detail: str) -> None:
     """Record an upload as it was refused before the tables were lost, whatever its profile says now."""
     phase = Phase.SUPERSEDED if reason in LEFT_TO_OTHERS else Phase.REFUSED
-    await ports.ledger.migrations.insert(replace(_new(ports, blob), phase=phase, reason=reason, detail=detail))
+    await ports.ledger.migrations.insert(
+        replace(_make_migration(ports, blob), phase=phase, reason=reason, detail=detail)
+    )
 
 
 async def record_failure(ports: Ports, message: ReceiveExport) -> None:
     """The app failed five times over this upload: kept with the reason, to be replayed."""
     blob = await ports.exports.find(message.blob)
     if blob is not None:
-        await ports.ledger.migrations.insert(replace(_new(ports, blob), phase=Phase.FAILED, reason="receiving_failed"))
+        await ports.ledger.migrations.insert(
+            replace(_make_migration(ports, blob), phase=Phase.FAILED, reason="receiving_failed")
+        )
 
 
-def _new(ports: Ports, blob: Blob) -> Migration:
+def _make_migration(ports: Ports, blob: Blob) -> Migration:
     folder = blob.name.split("/", 1)[0] if "/" in blob.name else ""
     authority = Authority(folder) if folder in ports.profiles else REFUSED
     profile = ports.profiles.get(authority)
-    kind = KINDS.get(_within(blob.name), Kind.MIGRATE)
+    kind = KINDS.get(_get_subfolder(blob.name), Kind.MIGRATE)
     signed = profile is not None and profile.plan.approval == "required"
     now = ports.clock.now()
     return Migration(
@@ -94,11 +98,11 @@ def _new(ports: Ports, blob: Blob) -> Migration:
         phase=Phase.STAGING,
         kind=kind,
         drafted=kind is Kind.ASSESS or (kind is Kind.MIGRATE and signed),
-        uploaded_by=kept_uploader(blob.uploaded_by, signed_in=ports.signed_in),
+        uploaded_by=choose_kept_uploader(blob.uploaded_by, signed_in=ports.signed_in),
     )
 
 
-def _within(blob: str) -> str:
+def _get_subfolder(blob: str) -> str:
     """The folder of an upload within that of its council."""
     return "/".join(blob.split("/")[1:-1])
 
@@ -107,10 +111,12 @@ def _to_be_received_again(known: Migration) -> bool:
     return known.phase is Phase.FAILED and known.layout is None
 
 
-async def _go_on(ports: Ports, migration: Migration) -> None:
-    spans.note(authority=migration.authority, migration=migration.id, state=migration.phase, reason=migration.reason)
+async def _send_first_piece(ports: Ports, migration: Migration) -> None:
+    spans.note_attributes(
+        authority=migration.authority, migration=migration.id, state=migration.phase, reason=migration.reason
+    )
     if migration.phase is Phase.STAGING:
-        await ports.outbox.send(piece_of(migration, spans.here()))
+        await ports.outbox.send(make_piece_message(migration, spans.get_traceparent()))
 
 
 async def _first_pass(ports: Ports, migration: Migration) -> Migration:
@@ -124,7 +130,7 @@ async def _first_pass(ports: Ports, migration: Migration) -> Migration:
 
 async def _look_through(ports: Ports, migration: Migration) -> Migration:
     try:
-        layout, file_hash = await _layout(ports, migration)
+        layout, file_hash = await _read_layout(ports, migration)
     except RefusedFile as refused:
         return replace(migration, phase=Phase.REFUSED, reason=refused.reason, detail=refused.detail)
     except Superseded:
@@ -132,9 +138,9 @@ async def _look_through(ports: Ports, migration: Migration) -> Migration:
     return replace(migration, layout=layout, offset=layout.start, file_hash=file_hash)
 
 
-async def _layout(ports: Ports, migration: Migration) -> tuple[Layout, str]:
+async def _read_layout(ports: Ports, migration: Migration) -> tuple[Layout, str]:
     """How the file is to be read, and its SHA-256."""
-    profile = _profile(ports, migration)
+    profile = _find_profile(ports, migration)
     if migration.blob_size == 0:
         raise RefusedFile("empty")
     if migration.blob_size > SIZE_LIMIT:
@@ -148,11 +154,13 @@ async def _layout(ports: Ports, migration: Migration) -> tuple[Layout, str]:
     return first_pass.close(), digest.hexdigest()
 
 
-def _profile(ports: Ports, migration: Migration) -> Profile:
+def _find_profile(ports: Ports, migration: Migration) -> Profile:
     name = migration.blob.rpartition("/")[2]
     if migration.authority == REFUSED:
-        raise RefusedFile("unknown_authority", suggestion(migration.blob.split("/", 1)[0], sorted(ports.profiles)))
-    if _within(migration.blob) not in KINDS:
+        raise RefusedFile(
+            "unknown_authority", suggest_authority(migration.blob.split("/", 1)[0], sorted(ports.profiles))
+        )
+    if _get_subfolder(migration.blob) not in KINDS:
         raise RefusedFile("wrong_folder")
     if not name.lower().endswith(".csv"):
         raise RefusedFile("not_csv", "its name does not end in .csv")
@@ -162,7 +170,7 @@ def _profile(ports: Ports, migration: Migration) -> Profile:
     return profile
 
 
-async def _report(ports: Ports, migration: Migration) -> None:
+async def _publish_answer(ports: Ports, migration: Migration) -> None:
     """The first answer, for people: `received.json` or `refused.json`."""
     refused = migration.phase is not Phase.STAGING
     says: dict[str, object] = {
@@ -181,7 +189,7 @@ async def _report(ports: Ports, migration: Migration) -> None:
             "columns_in_file": migration.layout.width,
         }
     if refused:
-        reason = explain(migration.reason)
+        reason = explain_reason(migration.reason)
         says |= {"reason": migration.reason, "detail": migration.detail}
         says |= {"sentence": reason.sentence, "next": reason.remedy}
     body = json.dumps(says, indent=2, ensure_ascii=False).encode()

@@ -12,23 +12,29 @@ from datetime import timedelta
 from typing import Final
 
 from shared.errors import StaleWrite, Superseded
-from shared.intake.apply_suppressions import hold
-from shared.intake.existing_accounts import Council, council_of
+from shared.intake.apply_suppressions import hold_account
+from shared.intake.existing_accounts import Council, read_existing_accounts
 from shared.intake.pieces import admit_piece, is_current, leave_overwritten, send_next_piece
-from shared.intake.rules.cohort import band_of
+from shared.intake.rules.cohort import choose_cohort
 from shared.intake.rules.csv_reader import RecordReader
-from shared.intake.rules.resubmission import DISCARDED, Verdict, go_on_with_message, told_after_all, verdict
-from shared.intake.rules.row_checks import judge
+from shared.intake.rules.resubmission import (
+    DISCARDED,
+    Verdict,
+    go_on_with_message,
+    judge_resubmission,
+    was_told_after_all,
+)
+from shared.intake.rules.row_checks import judge_record
 from shared.intake.supersede import supersede_older
-from shared.integrity.table_loss import waits_for_older
-from shared.model.account import Account, AccountId, Band, Change, MigrationId, apply
+from shared.integrity.table_loss import must_wait_for_older
+from shared.model.account import Account, AccountId, Band, Change, MigrationId, apply_event
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.messages import StageRows
-from shared.model.migration import PIECE_ROWS, Kind, Layout, Migration, Phase, newer
+from shared.model.migration import PIECE_ROWS, Kind, Layout, Migration, Phase, is_newer
 from shared.model.profile import Profile
 from shared.model.row import Person, Rejected, Row
-from shared.model.safeguards.rebuild import beyond
+from shared.model.safeguards.rebuild import choose_first_release
 from shared.ports import Ports, Stored
 from shared.telemetry import spans
 
@@ -62,7 +68,7 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
 async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
     """The migration after its piece; None where the piece is not to be staged, or not now."""
     if migration.piece == 0:
-        if await waits_for_older(ports, migration):
+        if await must_wait_for_older(ports, migration):
             return None  # the sweep sends it again
         if migration.kind is Kind.MIGRATE and not migration.apart:
             await supersede_older(ports, migration)
@@ -75,7 +81,7 @@ async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> 
         await leave_overwritten(ports, migration)
         return None
     try:
-        await _stage(ports, profile, migration, piece)
+        await _stage_records(ports, profile, migration, piece)
     except Superseded:
         return None  # a newer export is at work, or this piece was staged by another delivery
     return await _check_point(ports, migration, piece)
@@ -87,10 +93,10 @@ async def read_piece(ports: Ports, profile: Profile, migration: Migration, layou
     verdicts: list[Person | Rejected] = []
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
         for record in reader.feed(chunk):
-            verdicts.append(judge(record, layout, profile))
+            verdicts.append(judge_record(record, layout, profile))
             if len(verdicts) == PIECE_ROWS:
                 return Piece(verdicts, record.end, last=migration.row + len(verdicts) == layout.rows)
-    verdicts += [judge(record, layout, profile) for record in reader.close()]
+    verdicts += [judge_record(record, layout, profile) for record in reader.close()]
     return Piece(verdicts, migration.blob_size, last=True)
 
 
@@ -113,19 +119,19 @@ async def _check_point(ports: Ports, migration: Migration, piece: Piece) -> Migr
     return await ports.ledger.migrations.change(migration.authority, migration.id, move_on)
 
 
-async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Piece) -> None:
+async def _stage_records(ports: Ports, profile: Profile, migration: Migration, piece: Piece) -> None:
     rows: list[Row] = []
     first: dict[AccountId, Row] = {}
     for number, judged in enumerate(piece.verdicts, migration.row + 1):
-        row = _row(ports, migration, number, judged)
+        row = _make_row(ports, migration, number, judged)
         if row.account is not None:
             first.setdefault(row.account, row)
         rows.append(row)
-    rows = await _without_excluded(ports, migration, rows, first)
+    rows = await _drop_suppressed(ports, migration, rows, first)
     stories = spans.Stories(migration, ports.clock.now)
-    council = await council_of(ports, migration, list(first))
+    council = await read_existing_accounts(ports, migration, list(first))
     accounts = [
-        stories.begin(_account(ports, profile, migration, row, council))
+        stories.begin(_make_account(ports, profile, migration, row, council))
         for row in first.values()
         if row.account and row.person
     ]
@@ -133,22 +139,22 @@ async def _stage(ports: Ports, profile: Profile, migration: Migration, piece: Pi
     await ports.ledger.addresses.put(migration.place, pairs)
     met = await _stage_accounts(ports, accounts, first, stories)
     if migration.apart:
-        met = {**{a.id: _as_settled(first[a.id], a) for a in accounts if a.settled}, **met}
-    await ports.ledger.rows.put([_settled(row, first, met) for row in rows])
-    await _hold_excluded(ports, migration, first)
+        met = {**{a.id: _make_settled_row(first[a.id], a) for a in accounts if a.settled}, **met}
+    await ports.ledger.rows.put([_settle_row(row, first, met) for row in rows])
+    await _hold_suppressed(ports, migration, first)
 
 
-async def _hold_excluded(ports: Ports, migration: Migration, staged: Mapping[AccountId, Row]) -> None:
+async def _hold_suppressed(ports: Ports, migration: Migration, staged: Mapping[AccountId, Row]) -> None:
     """Who came on the list while the piece was staged may have had no account yet that could be held.
 
     Whoever comes on it after this look is held by the step that reads the list. A draft looks when it is taken over.
     """
     if not migration.apart:
-        for account, reason in (await _excluded(ports, migration, staged)).items():
-            await hold(ports, migration.authority, account, reason)
+        for account, reason in (await _find_suppressed(ports, migration, staged)).items():
+            await hold_account(ports, migration.authority, account, reason)
 
 
-async def _excluded(ports: Ports, migration: Migration, rows: Mapping[AccountId, Row]) -> dict[AccountId, str]:
+async def _find_suppressed(ports: Ports, migration: Migration, rows: Mapping[AccountId, Row]) -> dict[AccountId, str]:
     """Of these accounts, those whom the council wants left alone, and why."""
     found: dict[AccountId, str] = {}
     for shard in sorted({row.shard for row in rows.values()}):
@@ -156,12 +162,12 @@ async def _excluded(ports: Ports, migration: Migration, rows: Mapping[AccountId,
     return {account: reason for account, reason in found.items() if account in rows}
 
 
-async def _without_excluded(
+async def _drop_suppressed(
     ports: Ports, migration: Migration, rows: list[Row], first: dict[AccountId, Row]
 ) -> list[Row]:
     """The rows, those of people whom the council wants left alone rejected; they leave `first` too."""
     excluded: dict[AccountId, str] = {}
-    for account, reason in (await _excluded(ports, migration, first)).items():
+    for account, reason in (await _find_suppressed(ports, migration, first)).items():
         stored = await ports.ledger.accounts.get(migration.place, account)
         if stored is None or stored.record.migration != migration.id:
             excluded[account] = reason
@@ -175,28 +181,28 @@ async def _without_excluded(
     ]
 
 
-def _settled(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
+def _settle_row(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
     """The row as it stands beside the first one of its account in this piece, and what that one met."""
     if row.account is None:
         return row
     earlier = met.get(row.account, first[row.account])
     if earlier.number == row.number:
         return earlier
-    return _duplicate(row, earlier.duplicate_of or earlier.number)
+    return _mark_duplicate(row, earlier.duplicate_of or earlier.number)
 
 
-def _row(ports: Ports, migration: Migration, number: int, verdict: Person | Rejected) -> Row:
+def _make_row(ports: Ports, migration: Migration, number: int, verdict: Person | Rejected) -> Row:
     row = Row(migration.authority, migration.id, number, verdict.source_id)
     if isinstance(verdict, Rejected):
         return replace(row, outcome=Outcome.REJECT, reason=verdict.reason)
     return replace(row, account=ports.pseudonyms.account(row.authority, verdict.source_id), person=verdict)
 
 
-def _duplicate(row: Row, of: int) -> Row:
+def _mark_duplicate(row: Row, of: int) -> Row:
     return replace(row, outcome=Outcome.DUPLICATE, reason="", duplicate_of=of, person=None)
 
 
-def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, council: Council) -> Account:
+def _make_account(ports: Ports, profile: Profile, migration: Migration, row: Row, council: Council) -> Account:
     person = row.person or Person(row.source_id, "")
     now = ports.clock.now()
     key = email_key(person.email)
@@ -205,7 +211,7 @@ def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, cou
     # Who joined late stays so in every plan until they are moved: their wave is not over when another plan is signed.
     late = council.had_a_plan and (known is None or known.band is Band.LATE)
     digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
-    settled = verdict(known, digest) if migration.apart and known else None
+    settled = judge_resubmission(known, digest) if migration.apart and known else None
     return Account(
         id=account,
         authority=row.authority,
@@ -216,13 +222,13 @@ def _account(ports: Ports, profile: Profile, migration: Migration, row: Row, cou
         not_before=now,
         digest=digest,
         address_key=ports.pseudonyms.address(row.authority, key),
-        release=beyond(migration.rebuilt_at) if migration.rebuilt_at else 0,
+        release=choose_first_release(migration.rebuilt_at) if migration.rebuilt_at else 0,
         lost_since=migration.lost_since,
         drafted=migration.apart,
         outcome=settled.outcome if settled else None,
         reason=settled.reason if settled else "",
         settled=settled is not None,
-        band=band_of(person, profile.plan, migration.uploaded_at, late=late),
+        band=choose_cohort(person, profile.plan, migration.uploaded_at, late=late),
         first=(known.first or known.migration) if known else migration.id,
     )
 
@@ -243,12 +249,12 @@ async def _stage_accounts(
 
     async def meet(account: AccountId) -> tuple[AccountId, Row]:
         async with gate:
-            return account, await _meet(ports, new[account], first[account], stories)
+            return account, await _meet_account(ports, new[account], first[account], stories)
 
     return dict(await asyncio.gather(*(meet(account) for account in existing)))
 
 
-async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
+async def _meet_account(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
     """An account that an earlier row staged meets this row."""
     while True:
         stored = await ports.ledger.accounts.get(new.place, new.id)
@@ -260,14 +266,14 @@ async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) ->
             raise Superseded
         known = stored.record
         if known.migration == new.migration:
-            return _again(known, row)
-        if own.rebuilt_at is not None and await _left_to_newer(ports, own, known, new):
+            return _repeat_row(known, row)
+        if own.rebuilt_at is not None and await _is_left_to_newer(ports, own, known, new):
             return row
-        settled = verdict(known, new.digest)
+        settled = judge_resubmission(known, new.digest)
         try:
             if settled is not None:
-                return await _met_again(ports, stored, row, settled)
-            if told_after_all(known):
+                return await _note_resubmission(ports, stored, row, settled)
+            if was_told_after_all(known):
                 await ports.ledger.accounts.save(stored, *go_on_with_message(known, new, ports.clock.now()))
                 return row
             await _take_over(ports, stored, new)
@@ -277,36 +283,36 @@ async def _meet(ports: Ports, new: Account, row: Row, stories: spans.Stories) ->
         return row
 
 
-def _again(known: Account, row: Row) -> Row:
+def _repeat_row(known: Account, row: Row) -> Row:
     """A row of the same export: staged before, or the same customer once more.
 
     In a draft the first verdict counts: what was moved in between is told apart when the plan is approved.
     """
     if known.row != row.number:
-        return _duplicate(row, known.row)
-    return _as_settled(row, known) if known.settled else row
+        return _mark_duplicate(row, known.row)
+    return _make_settled_row(row, known) if known.settled else row
 
 
-def _as_settled(row: Row, account: Account) -> Row:
+def _make_settled_row(row: Row, account: Account) -> Row:
     return replace(row, outcome=account.outcome, reason=account.reason)
 
 
-async def _left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
+async def _is_left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
     """Whether a newer export took the account over before the tables were lost: then this row's part is over."""
     theirs = await ports.ledger.migrations.get(known.authority, known.migration)
-    if theirs is None or not newer(theirs, own):
+    if theirs is None or not is_newer(theirs, own):
         return False
     if known.address_key != new.address_key and new.address_key:
         await ports.ledger.addresses.drop(new.authority, new.address_key, new.id)
     return True
 
 
-async def _met_again(ports: Ports, stored: Stored[Account], row: Row, settled: Verdict) -> Row:
+async def _note_resubmission(ports: Ports, stored: Stored[Account], row: Row, settled: Verdict) -> Row:
     """An account that was moved before; it remembers which row brought it, so that a second one is a duplicate."""
     export, _, number = stored.record.met.rpartition("|")
     if stored.record.reason != DISCARDED:
         if export == row.migration and number != str(row.number):
-            return _duplicate(row, int(number))
+            return _mark_duplicate(row, int(number))
         if export != row.migration:
             met = replace(stored.record, met=f"{row.migration}|{row.number}")
             await ports.ledger.accounts.save(stored, met, None)
@@ -318,7 +324,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
     known = stored.record
     # Whatever its state: it may have been postponed, or set aside, or held, after a create that does not show yet.
     begun = known.classified_at is not None or known.met_before
-    staged, change = apply(known, Event.STAGE, ports.clock.now())
+    staged, change = apply_event(known, Event.STAGE, ports.clock.now())
     taken = replace(
         staged,
         migration=MigrationId(new.migration),

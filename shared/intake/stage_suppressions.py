@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Final
 
 from shared.errors import Superseded
-from shared.intake.apply_suppressions import leave_alone
+from shared.intake.apply_suppressions import apply_suppressions
 from shared.intake.pieces import admit_piece, is_current, leave_overwritten, send_next_piece
 from shared.intake.rules.csv_reader import Record, RecordReader
 from shared.intake.rules.suppressions import RejectedExclusion, read_exclusion
-from shared.integrity.table_loss import waits_for_older
+from shared.integrity.table_loss import must_wait_for_older
 from shared.model.account import AccountId
 from shared.model.messages import StageSuppressions
 from shared.model.migration import PIECE_ROWS, Layout, Migration, Phase
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.ports import Ports
 
 IN_NO_EXTRACT: Final = "in_no_extract"
@@ -26,17 +26,17 @@ async def stage_suppressions(ports: Ports, message: StageSuppressions) -> None:
     if migration is None or migration.layout is None:
         return
     if is_current(message, migration):
-        if migration.piece == 0 and await waits_for_older(ports, migration):
+        if migration.piece == 0 and await must_wait_for_older(ports, migration):
             return  # the sweep sends it again
         try:
-            migration = await exclude_piece(ports, migration, migration.layout)
+            migration = await stage_suppression_piece(ports, migration, migration.layout)
         except Superseded:
             await leave_overwritten(ports, migration)
             return
     await send_next_piece(ports, migration, message)
 
 
-async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
+async def stage_suppression_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
     """Leave alone whom a piece names, and say which of its lines name nobody.
 
     Raises:
@@ -47,7 +47,7 @@ async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> M
     rejected: dict[int, str] = {}
     rows, end = 0, migration.blob_size
     reader = RecordReader(layout.separator, layout.encoding, migration.offset)
-    async for record in _records(ports, migration, reader):
+    async for record in _read_records(ports, migration, reader):
         rows += 1
         read = read_exclusion(record, layout, migration.authority, ports.pseudonyms)
         if isinstance(read, RejectedExclusion):
@@ -58,16 +58,16 @@ async def exclude_piece(ports: Ports, migration: Migration, layout: Layout) -> M
         if rows == PIECE_ROWS:
             end = record.end
             break
-    for known in await leave_alone(ports, migration, found):
+    for known in await apply_suppressions(ports, migration, found):
         # Rejected in every extract since, and so without an account.
         del lines[known]
-    strangers = await _in_no_extract(ports, migration, lines)
-    await _report(ports, migration, found, rejected, strangers)
+    strangers = await _find_unknown_references(ports, migration, lines)
+    await _publish_report(ports, migration, found, rejected, strangers)
     last = migration.row + rows >= layout.rows
     return await _check_point(ports, migration, rows, end, last=last)
 
 
-async def _records(ports: Ports, migration: Migration, reader: RecordReader) -> AsyncIterator[Record]:
+async def _read_records(ports: Ports, migration: Migration, reader: RecordReader) -> AsyncIterator[Record]:
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
         for record in reader.feed(chunk):
             yield record
@@ -75,7 +75,7 @@ async def _records(ports: Ports, migration: Migration, reader: RecordReader) -> 
         yield record
 
 
-async def _in_no_extract(ports: Ports, migration: Migration, lines: Mapping[AccountId, int]) -> list[int]:
+async def _find_unknown_references(ports: Ports, migration: Migration, lines: Mapping[AccountId, int]) -> list[int]:
     """Rows whose customer no extract has: who mistypes a reference would believe that somebody is left alone."""
     drafts = [other.place async for other in ports.ledger.migrations.list_all(migration.authority) if other.apart]
     missing = dict(lines)
@@ -85,7 +85,7 @@ async def _in_no_extract(ports: Ports, migration: Migration, lines: Mapping[Acco
     return sorted(missing.values())
 
 
-async def _report(
+async def _publish_report(
     ports: Ports, migration: Migration, found: dict[AccountId, str], rejected: dict[int, str], strangers: list[int]
 ) -> None:
     """`excluded.json`: counts, and the lines that name nobody. Whom it names is told nowhere."""
@@ -95,13 +95,18 @@ async def _report(
         "left_alone": {reason: why.count(reason) for reason in sorted(set(why))},
         "taken_off": len(found) - len(why),
         "rejected": [
-            {"row": row, "reason": reason, "sentence": explain(reason).sentence, "next": explain(reason).remedy}
+            {
+                "row": row,
+                "reason": reason,
+                "sentence": explain_reason(reason).sentence,
+                "next": explain_reason(reason).remedy,
+            }
             for row, reason in rejected.items()
         ],
         "in_no_extract": {
             "rows": strangers,
-            "sentence": explain(IN_NO_EXTRACT).sentence,
-            "next": explain(IN_NO_EXTRACT).remedy,
+            "sentence": explain_reason(IN_NO_EXTRACT).sentence,
+            "next": explain_reason(IN_NO_EXTRACT).remedy,
         },
     }
     name = f"excluded-{migration.piece + 1}.json" if migration.piece else "excluded.json"

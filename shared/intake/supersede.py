@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from shared.model.account import MigrationId
-from shared.model.migration import STAYS, Kind, Migration, Phase, age, going, newer, taken
+from shared.model.migration import STAYS, Kind, Migration, Phase, get_upload_order, is_newer, is_taken, without_pause
 from shared.ports import Ports
 
 
@@ -13,9 +13,9 @@ async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
     found = [
         other
         async for other in ports.ledger.migrations.list_all(migration.authority)
-        if newer(other, migration) and taken(other)
+        if is_newer(other, migration) and is_taken(other)
     ]
-    return max(found, key=age, default=None)
+    return max(found, key=get_upload_order, default=None)
 
 
 async def supersede_older(ports: Ports, migration: Migration) -> None:
@@ -26,21 +26,21 @@ async def supersede_older(ports: Ports, migration: Migration) -> None:
     """
     async for other in ports.ledger.migrations.list_all(migration.authority):
         replaced = other.kind is Kind.MIGRATE and (other.open or other.phase in {Phase.SUPERSEDED, Phase.DONE})
-        if replaced and newer(migration, other):
-            await ports.ledger.migrations.change(other.authority, other.id, lambda older: _left_to(older, migration))
+        if replaced and is_newer(migration, other):
+            await ports.ledger.migrations.change(other.authority, other.id, lambda older: _leave_to(older, migration))
 
 
-def _left_to(older: Migration, to: Migration) -> Migration:
+def _leave_to(older: Migration, to: Migration) -> Migration:
     older = replace(older, superseded_by=to.id)
     if older.phase in STAYS:
         return older
-    older = going(older)
+    older = without_pause(older)
     if older.phase is Phase.SUPERSEDED:
         return older
     return replace(older, phase=Phase.SUPERSEDED, reason="newer_upload")
 
 
-async def give_back(ports: Ports, migration: Migration) -> None:
+async def restore_older(ports: Ports, migration: Migration) -> None:
     """This export was never read whole: older ones go on with what it has not taken over.
 
     What was left to another one before it stays left to that one.
@@ -48,17 +48,19 @@ async def give_back(ports: Ports, migration: Migration) -> None:
     found = [other async for other in ports.ledger.migrations.list_all(migration.authority)]
     for other in found:
         if other.superseded_by == migration.id and other.phase in STAYS:
-            between = [each for each in found if _began(each) and newer(migration, each) and newer(each, other)]
-            to = max(between, key=age, default=None)
-            given = partial(_given_back, never_read=migration.id, to=to.id if to else "")
+            between = [
+                each for each in found if _has_taken_over(each) and is_newer(migration, each) and is_newer(each, other)
+            ]
+            to = max(between, key=get_upload_order, default=None)
+            given = partial(_take_back, never_read=migration.id, to=to.id if to else "")
             await ports.ledger.migrations.change(other.authority, other.id, given)
 
 
-def _given_back(older: Migration, never_read: MigrationId, to: str) -> Migration:
+def _take_back(older: Migration, never_read: MigrationId, to: str) -> Migration:
     return replace(older, superseded_by=to) if older.superseded_by == never_read else older
 
 
-def _began(migration: Migration) -> bool:
+def _has_taken_over(migration: Migration) -> bool:
     """Whether it has taken over accounts of older ones; whoever stopped it since did not stop it in their favour."""
     begun = migration.phase in STAYS or (migration.phase is Phase.CANCELLED and migration.row > 0)
     with_council = not migration.apart or migration.stopped_half_way

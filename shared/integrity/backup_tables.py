@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-from shared.integrity.table_loss import noted
+from shared.integrity.table_loss import find_and_log_table_loss
 from shared.model.safeguards.backup import (
     MANIFESTS,
     PART_RECORDS,
@@ -19,12 +19,12 @@ from shared.model.safeguards.backup import (
     Part,
     Partition,
     Record,
-    checksum,
-    manifest_path,
-    night_of,
-    packed,
-    part_path,
-    partition_path,
+    compute_checksum,
+    format_night,
+    get_manifest_path,
+    get_part_path,
+    get_partition_path,
+    pack_records,
     read_manifest,
 )
 from shared.ports import Ports
@@ -35,38 +35,38 @@ ROUND: Final = timedelta(minutes=6)
 """So long one round works; the host ends a function after ten minutes."""
 
 
-async def copy_tables(ports: Ports) -> bool:
+async def backup_tables(ports: Ports) -> bool:
     """Go on with tonight's copy; returns whether it is whole. A copy of lost tables would be worth nothing."""
     begun = ports.clock.now()
     night = f"{begun:%Y-%m-%d}"
-    if await ports.backups.read(manifest_path(night)) is not None:
-        return await copy_of(ports, night) is not None
-    if await _lost(ports):
+    if await ports.backups.read(get_manifest_path(night)) is not None:
+        return await read_backup(ports, night) is not None
+    if await _is_any_table_lost(ports):
         return False
     done: list[Partition] = []
-    for table, partition in _partitions(ports):
+    for table, partition in _list_partitions(ports):
         if ports.clock.now() > begun + ROUND:
             return False
-        done.append(await _copied(ports, night, table, partition))
-    if await _lost(ports):
+        done.append(await _ensure_partition_copied(ports, night, table, partition))
+    if await _is_any_table_lost(ports):
         return False  # some of it may have been read after the loss
-    await _finish(ports, night, done)
+    await _publish_manifest(ports, night, done)
     return True
 
 
-async def newest_copy(ports: Ports) -> Manifest | None:
+async def find_newest_backup(ports: Ports) -> Manifest | None:
     """The newest whole copy. What else lies there counts for nothing: on Azure nobody can take it away for a month."""
-    nights = [night async for path in ports.backups.all(MANIFESTS) if (night := night_of(path))]
+    nights = [night async for path in ports.backups.all(MANIFESTS) if (night := format_night(path))]
     for night in sorted(nights, reverse=True):
-        found = await copy_of(ports, night)
+        found = await read_backup(ports, night)
         if found is not None:
             return found
     return None
 
 
-async def copy_of(ports: Ports, night: str) -> Manifest | None:
+async def read_backup(ports: Ports, night: str) -> Manifest | None:
     """The whole copy of a night; None where there is none, or its manifest cannot be read."""
-    body = await ports.backups.read(manifest_path(night))
+    body = await ports.backups.read(get_manifest_path(night))
     if body is None:
         return None
     manifest = read_manifest(night, body)
@@ -80,37 +80,37 @@ def key_fingerprint(ports: Ports) -> str:
     return ports.pseudonyms.fingerprint()
 
 
-async def _lost(ports: Ports) -> bool:
-    return any([await noted(ports, authority) is not None for authority in ports.profiles])
+async def _is_any_table_lost(ports: Ports) -> bool:
+    return any([await find_and_log_table_loss(ports, authority) is not None for authority in ports.profiles])
 
 
-def _partitions(ports: Ports) -> list[tuple[str, str]]:
+def _list_partitions(ports: Ports) -> list[tuple[str, str]]:
     """All accounts before any migration: whatever an account belongs to is in the copy."""
     found = [place for authority in ports.profiles for place in ports.ledger.backups.list_partitions(authority)]
     return sorted(found, key=lambda place: place[0])
 
 
-async def _copied(ports: Ports, night: str, table: str, partition: str) -> Partition:
+async def _ensure_partition_copied(ports: Ports, night: str, table: str, partition: str) -> Partition:
     """A partition's files, from this round or an earlier one. The first list of files that was written counts."""
-    path = partition_path(night, table, partition)
+    path = get_partition_path(night, table, partition)
     known = await ports.backups.read(path)
     if known is None:
-        mine = await _copy(ports, night, table, partition)
+        mine = await _copy_partition(ports, night, table, partition)
         if await ports.backups.add(path, mine.model_dump_json().encode()):
             return mine
         known = await ports.backups.read(path)
     return Partition.model_validate_json(known or b"")
 
 
-async def _copy(ports: Ports, night: str, table: str, partition: str) -> Partition:
+async def _copy_partition(ports: Ports, night: str, table: str, partition: str) -> Partition:
     begun = ports.clock.now()
     attempt = uuid4().hex[:8]
     parts: list[Part] = []
     async for records in _in_parts(ports.ledger.backups.list_records(table, partition)):
-        path = part_path(night, table, partition, attempt, len(parts) + 1)
-        body = packed(records)
+        path = get_part_path(night, table, partition, attempt, len(parts) + 1)
+        body = pack_records(records)
         await ports.backups.add(path, body)
-        parts.append(Part(path=path, records=len(records), sha256=checksum(body)))
+        parts.append(Part(path=path, records=len(records), sha256=compute_checksum(body)))
     return Partition(table=table, partition=partition, read_at=begun, parts=tuple(parts))
 
 
@@ -125,7 +125,7 @@ async def _in_parts(records: AsyncIterator[Record]) -> AsyncIterator[list[Record
         yield waiting
 
 
-async def _finish(ports: Ports, night: str, done: list[Partition]) -> None:
+async def _publish_manifest(ports: Ports, night: str, done: list[Partition]) -> None:
     begun = min((partition.read_at for partition in done), default=ports.clock.now())
     manifest = Manifest(
         night=night,
@@ -134,5 +134,5 @@ async def _finish(ports: Ports, night: str, done: list[Partition]) -> None:
         key=await ports.ledger.pseudonym_keys.get_fingerprint() or key_fingerprint(ports),
         partitions=tuple(done),
     )
-    await ports.backups.add(manifest_path(night), manifest.model_dump_json().encode())
+    await ports.backups.add(get_manifest_path(night), manifest.model_dump_json().encode())
     log.info("tables copied", extra={"night": night, "records": manifest.records})

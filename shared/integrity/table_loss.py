@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.model.account import Authority, MigrationId
-from shared.model.migration import Migration, Phase, newer
+from shared.model.migration import Migration, Phase, is_newer
 from shared.model.safeguards.rebuild import Rebuild
 from shared.ports import Ports
 
@@ -30,29 +30,29 @@ class Loss:
     """The rebuild that is under way, if one is."""
 
 
-async def loss(ports: Ports, authority: Authority) -> Loss | None:
+async def find_table_loss(ports: Ports, authority: Authority) -> Loss | None:
     """What was lost, None when nothing was. A council that never uploaded anything has lost nothing."""
     found = await ports.ledger.losses.get_anchors(authority)
-    if found.torn or (found.missing and await taken(ports, authority)):
+    if found.torn or (found.missing and await list_taken_uploads(ports, authority)):
         return Loss(found.missing, found.rebuild)
     return None
 
 
-async def torn(ports: Ports, authority: Authority) -> bool:
+async def is_table_lost(ports: Ports, authority: Authority) -> bool:
     """Whether part of the tables was lost: the cheap question, for those who found records of this authority."""
     found = await ports.ledger.losses.get_anchors(authority)
     return found.torn
 
 
-async def noted(ports: Ports, authority: Authority) -> Loss | None:
-    """The same as `loss`, with a line in the log."""
-    lost = await loss(ports, authority)
+async def find_and_log_table_loss(ports: Ports, authority: Authority) -> Loss | None:
+    """The same as `find_table_loss`, with a line in the log."""
+    lost = await find_table_loss(ports, authority)
     if lost is not None:
         log.error(TABLES_LOST, extra={"authority": authority, "tables": ", ".join(sorted(lost.tables))})
     return lost
 
 
-async def taken(ports: Ports, authority: Authority) -> frozenset[MigrationId]:
+async def list_taken_uploads(ports: Ports, authority: Authority) -> frozenset[MigrationId]:
     """The uploads of which a report says that they were taken."""
     return frozenset(
         [
@@ -63,21 +63,21 @@ async def taken(ports: Ports, authority: Authority) -> frozenset[MigrationId]:
     )
 
 
-async def waits_for_older(ports: Ports, migration: Migration) -> bool:
+async def must_wait_for_older(ports: Ports, migration: Migration) -> bool:
     """Whether an older export that was made again has still to find out what was done before the loss."""
     return any(
         [
             other.rebuilt_at is not None
             and other.phase in {Phase.STAGING, Phase.CLASSIFYING}
-            and newer(migration, other)
+            and is_newer(migration, other)
             async for other in ports.ledger.migrations.list_all(migration.authority)
         ]
     )
 
 
-async def being_made_again(ports: Ports, authority: Authority) -> bool:
+async def is_being_rebuilt(ports: Ports, authority: Authority) -> bool:
     """Whether accounts of this authority may still be missing that were there before a loss."""
-    if await loss(ports, authority) is not None:
+    if await find_table_loss(ports, authority) is not None:
         return True
     found = [migration async for migration in ports.ledger.migrations.list_all(authority)]
     return any(migration.rebuilt_at is not None and migration.phase is Phase.STAGING for migration in found)

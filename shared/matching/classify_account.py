@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Final
 
 from shared.errors import SetAside, TryLater
-from shared.integrity.table_loss import being_made_again
-from shared.matching.identity_claims import TWO_ACCOUNTS, claim, still_alone
-from shared.matching.recover_account import recognise
-from shared.matching.rules.match import Decision, Rules, Source, announcement, decide
-from shared.model.account import Account, Authority, apply
+from shared.integrity.table_loss import is_being_rebuilt
+from shared.matching.identity_claims import TWO_ACCOUNTS, claim_identity, is_still_only_claim
+from shared.matching.recover_account import recover_account
+from shared.matching.rules.match import Decision, Rules, Source, choose_announcement_time, decide_match
+from shared.model.account import Account, Authority, apply_event
 from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome, State
@@ -19,9 +19,9 @@ from shared.model.profile import Profile
 from shared.model.row import Person
 from shared.model.step import Step
 from shared.ports import Ports, Stored
-from shared.scheduling.due_account import Admitted, admit, person_of
-from shared.scheduling.rules.gate import as_told
-from shared.telemetry.progress import reached
+from shared.scheduling.due_account import Admitted, admit_account, read_person
+from shared.scheduling.rules.gate import respect_told_day
+from shared.telemetry.progress import record_step
 
 CLAIMED_AFTER: Final = timedelta(minutes=1)
 """A password changed so long after we created the user was set by its owner."""
@@ -29,27 +29,27 @@ CLAIMED_AFTER: Final = timedelta(minutes=1)
 
 async def classify_account(ports: Ports, message: AccountMessage) -> None:
     """Compare one staged account with the directory."""
-    admitted = await admit(ports, message, Step.CLASSIFY)
+    admitted = await admit_account(ports, message, Step.CLASSIFY)
     if admitted is None:
         return
     account = admitted.account
-    if await recognise(ports, admitted):
+    if await recover_account(ports, admitted):
         return
-    _, person = await person_of(ports, account)
-    decision = await judge(ports, admitted, person)
+    _, person = await read_person(ports, account)
+    decision = await judge_account(ports, admitted, person)
     if account.lost_since is not None and decision.reason == "already_marked":
         raise TryLater("not_visible_yet")  # found by its address, and not by its mark yet
     if admitted.migration.approved_at is not None:
         _as_signed(account, decision)
     user = decision.user if decision.outcome is Outcome.LINK else None
-    if user is not None and not await claim(ports, account, user.id):
+    if user is not None and not await claim_identity(ports, account, user.id):
         decision = replace(decision, outcome=Outcome.REVIEW, reason=TWO_ACCOUNTS)
     event = Event.SET_ASIDE if decision.outcome is Outcome.REVIEW else Event.CLASSIFY
-    classified, change = apply(account, event, ports.clock.now(), decision.reason)
+    classified, change = apply_event(account, event, ports.clock.now(), decision.reason)
     stored = await ports.ledger.accounts.save(
-        admitted.stored, _with(classified, decision, ports, admitted.profile), change
+        admitted.stored, _record_decision(classified, decision, ports, admitted.profile), change
     )
-    reached(stored.record, change)
+    record_step(stored.record, change)
 
 
 def _as_signed(account: Account, decision: Decision) -> None:
@@ -65,13 +65,13 @@ def _as_signed(account: Account, decision: Decision) -> None:
         raise SetAside("changed_since_assessment")
 
 
-async def judge(ports: Ports, admitted: Admitted, person: Person) -> Decision:
+async def judge_account(ports: Ports, admitted: Admitted, person: Person) -> Decision:
     """The decision on an account as the directory stands now (2 requests; 3 for one that was judged before)."""
     account, profile = admitted.account, admitted.profile
     address = email_key(person.email)
     if not address:
         return Decision(Outcome.REVIEW, "email_look_alike")
-    if await _shares_address(ports, admitted.migration, account):
+    if await _is_address_shared(ports, admitted.migration, account):
         return Decision(Outcome.REVIEW, "shared_address")
     found = await ports.directory.with_address(address)
     ours = next((user for user in found if user.marks.get(account.authority) == account.id), None)
@@ -83,11 +83,11 @@ async def judge(ports: Ports, admitted: Admitted, person: Person) -> Decision:
         if marked:
             return Decision(Outcome.REVIEW, "changed_since_migrated", marked[0], {"found": "one with our mark"})
     source = Source(account.id, account.authority, address, person.given_name, person.surname, person.verified)
-    marks = await _marks(ports, account.authority, found)
-    return decide(source, found, marks.unclaimed, await _rules(ports, profile), vouched=bool(marks.claimed))
+    marks = await _read_owner_markers(ports, account.authority, found)
+    return decide_match(source, found, marks.unclaimed, await _make_rules(ports, profile), vouched=bool(marks.claimed))
 
 
-async def _shares_address(ports: Ports, migration: Migration, account: Account) -> bool:
+async def _is_address_shared(ports: Ports, migration: Migration, account: Account) -> bool:
     """Whether another account has this address: one that was moved, or one of the same export."""
     if not await ports.ledger.addresses.may_be_shared(migration, account.address_key):
         return False
@@ -113,12 +113,12 @@ def _made_before(account: Account, user: DirectoryUser) -> Decision:
     return Decision(Outcome.REVIEW, "already_marked", user, evidence)
 
 
-async def _rules(ports: Ports, profile: Profile) -> Rules:
+async def _make_rules(ports: Ports, profile: Profile) -> Rules:
     first_message = await ports.ledger.first_messages.get(profile.authority)
     return Rules(
         tenant=ports.tenant,
         verifying_issuers=frozenset(issuer.lower() for issuer in profile.matching.verifying_issuers),
-        announced_at=announcement(profile.matching.announced_on, first_message),
+        announced_at=choose_announcement_time(profile.matching.announced_on, first_message),
         sign_up_verifies_mailbox=profile.matching.sign_up_verifies_mailbox,
     )
 
@@ -133,7 +133,7 @@ class Marks:
     """They made the user, and its owner has proved the mailbox by setting a password."""
 
 
-async def _marks(ports: Ports, authority: Authority, found: tuple[DirectoryUser, ...]) -> Marks:
+async def _read_owner_markers(ports: Ports, authority: Authority, found: tuple[DirectoryUser, ...]) -> Marks:
     unclaimed: set[Authority] = set()
     claimed: set[Authority] = set()
     for user in found:
@@ -143,25 +143,25 @@ async def _marks(ports: Ports, authority: Authority, found: tuple[DirectoryUser,
                 continue
             if await _not_known_again(ports, other, stored):
                 raise TryLater("tables_lost")
-            (claimed if stored is not None and _claimed(user, stored.record) else unclaimed).add(other)
+            (claimed if stored is not None and _is_claimed(user, stored.record) else unclaimed).add(other)
     return Marks(frozenset(unclaimed), frozenset(claimed))
 
 
 async def _not_known_again(ports: Ports, other: Authority, stored: Stored[Account] | None) -> bool:
     """Whether the tables were lost, and the other council's record of this user may still come back."""
     if stored is None:
-        return await being_made_again(ports, other)
+        return await is_being_rebuilt(ports, other)
     return stored.record.state is State.STAGED and stored.record.lost_since is not None
 
 
-def _claimed(user: DirectoryUser, record: Account) -> bool:
+def _is_claimed(user: DirectoryUser, record: Account) -> bool:
     if user.must_reset is not None:
         return not user.must_reset
     made = record.provisioned_at or user.created
     return made is not None and user.password_changed is not None and user.password_changed > made + CLAIMED_AFTER
 
 
-def _with(account: Account, decision: Decision, ports: Ports, profile: Profile) -> Account:
+def _record_decision(account: Account, decision: Decision, ports: Ports, profile: Profile) -> Account:
     user = decision.user
     linked = user is not None and decision.outcome is Outcome.LINK
     same = user is not None and account.directory_id == user.id
@@ -170,14 +170,14 @@ def _with(account: Account, decision: Decision, ports: Ports, profile: Profile) 
         outcome=decision.outcome,
         evidence=decision.evidence,
         directory_id=user.id if user is not None and decision.outcome is not Outcome.CREATE else None,
-        before=account.before if same else (_before(account, user) if linked and user else {}),
+        before=account.before if same else (_read_previous_values(account, user) if linked and user else {}),
         classified_at=ports.clock.now(),
-        not_before=as_told(account, profile, ports.clock.now()),
+        not_before=respect_told_day(account, profile, ports.clock.now()),
         lost_since=None,
     )
 
 
-def _before(account: Account, user: DirectoryUser) -> dict[str, str]:
+def _read_previous_values(account: Account, user: DirectoryUser) -> dict[str, str]:
     """What our attributes of this user hold before we write them: what an undo will put back."""
     return {
         "customer_ref": user.customer_refs.get(account.authority, ""),
@@ -185,28 +185,28 @@ def _before(account: Account, user: DirectoryUser) -> dict[str, str]:
     }
 
 
-async def unchanged_since(ports: Ports, admitted: Admitted, person: Person) -> None:
+async def confirm_decision(ports: Ports, admitted: Admitted, person: Person) -> None:
     """Look again, because the classification is old.
 
     Raises:
         SetAside: the directory would be judged differently now.
     """
     account = admitted.account
-    decision = await judge(ports, admitted, person)
+    decision = await judge_account(ports, admitted, person)
     same_user = account.outcome is Outcome.CREATE or (
         decision.user is not None and decision.user.id == account.directory_id
     )
     if decision.outcome is not account.outcome or not same_user:
         raise SetAside("changed_since_assessment")
-    await alone_since(ports, account)
+    await is_still_only_match(ports, account)
 
 
-async def alone_since(ports: Ports, account: Account) -> None:
+async def is_still_only_match(ports: Ports, account: Account) -> None:
     """Look whether another account matches the user to whom this one is to be joined.
 
     Raises:
         SetAside: one does.
     """
     user = account.directory_id if account.outcome is Outcome.LINK else None
-    if user is not None and not await still_alone(ports, account, user):
+    if user is not None and not await is_still_only_claim(ports, account, user):
         raise SetAside(TWO_ACCOUNTS)

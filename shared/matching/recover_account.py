@@ -1,8 +1,8 @@
 """recognise: what was done for an account before its tables were lost, by our mark and the message's reference."""
 
 from shared.errors import SetAside
-from shared.matching.identity_claims import claim
-from shared.matching.rules.recover import holds, recognised
+from shared.matching.identity_claims import claim_identity
+from shared.matching.rules.recover import has_address, restore_account
 from shared.model.account import Account
 from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
@@ -11,10 +11,10 @@ from shared.model.profile import Profile
 from shared.model.step import MESSAGES
 from shared.ports import Ports
 from shared.scheduling.due_account import Admitted
-from shared.telemetry.progress import reached
+from shared.telemetry.progress import record_step
 
 
-async def recognise(ports: Ports, admitted: Admitted) -> bool:
+async def recover_account(ports: Ports, admitted: Admitted) -> bool:
     """Whether the account was created or linked before the loss; then it is recorded, and its message is in doubt.
 
     Raises:
@@ -27,12 +27,12 @@ async def recognise(ports: Ports, admitted: Admitted) -> bool:
     if not marked:
         return False
     user = await _the_one(ports, account, marked)
-    told = await _told(ports, admitted.profile, account)
-    back, change = recognised(account, user, told, ports.clock.now())
+    told = await _find_sent_outcome(ports, admitted.profile, account)
+    back, change = restore_account(account, user, told, ports.clock.now())
     if back.outcome is Outcome.LINK:
-        await claim(ports, account, user.id)
+        await claim_identity(ports, account, user.id)
     await ports.ledger.accounts.save(admitted.stored, back, change)
-    reached(back, change)
+    record_step(back, change)
     return True
 
 
@@ -41,12 +41,12 @@ async def _the_one(ports: Ports, account: Account, marked: tuple[DirectoryUser, 
         raise SetAside("several_identities")
     row = await ports.ledger.rows.get(account)
     # Where the row is gone too, the mark has to do: nothing is written, and nobody is told without a row.
-    if row is not None and row.person is not None and not holds(marked[0], email_key(row.person.email)):
+    if row is not None and row.person is not None and not has_address(marked[0], email_key(row.person.email)):
         raise SetAside("changed_since_migrated")
     return marked[0]
 
 
-async def _told(ports: Ports, profile: Profile, account: Account) -> Outcome | None:
+async def _find_sent_outcome(ports: Ports, profile: Profile, account: Account) -> Outcome | None:
     """The outcome whose message the service knows, None where it knows none (any more)."""
     for outcome in (Outcome.CREATE, Outcome.LINK):
         name = MESSAGES[outcome]

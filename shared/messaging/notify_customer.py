@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.errors import AnswerLost, Hold, Stop, Throttled, TryLater
-from shared.model.account import Account, apply
-from shared.model.calendar import day_in_words
+from shared.model.account import Account, apply_event
+from shared.model.calendar import format_day
 from shared.model.lifecycle import MOVING, Event
 from shared.model.messages import AccountMessage
 from shared.model.profile import Profile
-from shared.model.step import Step, message_for
+from shared.model.step import Step, choose_message
 from shared.ports import Ledger, Letter, Notifier, Ports, Stored
-from shared.scheduling.due_account import Admitted, admit, person_of
-from shared.scheduling.rules.gate import as_told, changes_at, wave_for
+from shared.scheduling.due_account import Admitted, admit_account, read_person
+from shared.scheduling.rules.gate import find_account_wave, get_change_time, respect_told_day
 from shared.telemetry import metrics
-from shared.telemetry.progress import reached
+from shared.telemetry.progress import record_step
 
 DOUBT: Final = timedelta(minutes=2)
 """So long after a claim without a record the service may still be taking the message."""
@@ -31,11 +31,11 @@ REMEMBERED: Final = timedelta(days=6)
 
 async def notify_customer(ports: Ports, message: AccountMessage) -> None:
     """Tell one customer what will happen to the account, or what happened to it."""
-    admitted = await admit(ports, message, Step.NOTIFY)
+    admitted = await admit_account(ports, message, Step.NOTIFY)
     if admitted is None or ports.notifier is None:
         return
     stored, profile = admitted.stored, admitted.profile
-    name = message_for(stored.record, profile)
+    name = choose_message(stored.record, profile)
     if name is None:
         return
     reference = ports.pseudonyms.reference(stored.record.id, name)
@@ -46,17 +46,17 @@ async def notify_customer(ports: Ports, message: AccountMessage) -> None:
     else:
         sent = await _sent_before(ports.notifier, profile, stored.record, reference, ports.clock.now())
     if sent is None:
-        letter = await _letter(ports, admitted, name, reference)
-        stored = await _claim(ports.ledger, admitted, stored, ports.clock.now())
-        sent = await _send(ports, ports.notifier, profile, stored, letter)
+        letter = await _make_letter(ports, admitted, name, reference)
+        stored = await _claim_send(ports.ledger, admitted, stored, ports.clock.now())
+        sent = await _send_letter(ports, ports.notifier, profile, stored, letter)
     if announcing:
-        await _announced(ports, admitted, stored, sent)
+        await _record_announcement(ports, admitted, stored, sent)
     else:
-        await _told(ports, stored, sent)
+        await _record_message(ports, stored, sent)
 
 
-async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -> Letter:
-    _, person = await person_of(ports, admitted.account)
+async def _make_letter(ports: Ports, admitted: Admitted, name: str, reference: str) -> Letter:
+    _, person = await read_person(ports, admitted.account)
     return Letter(
         template=admitted.profile.messages.templates[name],  # type: ignore[index]  # message_for gave a name that is there
         address=person.email,
@@ -70,12 +70,12 @@ async def _letter(ports: Ports, admitted: Admitted, name: str, reference: str) -
 def _change_date(admitted: Admitted, now: datetime) -> str:
     """The day on which something changes, or today where that is over; only an announcement speaks of it."""
     day = _day_of(admitted, now) if admitted.account.state in MOVING else None
-    return day_in_words(day) if day is not None else ""
+    return format_day(day) if day is not None else ""
 
 
 def _day_of(admitted: Admitted, now: datetime) -> datetime | None:
-    wave = wave_for(admitted.account, admitted.migration)
-    day = changes_at(wave, admitted.profile) if wave is not None else None
+    wave = find_account_wave(admitted.account, admitted.migration)
+    day = get_change_time(wave, admitted.profile) if wave is not None else None
     return max(day, now) if day is not None else None
 
 
@@ -93,50 +93,52 @@ async def _sent_before(
     return sent
 
 
-async def _claim(ledger: Ledger, admitted: Admitted, stored: Stored[Account], now: datetime) -> Stored[Account]:
+async def _claim_send(ledger: Ledger, admitted: Admitted, stored: Stored[Account], now: datetime) -> Stored[Account]:
     """From here on a crash leaves doubt. The ETag lets one of two redeliveries through."""
     account = stored.record
     day = _day_of(admitted, now) if account.state in MOVING else account.told_day
     return await ledger.accounts.save(stored, replace(account, claimed_at=now, told_day=day), None)
 
 
-async def _send(ports: Ports, notifier: Notifier, profile: Profile, stored: Stored[Account], letter: Letter) -> str:
+async def _send_letter(
+    ports: Ports, notifier: Notifier, profile: Profile, stored: Stored[Account], letter: Letter
+) -> str:
     try:
         sent = await notifier.send(profile, letter)
     except AnswerLost:
-        _count(profile, metrics.Result.LOST)
+        _count_request(profile, metrics.Result.LOST)
         raise TryLater("message_in_doubt", DOUBT) from None
     except (TryLater, Hold, Stop) as no:
         # A clear no: nothing was sent, so there is nothing to doubt.
-        _count(profile, metrics.Result.THROTTLED if isinstance(no, Throttled) else metrics.Result.REFUSED)
+        _count_request(profile, metrics.Result.THROTTLED if isinstance(no, Throttled) else metrics.Result.REFUSED)
         await ports.ledger.accounts.save(stored, replace(stored.record, claimed_at=None), None)
         raise
-    _count(profile, metrics.Result.SENT)
+    _count_request(profile, metrics.Result.SENT)
     return sent
 
 
-def _count(profile: Profile, result: metrics.Result) -> None:
-    metrics.add(metrics.MESSAGE_REQUESTS, authority=profile.authority, result=result)
+def _count_request(profile: Profile, result: metrics.Result) -> None:
+    metrics.count_metric(metrics.MESSAGE_REQUESTS, authority=profile.authority, result=result)
 
 
-async def _announced(ports: Ports, admitted: Admitted, stored: Stored[Account], announce_id: str) -> None:
+async def _record_announcement(ports: Ports, admitted: Admitted, stored: Stored[Account], announce_id: str) -> None:
     """It waits for its wave again, and keeps the day of which the customer was told: a newer plan may have another."""
     now = ports.clock.now()
     # Where an older plan claimed it, the message has that plan's day.
     day = stored.record.told_day if stored.record.claimed_at is not None else None
-    announced, change = apply(stored.record, Event.ANNOUNCE, now)
+    announced, change = apply_event(stored.record, Event.ANNOUNCE, now)
     announced = replace(announced, announced_at=now, announce_id=announce_id, claimed_at=None)
     announced = replace(announced, told_day=day or _day_of(admitted, now))
-    announced = replace(announced, not_before=as_told(announced, admitted.profile, now))
+    announced = replace(announced, not_before=respect_told_day(announced, admitted.profile, now))
     await ports.ledger.first_messages.note(announced.authority, now)
     await ports.ledger.accounts.save(stored, announced, change)
-    reached(announced, change)
+    record_step(announced, change)
 
 
-async def _told(ports: Ports, stored: Stored[Account], notify_id: str) -> None:
+async def _record_message(ports: Ports, stored: Stored[Account], notify_id: str) -> None:
     now = ports.clock.now()
-    told, change = apply(stored.record, Event.TELL, now)
+    told, change = apply_event(stored.record, Event.TELL, now)
     told = replace(told, notified_at=now, notify_id=notify_id, claimed_at=None)
     await ports.ledger.first_messages.note(told.authority, now)
     await ports.ledger.accounts.save(stored, told, change)
-    reached(told, change)
+    record_step(told, change)

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Final
 
 from shared.errors import AnswerLost, Hold, Stop, TryLater
-from shared.integrity.table_loss import torn
+from shared.integrity.table_loss import is_table_lost
 from shared.messaging.notify_customer import DOUBT
-from shared.messaging.rules.staff_notices import StaffNotice, notices
+from shared.messaging.rules.staff_notices import StaffNotice, list_notices
 from shared.model.migration import Migration
 from shared.model.profile import STAFF_NOTICE, Profile
 from shared.ports import Notice, Notifier, Ports
@@ -22,57 +22,59 @@ log: Final = logging.getLogger(__name__)
 SENT: Final = "sent"
 
 
-async def tell_staff(ports: Ports, profile: Profile) -> None:
+async def notify_staff(ports: Ports, profile: Profile) -> None:
     """Tell a council's staff what is new of its migrations; nothing where there are no contacts or no template."""
     template = profile.messages.templates.get(STAFF_NOTICE)
     if ports.notifier is None or template is None or not profile.staff_contacts:
         return
-    wanted = [item async for item in _wanted(ports, profile)]
-    if not wanted or await torn(ports, profile.authority):
+    wanted = [item async for item in _list_due_notices(ports, profile)]
+    if not wanted or await is_table_lost(ports, profile.authority):
         return
     for migration, notice in wanted:
         before = migration.notices.get(notice.key, "")
-        if not await _claimed(ports, migration, notice.key, before):
+        if not await _claim_notice(ports, migration, notice.key, before):
             continue
         doubt = bool(before) or migration.rebuilt_at is not None
-        letters = _letters(ports, profile, template, migration, notice)
-        told = [await _told(ports.notifier, profile, letter, doubt=doubt) for letter in letters]
+        letters = _make_notices(ports, profile, template, migration, notice)
+        told = [await _send_notice(ports.notifier, profile, letter, doubt=doubt) for letter in letters]
         if all(told):
-            await _record(ports, migration, notice.key, SENT)
+            await _record_notice(ports, migration, notice.key, SENT)
 
 
-async def _wanted(ports: Ports, profile: Profile) -> AsyncIterator[tuple[Migration, StaffNotice]]:
+async def _list_due_notices(ports: Ports, profile: Profile) -> AsyncIterator[tuple[Migration, StaffNotice]]:
     """What is to be told and is not in doubt any more."""
     now = ports.clock.now()
     async for migration in ports.ledger.migrations.list_all(profile.authority):
-        for notice in notices(migration, profile, now):
+        for notice in list_notices(migration, profile, now):
             claim = migration.notices.get(notice.key, "")
             if claim != SENT and (not claim or datetime.fromisoformat(claim) + DOUBT <= now):
                 yield migration, notice
 
 
-async def _claimed(ports: Ports, migration: Migration, key: str, before: str) -> bool:
+async def _claim_notice(ports: Ports, migration: Migration, key: str, before: str) -> bool:
     """From here on a crash leaves doubt. Of two walks that see the same, one gets through."""
     mine = False
 
     def claim(current: Migration) -> Migration:
         nonlocal mine
         mine = current.notices.get(key, "") == before
-        return _noted(current, key, ports.clock.now().isoformat()) if mine else current
+        return _with_notice(current, key, ports.clock.now().isoformat()) if mine else current
 
     await ports.ledger.migrations.change(migration.authority, migration.id, claim)
     return mine
 
 
-async def _record(ports: Ports, migration: Migration, key: str, says: str) -> None:
-    await ports.ledger.migrations.change(migration.authority, migration.id, lambda m: _noted(m, key, says))
+async def _record_notice(ports: Ports, migration: Migration, key: str, says: str) -> None:
+    await ports.ledger.migrations.change(migration.authority, migration.id, lambda m: _with_notice(m, key, says))
 
 
-def _noted(migration: Migration, key: str, says: str) -> Migration:
+def _with_notice(migration: Migration, key: str, says: str) -> Migration:
     return replace(migration, notices={**migration.notices, key: says})
 
 
-def _letters(ports: Ports, profile: Profile, template: str, migration: Migration, notice: StaffNotice) -> list[Notice]:
+def _make_notices(
+    ports: Ports, profile: Profile, template: str, migration: Migration, notice: StaffNotice
+) -> list[Notice]:
     return [
         Notice(
             template, address, notice.subject, notice.text, ports.pseudonyms.notice(migration.id, notice.key, number)
@@ -81,7 +83,7 @@ def _letters(ports: Ports, profile: Profile, template: str, migration: Migration
     ]
 
 
-async def _told(notifier: Notifier, profile: Profile, letter: Notice, *, doubt: bool) -> bool:
+async def _send_notice(notifier: Notifier, profile: Profile, letter: Notice, *, doubt: bool) -> bool:
     """Whether this contact need not be told any more; one contact's trouble is not the others'."""
     try:
         if not doubt or await notifier.find(profile, letter.reference) is None:

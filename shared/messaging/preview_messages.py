@@ -5,22 +5,22 @@ from shared.messaging.rules.shown_message import INVENTED, ShownMessage
 from shared.model.lifecycle import Outcome
 from shared.model.plan import Template
 from shared.model.profile import STAFF_NOTICE, Profile
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.model.step import ANNOUNCEMENTS, MESSAGES
 from shared.ports import Notifier, Ports
 
 
-async def show_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:
+async def preview_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:
     """What is sent to customers of each outcome, in the order in which they get it.
 
     What cannot be shown says why: the picture is worth publishing without it.
     """
     announcements = [(outcome, name) for outcome, name in ANNOUNCEMENTS.items() if name in profile.messages.templates]
     shown = sorted([*announcements, *MESSAGES.items()], key=lambda each: list(MESSAGES).index(each[0]))
-    return tuple([await _show(ports.notifier, profile, outcome, name) for outcome, name in shown])
+    return tuple([await _preview_message(ports.notifier, profile, outcome, name) for outcome, name in shown])
 
 
-async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome, name: str) -> ShownMessage:
+async def _preview_message(notifier: Notifier | None, profile: Profile, outcome: Outcome, name: str) -> ShownMessage:
     template = profile.messages.templates.get(name)  # type: ignore[call-overload]  # any name may be asked for
     if template is None:
         return ShownMessage(outcome, name, trouble="The profile has no template for this message, so it is not sent.")
@@ -33,7 +33,7 @@ async def _show(notifier: Notifier | None, profile: Profile, outcome: Outcome, n
         trouble = "The message service did not answer when this page was made."
         return ShownMessage(outcome, name, template, trouble=trouble)
     except (Stop, Cannot) as refused:
-        reason = explain(refused.reason)
+        reason = explain_reason(refused.reason)
         return ShownMessage(outcome, name, template, trouble=f"{reason.sentence} {reason.remedy}")
     return ShownMessage(outcome, name, template, preview.version, preview.subject, preview.body)
 

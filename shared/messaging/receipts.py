@@ -16,7 +16,7 @@ KNOWN_AFTER: Final = timedelta(days=4)
 """The provider tries for up to three days; after that nothing new is to be learned."""
 
 
-async def undelivered(ports: Ports, profile: Profile, summaries: Iterable[ShardSummary]) -> frozenset[str]:
+async def find_undelivered(ports: Ports, profile: Profile, summaries: Iterable[ShardSummary]) -> frozenset[str]:
     """Ids of such messages. Nobody is asked where nobody was told lately; what is not known yet is known later."""
     since = ports.clock.now() - KNOWN_AFTER
     lately = any(summary.told_at is not None and summary.told_at >= since for summary in summaries)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
 
-from shared.model.lifecycle import Event, Outcome, State, after
+from shared.model.lifecycle import Event, Outcome, State, find_next_state
 
 AccountId = NewType("AccountId", str)
 """`HMAC-SHA256(PSEUDONYM_KEY, authority, source id)`, as "a" and 40 hex digits (see `pseudonyms`)."""
@@ -29,7 +29,7 @@ SHARDS: Final = "0123456789abcdef"
 """Every table is cut in sixteen by one digit of the account id."""
 
 
-def draft(authority: Authority, migration: MigrationId) -> Draft:
+def make_draft_partition(authority: Authority, migration: MigrationId) -> Draft:
     """Where the accounts of a plan are kept until it is approved."""
     return Draft(f"{authority}|d|{migration}")
 
@@ -134,7 +134,7 @@ class Account:
     @property
     def place(self) -> Place:
         """Where it is kept."""
-        return draft(self.authority, self.migration) if self.drafted else self.authority
+        return make_draft_partition(self.authority, self.migration) if self.drafted else self.authority
 
     @property
     def waiting(self) -> bool:
@@ -176,7 +176,7 @@ PROGRESS: Final = frozenset(
 """Events after which trying starts afresh."""
 
 
-def apply(account: Account, event: Event, at: datetime, reason: str = "", by: str = "") -> tuple[Account, Change]:
+def apply_event(account: Account, event: Event, at: datetime, reason: str = "", by: str = "") -> tuple[Account, Change]:
     """The account after an event, and the entry for its history.
 
     The moment ends with every event: a message of the old release has no effect any more once the feeder or the
@@ -185,7 +185,7 @@ def apply(account: Account, event: Event, at: datetime, reason: str = "", by: st
     Raises:
         NotAllowed: the event cannot happen to an account in this state.
     """
-    state = after(account.state, event)
+    state = find_next_state(account.state, event)
     fresh = event in PROGRESS
     changed = replace(
         account,
@@ -204,6 +204,6 @@ def apply(account: Account, event: Event, at: datetime, reason: str = "", by: st
     return changed, change
 
 
-def released(account: Account, moment: datetime, epoch: int) -> Account:
+def release_account(account: Account, moment: datetime, epoch: int) -> Account:
     """The account with a new release due at `moment`; `epoch` is its migration's."""
     return replace(account, release=account.release + 1, moment=moment, epoch=epoch)

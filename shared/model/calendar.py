@@ -45,7 +45,7 @@ class NotAllowedThen(ValueError):
     """Nothing may start at that moment; the message says why, in a sentence for the profile's author."""
 
 
-def london(local: datetime) -> datetime:
+def convert_from_london(local: datetime) -> datetime:
     """The moment in UTC that clocks in England show as `local`.
 
     Raises:
@@ -61,41 +61,41 @@ def london(local: datetime) -> datetime:
     return first.astimezone(UTC)
 
 
-def check(local: datetime, allowed: Allowed) -> datetime:
+def check_allowed_time(local: datetime, allowed: Allowed) -> datetime:
     """The moment in UTC, if something may start then.
 
     Raises:
         NotAllowedThen: the day, the hour or a bank holiday forbids it.
     """
-    moment = london(local)
+    moment = convert_from_london(local)
     told = f"{local:%A %d %B %Y, %H:%M}"
-    if _weekday(local.date()) not in allowed.days:
+    if _get_weekday(local.date()) not in allowed.days:
         raise NotAllowedThen(f"{told} is not one of the allowed days ({', '.join(allowed.days)})")
     if not allowed.opens <= local.time() < allowed.closes:
         raise NotAllowedThen(f"{told} is outside the allowed hours ({allowed.opens:%H:%M} to {allowed.closes:%H:%M})")
-    holiday = bank_holiday(local.date())
+    holiday = find_bank_holiday(local.date())
     if holiday and not allowed.bank_holidays:
         raise NotAllowedThen(f"{told} is a bank holiday in England ({holiday})")
     return moment
 
 
-def day_in_words(moment: datetime) -> str:
+def format_day(moment: datetime) -> str:
     """The day as a customer reads it: `Tuesday 1 December 2026`."""
     local = moment.astimezone(LONDON)
     return f"{local:%A} {local.day} {local:%B %Y}"
 
 
-def bank_holiday(day: date) -> str:
+def find_bank_holiday(day: date) -> str:
     """The name of the bank holiday in England on that day, empty for an ordinary day."""
-    return _england().get(day) or ""
+    return _load_bank_holidays().get(day) or ""
 
 
-def _weekday(day: date) -> Weekday:
+def _get_weekday(day: date) -> Weekday:
     return tuple(Weekday)[day.weekday()]
 
 
 @cache
-def _england() -> "holidays.HolidayBase":
+def _load_bank_holidays() -> "holidays.HolidayBase":
     # Imported here: it is slow to import, and only a profile with dates needs it.
     import holidays  # noqa: PLC0415
 

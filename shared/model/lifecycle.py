@@ -171,7 +171,7 @@ class NotAllowed(MigrationError):
         super().__init__(f"{event} cannot happen to an account that is {state}")
 
 
-def after(state: State, event: Event) -> State:
+def find_next_state(state: State, event: Event) -> State:
     """The state that follows.
 
     Raises:

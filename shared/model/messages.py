@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import names
 from shared.errors import BadMessage
-from shared.model.account import Account, AccountId, Authority, MigrationId, Place, draft
+from shared.model.account import Account, AccountId, Authority, MigrationId, Place, make_draft_partition
 from shared.model.migration import Kind, Migration, Phase
 from shared.model.step import Step
 
@@ -67,7 +67,7 @@ class AccountMessage(_Message):
     @property
     def place(self) -> Place:
         """Where the account is kept."""
-        return draft(self.authority, self.draft) if self.draft else self.authority
+        return make_draft_partition(self.authority, self.draft) if self.draft else self.authority
 
 
 type PieceMessage = StageRows | StageSuppressions | AdoptPlan
@@ -75,7 +75,7 @@ type Message = ReceiveExport | PieceMessage | AccountMessage
 _any: TypeAdapter[Message] = TypeAdapter(ReceiveExport | StageRows | StageSuppressions | AdoptPlan | AccountMessage)
 
 
-def for_step(step: Step, account: Account) -> AccountMessage:
+def make_account_message(step: Step, account: Account) -> AccountMessage:
     """The message of an account's current release."""
     return AccountMessage(
         kind=step.value,
@@ -87,14 +87,14 @@ def for_step(step: Step, account: Account) -> AccountMessage:
     )
 
 
-def piece_of(migration: Migration, traceparent: str = "") -> PieceMessage:
+def make_piece_message(migration: Migration, traceparent: str = "") -> PieceMessage:
     """The message of the piece that a migration works on now."""
     adopting = migration.phase is Phase.ADOPTING
     kind = AdoptPlan if adopting else StageSuppressions if migration.kind is Kind.EXCLUDE else StageRows
     return kind(authority=migration.authority, migration=migration.id, piece=migration.piece, traceparent=traceparent)
 
 
-def decode(body: bytes) -> Message:
+def decode_message(body: bytes) -> Message:
     """The message in a queue message's body.
 
     Raises:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.model.account import Authority, MigrationId, Place, draft
+from shared.model.account import Authority, MigrationId, Place, make_draft_partition
 from shared.model.plan import Plan
 from shared.model.profile import Profile
 
@@ -190,7 +190,7 @@ class Migration:
     @property
     def place(self) -> Place:
         """Where its accounts are kept now."""
-        return draft(self.authority, self.id) if self.apart else self.authority
+        return make_draft_partition(self.authority, self.id) if self.apart else self.authority
 
     def may_move(self, profile: Profile) -> bool:
         """Whether accounts may be created and linked: the plan is signed, or the profile wants no signature."""
@@ -222,7 +222,7 @@ class Migration:
         return f"{self.authority}/{self.id}"
 
 
-def going(migration: Migration) -> Migration:
+def without_pause(migration: Migration) -> Migration:
     """The migration without its pause."""
     return replace(migration, paused_at=None, pause_reason="", pause_detail="", differs="")
 
@@ -260,23 +260,23 @@ STAYS: Final = frozenset({Phase.RUNNING, Phase.DONE})
 """Phases in which a newer export changes only who begins what this one has not begun."""
 
 
-def taken(migration: Migration) -> bool:
+def is_taken(migration: Migration) -> bool:
     """Whether it is an export to be moved that was taken; what is only assessed is in nobody's way."""
     return migration.kind is Kind.MIGRATE and migration.phase in TAKEN and migration.layout is not None
 
 
-def newer(other: Migration, than: Migration) -> bool:
+def is_newer(other: Migration, than: Migration) -> bool:
     """Whether `other` was uploaded after `than`."""
-    return other.id != than.id and age(other) > age(than)
+    return other.id != than.id and get_upload_order(other) > get_upload_order(than)
 
 
-def age(migration: Migration) -> tuple[datetime, datetime, str]:
+def get_upload_order(migration: Migration) -> tuple[datetime, datetime, str]:
     """What exports of one council are ordered by, oldest first."""
     # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
     return migration.uploaded_at, migration.received_at, migration.id
 
 
-def heir(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
+def find_successor(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
     """The export to which this one is left; of one that was replaced in its turn, the one that replaced it."""
     found = migrations.get(migration.superseded_by)
     while found is not None and found.superseded_by and found.phase is Phase.SUPERSEDED:
@@ -288,7 +288,7 @@ BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
 """Phases whose work goes on piece by piece: the end of each piece sends the message of the next."""
 
 
-def given_up(migration: Migration, reason: str, by: str) -> Migration:
+def cancel_migration(migration: Migration, reason: str, by: str) -> Migration:
     """The migration that a person stopped for good; whatever was released before is void."""
     epoch = migration.epoch + 1
-    return replace(going(migration), phase=Phase.CANCELLED, reason=reason, cancelled_by=by, epoch=epoch)
+    return replace(without_pause(migration), phase=Phase.CANCELLED, reason=reason, cancelled_by=by, epoch=epoch)

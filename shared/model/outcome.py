@@ -4,7 +4,7 @@ from shared.model.account import Account
 from shared.model.lifecycle import MOVING, Outcome, State
 
 
-def outcome_of(account: Account) -> str:
+def find_outcome(account: Account) -> str:
     """The outcome as far as it is known: what is staged anew has none yet, what failed before it was judged neither.
 
     What was to be created or joined and is now for a person to decide has come to review.

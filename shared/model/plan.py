@@ -91,7 +91,9 @@ class Plan:
         return not self.rejected_by and not self.wanted(parts)
 
 
-def hash_of(accounts: str, rows: str, profile: str, waves: Sequence[Wave], templates: Sequence[Template]) -> str:
+def compute_plan_hash(
+    accounts: str, rows: str, profile: str, waves: Sequence[Wave], templates: Sequence[Template]
+) -> str:
     """The hash of a plan.
 
     `accounts` and `rows` are fingerprints of every account's and every settled row's fate, `profile` is the whole
@@ -107,13 +109,13 @@ def hash_of(accounts: str, rows: str, profile: str, waves: Sequence[Wave], templ
     return hashlib.sha256(json.dumps(says, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> Plan:
+def add_signature(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> Plan:
     """The plan with one more signature. The last one may come again: its first answer may be lost.
 
     Raises:
         ActionRefused: it is another plan, the wrong total, or the wrong person.
     """
-    _same_plan(plan, signature, parts, control_total)
+    _check_same_plan(plan, signature, parts, control_total)
     if plan.silent:
         raise ActionRefused(
             "The plan creates accounts, and no message service tells their owners. Set NOTIFY_PROVIDER, the council's "
@@ -133,7 +135,7 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
             "plan; if at once is right, sign with --accept-warnings."
         )
     mine = next((each for each in plan.signatures if each.part is signature.part), None)
-    if mine is not None and same_person(mine.by, signature.by):
+    if mine is not None and is_same_person(mine.by, signature.by):
         wanted = plan.wanted(parts)
         if wanted:
             raise ActionRefused(
@@ -145,23 +147,23 @@ def sign(plan: Plan, signature: Signature, parts: Sequence[Part], control_total:
         raise ActionRefused(
             f"Somebody else has signed as {signature.part} already. Nothing is left for you to sign there."
         )
-    earlier = next((each for each in plan.signatures if same_person(each.by, signature.by)), None)
+    earlier = next((each for each in plan.signatures if is_same_person(each.by, signature.by)), None)
     if earlier is not None:
         raise ActionRefused(
             f"You have signed as {earlier.part} already, and every part needs a different person. "
             f"Ask somebody else to sign as {signature.part}."
         )
-    if plan.uploaded_by and same_person(plan.uploaded_by, signature.by):
+    if plan.uploaded_by and is_same_person(plan.uploaded_by, signature.by):
         raise ActionRefused("You uploaded the export, and whoever uploads does not approve. Ask somebody else to sign.")
     return replace(plan, signatures=(*plan.signatures, signature))
 
 
-def same_person(one: str, other: str) -> bool:
+def is_same_person(one: str, other: str) -> bool:
     """Whether two ids are of one person: who typed one into an upload or a profile may have used capitals."""
     return one.strip().casefold() == other.strip().casefold()
 
 
-def _same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> None:
+def _check_same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], control_total: int | None) -> None:
     if plan.rejected_by:
         raise ActionRefused(
             "This plan was rejected. Mend what was wrong, upload the export again, and sign the new plan."
@@ -183,11 +185,11 @@ def _same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], control_
         )
 
 
-def rejected(plan: Plan, by: str) -> Plan:
+def reject_plan(plan: Plan, by: str) -> Plan:
     """The plan after a no; a plan that is approved can no longer be rejected, but its migration cancelled."""
     return replace(plan, rejected_by=by, signatures=())
 
 
-def templates_of(versions: Mapping[str, tuple[str, int]]) -> tuple[Template, ...]:
+def list_templates(versions: Mapping[str, tuple[str, int]]) -> tuple[Template, ...]:
     """Templates from message name -> (id, version), in the order of the names."""
     return tuple(Template(message, *versions[message]) for message in sorted(versions))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from shared.errors import BadSetting
 from shared.model.account import Authority, Band
-from shared.model.calendar import Allowed, Weekday, check
+from shared.model.calendar import Allowed, Weekday, check_allowed_time
 from shared.model.plan import Part
 from shared.model.wave import Slice
 
@@ -28,13 +28,13 @@ OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
-def kept_uploader(told: str, *, signed_in: bool) -> str:
+def choose_kept_uploader(told: str, *, signed_in: bool) -> str:
     """Who uploaded, as it is kept to be compared with who signs; where people sign in, no e-mail address is kept."""
     told = told.strip()
     return "" if signed_in and "@" in told else told
 
 
-def known_uploader(kept: str, *, signed_in: bool) -> str:
+def find_known_uploader(kept: str, *, signed_in: bool) -> str:
     """Who uploaded, for people to see; empty where nobody knows.
 
     Where people sign in, only an object id can be a signer's; on a laptop whatever `--by` may say.
@@ -201,7 +201,7 @@ class Plan(_Part):
         if self.switch == "by-wave" and self.switch_at is not None:
             raise ValueError('switch_at is for switch = "at-once" alone: take it out, or set switch = "at-once"')
         if self.switch_at is not None:
-            check(self.switch_at, self.allowed)
+            check_allowed_time(self.switch_at, self.allowed)
         return self
 
     @model_validator(mode="after")
@@ -209,7 +209,7 @@ class Plan(_Part):
         last: datetime | None = None
         for wave in self.waves:
             if wave.starts is not None:
-                check(wave.starts, self.allowed)
+                check_allowed_time(wave.starts, self.allowed)
             starts = self.starts(wave)
             if starts is None:
                 continue
@@ -324,7 +324,7 @@ def read_profiles(folder: Path) -> dict[Authority, Profile]:
     return profiles
 
 
-def suggestion(authority: str, known: list[str]) -> str:
+def suggest_authority(authority: str, known: list[str]) -> str:
     """`did you mean ...?` for a misspelt authority, or the list of known ones."""
     slug = re.sub(r"[^a-z0-9]+", "-", authority.lower()).strip("-")
     close = get_close_matches(slug, known, n=1, cutoff=0.5)

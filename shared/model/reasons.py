@@ -205,7 +205,7 @@ REASONS: Final[dict[str, Reason]] = {
 }
 
 
-def explain(code: str) -> Reason:
+def explain_reason(code: str) -> Reason:
     """The sentence and next step of a code.
 
     `source_<status>` is built from the export's own status words, and `excluded_<why>` from the council's own words, so

@@ -24,7 +24,7 @@ MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCO
 """Outcome -> the message that tells what was done."""
 
 
-def message_for(account: Account, profile: Profile) -> str | None:
+def choose_message(account: Account, profile: Profile) -> str | None:
     """The name of the message this account's customer is to get next, None where there is none to send."""
     name = (ANNOUNCEMENTS if account.state in MOVING else MESSAGES).get(account.outcome or Outcome.REVIEW)
     return name if name in profile.messages.templates else None

@@ -79,7 +79,7 @@ class Wave:
         return f"{self.lower:08x}", f"{self.upper:08x}" if self.upper < POSITIONS else "g"
 
 
-def position(account: AccountId) -> int:
+def compute_position(account: AccountId) -> int:
     """Where an account stands among all: evenly spread, and the same for ever."""
     return int(account[2:10], 16)
 
@@ -96,7 +96,7 @@ class Census:
         """Count one account."""
         self._bands[band] += 1
         if band is Band.NONE:
-            self._positions.append(position(account))
+            self._positions.append(compute_position(account))
             self._sorted = False
 
     def in_band(self, band: Band) -> int:
@@ -129,11 +129,11 @@ class Census:
         return max(lower, self._positions[wanted])
 
 
-def wave_of(account: AccountId, band: Band, waves: Iterable[Wave]) -> Wave | None:
+def find_wave(account: AccountId, band: Band, waves: Iterable[Wave]) -> Wave | None:
     """The wave of an account; one whose band has no wave of its own goes by its position."""
     known = tuple(waves)
     own = next((wave for wave in known if wave.band is band), None) if band is not Band.NONE else None
     if own is not None:
         return own
-    here = position(account)
+    here = compute_position(account)
     return next((wave for wave in known if wave.band is Band.NONE and wave.lower <= here < wave.upper), None)

@@ -6,10 +6,19 @@ from typing import Annotated
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
-from shared.access.http import Name, Refused, at_most, found, read_body, signed_by, wanted, who
+from shared.access.http import (
+    Name,
+    Refused,
+    at_most,
+    get_caller_id,
+    get_migration_path,
+    read_body,
+    require_migration,
+    signed_by,
+)
 from shared.errors import ActionRefused
 from shared.operations import control, poison
-from shared.operations.status import status
+from shared.operations.status import read_status
 from shared.ports import Ports
 
 
@@ -35,7 +44,7 @@ class Chosen(BaseModel):
 
 async def show_status(ports: Ports, request: func.HttpRequest) -> BaseModel:
     """GET /api/status[?authority=]."""
-    found = await status(ports)
+    found = await read_status(ports)
     authority = request.params.get("authority")
     if authority:
         if authority not in ports.profiles:
@@ -47,15 +56,15 @@ async def show_status(ports: Ports, request: func.HttpRequest) -> BaseModel:
 
 async def list_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """GET /api/poison: stuck accounts, and what else lies in the poison queues."""
-    stuck = await poison.stuck(ports, at_most(request))
-    now = await status(ports)
+    stuck = await poison.list_stuck(ports, at_most(request))
+    now = await read_status(ports)
     return {
         "stuck": [asdict(item) for item in stuck],
         "queues": [queue.model_dump() for queue in now.queues if queue.poison],
     }
 
 
-def _chosen(request: func.HttpRequest) -> poison.Choice:
+def _read_choice(request: func.HttpRequest) -> poison.Choice:
     try:
         return Chosen.model_validate_json(request.get_body() or b"{}").choice
     except ValidationError:
@@ -65,12 +74,12 @@ def _chosen(request: func.HttpRequest) -> poison.Choice:
 
 async def replay_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/poison/replay."""
-    return asdict(await poison.replay(ports, _chosen(request), who(request)))
+    return asdict(await poison.replay_stuck(ports, _read_choice(request), get_caller_id(request)))
 
 
 async def discard_poison(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/poison/discard."""
-    return asdict(await poison.discard(ports, _chosen(request), who(request)))
+    return asdict(await poison.discard_stuck(ports, _read_choice(request), get_caller_id(request)))
 
 
 class Told(BaseModel):
@@ -82,23 +91,23 @@ class Told(BaseModel):
 
 async def pause_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/pause."""
-    return await _controlled(ports, request, control.pause)
+    return await _control_migration(ports, request, control.pause_by_person)
 
 
 async def resume_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/resume."""
-    return await _controlled(ports, request, control.resume)
+    return await _control_migration(ports, request, control.resume_by_person)
 
 
 async def cancel_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/cancel."""
-    return await _controlled(ports, request, control.cancel)
+    return await _control_migration(ports, request, control.cancel_by_person)
 
 
-async def _controlled(ports: Ports, request: func.HttpRequest, work: control.Work) -> dict[str, object]:
+async def _control_migration(ports: Ports, request: func.HttpRequest, work: control.Work) -> dict[str, object]:
     by = signed_by(request, read_body(Told, request, 'Send nothing, or {"by": name} on a laptop.').by)
     try:
-        migration = found(await work(ports, *wanted(request), by), request)
+        migration = require_migration(await work(ports, *get_migration_path(request), by), request)
     except ActionRefused as not_now:
         raise Refused(409, str(not_now)) from None
     return {

@@ -10,11 +10,11 @@ from typing import Final
 
 from shared.errors import ActionRefused
 from shared.intake.rules.resubmission import CANCELLED
-from shared.model.messages import piece_of
-from shared.model.migration import BY_PIECES, Migration, Phase, given_up, going
+from shared.model.messages import make_piece_message
+from shared.model.migration import BY_PIECES, Migration, Phase, cancel_migration, without_pause
 from shared.ports import Ports
-from shared.scheduling.find_migration import named
-from shared.scheduling.pause import stopped
+from shared.scheduling.find_migration import find_migration
+from shared.scheduling.pause import pause_record
 
 BY_PERSON: Final = "paused_by_person"
 OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
@@ -24,7 +24,7 @@ type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
 """What a person has done with a migration of a council, and who that is."""
 
 
-async def pause(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+async def pause_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
     """Let no new effect start until somebody resumes; None when there is no such migration.
 
     What is paused already keeps its first reason.
@@ -36,14 +36,14 @@ async def pause(ports: Ports, authority: str, migration_id: str, by: str) -> Mig
     def paused(current: Migration) -> Migration:
         if current.paused:
             return current
-        _still_open(current, "pause")
-        return stopped(current, ports.clock.now(), BY_PERSON, by)
+        _require_open(current, "pause")
+        return pause_record(current, ports.clock.now(), BY_PERSON, by)
 
-    found = await named(ports, authority, migration_id)
+    found = await find_migration(ports, authority, migration_id)
     return await ports.ledger.migrations.change(found.authority, found.id, paused) if found else None
 
 
-async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
     """Let a paused migration go on; None when there is no such migration.
 
     Raises:
@@ -56,24 +56,24 @@ async def resume(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
         ended = migration.paused
         if not migration.paused:
             if migration.phase in OVER:
-                _still_open(migration, "resume")
+                _require_open(migration, "resume")
             return migration
         now = ports.clock.now()
         # Who resumes has read the detail: it lets this difference be, and no other.
         accepted = migration.differs or migration.accepted
-        return replace(going(migration), resumed_at=now, resumed_by=by, moved_at=now, accepted=accepted)
+        return replace(without_pause(migration), resumed_at=now, resumed_by=by, moved_at=now, accepted=accepted)
 
-    found = await named(ports, authority, migration_id)
+    found = await find_migration(ports, authority, migration_id)
     if found is None:
         return None
     migration = await ports.ledger.migrations.change(found.authority, found.id, unpaused)
     if ended and migration.phase in BY_PIECES:
         # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
-        await ports.outbox.send(piece_of(migration))
+        await ports.outbox.send(make_piece_message(migration))
     return migration
 
 
-async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+async def cancel_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
     """Stop for good: what was done stays, the rest is left as it was. None when there is no such migration.
 
     Raises:
@@ -83,15 +83,15 @@ async def cancel(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
     def cancelled(current: Migration) -> Migration:
         if current.phase is Phase.CANCELLED:
             return current
-        _still_open(current, "cancel")
+        _require_open(current, "cancel")
         now = ports.clock.now()
-        return replace(given_up(current, CANCELLED, by), moved_at=now)
+        return replace(cancel_migration(current, CANCELLED, by), moved_at=now)
 
-    found = await named(ports, authority, migration_id)
+    found = await find_migration(ports, authority, migration_id)
     return await ports.ledger.migrations.change(found.authority, found.id, cancelled) if found else None
 
 
-def _still_open(migration: Migration, verb: str) -> None:
+def _require_open(migration: Migration, verb: str) -> None:
     if not migration.open:
         raise ActionRefused(
             f"{migration.id} is {migration.phase} already, so there is nothing to {verb}. `ops status` shows what runs."

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared import names
-from shared.integrity.backup_tables import newest_copy
-from shared.integrity.table_loss import loss
+from shared.integrity.backup_tables import find_newest_backup
+from shared.integrity.table_loss import find_table_loss
 from shared.model.account import Authority
-from shared.model.counts.summary import total
+from shared.model.counts.summary import add_up_shards
 from shared.model.lifecycle import RowState, State
 from shared.model.migration import Phase
 from shared.ports import Ports
@@ -23,18 +23,18 @@ EVERY_STATE: Final = (*State, *RowState)
 DAY: Final = timedelta(days=1)
 
 
-async def measure(ports: Ports) -> None:
+async def record_metrics(ports: Ports) -> None:
     """Show how everything stands now; what cannot be seen is left out."""
-    if not metrics.listening():
+    if not metrics.is_listening():
         return
     seen = metrics.Snapshot()
     try:
-        await _look(ports, seen)
+        await _collect_metrics(ports, seen)
     finally:
-        metrics.show(seen)
+        metrics.show_snapshot(seen)
 
 
-async def _look(ports: Ports, seen: metrics.Snapshot) -> None:
+async def _collect_metrics(ports: Ports, seen: metrics.Snapshot) -> None:
     if ports.certificate_ends is not None:
         left = ports.certificate_ends - ports.clock.now()
         seen.note(metrics.CERTIFICATE_DAYS, round(left / DAY, 1))
@@ -43,18 +43,18 @@ async def _look(ports: Ports, seen: metrics.Snapshot) -> None:
         oldest = await ports.outbox.oldest(queue) if depth else None
         seen.note(metrics.QUEUE_DEPTH, depth, queue=queue)
         seen.note(metrics.QUEUE_AGE, _seconds_since(ports, oldest), queue=queue)
-    received = [at for authority in ports.profiles if (at := await _council(ports, authority, seen))]
-    copy = await newest_copy(ports)
+    received = [at for authority in ports.profiles if (at := await _collect_council_metrics(ports, authority, seen))]
+    copy = await find_newest_backup(ports)
     copied = copy.finished_at if copy else min(received, default=None)
     if copied is not None:
         seen.note(metrics.COPY_AGE, _seconds_since(ports, copied))
     for authority in ports.profiles:
-        lost = await loss(ports, authority)
+        lost = await find_table_loss(ports, authority)
         # A rebuild may have every anchor and not have come to its end.
         seen.note(metrics.TABLES_LOST, max(len(lost.tables), 1) if lost else 0, authority=authority)
 
 
-async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -> datetime | None:
+async def _collect_council_metrics(ports: Ports, authority: Authority, seen: metrics.Snapshot) -> datetime | None:
     """Note what stands where; returns when the first upload was taken."""
     received: list[datetime] = []
     states: Counter[str] = Counter()
@@ -66,7 +66,7 @@ async def _council(ports: Ports, authority: Authority, seen: metrics.Snapshot) -
             stops[migration.pause_reason] += 1
         if migration.phase not in COUNTED:
             continue
-        totals = total(await ports.ledger.summaries.list_all(authority, migration.id))
+        totals = add_up_shards(await ports.ledger.summaries.list_all(authority, migration.id))
         states.update(totals.states())
         due += totals.due
         oldest = min((at for at in (oldest, totals.oldest) if at is not None), default=None)

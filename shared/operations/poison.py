@@ -14,11 +14,18 @@ from functools import partial
 from typing import Final
 
 from shared import names
-from shared.model.account import REFUSED, SHARDS, Account, Authority, Change, Place, apply
+from shared.model.account import REFUSED, SHARDS, Account, Authority, Change, Place, apply_event
 from shared.model.lifecycle import Event, State
-from shared.model.messages import AccountMessage, AdoptPlan, ReceiveExport, StageRows, StageSuppressions, piece_of
+from shared.model.messages import (
+    AccountMessage,
+    AdoptPlan,
+    ReceiveExport,
+    StageRows,
+    StageSuppressions,
+    make_piece_message,
+)
 from shared.model.migration import Migration, Phase
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.ports import PoisonMessage, Ports, Stored
 
 COMPARED: Final = frozenset({Phase.CLASSIFYING, Phase.ASSESSED})
@@ -66,61 +73,63 @@ class Settled:
     """Messages taken out of the poison queues."""
 
 
-async def stuck(ports: Ports, limit: int) -> list[Stuck]:
+async def list_stuck(ports: Ports, limit: int) -> list[Stuck]:
     """The stuck accounts, at most `limit`."""
     found: list[Stuck] = []
     for authority in ports.profiles:
-        for place in (authority, *(draft.place for draft in await _drafts(ports, authority))):
+        for place in (authority, *(draft.place for draft in await _list_drafts(ports, authority))):
             for shard in SHARDS:
                 async for stored in ports.ledger.accounts.list_shard(place, shard):
                     account = stored.record
                     if account.state is State.FAILED:
-                        found.append(_stuck(account))
+                        found.append(_describe_stuck(account))
                         if len(found) == limit:
                             return found
     return found
 
 
-async def _drafts(ports: Ports, authority: Authority) -> list[Migration]:
+async def _list_drafts(ports: Ports, authority: Authority) -> list[Migration]:
     """The uploads whose accounts are still kept apart and may be compared again."""
     return [m async for m in ports.ledger.migrations.list_all(authority) if m.apart and m.phase in COMPARED]
 
 
-def _stuck(account: Account) -> Stuck:
-    why = explain(account.reason)
+def _describe_stuck(account: Account) -> Stuck:
+    why = explain_reason(account.reason)
     return Stuck(
         account.id, account.authority, account.migration, account.row, account.reason, why.sentence, why.remedy
     )
 
 
-async def replay(ports: Ports, choice: Choice, by: str) -> Settled:
+async def replay_stuck(ports: Ports, choice: Choice, by: str) -> Settled:
     """Bring stuck accounts (and stuck stagings) back; they go on from what is recorded as done."""
-    return await _settle(ports, choice, by, again=True)
+    return await _settle_stuck(ports, choice, by, again=True)
 
 
-async def discard(ports: Ports, choice: Choice, by: str) -> Settled:
+async def discard_stuck(ports: Ports, choice: Choice, by: str) -> Settled:
     """Leave stuck accounts as they are: `held`, reason `discarded`."""
-    return await _settle(ports, choice, by, again=False)
+    return await _settle_stuck(ports, choice, by, again=False)
 
 
-async def _settle(ports: Ports, choice: Choice, by: str, *, again: bool) -> Settled:
+async def _settle_stuck(ports: Ports, choice: Choice, by: str, *, again: bool) -> Settled:
     accounts = 0
     for authority in ports.profiles:
         for shard in SHARDS:
-            chosen = await _chosen(ports, authority, shard, choice)
-            changed = [_changed(ports, stored, by, again=again) for stored in chosen]
+            chosen = await _list_chosen(ports, authority, shard, choice)
+            changed = [_change_stuck(ports, stored, by, again=again) for stored in chosen]
             saved = await ports.ledger.accounts.save_all(changed)
             for migration in {account.migration for account in saved}:
-                await ports.ledger.migrations.change(authority, migration, partial(_reopened, now=ports.clock.now()))
+                await ports.ledger.migrations.change(
+                    authority, migration, partial(_reopen_migration, now=ports.clock.now())
+                )
             accounts += len(saved)
-        for draft in await _drafts(ports, authority) if again else ():
+        for draft in await _list_drafts(ports, authority) if again else ():
             accounts += await _replay_draft(ports, draft, choice, by)
-    migrations = await _stagings(ports, choice) if again else 0
+    migrations = await _replay_stagings(ports, choice) if again else 0
     messages = await _take_away(ports, choice)
     return Settled(accounts, migrations, messages)
 
 
-async def _chosen(ports: Ports, place: Place, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
+async def _list_chosen(ports: Ports, place: Place, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
     return [
         stored
         async for stored in ports.ledger.accounts.list_shard(place, shard)
@@ -132,13 +141,13 @@ async def _replay_draft(ports: Ports, draft: Migration, choice: Choice, by: str)
     """Have stuck accounts of a draft compared again, and its plan made anew; what was approved meanwhile is left."""
     count = 0
     for shard in SHARDS:
-        chosen = await _chosen(ports, draft.place, shard, choice)
+        chosen = await _list_chosen(ports, draft.place, shard, choice)
         # First the migration: nobody signs a plan, and none is adopted, whose accounts are compared again. And again
         # afterwards: what was counted in between does not know of them.
         if not chosen or not await _compare_again(ports, draft):
             continue
         count += len(
-            await ports.ledger.accounts.save_all([_changed(ports, stored, by, again=True) for stored in chosen])
+            await ports.ledger.accounts.save_all([_change_stuck(ports, stored, by, again=True) for stored in chosen])
         )
         await _compare_again(ports, draft)
     return count
@@ -154,20 +163,20 @@ async def _compare_again(ports: Ports, draft: Migration) -> bool:
     return (await ports.ledger.migrations.change(draft.authority, draft.id, compared)).phase is Phase.CLASSIFYING
 
 
-def _changed(
+def _change_stuck(
     ports: Ports, stored: Stored[Account], by: str, *, again: bool
 ) -> tuple[Stored[Account], Account, Change | None]:
     now = ports.clock.now()
     account = replace(stored.record, release=stored.record.release + 1)
     if not again:
-        held, change = apply(account, Event.DISCARD, now, "discarded", by)
+        held, change = apply_event(account, Event.DISCARD, now, "discarded", by)
         return stored, held, change
     event = Event.REPLAY_MESSAGE if account.done else Event.REPLAY
-    back, change = apply(account, event, now, "", by)
+    back, change = apply_event(account, event, now, "", by)
     return stored, replace(back, not_before=now), change
 
 
-def _reopened(migration: Migration, now: datetime) -> Migration:
+def _reopen_migration(migration: Migration, now: datetime) -> Migration:
     """Open, and counted anew before anything is concluded from counts that are older than the replay."""
     if migration.phase not in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
         return migration
@@ -175,18 +184,18 @@ def _reopened(migration: Migration, now: datetime) -> Migration:
     return replace(migration, phase=phase, moved_at=now)
 
 
-async def _stagings(ports: Ports, choice: Choice) -> int:
+async def _replay_stagings(ports: Ports, choice: Choice) -> int:
     """Exports whose receiving or staging is stuck."""
     count = 0
     for authority in (*ports.profiles, REFUSED):
         async for migration in ports.ledger.migrations.list_all(authority):
             if migration.phase is Phase.FAILED and (choice.everything or choice.cause == migration.reason):
-                await _again(ports, migration)
+                await _replay_migration(ports, migration)
                 count += 1
     return count
 
 
-async def _again(ports: Ports, migration: Migration) -> None:
+async def _replay_migration(ports: Ports, migration: Migration) -> None:
     if migration.layout is None:
         await ports.outbox.send(ReceiveExport(blob=migration.blob))
         return
@@ -195,7 +204,7 @@ async def _again(ports: Ports, migration: Migration) -> None:
         migration.id,
         lambda m: replace(m, phase=Phase.STAGING, reason="", moved_at=ports.clock.now()),
     )
-    await ports.outbox.send(piece_of(staging))
+    await ports.outbox.send(make_piece_message(staging))
 
 
 async def _take_away(ports: Ports, choice: Choice) -> int:
@@ -205,12 +214,12 @@ async def _take_away(ports: Ports, choice: Choice) -> int:
         if not await ports.outbox.depth(names.poison_of(queue)):
             continue
         found = await ports.outbox.poisoned(queue)
-        done = frozenset([item.id for item in found if await _settled(ports, item, choice)])
+        done = frozenset([item.id for item in found if await _is_settled(ports, item, choice)])
         count += await ports.outbox.take_poison(queue, done) if done else 0
     return count
 
 
-async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
+async def _is_settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
     match item.message:
         case None:
             return choice.everything
@@ -223,10 +232,10 @@ async def _settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool:
             migration = await ports.ledger.migrations.get(message.authority, message.migration)
             return migration is None or migration.phase is not Phase.FAILED
         case ReceiveExport() as message:
-            return choice.everything or await _received(ports, message)
+            return choice.everything or await _is_received(ports, message)
 
 
-async def _received(ports: Ports, message: ReceiveExport) -> bool:
+async def _is_received(ports: Ports, message: ReceiveExport) -> bool:
     """Whether the upload was taken or refused after all."""
     for authority in (*ports.profiles, REFUSED):
         async for migration in ports.ledger.migrations.list_all(authority):

@@ -7,18 +7,18 @@ from typing import Final
 from pydantic import BaseModel
 
 from shared import names
-from shared.integrity.backup_tables import newest_copy
-from shared.integrity.table_loss import loss
-from shared.model.counts.progress import forecast
-from shared.model.counts.summary import ShardSummary, Totals, total
+from shared.integrity.backup_tables import find_newest_backup
+from shared.integrity.table_loss import find_table_loss
+from shared.model.counts.progress import forecast_end
+from shared.model.counts.summary import ShardSummary, Totals, add_up_shards
 from shared.model.lifecycle import MOVING, State
 from shared.model.migration import Kind, Migration, Phase
-from shared.model.pacing.rate_limit import WRITE, throttled_share, use
+from shared.model.pacing.rate_limit import WRITE, measure_use, throttled_share
 from shared.model.profile import Profile
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.model.safeguards.timer_failure import Trouble
-from shared.operations.sample import SAMPLED, done, left
-from shared.planning.rules.pending_actions import waits
+from shared.operations.sample import SAMPLED, count_done, count_left
+from shared.planning.rules.pending_actions import list_waits
 from shared.ports import Ports
 
 COUNTING: Final = "Is being counted again; look in a few minutes. Nothing to do."
@@ -136,14 +136,16 @@ class Status(BaseModel):
     """When the newest whole copy of the tables was finished; None where there is none yet."""
 
 
-async def status(ports: Ports) -> Status:
+async def read_status(ports: Ports) -> Status:
     """Where everything stands; migrations newest first."""
     found = [
-        await _migration(ports, profile, migration)
+        await _describe_migration(ports, profile, migration)
         for profile in ports.profiles.values()
         async for migration in ports.ledger.migrations.list_all(profile.authority)
     ]
-    found += [await _migration(ports, None, migration) for migration in await ports.ledger.migrations.list_refused()]
+    found += [
+        await _describe_migration(ports, None, migration) for migration in await ports.ledger.migrations.list_refused()
+    ]
     queues = [
         QueueStatus(
             queue=queue,
@@ -152,21 +154,25 @@ async def status(ports: Ports) -> Status:
         )
         for queue in names.QUEUES
     ]
-    copy = await newest_copy(ports)
-    used, throttled = await _quota(ports)
+    copy = await find_newest_backup(ports)
+    used, throttled = await _measure_quota(ports)
     return Status(
         at=ports.clock.now(),
         migrations=sorted(found, key=lambda m: m.uploaded_at, reverse=True),
         queues=queues,
-        lost=[lost for profile in ports.profiles.values() for lost in await _lost(ports, profile)],
-        timers=[_failing(trouble) for trouble in await ports.ledger.timer_failures.list_all() if trouble.lasting],
+        lost=[lost for profile in ports.profiles.values() for lost in await _list_lost_tables(ports, profile)],
+        timers=[
+            _describe_failing_timer(trouble)
+            for trouble in await ports.ledger.timer_failures.list_all()
+            if trouble.lasting
+        ],
         copied_at=copy.finished_at if copy else None,
         quota_used=used,
         throttled_share=throttled,
     )
 
 
-def _failing(trouble: Trouble) -> FailingTimer:
+def _describe_failing_timer(trouble: Trouble) -> FailingTimer:
     return FailingTimer(
         timer=trouble.timer,
         since=trouble.since,
@@ -177,19 +183,19 @@ def _failing(trouble: Trouble) -> FailingTimer:
     )
 
 
-async def _quota(ports: Ports) -> tuple[float | None, float | None]:
+async def _measure_quota(ports: Ports) -> tuple[float | None, float | None]:
     """How much of the directory's write quota was given away lately, and how often it said no."""
     stored, now = await ports.ledger.rate_limits.get(WRITE), ports.clock.now()
     if stored is None:
         return None, None
-    return use(stored.record, ports.quotas.write, now), throttled_share(stored.record, ports.quotas.write, now)
+    return measure_use(stored.record, ports.quotas.write, now), throttled_share(stored.record, ports.quotas.write, now)
 
 
-async def _lost(ports: Ports, profile: Profile) -> list[LostTables]:
-    lost = await loss(ports, profile.authority)
+async def _list_lost_tables(ports: Ports, profile: Profile) -> list[LostTables]:
+    lost = await find_table_loss(ports, profile.authority)
     if lost is None:
         return []
-    why = explain("tables_lost")
+    why = explain_reason("tables_lost")
     under_way = "A rebuild was begun and has not come to its end. " if lost.rebuild else ""
     return [
         LostTables(
@@ -202,9 +208,9 @@ async def _lost(ports: Ports, profile: Profile) -> list[LostTables]:
     ]
 
 
-async def _migration(ports: Ports, profile: Profile | None, migration: Migration) -> MigrationStatus:
+async def _describe_migration(ports: Ports, profile: Profile | None, migration: Migration) -> MigrationStatus:
     summaries = await ports.ledger.summaries.list_all(migration.authority, migration.id)
-    totals = total(summaries)
+    totals = add_up_shards(summaries)
     oldest = totals.oldest
     waiting = max(int((ports.clock.now() - oldest).total_seconds()), 0) if oldest else None
     return MigrationStatus(
@@ -214,26 +220,28 @@ async def _migration(ports: Ports, profile: Profile | None, migration: Migration
         file=migration.blob,
         phase=migration.phase,
         uploaded_at=migration.uploaded_at,
-        paused=_pause(migration),
-        refused=_cause(migration.reason, migration.detail) if migration.reason else None,
+        paused=_describe_pause(migration),
+        refused=_describe_cause(migration.reason, migration.detail) if migration.reason else None,
         superseded_by=migration.superseded_by,
         rows=migration.rows,
         staged=migration.row,
         outcomes={outcome.value: count for outcome, count in totals.outcomes().items()},
         states=totals.states(),
         reasons=totals.reasons(),
-        failures=[_cause(reason, "", count) for reason, count in totals.failures().items()],
-        done=done(migration, totals),
-        speed=await _speed(ports, migration, totals),
-        waits=_waits(migration, profile, totals, ports.clock.now()),
+        failures=[_describe_cause(reason, "", count) for reason, count in totals.failures().items()],
+        done=count_done(migration, totals),
+        speed=await _measure_speed(ports, migration, totals),
+        waits=_describe_waits(migration, profile, totals, ports.clock.now()),
         oldest_waiting_seconds=waiting,
         counted_at=min((summary.visited_at for summary in summaries), default=None),
         reports=f"{names.REPORTS}/{migration.folder}/",
-        next=_next(migration, profile, totals, ports.clock.now()) if _counted(migration, summaries) else COUNTING,
+        next=_describe_next_step(migration, profile, totals, ports.clock.now())
+        if _is_counted(migration, summaries)
+        else COUNTING,
     )
 
 
-async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | None:
+async def _measure_speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | None:
     """What the walk's samples say; nothing of what stands still or was not sampled in this phase."""
     if migration.phase not in SAMPLED or migration.paused:
         return None
@@ -241,27 +249,27 @@ async def _speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | 
     if progress is None or progress.phase != migration.phase:
         return None
     running = migration.phase is Phase.RUNNING
-    soon = min(totals.soon, left(migration, totals))
-    told = forecast(progress.samples, soon, ports.clock.now(), ports.quotas.write if running else None)
+    soon = min(totals.soon, count_left(migration, totals))
+    told = forecast_end(progress.samples, soon, ports.clock.now(), ports.quotas.write if running else None)
     return (
         Speed(per_minute=round(told.per_minute, 1), ready_from=told.earliest, ready_until=told.latest) if told else None
     )
 
 
-def _waits(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> list[Waits]:
-    found = waits(migration, profile, totals, now) if profile else []
+def _describe_waits(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> list[Waits]:
+    found = list_waits(migration, profile, totals, now) if profile else []
     return [Waits(what=wait.what, sentence=wait.sentence, command=wait.command) for wait in found]
 
 
-def _counted(migration: Migration, summaries: Sequence[ShardSummary]) -> bool:
+def _is_counted(migration: Migration, summaries: Sequence[ShardSummary]) -> bool:
     """Whether what is told of accounts is so; after a rebuild nothing is, until the walk has been there."""
     return migration.phase is not Phase.DONE or migration.paused or any(summary.counted for summary in summaries)
 
 
-def _pause(migration: Migration) -> Pause | None:
+def _describe_pause(migration: Migration) -> Pause | None:
     if migration.paused_at is None:
         return None
-    why = explain(migration.pause_reason)
+    why = explain_reason(migration.pause_reason)
     return Pause(
         reason=migration.pause_reason,
         detail=migration.pause_detail,
@@ -271,36 +279,36 @@ def _pause(migration: Migration) -> Pause | None:
     )
 
 
-def _cause(reason: str, detail: str, count: int = 1) -> Cause:
-    why = explain(reason)
+def _describe_cause(reason: str, detail: str, count: int = 1) -> Cause:
+    why = explain_reason(reason)
     sentence = f"{why.sentence} ({detail})" if detail else why.sentence
     return Cause(reason=reason, count=count, sentence=sentence, remedy=why.remedy)
 
 
-def _gone(migration: Migration, totals: Totals) -> int:
+def _count_missing_rows(migration: Migration, totals: Totals) -> int:
     """Rows of an export under comparison that nobody accounts for, when every shard was counted and none is newer."""
     alone = migration.phase is Phase.CLASSIFYING and not migration.superseded_by and migration.rebuilt_at is None
     counted = alone and totals.complete and not totals.in_state(State.STAGED)
     return max(migration.rows - totals.rows, 0) if counted else 0
 
 
-def _next(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> str:
+def _describe_next_step(migration: Migration, profile: Profile | None, totals: Totals, now: datetime) -> str:
     """One sentence: what happens, or what a person should do."""
     if migration.paused:
-        return f"Paused. {explain(migration.pause_reason).remedy}"
-    gone = _gone(migration, totals)
+        return f"Paused. {explain_reason(migration.pause_reason).remedy}"
+    gone = _count_missing_rows(migration, totals)
     if gone:
         return (
             f"{gone} rows have no account any more: somebody deleted records from the tables, and this does not go on. "
             "Find out who, then upload the file again; whoever was moved is found by our mark, and goes to review."
         )
     if migration.phase in {Phase.REFUSED, Phase.FAILED, Phase.SUPERSEDED, Phase.CANCELLED}:
-        return explain(migration.reason).remedy
+        return explain_reason(migration.reason).remedy
     if migration.superseded_by and totals.in_state(*MOVING):
         return f"Superseded by {migration.superseded_by}; if that one was never read whole, upload its file again."
     if migration.kind is Kind.ASSESS and migration.phase is Phase.ASSESSED:
         return "Assessed, and that is all it was uploaded for. Read assessment.html; nothing else to do."
-    first = next(iter(_waits(migration, profile, totals, now)), None)
+    first = next(iter(_describe_waits(migration, profile, totals, now)), None)
     stuck = sum(totals.failures().values())
     if stuck:
         return f"{stuck} stuck: see `ops poison list`, mend the cause, then `ops poison replay`."

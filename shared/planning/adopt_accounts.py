@@ -12,18 +12,18 @@ from itertools import batched
 from typing import Final
 
 from shared.errors import StaleWrite, Superseded
-from shared.intake.apply_suppressions import hold
+from shared.intake.apply_suppressions import hold_account
 from shared.intake.pieces import admit_piece, is_current, send_next_piece
-from shared.intake.rules.resubmission import Verdict, go_on_with_message, told_after_all, verdict
+from shared.intake.rules.resubmission import Verdict, go_on_with_message, judge_resubmission, was_told_after_all
 from shared.intake.supersede import supersede_older
-from shared.model.account import SHARDS, Account, AccountId, Authority, Change, apply
+from shared.model.account import SHARDS, Account, AccountId, Authority, Change, apply_event
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.messages import AdoptPlan
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
 from shared.planning.open_waves import open_first
 from shared.ports import Ports, Stored
-from shared.scheduling.rules.gate import as_told
+from shared.scheduling.rules.gate import respect_told_day
 
 IN_FLIGHT: Final = timedelta(minutes=2)
 """So long a create that was begun for the older plan may take to show in the directory, whatever became of it since."""
@@ -51,7 +51,7 @@ async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> M
         await supersede_older(ports, migration)
     try:
         if migration.piece < len(SHARDS):
-            await _adopt(ports, profile, migration, SHARDS[migration.piece])
+            await _adopt_accounts(ports, profile, migration, SHARDS[migration.piece])
     except Superseded:
         return None
     return await _check_point(ports, profile, migration)
@@ -74,7 +74,7 @@ async def _check_point(ports: Ports, profile: Profile, migration: Migration) -> 
     return await ports.ledger.migrations.change(migration.authority, migration.id, move_on)
 
 
-async def _adopt(ports: Ports, profile: Profile, migration: Migration, shard: str) -> None:
+async def _adopt_accounts(ports: Ports, profile: Profile, migration: Migration, shard: str) -> None:
     batch: list[Account] = []
     # Somebody may have been put on the list while the plan waited for its signatures.
     excluded = await ports.ledger.suppressions.list_shard(migration.authority, shard)
@@ -87,13 +87,13 @@ async def _adopt(ports: Ports, profile: Profile, migration: Migration, shard: st
             continue
         batch.append(replace(account, drafted=False, moment=None))
         if len(batch) == AT_ONCE:
-            await _take(ports, profile, batch)
+            await _take_accounts(ports, profile, batch)
             batch = []
-    await _take(ports, profile, batch)
+    await _take_accounts(ports, profile, batch)
     # Whoever came on the list while this went on may have had no account yet that could be held.
     for id_, reason in (await ports.ledger.suppressions.list_shard(migration.authority, shard)).items():
         if id_ not in excluded:
-            await hold(ports, migration.authority, id_, reason)
+            await hold_account(ports, migration.authority, id_, reason)
 
 
 async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> None:
@@ -104,7 +104,7 @@ async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> No
         await ports.ledger.accounts.save_all([(stored, replace(stored.record, settled=True), None)])
 
 
-async def _take(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> None:
+async def _take_accounts(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> None:
     """First the indexes, then the accounts: a crash in between is made up when the shard is adopted again."""
     if not accounts:
         return
@@ -115,16 +115,16 @@ async def _take(ports: Ports, profile: Profile, accounts: Sequence[Account]) -> 
             await ports.ledger.identity_claims.claim(authority, account.directory_id, account.id)
     by_id: Mapping[AccountId, Account] = {account.id: account for account in accounts}
     for some in batched(accounts, AT_ONCE // 10, strict=False):
-        existing = await ports.ledger.accounts.insert([(account, _adopted(account)) for account in some])
+        existing = await ports.ledger.accounts.insert([(account, _make_adoption(account)) for account in some])
         for id_ in existing:
-            await _meet(ports, profile, by_id[id_])
+            await _meet_existing(ports, profile, by_id[id_])
 
 
-def _adopted(account: Account) -> Change:
+def _make_adoption(account: Account) -> Change:
     return Change(account.staged_at, Event.ADOPT, account.state, account.reason, migration=account.migration)
 
 
-async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
+async def _meet_existing(ports: Ports, profile: Profile, mine: Account) -> None:
     """An account that the council has already: taken over, unless it was moved meanwhile."""
     while True:
         stored = await ports.ledger.accounts.get(mine.authority, mine.id)
@@ -137,13 +137,13 @@ async def _meet(ports: Ports, profile: Profile, mine: Account) -> None:
         if own is None or own.phase is not Phase.ADOPTING:
             # A newer plan is carried out, or this one was stopped: what that has taken over is not to be taken back.
             raise Superseded
-        settled = verdict(known, mine.digest)
+        settled = judge_resubmission(known, mine.digest)
         try:
             if settled is not None:
                 await _settle_row(ports, stored, mine, settled)
             elif mine.state is State.PROVISIONED:
                 return  # the council's own record is looked for in the directory by itself
-            elif told_after_all(known):
+            elif was_told_after_all(known):
                 await ports.ledger.accounts.save(stored, *go_on_with_message(known, mine, ports.clock.now()))
             else:
                 await _take_over(ports, profile, stored, mine)
@@ -163,17 +163,17 @@ async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, sett
 
 async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mine: Account) -> None:
     known, now = stored.record, ports.clock.now()
-    adopted, change = apply(known, Event.ADOPT, now)
+    adopted, change = apply_event(known, Event.ADOPT, now)
     if mine.state is State.REVIEW:
-        adopted, change = apply(adopted, Event.SET_ASIDE, now, mine.reason)
+        adopted, change = apply_event(adopted, Event.SET_ASIDE, now, mine.reason)
     elif mine.state is State.FAILED:
-        adopted, change = apply(adopted, Event.FAIL, now, mine.reason)
+        adopted, change = apply_event(adopted, Event.FAIL, now, mine.reason)
     taken = replace(
         adopted,
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=as_told(known, profile, now + IN_FLIGHT),
+        not_before=respect_told_day(known, profile, now + IN_FLIGHT),
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,

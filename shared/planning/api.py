@@ -7,17 +7,17 @@ from typing import Annotated, Final
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.access.http import Name, Refused, found, read_body, signed_by, wanted
+from shared.access.http import Name, Refused, get_migration_path, read_body, require_migration, signed_by
 from shared.errors import ActionRefused
-from shared.model.counts.summary import Totals, total
+from shared.model.counts.summary import Totals, add_up_shards
 from shared.model.migration import Migration
 from shared.model.plan import Part, Plan
-from shared.model.profile import known_uploader
-from shared.planning.approve_plan import Signing, approve, reject, supersede
-from shared.planning.rules.pending_actions import held_back
-from shared.planning.rules.pending_signatures import signing_command, waits_for
+from shared.model.profile import find_known_uploader
+from shared.planning.approve_plan import Signing, add_approval, reject_migration, supersede_migration
+from shared.planning.rules.pending_actions import count_held_back
+from shared.planning.rules.pending_signatures import list_missing_parts, make_signing_command
 from shared.ports import Ports
-from shared.scheduling.find_migration import named
+from shared.scheduling.find_migration import find_migration
 
 SEND: Final = 'Send {"as": part, "hash": hash, "rows": number}, and "accept_warnings" where they are accepted.'
 
@@ -114,7 +114,9 @@ class PlanAnswer(BaseModel):
 
 async def show_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
     """GET /api/migrations/{migration}/plan."""
-    return await _told(ports, found(await named(ports, *wanted(request)), request))
+    return await _describe_plan(
+        ports, require_migration(await find_migration(ports, *get_migration_path(request)), request)
+    )
 
 
 async def approve_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
@@ -123,19 +125,21 @@ async def approve_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
     signing = Signing(
         asked.part, signed_by(request, asked.by), asked.hash, asked.rows, accepts_warnings=asked.accept_warnings
     )
-    return await _answered(ports, request, approve(ports, *wanted(request), signing))
+    return await _answer_plan(ports, request, add_approval(ports, *get_migration_path(request), signing))
 
 
 async def reject_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
     """POST /api/migrations/{migration}/plan/reject."""
     asked = read_body(Rejecting, request, 'Send nothing, or {"by": name} on a laptop.')
-    return await _answered(ports, request, reject(ports, *wanted(request), signed_by(request, asked.by)))
+    return await _answer_plan(
+        ports, request, reject_migration(ports, *get_migration_path(request), signed_by(request, asked.by))
+    )
 
 
 async def supersede_plan(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/plan/supersede."""
     asked = read_body(Superseding, request, 'Send nothing, or {"newer": migration}.')
-    migration = await _done(request, supersede(ports, *wanted(request), asked.newer))
+    migration = await _change_plan(request, supersede_migration(ports, *get_migration_path(request), asked.newer))
     return {
         "migration": migration.id,
         "phase": migration.phase.value,
@@ -143,24 +147,24 @@ async def supersede_plan(ports: Ports, request: func.HttpRequest) -> dict[str, o
     }
 
 
-async def _done(request: func.HttpRequest, work: Awaitable[Migration | None]) -> Migration:
+async def _change_plan(request: func.HttpRequest, work: Awaitable[Migration | None]) -> Migration:
     try:
-        return found(await work, request)
+        return require_migration(await work, request)
     except ActionRefused as no:
         raise Refused(409, str(no)) from None
 
 
-async def _answered(ports: Ports, request: func.HttpRequest, work: Awaitable[Migration | None]) -> PlanAnswer:
-    return await _told(ports, await _done(request, work))
+async def _answer_plan(ports: Ports, request: func.HttpRequest, work: Awaitable[Migration | None]) -> PlanAnswer:
+    return await _describe_plan(ports, await _change_plan(request, work))
 
 
-async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
+async def _describe_plan(ports: Ports, migration: Migration) -> PlanAnswer:
     plan = migration.plan
     if plan is None:
         raise Refused(409, f"{migration.id} has no plan (yet): it is {migration.phase}. `ops status` says more.")
     profile = ports.profiles[migration.authority]
-    totals = total(await ports.ledger.summaries.list_all(migration.authority, migration.id))
-    asked = waits_for(migration, profile)
+    totals = add_up_shards(await ports.ledger.summaries.list_all(migration.authority, migration.id))
+    asked = list_missing_parts(migration, profile)
     return PlanAnswer(
         migration=migration.id,
         authority=migration.authority,
@@ -169,13 +173,13 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
         kind=migration.kind,
         phase=migration.phase,
         uploaded_at=migration.uploaded_at,
-        uploaded_by=known_uploader(plan.uploaded_by, signed_in=ports.signed_in),
+        uploaded_by=find_known_uploader(plan.uploaded_by, signed_in=ports.signed_in),
         approval=profile.plan.approval,
         hash=plan.hash,
         made_at=plan.made_at,
         rows=plan.rows,
         outcomes={outcome.value: count for outcome, count in totals.outcomes().items()},
-        waves=_waves(migration, plan, totals, ports.clock.now()),
+        waves=_describe_waves(migration, plan, totals, ports.clock.now()),
         templates=[TemplateAnswer(message=t.message, id=t.id, version=t.version) for t in plan.templates],
         warnings=list(plan.warnings),
         signatures=[
@@ -185,11 +189,11 @@ async def _told(ports: Ports, migration: Migration) -> PlanAnswer:
         approved_at=migration.approved_at,
         rejected_by=plan.rejected_by,
         superseded_by=migration.superseded_by,
-        commands=[signing_command(migration, plan, part) for part in asked],
+        commands=[make_signing_command(migration, plan, part) for part in asked],
     )
 
 
-def _waves(migration: Migration, plan: Plan, totals: Totals, now: datetime) -> list[WaveAnswer]:
+def _describe_waves(migration: Migration, plan: Plan, totals: Totals, now: datetime) -> list[WaveAnswer]:
     return [
         WaveAnswer(
             number=wave.number,
@@ -199,7 +203,7 @@ def _waves(migration: Migration, plan: Plan, totals: Totals, now: datetime) -> l
             accounts=wave.accounts,
             opened_at=migration.gate(wave.number).opened_at,
             stopped=list(migration.stops(wave.number)),
-            held_back=held_back(migration, wave, totals, now),
+            held_back=count_held_back(migration, wave, totals, now),
         )
         for wave in plan.waves
     ]

@@ -9,15 +9,24 @@ from datetime import datetime
 from typing import Final
 
 from shared.errors import ActionRefused
-from shared.model.messages import piece_of
-from shared.model.migration import Kind, Migration, Phase, age, given_up, going, newer, taken
-from shared.model.plan import Part, Plan, Signature, rejected, same_person, sign
+from shared.model.messages import make_piece_message
+from shared.model.migration import (
+    Kind,
+    Migration,
+    Phase,
+    cancel_migration,
+    get_upload_order,
+    is_newer,
+    is_taken,
+    without_pause,
+)
+from shared.model.plan import Part, Plan, Signature, add_signature, is_same_person, reject_plan
 from shared.model.profile import Profile
-from shared.model.reasons import explain
-from shared.planning.freeze_plan import fingerprint
+from shared.model.reasons import explain_reason
+from shared.planning.freeze_plan import compute_fingerprint
 from shared.planning.plan_report import publish_plan
 from shared.ports import Ports
-from shared.scheduling.find_migration import named
+from shared.scheduling.find_migration import find_migration
 
 REJECTED: Final = "plan_rejected"
 BEFORE: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.FAILED})
@@ -38,44 +47,44 @@ class Signing:
     accepts_warnings: bool = False
 
 
-async def approve(ports: Ports, authority: str, migration_id: str, signing: Signing) -> Migration | None:
+async def add_approval(ports: Ports, authority: str, migration_id: str, signing: Signing) -> Migration | None:
     """Sign for one part; None when there is no such migration.
 
     Raises:
         ActionRefused: the sentence says why, and what to do.
     """
-    found = await named(ports, authority, migration_id)
+    found = await find_migration(ports, authority, migration_id)
     if found is None:
         return None
     profile = ports.profiles[found.authority]
 
     def signed(current: Migration) -> Migration:
-        return _signed(current, profile, signing, ports.clock.now())
+        return _sign_migration(current, profile, signing, ports.clock.now())
 
     migration = await ports.ledger.migrations.change(found.authority, found.id, signed)
     await publish_plan(ports, migration)
     if migration.phase is Phase.ADOPTING:
-        await ports.outbox.send(piece_of(migration))
+        await ports.outbox.send(make_piece_message(migration))
     return migration
 
 
-def _signed(current: Migration, profile: Profile, signing: Signing, now: datetime) -> Migration:
-    plan = _to_be_signed(current, profile)
+def _sign_migration(current: Migration, profile: Profile, signing: Signing, now: datetime) -> Migration:
+    plan = _require_open_plan(current, profile)
     allowed = profile.plan.signers.get(signing.part)
-    if allowed is not None and not any(same_person(signing.by, each) for each in allowed):
+    if allowed is not None and not any(is_same_person(signing.by, each) for each in allowed):
         raise ActionRefused(
             f"The profile of {profile.authority} names who may sign as {signing.part} (plan.signers), and you are not "
             "among them. Ask one of them, or have the profile changed and the export uploaded again."
         )
     signature = Signature(signing.part, signing.by, now, signing.hash, signing.accepts_warnings)
-    plan = sign(plan, signature, profile.plan.signatures, signing.rows)
+    plan = add_signature(plan, signature, profile.plan.signatures, signing.rows)
     current = replace(current, plan=plan)
     if current.phase is Phase.ASSESSED and plan.approved(profile.plan.signatures):
         return replace(current, approved_at=now, phase=Phase.ADOPTING, piece=0, moved_at=now)
     return current
 
 
-def _to_be_signed(migration: Migration, profile: Profile) -> Plan:
+def _require_open_plan(migration: Migration, profile: Profile) -> Plan:
     """The plan that may be signed now.
 
     Raises:
@@ -91,19 +100,19 @@ def _to_be_signed(migration: Migration, profile: Profile) -> Plan:
             f"{migration.id} has no plan yet: it is {migration.phase}. Wait until `ops plan show` has one."
         )
     if migration.phase not in {Phase.ASSESSED, Phase.ADOPTING} or migration.plan is None:
-        raise ActionRefused(_too_late(migration))
-    if migration.plan.profile and migration.plan.profile != fingerprint(profile):
+        raise ActionRefused(_explain_too_late(migration))
+    if migration.plan.profile and migration.plan.profile != compute_fingerprint(profile):
         raise ActionRefused(
             "The council's profile has changed since the plan was made, so it is not this plan that would be carried "
             "out. Upload the export again, and sign the new plan."
         )
     if profile.plan.lacks_uploader(migration.plan.uploaded_by):
-        why = explain("uploader_missing")
+        why = explain_reason("uploader_missing")
         raise ActionRefused(f"{why.sentence} {why.remedy}")
     return migration.plan
 
 
-def _too_late(migration: Migration) -> str:
+def _explain_too_late(migration: Migration) -> str:
     match migration.phase:
         case Phase.RUNNING | Phase.DONE:
             return f"{migration.id} is under way or done already. Nothing is left to sign; `ops cancel` stops it."
@@ -116,7 +125,7 @@ def _too_late(migration: Migration) -> str:
             return f"{migration.id} has no plan: it is {migration.phase}. `ops status` says what to do."
 
 
-async def reject(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
+async def reject_migration(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
     """Say no: nothing is done, and the migration is over. None when there is no such migration.
 
     Raises:
@@ -133,13 +142,13 @@ async def reject(ports: Ports, authority: str, migration_id: str, by: str) -> Mi
                 f"The plan of {current.id} does not wait any more: it is {current.phase}. What is under way is stopped "
                 f"by `ops cancel {current.id}`."
             )
-        over = given_up(current, REJECTED, by)
-        return replace(over, plan=rejected(current.plan, by), moved_at=ports.clock.now())
+        over = cancel_migration(current, REJECTED, by)
+        return replace(over, plan=reject_plan(current.plan, by), moved_at=ports.clock.now())
 
-    return await _changed(ports, authority, migration_id, refused)
+    return await _change_migration(ports, authority, migration_id, refused)
 
 
-async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "") -> Migration | None:
+async def supersede_migration(ports: Ports, authority: str, migration_id: str, by: str = "") -> Migration | None:
     """Leave a migration to a newer one (`by`, or the newest there is); None when there is no such migration.
 
     An unapproved one gives way to any newer upload that was taken; one that is under way only to one that was
@@ -148,18 +157,20 @@ async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "
     Raises:
         ActionRefused: there is no such newer one, or nothing is left to give way.
     """
-    old = await named(ports, authority, migration_id)
+    old = await find_migration(ports, authority, migration_id)
     if old is None:
         return None
     candidates = [
         other
         async for other in ports.ledger.migrations.list_all(old.authority)
-        if newer(other, old) and taken(other) and by in {"", other.id}
+        if is_newer(other, old) and is_taken(other) and by in {"", other.id}
     ]
     moves = _under_way(old)
-    new = max((each for each in candidates if not moves or _goes_first(ports, each)), key=age, default=None)
+    new = max(
+        (each for each in candidates if not moves or _check_order(ports, each)), key=get_upload_order, default=None
+    )
     if new is None:
-        raise ActionRefused(_nobody(old, by, moves=moves))
+        raise ActionRefused(_explain_no_newer(old, by, moves=moves))
 
     def left(current: Migration) -> Migration:
         if current.superseded_by == new.id:
@@ -169,7 +180,7 @@ async def supersede(ports: Ports, authority: str, migration_id: str, by: str = "
         if _under_way(current) != moves:
             raise ActionRefused(f"{current.id} has gone on meanwhile. Look at it again (`ops plan show`).")
         current = replace(current, superseded_by=new.id, moved_at=ports.clock.now())
-        return current if moves else replace(going(current), phase=Phase.SUPERSEDED, reason="newer_upload")
+        return current if moves else replace(without_pause(current), phase=Phase.SUPERSEDED, reason="newer_upload")
 
     return await ports.ledger.migrations.change(old.authority, old.id, left)
 
@@ -178,12 +189,12 @@ def _under_way(migration: Migration) -> bool:
     return migration.approved_at is not None or migration.phase in MOVES
 
 
-def _goes_first(ports: Ports, migration: Migration) -> bool:
+def _check_order(ports: Ports, migration: Migration) -> bool:
     profile = ports.profiles[migration.authority]
     return migration.phase in MOVES and migration.may_move(profile)
 
 
-def _nobody(old: Migration, by: str, *, moves: bool) -> str:
+def _explain_no_newer(old: Migration, by: str, *, moves: bool) -> str:
     which = f"{by} is no" if by else "There is no"
     if moves:
         return (
@@ -193,10 +204,10 @@ def _nobody(old: Migration, by: str, *, moves: bool) -> str:
     return f"{which} newer upload of {old.authority} that was taken. Upload one, or `ops plan reject {old.id}`."
 
 
-async def _changed(
+async def _change_migration(
     ports: Ports, authority: str, migration_id: str, change: Callable[[Migration], Migration]
 ) -> Migration | None:
-    found = await named(ports, authority, migration_id)
+    found = await find_migration(ports, authority, migration_id)
     if found is None:
         return None
     migration = await ports.ledger.migrations.change(found.authority, found.id, change)

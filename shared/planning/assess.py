@@ -7,26 +7,26 @@ import json
 from dataclasses import replace
 from typing import Final
 
-from shared.messaging.preview_messages import show_messages, templates_to_sign
+from shared.messaging.preview_messages import preview_messages, templates_to_sign
 from shared.model.counts.summary import Totals
 from shared.model.migration import Kind, Migration, Phase
 from shared.model.plan import Plan
 from shared.model.profile import Profile
-from shared.planning.assessment_page import render
+from shared.planning.assessment_page import render_page
 from shared.planning.earlier_extracts import earlier_extracts
 from shared.planning.freeze_plan import freeze_plan
 from shared.planning.open_waves import open_at_once
 from shared.planning.plan_report import publish_plan, published_plan
-from shared.planning.rules.assessment import Assessment, Findings, assessment, templates_of, with_plan
-from shared.planning.rules.pending_signatures import asked_for
+from shared.planning.rules.assessment import Assessment, Findings, add_plan, list_seen_templates, make_assessment
+from shared.planning.rules.pending_signatures import list_wanted_parts
 from shared.ports import Ports
 from shared.reporting.publish_lists import publish_lists
-from shared.scheduling.pause import UNLIKE, stopped
+from shared.scheduling.pause import UNLIKE, pause_record
 
 SILENT: Final = "nobody_to_tell"
 
 
-async def assess(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
+async def assess_migration(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
     """Publish the picture and freeze the plan; from then on the gate asks the plan.
 
     Raises:
@@ -38,21 +38,23 @@ async def assess(ports: Ports, profile: Profile, migration: Migration, totals: T
         # Made again after a loss: what was told people before anything changed stays as it was told. What nobody has
         # carried out yet is compared anew and so signed anew.
         plan = await published_plan(ports, migration)
-        await _go_on(ports, profile, migration, str(json.loads(published)["plan_hash"]), plan)
+        await _move_on(ports, profile, migration, str(json.loads(published)["plan_hash"]), plan)
         return
     signed = profile.plan.approval == "required" and migration.kind is Kind.MIGRATE
     templates = await templates_to_sign(ports, profile) if signed else None
-    found = await gather(ports, profile, migration)
-    known = templates_of(found.messages) if templates is None else templates
+    found = await gather_findings(ports, profile, migration)
+    known = list_seen_templates(found.messages) if templates is None else templates
     frozen = await freeze_plan(ports, profile, migration, totals, known)
-    picture = assessment(migration, profile, totals, found, frozen.plan.hash, ports.quotas.write, ports.clock.now())
-    wanted = asked_for(migration.kind, frozen.plan, profile)
-    await publish(ports, migration, with_plan(picture, frozen.plan, frozen.compared, wanted))
+    picture = make_assessment(
+        migration, profile, totals, found, frozen.plan.hash, ports.quotas.write, ports.clock.now()
+    )
+    wanted = list_wanted_parts(migration.kind, frozen.plan, profile)
+    await publish_assessment(ports, migration, add_plan(picture, frozen.plan, frozen.compared, wanted))
     await publish_plan(ports, replace(migration, plan=frozen.plan))
-    await _go_on(ports, profile, migration, frozen.plan.hash, frozen.plan)
+    await _move_on(ports, profile, migration, frozen.plan.hash, frozen.plan)
 
 
-async def gather(ports: Ports, profile: Profile, migration: Migration) -> Findings:
+async def gather_findings(ports: Ports, profile: Profile, migration: Migration) -> Findings:
     """All that the picture needs beside the counts; writes the lists under `personal/` on the way.
 
     Raises:
@@ -62,20 +64,20 @@ async def gather(ports: Ports, profile: Profile, migration: Migration) -> Findin
     return Findings(
         directory=directory,
         letters=await publish_lists(ports, migration),
-        messages=await show_messages(ports, profile),
+        messages=await preview_messages(ports, profile),
         messages_on=ports.notifier is not None,
         earlier=await earlier_extracts(ports, migration),
     )
 
 
-async def publish(ports: Ports, migration: Migration, picture: Assessment) -> None:
+async def publish_assessment(ports: Ports, migration: Migration, picture: Assessment) -> None:
     """Write the page, then the figures: whoever finds assessment.json finds everything else."""
     body = json.dumps(picture.to_json(), indent=2, ensure_ascii=False).encode()
-    await ports.reports.put(f"{migration.folder}/assessment.html", render(picture), "text/html; charset=utf-8")
+    await ports.reports.put(f"{migration.folder}/assessment.html", render_page(picture), "text/html; charset=utf-8")
     await ports.reports.put(f"{migration.folder}/assessment.json", body, "application/json")
 
 
-async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash: str, plan: Plan | None) -> None:
+async def _move_on(ports: Ports, profile: Profile, migration: Migration, plan_hash: str, plan: Plan | None) -> None:
     now = ports.clock.now()
 
     def go_on(current: Migration) -> Migration:
@@ -91,8 +93,8 @@ async def _go_on(ports: Ports, profile: Profile, migration: Migration, plan_hash
         running = replace(assessed, phase=Phase.RUNNING, gates=current.gates or gates, approved_at=approved)
         unlike = plan is not None and plan.warnings and current.rebuilt_at is None
         if plan is not None and plan.silent:
-            return stopped(running, now, SILENT, f"{plan.creates} accounts to create")
+            return pause_record(running, now, SILENT, f"{plan.creates} accounts to create")
         # Nobody signs here, so nobody would see that it is the wrong or a cut file.
-        return stopped(running, now, UNLIKE, " ".join(plan.warnings)) if plan and unlike else running
+        return pause_record(running, now, UNLIKE, " ".join(plan.warnings)) if plan and unlike else running
 
     await ports.ledger.migrations.change(migration.authority, migration.id, go_on)

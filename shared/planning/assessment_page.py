@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from shared.messaging.rules.shown_message import INVENTED
 from shared.model.lifecycle import Outcome
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.model.step import ANNOUNCEMENTS
-from shared.planning.flow_picture import NARROW, WIDE, WORDS, draw, share
+from shared.planning.flow_picture import NARROW, WIDE, WORDS, draw_picture, format_share
 from shared.planning.rules.assessment import Assessment
 from shared.reporting.rules.personal_lists import FOLDER, LISTS, NAMES
 
@@ -36,7 +36,7 @@ HOURS_TOLD: Final = 48
 
 
 @cache
-def _template() -> "Template":
+def _load_template() -> "Template":
     # Imported here: it is slow to import, and the functions are to be indexed in less than a second.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
@@ -44,31 +44,33 @@ def _template() -> "Template":
     environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(count=_count, moment=_moment, day=_day, minutes=minutes_in_words, hours=hours_in_words)
+    environment.filters.update(
+        count=_format_count, moment=_format_time, day=_format_day, minutes=minutes_in_words, hours=hours_in_words
+    )
     return environment.get_template("assessment.html.jinja")
 
 
-def render(picture: Assessment) -> bytes:
+def render_page(picture: Assessment) -> bytes:
     """The page as bytes."""
     directory = picture.found.directory
-    page = _template().render(
+    page = _load_template().render(
         picture=picture,
         directory=directory,
-        letters=[(letter, _name_of(letter), count) for letter, count in picture.found.letters.letters],
-        drawings=[draw(picture.rows, picture.outcomes, directory, shape) for shape in (WIDE, NARROW)],
+        letters=[(letter, _name_letter(letter), count) for letter, count in picture.found.letters.letters],
+        drawings=[draw_picture(picture.rows, picture.outcomes, directory, shape) for shape in (WIDE, NARROW)],
         outcomes=[
             {
                 "outcome": outcome.value,
                 "words": words,
                 "colour": colour,
                 "count": picture.outcomes.get(outcome, 0),
-                "share": share(picture.outcomes.get(outcome, 0), picture.rows),
+                "share": format_share(picture.outcomes.get(outcome, 0), picture.rows),
                 "example": EXAMPLES[outcome],
                 "list": f"{FOLDER}/{outcome}.csv" if outcome in LISTS else "",
             }
             for outcome, (words, colour) in WORDS.items()
         ],
-        reasons=[(code, count, explain(code)) for code, count in picture.reasons.items()],
+        reasons=[(code, count, explain_reason(code)) for code, count in picture.reasons.items()],
         extracts=[*picture.found.earlier, picture.extract],
         kinds=list(Outcome),
         announcements=frozenset(ANNOUNCEMENTS.values()),
@@ -79,18 +81,18 @@ def render(picture: Assessment) -> bytes:
     return page.encode()
 
 
-def _count(number: int | None) -> str:
+def _format_count(number: int | None) -> str:
     """12,000; what is not known is a dash."""
     return "\u2013" if number is None else f"{number:,}"
 
 
-def _moment(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     """On the clock of whoever reads it."""
     local = at.astimezone(LONDON)
     return f"{local.day} {local:%B %Y, %H:%M}"
 
 
-def _day(at: datetime) -> str:
+def _format_day(at: datetime) -> str:
     local = at.astimezone(LONDON)
     return f"{local.day} {local:%b %Y}"
 
@@ -116,5 +118,5 @@ def hours_in_words(hours: float) -> str:
     return f"{hours:,.0f} hours"
 
 
-def _name_of(letter: str) -> str:
+def _name_letter(letter: str) -> str:
     return unicodedata.name(letter, f"U+{ord(letter):04X}").lower()

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from shared.model.migration import Migration, age, newer
+from shared.model.migration import Migration, get_upload_order, is_newer
 from shared.planning.rules.assessment import Extract
 from shared.ports import Ports
 
@@ -13,7 +13,8 @@ AT_MOST: Final = 12
 async def earlier_extracts(ports: Ports, migration: Migration) -> tuple[Extract, ...]:
     """The latest few that were uploaded before this one and assessed, oldest first."""
     earlier = sorted(
-        [m async for m in ports.ledger.migrations.list_all(migration.authority) if newer(migration, m)], key=age
+        [m async for m in ports.ledger.migrations.list_all(migration.authority) if is_newer(migration, m)],
+        key=get_upload_order,
     )
     found: list[Extract] = []
     for older in reversed(earlier):

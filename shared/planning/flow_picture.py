@@ -92,11 +92,11 @@ class Picture:
     directory: Sequence[Part]
 
 
-def draw(rows: int, outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape) -> Picture:
+def draw_picture(rows: int, outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape) -> Picture:
     """Lay the picture out."""
-    ribbons = _ribbons(rows, outcomes, shape)
+    ribbons = _make_ribbons(rows, outcomes, shape)
     below = ribbons[-1].label + SLOT + GAP
-    parts = _directory(outcomes, directory, shape, below + 74)
+    parts = _make_directory_parts(outcomes, directory, shape, below + 74)
     return Picture(
         shape=shape,
         height=parts[-1].y + 18,
@@ -108,8 +108,8 @@ def draw(rows: int, outcomes: Mapping[Outcome, int], directory: Headcount, shape
     )
 
 
-def _ribbons(rows: int, outcomes: Mapping[Outcome, int], shape: Shape) -> list[Ribbon]:
-    thick = {o: _size(outcomes.get(o, 0), rows, FLOW) for o in WORDS}
+def _make_ribbons(rows: int, outcomes: Mapping[Outcome, int], shape: Shape) -> list[Ribbon]:
+    thick = {o: _scale_count(outcomes.get(o, 0), rows, FLOW) for o in WORDS}
     slots = {o: max(thick[o], SLOT) for o in WORDS}
     right = float(TOP)
     left = TOP + (sum(slots.values()) + GAP * (len(WORDS) - 1) - sum(thick.values())) / 2
@@ -122,12 +122,12 @@ def _ribbons(rows: int, outcomes: Mapping[Outcome, int], shape: Shape) -> list[R
                 words=words,
                 colour=colour,
                 count=count,
-                share=share(count, rows),
+                share=format_share(count, rows),
                 thickness=round(thick[outcome], 1),
                 left=round(left, 1),
                 right=round(bar, 1),
                 label=round(right + (slots[outcome] - SLOT) / 2, 1),
-                path=_path(left, bar, thick[outcome], shape) if count else "",
+                path=_make_path(left, bar, thick[outcome], shape) if count else "",
             )
         )
         left += thick[outcome]
@@ -135,11 +135,11 @@ def _ribbons(rows: int, outcomes: Mapping[Outcome, int], shape: Shape) -> list[R
     return found
 
 
-def _size(count: int, of: int, length: float) -> float:
+def _scale_count(count: int, of: int, length: float) -> float:
     return max(THINNEST, length * count / max(of, 1)) if count else 0.0
 
 
-def _path(left: float, right: float, thickness: float, shape: Shape) -> str:
+def _make_path(left: float, right: float, thickness: float, shape: Shape) -> str:
     """A band that bends halfway."""
     start, end = BAR, BAR + shape.ribbon
     middle = (start + end) / 2
@@ -148,7 +148,7 @@ def _path(left: float, right: float, thickness: float, shape: Shape) -> str:
     return f"{upper}V{high:.1f}C{middle} {high:.1f} {middle} {low:.1f} {start} {low:.1f}Z"
 
 
-def _directory(outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape, y: float) -> list[Part]:
+def _make_directory_parts(outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape, y: float) -> list[Part]:
     """Its users: whom this export joins, who is left alone, and who carries the council's mark already."""
     joined = min(outcomes.get(Outcome.LINK, 0), directory.without_mark)
     told = (
@@ -166,7 +166,7 @@ def _directory(outcomes: Mapping[Outcome, int], directory: Headcount, shape: Sha
     return parts
 
 
-def share(count: int, of: int) -> str:
+def format_share(count: int, of: int) -> str:
     """A share in per cent; what is something is never called nothing, nor everything what is not."""
     if not count or not of:
         return "0 %"

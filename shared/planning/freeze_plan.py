@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.intake.rules.resubmission import brought
-from shared.model.account import SHARDS, AccountId, Band, draft
+from shared.intake.rules.resubmission import is_in_export
+from shared.model.account import SHARDS, AccountId, Band, make_draft_partition
 from shared.model.counts.extract_comparison import Compared
 from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome, State
-from shared.model.migration import Kind, Migration, Phase, age, newer
-from shared.model.plan import Plan, Template, hash_of
+from shared.model.migration import Kind, Migration, Phase, get_upload_order, is_newer
+from shared.model.plan import Plan, Template, compute_plan_hash
 from shared.model.profile import Profile
 from shared.model.wave import Census
-from shared.planning.rules.extract_check import beyond_review, unlike
-from shared.planning.rules.schedule import own_bands, schedule
+from shared.planning.rules.extract_check import check_review_limit, find_differences
+from shared.planning.rules.schedule import list_own_cohorts, schedule_waves
 from shared.ports import Ports
-from shared.scheduling.rules.gate import tells
+from shared.scheduling.rules.gate import is_customer_told
 
 MOVES: Final = frozenset({Outcome.CREATE, Outcome.LINK})
 
@@ -34,7 +34,7 @@ class Frozen:
     compared: Compared
 
 
-def fingerprint(profile: Profile) -> str:
+def compute_fingerprint(profile: Profile) -> str:
     """Tells whether a profile is the one with which a plan was made."""
     return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
 
@@ -43,25 +43,25 @@ async def freeze_plan(
     ports: Ports, profile: Profile, migration: Migration, totals: Totals, templates: Iterable[Template]
 ) -> Frozen:
     """Make the plan of a migration of which every account is classified."""
-    census, bands = Census(), own_bands(profile.plan)
-    before, like = await _before(ports, migration)
+    census, bands = Census(), list_own_cohorts(profile.plan)
+    before, like = await _find_earlier_extracts(ports, migration)
     seen, against = _Seen(), _Seen()
     for shard in SHARDS:
-        mine = await _count(ports, migration, shard, census, bands, seen)
+        mine = await _count_shard(ports, migration, shard, census, bands, seen)
         seen.customers += len(mine)
         if before is not None:
-            await _compare(ports, before, migration, shard, mine, seen)
+            await _compare_shard(ports, before, migration, shard, mine, seen)
         if like is not None and like != before:
-            await _compare(ports, like, migration, shard, mine, against)
+            await _compare_shard(ports, like, migration, shard, mine, against)
     outcomes, known = totals.outcomes(), tuple(templates)
     compared = seen.compared() if before is not None else Compared()
     expected = compared if like == before else against.compared() if like is not None else Compared()
-    differs = unlike(profile.plan.limits, expected, seen.customers)
-    waves = schedule(profile.plan, census)
+    differs = find_differences(profile.plan.limits, expected, seen.customers)
+    waves = schedule_waves(profile.plan, census)
     settled = f"{migration.file_hash} {sorted(totals.settled.items())}"
     return Frozen(
         Plan(
-            hash=hash_of(totals.plan, settled, profile.model_dump_json(), waves, known),
+            hash=compute_plan_hash(totals.plan, settled, profile.model_dump_json(), waves, known),
             made_at=ports.clock.now(),
             rows=migration.rows,
             creates=outcomes[Outcome.CREATE],
@@ -69,11 +69,12 @@ async def freeze_plan(
             waves=waves,
             templates=known,
             uploaded_by=migration.uploaded_by,
-            profile=fingerprint(profile),
+            profile=compute_fingerprint(profile),
             unlike=bool(differs),
-            silent=bool(outcomes[Outcome.CREATE]) and not tells(profile, messages_on=ports.notifier is not None),
+            silent=bool(outcomes[Outcome.CREATE])
+            and not is_customer_told(profile, messages_on=ports.notifier is not None),
             warnings=(
-                *beyond_review(profile.plan.limits, migration.rows, outcomes[Outcome.REVIEW]),
+                *check_review_limit(profile.plan.limits, migration.rows, outcomes[Outcome.REVIEW]),
                 *differs,
                 *_unknown_pilots(profile, seen.pilots),
             ),
@@ -107,13 +108,13 @@ class _Seen:
         return Compared(self.before, self.new, self.missing, self.changed)
 
 
-async def _count(
+async def _count_shard(
     ports: Ports, migration: Migration, shard: str, census: Census, bands: frozenset[Band], seen: "_Seen"
 ) -> dict[AccountId, str]:
     """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
     mine: dict[AccountId, str] = {}
     async for account in ports.ledger.accounts.list_projections(migration.place, shard):
-        if brought(account, migration.id):
+        if is_in_export(account, migration.id):
             mine[account.id] = account.digest
             seen.pilots += account.band is Band.PILOT
         moves = account.state is State.CLASSIFIED and account.outcome in MOVES
@@ -122,17 +123,19 @@ async def _count(
     return mine
 
 
-async def _before(ports: Ports, migration: Migration) -> tuple[Migration | None, Migration | None]:
+async def _find_earlier_extracts(ports: Ports, migration: Migration) -> tuple[Migration | None, Migration | None]:
     """The extract before this one that was assessed; and the last of those that it should be like."""
     older = [
         other
         async for other in ports.ledger.migrations.list_all(migration.authority)
-        if other.kind is not Kind.EXCLUDE and newer(migration, other) and other.assessed_at is not None
+        if other.kind is not Kind.EXCLUDE and is_newer(migration, other) and other.assessed_at is not None
     ]
-    return max(older, key=age, default=None), max(filter(_believed, older), key=age, default=None)
+    return max(older, key=get_upload_order, default=None), max(
+        filter(_is_believed, older), key=get_upload_order, default=None
+    )
 
 
-def _believed(extract: Migration) -> bool:
+def _is_believed(extract: Migration) -> bool:
     """Whether an extract is none that people turned down, or that differed too much and nobody accepted it so.
 
     Else the same cut file would pass when it comes a second time, and the right one would be wondered at.
@@ -145,16 +148,16 @@ def _believed(extract: Migration) -> bool:
     return let_go_on or any(signature.accepts_warnings for signature in extract.plan.signatures)
 
 
-async def _compare(
+async def _compare_shard(
     ports: Ports, last: Migration, migration: Migration, shard: str, mine: Mapping[AccountId, str], seen: _Seen
 ) -> None:
     """Count who is new, missing or changed in one shard."""
-    place = draft(last.authority, last.id) if last.drafted else last.authority
+    place = make_draft_partition(last.authority, last.id) if last.drafted else last.authority
     theirs: dict[AccountId, str] = {}
     async for account in ports.ledger.accounts.list_projections(place, shard):
         # Among the council's own accounts the newer extract has taken over what both have: what it found there.
         taken_over = place == migration.place and account.id in mine and account.first != migration.id
-        if taken_over or brought(account, last.id):
+        if taken_over or is_in_export(account, last.id):
             theirs[account.id] = account.digest
     seen.before += len(theirs)
     seen.new += sum(id_ not in theirs for id_ in mine)

@@ -11,16 +11,16 @@ from typing import Final
 
 from shared.errors import TryLater
 from shared.model.counts.summary import Totals
-from shared.model.migration import STAYS, Migration, Migrations, Phase, going, heir
+from shared.model.migration import STAYS, Migration, Migrations, Phase, find_successor, without_pause
 from shared.model.profile import Profile
-from shared.planning.plan_drift import Difference, difference
+from shared.planning.plan_drift import Difference, find_difference
 from shared.ports import Ports
-from shared.scheduling.pause import PLAN_CHANGED, UNLIKE, pause
+from shared.scheduling.pause import PLAN_CHANGED, UNLIKE, pause_migration
 
 log: Final = logging.getLogger(__name__)
 
 
-async def hold_to_plan(
+async def check_plan_drift(
     ports: Ports, profile: Profile, migration: Migration, totals: Totals, migrations: Migrations
 ) -> bool:
     """Pause where customers would be moved or told otherwise than was signed; returns whether it was."""
@@ -29,23 +29,23 @@ async def hold_to_plan(
         return False
     if totals.oldest is None or totals.oldest > ports.clock.now():
         return False
-    differs = await _unsigned(ports, profile, migration, migrations)
+    differs = await _find_unsigned(ports, profile, migration, migrations)
     if differs is None or not differs.digest:
         return False
-    await pause(ports, migration.authority, migration.id, PLAN_CHANGED, differs.words, differs.digest)
+    await pause_migration(ports, migration.authority, migration.id, PLAN_CHANGED, differs.words, differs.digest)
     return True
 
 
-async def let_go(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> None:
+async def resume_superseded(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> None:
     """End a pause that a newer export has answered, as the pause itself asked for. May be done any number of times.
 
     Not before the newer one was read whole: until then this one may have to go on with what it has not begun.
     """
-    newer = heir(migration, migrations)
+    newer = find_successor(migration, migrations)
     if not migration.paused or migration.phase is not Phase.RUNNING or newer is None or newer.phase not in STAYS:
         return
     if migration.pause_reason == PLAN_CHANGED:
-        differs = await _unsigned(ports, profile, migration, migrations)
+        differs = await _find_unsigned(ports, profile, migration, migrations)
         if differs is None or differs.digest:
             return
     elif migration.pause_reason != UNLIKE:
@@ -53,23 +53,25 @@ async def let_go(ports: Ports, profile: Profile, migration: Migration, migration
 
     def gone_on(current: Migration) -> Migration:
         same = (current.paused_at, current.superseded_by) == (migration.paused_at, migration.superseded_by)
-        return replace(going(current), moved_at=ports.clock.now()) if same else current
+        return replace(without_pause(current), moved_at=ports.clock.now()) if same else current
 
     await ports.ledger.migrations.change(migration.authority, migration.id, gone_on)
     log.info("pause ended by a newer export", extra={"migration": migration.id, "reason": migration.pause_reason})
 
 
-async def _unsigned(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> Difference | None:
+async def _find_unsigned(
+    ports: Ports, profile: Profile, migration: Migration, migrations: Migrations
+) -> Difference | None:
     """What differs from what was signed or accepted, for this plan and for the one it was left to; None: not known."""
     accepted = {"", migration.accepted}
     try:
-        differs = await difference(ports, profile, migration)
-        newer = heir(migration, migrations)
+        differs = await find_difference(ports, profile, migration)
+        newer = find_successor(migration, migrations)
         if differs.digest in accepted:
             return Difference()
         if newer is None or newer.approved_at is None or newer.phase not in STAYS | {Phase.ADOPTING}:
             return differs
-        differs = await difference(ports, profile, newer)
+        differs = await find_difference(ports, profile, newer)
     except TryLater as later:
         log.info("texts are not compared yet", extra={"migration": migration.id, "cause": later.cause})
         return None

@@ -10,22 +10,22 @@ from typing import Final
 from shared.errors import ActionRefused, TryLater
 from shared.model.account import Authority, MigrationId
 from shared.model.counts.wave_counts import WaveTally
-from shared.model.migration import Gate, Migration, Phase, newer
+from shared.model.migration import Gate, Migration, Phase, is_newer
 from shared.model.plan import Plan
 from shared.model.profile import Profile
 from shared.model.wave import Wave
-from shared.planning.freeze_plan import fingerprint
-from shared.planning.plan_drift import difference, versions
+from shared.planning.freeze_plan import compute_fingerprint
+from shared.planning.plan_drift import find_difference, read_versions
 from shared.planning.rules.wave_gate import (
     Answer,
     Facts,
-    calls_of,
-    changed,
-    checked_off,
-    judge,
-    noted,
-    opened,
-    switched,
+    count_calls,
+    judge_wave,
+    list_changes,
+    open_by_person,
+    record_confirmation,
+    record_gate_answer,
+    record_switch,
 )
 from shared.ports import Ports
 
@@ -37,7 +37,7 @@ def open_at_once(plan: Plan, profile: Profile, now: datetime) -> tuple[Gate, ...
     first = plan.waves[0] if plan.waves else None
     if first is None or first.starts_at is not None or profile.plan.checklist:
         return ()
-    return () if calls_of(first, profile) else (Gate(first.number, opened_at=now),)
+    return () if count_calls(first, profile) else (Gate(first.number, opened_at=now),)
 
 
 async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tuple[Gate, ...]:
@@ -47,10 +47,10 @@ async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tu
     if not gates:
         return ()
     try:
-        facts = Facts({}, fingerprint(profile), await versions(ports, profile, migration))
+        facts = Facts({}, compute_fingerprint(profile), await read_versions(ports, profile, migration))
     except TryLater:
         return ()
-    return () if changed(migration, facts) else gates
+    return () if list_changes(migration, facts) else gates
 
 
 async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:
@@ -70,23 +70,23 @@ async def open_waves(ports: Ports, profile: Profile, migration: Migration, talli
 
 async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, before: WaveTally) -> None:
     now = ports.clock.now()
-    said = judge(wave, migration, profile, Facts(before, fingerprint(profile), None), now)
+    said = judge_wave(wave, migration, profile, Facts(before, compute_fingerprint(profile), None), now)
     if said.answer is Answer.OPEN:
         # Only now is the message service asked: it may be the last thing in the way.
         try:
-            templates = await versions(ports, profile, migration)
+            templates = await read_versions(ports, profile, migration)
         except TryLater as later:
             log.info("wave waits for the message service", extra={"migration": migration.id, "cause": later.cause})
             return
-        said = judge(wave, migration, profile, Facts(before, fingerprint(profile), templates), now)
-    if noted(migration, wave.number, said, now) == migration:
+        said = judge_wave(wave, migration, profile, Facts(before, compute_fingerprint(profile), templates), now)
+    if record_gate_answer(migration, wave.number, said, now) == migration:
         return
     log.info("wave", extra={"migration": migration.id, "wave": wave.number, "answer": said.answer})
 
     def note(current: Migration) -> Migration:
         # A newer state of things is judged at the next round.
         same = current.plan == migration.plan and current.phase is migration.phase and not current.paused
-        return noted(current, wave.number, said, now) if same and not current.superseded_by else current
+        return record_gate_answer(current, wave.number, said, now) if same and not current.superseded_by else current
 
     await ports.ledger.migrations.change(migration.authority, migration.id, note)
 
@@ -99,21 +99,21 @@ async def open_wave(
     Raises:
         ActionRefused: why not, in a sentence.
     """
-    profile = _profile(ports, authority)
+    profile = _require_profile(ports, authority)
     known = await ports.ledger.migrations.get(authority, migration_id)
     try:
-        accepted = (await difference(ports, profile, known)).digest if known else ""
+        accepted = (await find_difference(ports, profile, known)).digest if known else ""
     except TryLater:
         accepted = ""
 
     def change(current: Migration) -> Migration:
-        after = opened(current, profile, wave, by, why, ports.clock.now())
+        after = open_by_person(current, profile, wave, by, why, ports.clock.now())
         return replace(after, accepted=accepted or current.accepted)
 
-    return await _change(ports, authority, migration_id, change)
+    return await _change_migration(ports, authority, migration_id, change)
 
 
-async def check_off(
+async def confirm_point(
     ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, point: str, by: str
 ) -> Migration:
     """Confirm one point of a wave's checklist.
@@ -121,9 +121,9 @@ async def check_off(
     Raises:
         ActionRefused: why not, in a sentence.
     """
-    profile = _profile(ports, authority)
-    change = partial(checked_off, profile=profile, number=wave, point=point, by=by)
-    return await _change(ports, authority, migration_id, change)
+    profile = _require_profile(ports, authority)
+    change = partial(record_confirmation, profile=profile, number=wave, point=point, by=by)
+    return await _change_migration(ports, authority, migration_id, change)
 
 
 async def confirm_switch(ports: Ports, authority: Authority, migration_id: MigrationId, by: str) -> Migration:
@@ -132,28 +132,28 @@ async def confirm_switch(ports: Ports, authority: Authority, migration_id: Migra
     Raises:
         ActionRefused: why not, in a sentence.
     """
-    change = partial(switched, profile=_profile(ports, authority), by=by, now=ports.clock.now())
+    change = partial(record_switch, profile=_require_profile(ports, authority), by=by, now=ports.clock.now())
     migration = await ports.ledger.migrations.get(authority, migration_id)
     if migration is not None:
         change(migration)  # what is refused here is not begun
         async for other in ports.ledger.migrations.list_all(authority):
             # The portal switches once. First the older ones: after a crash in between it can be confirmed again.
-            if other.superseded_by and other.phase is Phase.RUNNING and newer(migration, other):
-                await ports.ledger.migrations.change(authority, other.id, partial(_switched_too, change=change))
-    return await _change(ports, authority, migration_id, change)
+            if other.superseded_by and other.phase is Phase.RUNNING and is_newer(migration, other):
+                await ports.ledger.migrations.change(authority, other.id, partial(_switch_older, change=change))
+    return await _change_migration(ports, authority, migration_id, change)
 
 
-def _switched_too(older: Migration, change: Callable[[Migration], Migration]) -> Migration:
+def _switch_older(older: Migration, change: Callable[[Migration], Migration]) -> Migration:
     return change(older) if older.phase is Phase.RUNNING and older.switched_at is None else older
 
 
-def _profile(ports: Ports, authority: Authority) -> Profile:
+def _require_profile(ports: Ports, authority: Authority) -> Profile:
     if authority not in ports.profiles:
         raise ActionRefused("No council of this name has a profile.")
     return ports.profiles[authority]
 
 
-async def _change(
+async def _change_migration(
     ports: Ports, authority: Authority, migration_id: MigrationId, change: Callable[[Migration], Migration]
 ) -> Migration:
     if await ports.ledger.migrations.get(authority, migration_id) is None:

@@ -10,8 +10,8 @@ from shared.errors import Cannot, Stop
 from shared.model.migration import Migration
 from shared.model.plan import Template
 from shared.model.profile import STAFF_NOTICE, Profile
-from shared.planning.freeze_plan import fingerprint
-from shared.planning.rules.wave_gate import Facts, Versions, changed
+from shared.planning.freeze_plan import compute_fingerprint
+from shared.planning.rules.wave_gate import Facts, Versions, list_changes
 from shared.ports import Notifier, Ports
 from shared.scheduling.pause import DETAIL
 
@@ -29,7 +29,7 @@ class Difference:
     """Of how everything is now, whatever the words leave out; empty where nothing differs."""
 
 
-async def versions(ports: Ports, profile: Profile, migration: Migration) -> Versions | None:
+async def read_versions(ports: Ports, profile: Profile, migration: Migration) -> Versions | None:
     """Id and version of the plan's templates as they are now; what is not to be seen is left out.
 
     Version 0: a text that customers would get and that is not in the plan.
@@ -42,14 +42,14 @@ async def versions(ports: Ports, profile: Profile, migration: Migration) -> Vers
     if ports.notifier is None or migration.plan is None:
         return None
     notifier = ports.notifier
-    found = await asyncio.gather(*(_version(notifier, profile, each) for each in migration.plan.templates))
+    found = await asyncio.gather(*(_read_version(notifier, profile, each) for each in migration.plan.templates))
     signed = {message: (id_, version) for message, id_, version in found if version}
     known = {each.message for each in migration.plan.templates} | {STAFF_NOTICE}
     # The service was switched on after the signatures: nobody has signed any text.
     return signed | {name: (id_, 0) for name, id_ in profile.messages.templates.items() if name not in known}
 
 
-async def _version(notifier: Notifier, profile: Profile, template: Template) -> tuple[str, str, int]:
+async def _read_version(notifier: Notifier, profile: Profile, template: Template) -> tuple[str, str, int]:
     """Name, id and version; version 0 where it is not to be seen."""
     id_ = profile.messages.templates.get(template.message, "")  # type: ignore[call-overload]  # of another profile
     if not id_:
@@ -60,20 +60,22 @@ async def _version(notifier: Notifier, profile: Profile, template: Template) -> 
         return template.message, id_, 0
 
 
-async def difference(ports: Ports, profile: Profile, migration: Migration) -> Difference:
+async def find_difference(ports: Ports, profile: Profile, migration: Migration) -> Difference:
     """What differs now.
 
     Raises:
         TryLater: the message service does not tell.
     """
-    now = fingerprint(profile), await versions(ports, profile, migration)
-    sentences = changed(migration, Facts({}, *now))
+    now = compute_fingerprint(profile), await read_versions(ports, profile, migration)
+    sentences = list_changes(migration, Facts({}, *now))
     if not sentences:
         return Difference()
-    return Difference(_cut(sentences), hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest())
+    return Difference(
+        _shorten_sentences(sentences), hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()
+    )
 
 
-def _cut(sentences: list[str]) -> str:
+def _shorten_sentences(sentences: list[str]) -> str:
     """As many of them as a pause keeps, and how many there are more."""
     for kept in range(len(sentences), 0, -1):
         rest = len(sentences) - kept

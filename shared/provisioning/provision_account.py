@@ -10,77 +10,77 @@ from dataclasses import replace
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from shared.errors import AnswerLost, Cannot, DirectoryRefused, SetAside, Stop, TryLater, Unclear
-from shared.matching.classify_account import unchanged_since
-from shared.model.account import Account, DirectoryId, apply, released
+from shared.matching.classify_account import confirm_decision
+from shared.model.account import Account, DirectoryId, apply_event, release_account
 from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome
-from shared.model.messages import AccountMessage, for_step
+from shared.model.messages import AccountMessage, make_account_message
 from shared.model.pacing.rate_limit import REASSESS_AFTER
 from shared.model.profile import Profile
 from shared.model.row import Person, Row
 from shared.model.step import Step
 from shared.ports import NewUser, Ports
-from shared.scheduling.due_account import Admitted, admit, person_of
-from shared.scheduling.rules.gate import due
-from shared.telemetry.progress import reached
+from shared.scheduling.due_account import Admitted, admit_account, read_person
+from shared.scheduling.rules.gate import find_due_step
+from shared.telemetry.progress import record_step
 
 
 async def provision_account(ports: Ports, message: AccountMessage) -> None:
     """Create or link one account, read it back, and only then let its customer be told."""
-    admitted = await admit(ports, message, Step.PROVISION)
+    admitted = await admit_account(ports, message, Step.PROVISION)
     if admitted is None:
         return
     account, profile = admitted.account, admitted.profile
-    await _at_its_moment(ports, account)
-    row, person = await person_of(ports, account)
+    await _wait_for_due_at(ports, account)
+    row, person = await read_person(ports, account)
     old = account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now()
     # It was compared with the others of its draft; another plan may have joined somebody since, without a record.
     may_be_joined = account.outcome is Outcome.LINK and admitted.migration.adopted_at is not None
     if old or account.met_before or may_be_joined:
-        await unchanged_since(ports, admitted, person)
+        await confirm_decision(ports, admitted, person)
     if account.outcome is Outcome.LINK:
-        user = await _link(ports, profile, account, row)
+        user = await _link_user(ports, profile, account, row)
     else:
-        user = await _create(ports, profile, account, person)
-    await _save(ports, admitted, user)
+        user = await _create_user(ports, profile, account, person)
+    await _save_provisioned(ports, admitted, user)
 
 
-async def _at_its_moment(ports: Ports, account: Account) -> None:
+async def _wait_for_due_at(ports: Ports, account: Account) -> None:
     """Wait for the slot: its message comes up to a second before, as a queue counts in whole seconds."""
     if account.moment is not None:
         early = account.moment - ports.clock.now()
         await asyncio.sleep(min(max(early.total_seconds(), 0), 1))
 
 
-async def _save(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
+async def _save_provisioned(ports: Ports, admitted: Admitted, user: DirectoryUser) -> None:
     now = ports.clock.now()
-    provisioned, change = apply(admitted.account, Event.PROVISION, now)
+    provisioned, change = apply_event(admitted.account, Event.PROVISION, now)
     provisioned = replace(provisioned, directory_id=user.id, provisioned_at=now, not_before=now)
-    answer = due(provisioned, admitted.migration, admitted.profile, messages_on=ports.notifier is not None)
+    answer = find_due_step(provisioned, admitted.migration, admitted.profile, messages_on=ports.notifier is not None)
     # A release even where nothing is to be sent now: the message of the old one is void, and nobody waits for a slot.
-    provisioned = released(provisioned, now, admitted.migration.epoch)
+    provisioned = release_account(provisioned, now, admitted.migration.epoch)
     if answer.waits_for:
         # The feeder gives the message its moment once nothing is in its way: this one is not taken for lost then.
         provisioned = replace(provisioned, moment=None)
     await ports.ledger.accounts.save(admitted.stored, provisioned, change)
-    reached(provisioned, change)
+    record_step(provisioned, change)
     if answer.step is Step.NOTIFY:
-        await ports.outbox.send(for_step(Step.NOTIFY, provisioned))
+        await ports.outbox.send(make_account_message(Step.NOTIFY, provisioned))
 
 
-async def _create(ports: Ports, profile: Profile, account: Account, person: Person) -> DirectoryUser:
+async def _create_user(ports: Ports, profile: Profile, account: Account, person: Person) -> DirectoryUser:
     new = NewUser(email_key(person.email), person.given_name, person.surname, account.id, person.source_id)
     try:
         user = await ports.directory.create(profile, new)
     except AnswerLost:
-        user = (await _whose(ports, account, new, TryLater("directory_unreachable"))).id
+        user = (await _find_owner(ports, account, new, TryLater("directory_unreachable"))).id
     except DirectoryRefused as refused:
-        user = (await _whose(ports, account, new, _meaning(refused))).id
+        user = (await _find_owner(ports, account, new, _explain_refusal(refused))).id
     return await _read_back(ports, account, user)
 
 
-async def _whose(ports: Ports, account: Account, new: NewUser, nobody: Exception) -> DirectoryUser:
+async def _find_owner(ports: Ports, account: Account, new: NewUser, nobody: Exception) -> DirectoryUser:
     """The user that a doubtful create left or met.
 
     Raises:
@@ -99,7 +99,7 @@ async def _whose(ports: Ports, account: Account, new: NewUser, nobody: Exception
     raise nobody
 
 
-def _meaning(refused: DirectoryRefused) -> Exception:
+def _explain_refusal(refused: DirectoryRefused) -> Exception:
     """What a refused write comes to when nobody is there."""
     if refused.conflict:
         # Whatever property it names: somebody holds the same value, and does not show (yet).
@@ -111,7 +111,7 @@ def _meaning(refused: DirectoryRefused) -> Exception:
     return Cannot("directory_refused", refused.code)
 
 
-async def _link(ports: Ports, profile: Profile, account: Account, row: Row) -> DirectoryUser:
+async def _link_user(ports: Ports, profile: Profile, account: Account, row: Row) -> DirectoryUser:
     user = account.directory_id
     if user is None:
         raise SetAside("changed_since_assessment")
@@ -123,7 +123,7 @@ async def _link(ports: Ports, profile: Profile, account: Account, row: Row) -> D
     except DirectoryRefused as refused:
         there = await ports.directory.get(user)
         if there is None or there.marks.get(account.authority) != account.id:
-            raise _meaning(refused) from None
+            raise _explain_refusal(refused) from None
     return await _read_back(ports, account, user)
 
 
@@ -136,14 +136,14 @@ async def _read_back(ports: Ports, account: Account, user: DirectoryId) -> Direc
     short_waits = AsyncRetrying(
         stop=stop_after_attempt(3),
         wait=wait_exponential(multiplier=0.2, max=1),
-        retry=retry_if_result(lambda found: not _ours(found, account)),
+        retry=retry_if_result(lambda found: not _is_ours(found, account)),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
     found: DirectoryUser | None = await short_waits(ports.directory.get, user)
-    if found is None or not _ours(found, account):
+    if found is None or not _is_ours(found, account):
         raise TryLater("not_visible_yet")
     return found
 
 
-def _ours(user: DirectoryUser | None, account: Account) -> bool:
+def _is_ours(user: DirectoryUser | None, account: Account) -> bool:
     return user is not None and user.marks.get(account.authority) == account.id

@@ -6,15 +6,23 @@ from typing import Annotated, Final
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from shared.access.http import Refused, who
+from shared.access.http import Refused, get_caller_id
 from shared.errors import ActionRefused
 from shared.model.account import Authority, DirectoryId
 from shared.model.email_address import SIGN_IN_NAME_LENGTH, InvalidAddress, email_key
-from shared.model.profile import Profile, suggestion
+from shared.model.profile import Profile, suggest_authority
 from shared.model.safeguards.canary import FOR_A_PERSON, Canary, Step
 from shared.ports import Ports
-from shared.readiness.rules.canary_texts import QUESTIONS, TROUBLES, WAITS, failure, notes, sentence, what_to_do
-from shared.readiness.run_canary import Asked, go_on
+from shared.readiness.rules.canary_texts import (
+    QUESTIONS,
+    TROUBLES,
+    WAITS,
+    describe_next_action,
+    describe_step,
+    explain_failure,
+    list_notes,
+)
+from shared.readiness.run_canary import Asked, run_canary_step
 
 SOON: Final = 1
 """Seconds after which it is worth asking again, while the directory is waited for."""
@@ -98,32 +106,36 @@ async def run_canary(ports: Ports, request: func.HttpRequest) -> BaseModel:
     except ValidationError:
         says = 'Send {"authority": council, "address": mailbox}, and "signed_in" or "undo" where they are meant.'
         raise Refused(400, says) from None
-    profile = _profile(ports, asked.authority)
+    profile = _find_profile(ports, asked.authority)
     undo = DirectoryId(asked.undo.lower()) if asked.undo else None
-    address = _address(asked.address) if asked.address or undo is None else ""
+    address = _read_address(asked.address) if asked.address or undo is None else ""
     try:
-        progress = await go_on(ports, profile, Asked(address, asked.signed_in, undo, asked.run), who(request))
+        progress = await run_canary_step(
+            ports, profile, Asked(address, asked.signed_in, undo, asked.run), get_caller_id(request)
+        )
     except ActionRefused as now:
         raise Refused(409, str(now)) from None
-    return _answer(profile, progress.canary, progress.trouble)
+    return _describe_canary(profile, progress.canary, progress.trouble)
 
 
 async def show_canaries(ports: Ports, request: func.HttpRequest) -> BaseModel:
     """GET /api/canary[?authority=]: the newest canary of each council. Changes nothing."""
     wanted = request.params.get("authority")
-    profiles = [_profile(ports, wanted)] if wanted else list(ports.profiles.values())
+    profiles = [_find_profile(ports, wanted)] if wanted else list(ports.profiles.values())
     found = [(profile, await ports.ledger.canaries.get(profile.authority)) for profile in profiles]
-    return Canaries(canaries=[_answer(profile, stored.record, "") for profile, stored in found if stored])
+    return Canaries(canaries=[_describe_canary(profile, stored.record, "") for profile, stored in found if stored])
 
 
-def _profile(ports: Ports, authority: str) -> Profile:
+def _find_profile(ports: Ports, authority: str) -> Profile:
     profile = ports.profiles.get(Authority(authority))
     if profile is None:
-        raise Refused(404, f"No council of that name has a profile: {suggestion(authority, sorted(ports.profiles))}")
+        raise Refused(
+            404, f"No council of that name has a profile: {suggest_authority(authority, sorted(ports.profiles))}"
+        )
     return profile
 
 
-def _address(text: str) -> str:
+def _read_address(text: str) -> str:
     """The address as it is compared. No part of it goes into any sentence."""
     try:
         address = email_key(text.strip())
@@ -136,7 +148,7 @@ def _address(text: str) -> str:
     return address
 
 
-def _answer(profile: Profile, canary: Canary, trouble: str) -> CanaryAnswer:
+def _describe_canary(profile: Profile, canary: Canary, trouble: str) -> CanaryAnswer:
     return CanaryAnswer(
         authority=canary.authority,
         council=profile.name,
@@ -147,10 +159,10 @@ def _answer(profile: Profile, canary: Canary, trouble: str) -> CanaryAnswer:
         passed_at=canary.passed_at,
         failed_at=canary.failed_at,
         asked_within_days=profile.directory.canary_within_days,
-        steps=_steps(canary, trouble),
-        next=what_to_do(canary),
-        failures=[_failure(each.failure) for each in canary.failures],
-        notes=notes(canary),
+        steps=_describe_steps(canary, trouble),
+        next=describe_next_action(canary),
+        failures=[_describe_failure(each.failure) for each in canary.failures],
+        notes=list_notes(canary),
         answers=[
             Learned(name=name, question=question, value=canary.answers[name].value, at=canary.answers[name].at)
             for name, question in QUESTIONS.items()
@@ -161,19 +173,19 @@ def _answer(profile: Profile, canary: Canary, trouble: str) -> CanaryAnswer:
     )
 
 
-def _steps(canary: Canary, trouble: str) -> list[StepAnswer]:
+def _describe_steps(canary: Canary, trouble: str) -> list[StepAnswer]:
     steps = [
-        StepAnswer(step=each.step, result="failed" if each.failure else "ok", sentence=sentence(each), at=each.at)
+        StepAnswer(step=each.step, result="failed" if each.failure else "ok", sentence=describe_step(each), at=each.at)
         for each in canary.done
     ]
     if canary.step is not Step.END:
         says = WAITS[canary.step]
         if trouble:
-            says += f" {TROUBLES.get(trouble) or failure(trouble).sentence}"
+            says += f" {TROUBLES.get(trouble) or explain_failure(trouble).sentence}"
         steps.append(StepAnswer(step=canary.step, result="waits", sentence=says, at=canary.since))
     return steps
 
 
-def _failure(code: str) -> FailureAnswer:
-    why = failure(code)
+def _describe_failure(code: str) -> FailureAnswer:
+    why = explain_failure(code)
     return FailureAnswer(code=code, sentence=why.sentence, remedy=why.remedy)

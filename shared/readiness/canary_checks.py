@@ -9,9 +9,9 @@ from azure.core.exceptions import AzureError
 from shared.errors import MigrationError
 from shared.model.account import Authority
 from shared.model.profile import Profile
-from shared.model.safeguards.canary import Canary, young
+from shared.model.safeguards.canary import Canary, is_recent_pass
 from shared.ports import Ledger
-from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+from shared.readiness.rules.report import Area, Check, Code, report_missing, report_ok, report_unchecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class Known:
     readable: bool = True
 
 
-async def known(ledger: Ledger | None, profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
+async def read_canaries(ledger: Ledger | None, profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
     """The newest canary of each council; a ledger that cannot be read is told by the storage account's checks."""
-    return {profile.authority: await _read(ledger, profile.authority) for profile in profiles}
+    return {profile.authority: await _read_canary(ledger, profile.authority) for profile in profiles}
 
 
-def unknown(profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
+def make_unread_canaries(profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
     """The same where nothing could be read."""
     return {profile.authority: Known(None, readable=False) for profile in profiles}
 
 
-async def _read(ledger: Ledger | None, authority: Authority) -> Known:
+async def _read_canary(ledger: Ledger | None, authority: Authority) -> Known:
     if ledger is None:
         return Known(None, readable=False)
     try:
@@ -46,23 +46,23 @@ def check_canary(profile: Profile, found: Known, now: datetime) -> Check:
     """Young enough for this profile."""
     name, days = f"canary of {profile.authority}", profile.directory.canary_within_days
     if not days:
-        said = f"; {_last(found.canary)}" if found.readable else ""
-        return ok(Area.CANARY, name, f"the profile asks for none{said}")
+        said = f"; {_describe_last(found.canary)}" if found.readable else ""
+        return report_ok(Area.CANARY, name, f"the profile asks for none{said}")
     if not found.readable:
-        return not_checked(Area.CANARY, name, "the tables cannot be read")
-    if young(found.canary, days, now, by_flag=profile.directory.by_flag):
-        return ok(Area.CANARY, name, _last(found.canary))
+        return report_unchecked(Area.CANARY, name, "the tables cannot be read")
+    if is_recent_pass(found.canary, days, now, by_flag=profile.directory.by_flag):
+        return report_ok(Area.CANARY, name, _describe_last(found.canary))
     way = profile.directory.password_reset
-    return missing(
+    return report_missing(
         Area.CANARY,
         name,
         Code.CANARY_DUE,
-        f"the profile asks for one that passed with {way} within {days} days; {_last(found.canary)}",
+        f"the profile asks for one that passed with {way} within {days} days; {_describe_last(found.canary)}",
         f"Run `ops canary --authority {profile.authority} --address` and a mailbox that you can read.",
     )
 
 
-def _last(canary: Canary | None) -> str:
+def _describe_last(canary: Canary | None) -> str:
     if canary is None or (canary.passed_at is None and canary.failed_at is None):
         return "none was run to its end yet"
     way = "flag" if canary.passed_by_flag else "force-change"

@@ -21,14 +21,14 @@ from shared.model.safeguards.canary import (
     SURNAME,
     Canary,
     Step,
-    born,
-    failed_step,
-    go_to,
-    gone,
-    passed_step,
-    seen,
-    told,
-    yes,
+    fail_step,
+    format_answer,
+    go_to_step,
+    pass_step,
+    record_answers,
+    record_created,
+    record_deleted,
+    record_seen,
 )
 from shared.ports import NewUser, Ports
 
@@ -65,7 +65,7 @@ class Run:
         return user is not None and user.marks.get(self.authority) == self.mark
 
 
-def meaning(canary: Canary, refused: DirectoryRefused) -> str:
+def explain_refusal(canary: Canary, refused: DirectoryRefused) -> str:
     """What a refusal comes to. Its wording chooses the sentence for people and nothing else."""
     if refused.attribute:
         return "attribute_unknown"
@@ -78,38 +78,38 @@ def meaning(canary: Canary, refused: DirectoryRefused) -> str:
 def _not_yet(run: Run, canary: Canary) -> Canary:
     """Reads lag behind writes; for so long, and no longer."""
     late = run.now() > canary.since + PATIENCE
-    return failed_step(canary, "not_visible", run.now()) if late else canary
+    return fail_step(canary, "not_visible", run.now()) if late else canary
 
 
-async def _free(run: Run, canary: Canary) -> Canary:
+async def _check_free(run: Run, canary: Canary) -> Canary:
     at_address = await run.ports.directory.with_address(run.address)
     left_over = [*at_address, *await run.ports.directory.with_mark(run.authority, run.mark)]
     for user in left_over:
-        canary = born(canary, user.id) if run.ours(user) else canary
+        canary = record_created(canary, user.id) if run.ours(user) else canary
     if canary.living:
-        return failed_step(canary, "left_over", run.now())
-    return failed_step(canary, "address_taken", run.now()) if at_address else passed_step(canary, run.now())
+        return fail_step(canary, "left_over", run.now())
+    return fail_step(canary, "address_taken", run.now()) if at_address else pass_step(canary, run.now())
 
 
-async def _create(run: Run, canary: Canary) -> Canary:
+async def _create_canary(run: Run, canary: Canary) -> Canary:
     try:
         user = await run.ports.directory.create(run.profile, run.new_user)
     except AnswerLost:
-        found = await _ours(run, canary)
+        found = await _find_ours(run, canary)
         if found is None:
             raise
         user = found
     except DirectoryRefused as refused:
-        found = await _ours(run, canary)
+        found = await _find_ours(run, canary)
         if found is None:
             return await _not_created(run, canary, refused)
         user = found
     now = run.now()
-    made = replace(born(canary, user), user=user, created_at=now)
-    return passed_step(made if canary.by_flag else told(made, now, force_change_accepted="yes"), now)
+    made = replace(record_created(canary, user), user=user, created_at=now)
+    return pass_step(made if canary.by_flag else record_answers(made, now, force_change_accepted="yes"), now)
 
 
-async def _ours(run: Run, canary: Canary) -> DirectoryId | None:
+async def _find_ours(run: Run, canary: Canary) -> DirectoryId | None:
     """The user that a create in doubt left: it bears our mark and is none of those that we know."""
     found = await run.ports.directory.with_mark(run.authority, run.mark)
     found = found or await run.ports.directory.with_address(run.address)
@@ -119,94 +119,98 @@ async def _ours(run: Run, canary: Canary) -> DirectoryId | None:
 async def _not_created(run: Run, canary: Canary, refused: DirectoryRefused) -> Canary:
     now = run.now()
     if await run.ports.directory.with_address(run.address):
-        return failed_step(canary, "address_taken", now)
+        return fail_step(canary, "address_taken", now)
     if not refused.conflict:
-        code = meaning(canary, refused)
-        answered = told(canary, now, force_change_accepted="no") if code == FORCE_CHANGE_REFUSED else canary
-        return failed_step(answered, code, now, refused.code)
+        code = explain_refusal(canary, refused)
+        answered = record_answers(canary, now, force_change_accepted="no") if code == FORCE_CHANGE_REFUSED else canary
+        return fail_step(answered, code, now, refused.code)
     if now <= canary.since + PATIENCE:
         raise TryLater("address_held")
-    return failed_step(canary, "address_held", now)
+    return fail_step(canary, "address_held", now)
 
 
 async def _read_back(run: Run, canary: Canary) -> Canary:
-    user = await run.ports.directory.get(_user(canary))
+    user = await run.ports.directory.get(_require_user(canary))
     if user is None or not run.ours(user) or (canary.by_flag and user.must_reset is not True):
         return _not_yet(run, canary)
     now = run.now()
-    learned = told(seen(canary, user.id), now, readable_after_seconds=_seconds(canary.created_at, now))
-    return passed_step(replace(learned, password_at=user.password_changed), now)
+    learned = record_answers(
+        record_seen(canary, user.id), now, readable_after_seconds=_format_seconds(canary.created_at, now)
+    )
+    return pass_step(replace(learned, password_at=user.password_changed), now)
 
 
 async def _look_up(run: Run, canary: Canary) -> Canary:
     by_mark = await run.ports.directory.with_mark(run.authority, run.mark)
     by_address = await run.ports.directory.with_address(run.address)
-    if not _among(canary.user, by_mark) or not _among(canary.user, by_address):
+    if not _is_among(canary.user, by_mark) or not _is_among(canary.user, by_address):
         return _not_yet(run, canary)
     now = run.now()
     in_capitals = await run.ports.directory.with_address(run.address.upper())
-    found_out = told(canary, now, look_up_ignores_case=yes(said=_among(canary.user, in_capitals)))
-    return passed_step(told(found_out, now, visible_after_seconds=_seconds(canary.created_at, now)), now)
+    found_out = record_answers(
+        canary, now, look_up_ignores_case=format_answer(said=_is_among(canary.user, in_capitals))
+    )
+    return pass_step(record_answers(found_out, now, visible_after_seconds=_format_seconds(canary.created_at, now)), now)
 
 
-async def _conflict(run: Run, canary: Canary) -> Canary:
+async def _create_conflict(run: Run, canary: Canary) -> Canary:
     """Create again at the same address: only a no is right."""
-    second = await _ours(run, canary)
+    second = await _find_ours(run, canary)
     try:
         second = second or await run.ports.directory.create(run.profile, run.new_user)
     except DirectoryRefused as refused:
         if not refused.conflict:
             raise
         now = run.now()
-        return passed_step(told(canary, now, conflict_property=refused.target or "not named"), now)
-    return failed_step(born(canary, second), "address_not_unique", run.now())
+        return pass_step(record_answers(canary, now, conflict_property=refused.target or "not named"), now)
+    return fail_step(record_created(canary, second), "address_not_unique", run.now())
 
 
-async def _link(run: Run, canary: Canary) -> Canary:
+async def _link_canary(run: Run, canary: Canary) -> Canary:
     """Another customer reference than at the create, so that the read-back shows this write."""
-    user = _user(canary)
-    if not await _linked(run, user):
+    user = _require_user(canary)
+    if not await _is_linked(run, user):
         await run.ports.directory.link(run.profile, user, run.mark, LINKED_REF)
-        if not await _linked(run, user):
+        if not await _is_linked(run, user):
             return _not_yet(run, canary)
     now = run.now()
-    return passed_step(told(canary, now, change_visible_after_seconds=_seconds(canary.since, now)), now)
+    return pass_step(record_answers(canary, now, change_visible_after_seconds=_format_seconds(canary.since, now)), now)
 
 
-async def _linked(run: Run, user: DirectoryId) -> bool:
+async def _is_linked(run: Run, user: DirectoryId) -> bool:
     found = await run.ports.directory.get(user)
     return found is not None and found.customer_refs.get(run.authority) == LINKED_REF
 
 
-async def _reset(run: Run, canary: Canary) -> Canary:
+async def _await_reset(run: Run, canary: Canary) -> Canary:
     """A person's turn. The directory shows it, or the person says it."""
     now = run.now()
     if canary.signed_in is False:
-        return go_to(canary, Step.UNDO, now, "sign_in_failed")
-    user = await run.ports.directory.get(_user(canary))
+        return go_to_step(canary, Step.UNDO, now, "sign_in_failed")
+    user = await run.ports.directory.get(_require_user(canary))
     if user is None:
         raise TryLater("user_not_shown")
-    moved, cleared = _moved_since(canary, user), canary.by_flag and user.must_reset is not True
+    moved, cleared = _has_moved_since(canary, user), canary.by_flag and user.must_reset is not True
     if not (moved or cleared or canary.signed_in):
         return canary
     found_out = canary if canary.reset_seen_at else replace(canary, reset_seen_at=now)
     complete = moved and (cleared or not canary.by_flag)
     if not complete and now < (found_out.reset_seen_at or now) + GRACE:
         return found_out
-    found_out = told(found_out, now, password_changed_moves_on_reset=yes(said=moved))
+    found_out = record_answers(found_out, now, password_changed_moves_on_reset=format_answer(said=moved))
     if not canary.by_flag:
-        return passed_step(found_out, now)
-    found_out = told(found_out, now, flag_cleared_by_reset=yes(said=cleared))
-    return go_to(found_out, Step.UNDO, now, "" if cleared else "flag_survives_reset")
+        return pass_step(found_out, now)
+    found_out = record_answers(found_out, now, flag_cleared_by_reset=format_answer(said=cleared))
+    return go_to_step(found_out, Step.UNDO, now, "" if cleared else "flag_survives_reset")
 
 
-def _moved_since(canary: Canary, user: DirectoryUser) -> bool:
+def _has_moved_since(canary: Canary, user: DirectoryUser) -> bool:
     if user.password_changed is None:
         return False
     return canary.password_at is None or user.password_changed > canary.password_at
 
 
-async def _undo(run: Run, canary: Canary) -> Canary:
+async def _undo_canary(run: Run, canary: Canary) -> Canary:
     """Take our marks off and rename; delete, should the app have a right that it was not to have.
 
     Reads lag behind writes: who was made just now and is not shown yet is there.
@@ -217,80 +221,80 @@ async def _undo(run: Run, canary: Canary) -> Canary:
         if there is None:
             unseen = unseen or user not in canary.seen
             continue
-        canary = seen(canary, user)
+        canary = record_seen(canary, user)
         if run.ours(there) or there.display_name != RETIRED:
             await run.ports.directory.retire(run.profile, user, RETIRED)
         may = await run.ports.directory.delete(user)
-        canary = told(canary, run.now(), app_may_delete_users=yes(said=may))
-    return canary if unseen and run.now() <= canary.since + PATIENCE else passed_step(canary, run.now())
+        canary = record_answers(canary, run.now(), app_may_delete_users=format_answer(said=may))
+    return canary if unseen and run.now() <= canary.since + PATIENCE else pass_step(canary, run.now())
 
 
-async def _gone(run: Run, canary: Canary) -> Canary:
+async def _await_deletion(run: Run, canary: Canary) -> Canary:
     """Wait until nobody is shown any more, by id, by mark or by address."""
     marked = await run.ports.directory.with_mark(run.authority, run.mark)
     shown = [*marked, *(await run.ports.directory.with_address(run.address) if run.address else ())]
-    left = [user for user in canary.living if _among(user, shown) or await run.ports.directory.get(user)]
+    left = [user for user in canary.living if _is_among(user, shown) or await run.ports.directory.get(user)]
     canary = replace(canary, living=tuple(left))
     strays = [user.id for user in marked if user.id not in canary.living]
     if strays:
         # A create of somebody else's request that came late.
         for user in strays:
-            canary = born(canary, user)
+            canary = record_created(canary, user)
         return replace(canary, step=Step.UNDO_AGAIN if canary.step is Step.GONE_AGAIN else Step.UNDO, since=run.now())
-    return canary if canary.living else gone(canary, run.now())
+    return canary if canary.living else record_deleted(canary, run.now())
 
 
-async def _again(run: Run, canary: Canary) -> Canary:
+async def _create_again(run: Run, canary: Canary) -> Canary:
     """Does a deleted user block its address?"""
-    second = await _ours(run, canary)
+    second = await _find_ours(run, canary)
     if second is None:
         try:
             second = await run.ports.directory.create(run.profile, run.new_user)
         except DirectoryRefused as refused:
-            second = await _ours(run, canary)
+            second = await _find_ours(run, canary)
             if second is None:
-                return await _blocked(run, canary, refused)
+                return await _record_blocked(run, canary, refused)
     now = run.now()
-    return passed_step(told(born(canary, second), now, deleted_user_blocks_address="no"), now)
+    return pass_step(record_answers(record_created(canary, second), now, deleted_user_blocks_address="no"), now)
 
 
-async def _blocked(run: Run, canary: Canary, refused: DirectoryRefused) -> Canary:
+async def _record_blocked(run: Run, canary: Canary, refused: DirectoryRefused) -> Canary:
     now = run.now()
     if not refused.conflict:
         raise refused
     if any(user.id not in canary.made for user in await run.ports.directory.with_address(run.address)):
-        return failed_step(canary, "address_taken", now)
+        return fail_step(canary, "address_taken", now)
     if now < canary.since + BLOCKED_AFTER:
         raise TryLater("")
-    answered = told(canary, now, deleted_user_blocks_address="yes")
-    return failed_step(answered, "deleted_user_blocks_address", now)
+    answered = record_answers(canary, now, deleted_user_blocks_address="yes")
+    return fail_step(answered, "deleted_user_blocks_address", now)
 
 
 MOVES: Final[Mapping[Step, Callable[[Run, Canary], Awaitable[Canary]]]] = {
-    Step.FREE: _free,
-    Step.CREATE: _create,
+    Step.FREE: _check_free,
+    Step.CREATE: _create_canary,
     Step.READ_BACK: _read_back,
     Step.LOOK_UP: _look_up,
-    Step.CONFLICT: _conflict,
-    Step.LINK: _link,
-    Step.RESET: _reset,
-    Step.UNDO: _undo,
-    Step.GONE: _gone,
-    Step.AGAIN: _again,
-    Step.UNDO_AGAIN: _undo,
-    Step.GONE_AGAIN: _gone,
+    Step.CONFLICT: _create_conflict,
+    Step.LINK: _link_canary,
+    Step.RESET: _await_reset,
+    Step.UNDO: _undo_canary,
+    Step.GONE: _await_deletion,
+    Step.AGAIN: _create_again,
+    Step.UNDO_AGAIN: _undo_canary,
+    Step.GONE_AGAIN: _await_deletion,
 }
 
 
-def _user(canary: Canary) -> DirectoryId:
+def _require_user(canary: Canary) -> DirectoryId:
     if canary.user is None:
         raise Cannot("directory_refused", "no test customer")
     return canary.user
 
 
-def _among(user: DirectoryId | None, found: "tuple[DirectoryUser, ...] | list[DirectoryUser]") -> bool:
+def _is_among(user: DirectoryId | None, found: "tuple[DirectoryUser, ...] | list[DirectoryUser]") -> bool:
     return any(each.id == user for each in found)
 
 
-def _seconds(since: datetime | None, now: datetime) -> str:
+def _format_seconds(since: datetime | None, now: datetime) -> str:
     return f"{(now - since).total_seconds():.1f}" if since else "not measured"

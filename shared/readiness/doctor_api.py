@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 PURPOSES: Final = ", ".join(Purpose)
 
 
-def examined_by(inspectors: "Opened") -> Handler:
+def make_doctor_handler(inspectors: "Opened") -> Handler:
     """The handler of GET /api/doctor?for=assess|wave|closed[&authority=]."""
 
     async def examine(ports: Ports, request: func.HttpRequest) -> Report:
-        from shared.readiness.run_doctor import UnknownAuthority, run  # noqa: PLC0415 - seldom asked, and slow to import
+        from shared.readiness.run_doctor import UnknownAuthority, run_doctor  # noqa: PLC0415 - seldom asked, and slow to import
 
         wanted = request.params.get("for", "")
         if wanted not in list(Purpose):
             raise Refused(400, f"`for` should be one of {PURPOSES}.")
         try:
-            return await run(Purpose(wanted), request.params.get("authority") or "", "app", inspectors, ports.profiles)
+            return await run_doctor(
+                Purpose(wanted), request.params.get("authority") or "", "app", inspectors, ports.profiles
+            )
         except UnknownAuthority as unknown:
             raise Refused(404, str(unknown)) from None
 

@@ -8,7 +8,7 @@ from azure.core.exceptions import AzureError
 from shared.errors import MigrationError
 from shared.model.pseudonyms import Pseudonyms
 from shared.ports import Ledger
-from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+from shared.readiness.rules.report import Area, Check, Code, report_missing, report_ok, report_unchecked
 from shared.settings.settings import Settings
 
 SETTING: Final = "PSEUDONYM_KEY"
@@ -36,14 +36,16 @@ async def noted_key(ledger: Ledger | None) -> NotedKey:
 def check_key(settings: Settings | None, noted: NotedKey, because: str) -> Check:
     """The same key, or none that counts yet. `because`: a finding by which the setting is wrong anyway."""
     if settings is None or because:
-        return not_checked(Area.SETTINGS, NAME, because or "the settings cannot be read")
+        return report_unchecked(Area.SETTINGS, NAME, because or "the settings cannot be read")
     if not noted.readable:
-        return not_checked(Area.SETTINGS, NAME, "the tables cannot be read")
+        return report_unchecked(Area.SETTINGS, NAME, "the tables cannot be read")
     if noted.fingerprint is None:
-        return ok(Area.SETTINGS, NAME, "no account was made yet: the key of the first one is the key from then on")
+        return report_ok(
+            Area.SETTINGS, NAME, "no account was made yet: the key of the first one is the key from then on"
+        )
     if noted.fingerprint == Pseudonyms(bytes.fromhex(settings.pseudonym_key.get_secret_value())).fingerprint():
-        return ok(Area.SETTINGS, NAME, "the accounts were made with this key")
-    return missing(
+        return report_ok(Area.SETTINGS, NAME, "the accounts were made with this key")
+    return report_missing(
         Area.SETTINGS,
         NAME,
         Code.PSEUDONYM_KEY_CHANGED,

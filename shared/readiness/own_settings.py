@@ -44,22 +44,22 @@ HARMLESS: Final[Mapping[str, Any]] = {
 def setting_facts(environment: Mapping[str, str] = os.environ) -> SettingFacts:
     """All that is wrong with the settings, one sentence each."""
     wrong: dict[str, str] = {}
-    settings = _settings(wrong)
+    settings = _read_settings(wrong)
     wrong |= dict(wrong_settings(environment))
     try:
         check_storage(environment)
     except BadSetting as bad:
-        return SettingFacts({**wrong, _named(bad, STORAGE_CONNECTION): str(bad)}, settings, storage=False)
+        return SettingFacts({**wrong, _find_setting_name(bad, STORAGE_CONNECTION): str(bad)}, settings, storage=False)
     return SettingFacts(wrong, settings, storage=True)
 
 
-def _settings(wrong: dict[str, str]) -> Settings | None:
+def _read_settings(wrong: dict[str, str]) -> Settings | None:
     """Read again without what is wrong, until nothing is."""
     for _ in HARMLESS:
         try:
-            return read_settings(**_instead(wrong))
+            return read_settings(**_replace_wrong(wrong))
         except BadSetting as bad:
-            name = _named(bad, "")
+            name = _find_setting_name(bad, "")
             known = name in HARMLESS and name not in wrong
             wrong[name or "settings"] = str(bad)
             if not known:
@@ -67,13 +67,13 @@ def _settings(wrong: dict[str, str]) -> Settings | None:
     return None
 
 
-def _instead(wrong: Mapping[str, str]) -> dict[str, Any]:
+def _replace_wrong(wrong: Mapping[str, str]) -> dict[str, Any]:
     """A wrong certificate is left out, and then a secret has to stand in for it."""
     secret = {"DIRECTORY_CLIENT_SECRET": "unknown"} if "DIRECTORY_CLIENT_CERTIFICATE" in wrong else {}
     return {**secret, **{name: HARMLESS[name] for name in wrong}}
 
 
-def _named(bad: BadSetting, otherwise: str) -> str:
+def _find_setting_name(bad: BadSetting, otherwise: str) -> str:
     """The setting that a refusal names: its first word."""
     first = str(bad).partition(" ")[0].rstrip(":")
     return first if first.isupper() or first.startswith(STORAGE_CONNECTION) else otherwise
@@ -89,14 +89,14 @@ def profile_facts(folder: Path, running: Mapping[Authority, Profile] | None = No
         except BadSetting as bad:
             wrong[path.name] = str(bad)
     if not profiles and not wrong:
-        wrong["AUTHORITIES_FOLDER"] = f"AUTHORITIES_FOLDER: there is no profile (*.toml) in {_shown(folder)}"
+        wrong["AUTHORITIES_FOLDER"] = f"AUTHORITIES_FOLDER: there is no profile (*.toml) in {_shorten_path(folder)}"
     wrong |= _same_attributes(profiles)
-    close = {file: meant for file, sentence in wrong.items() if (meant := _meant(sentence))}
+    close = {file: meant for file, sentence in wrong.items() if (meant := _find_meant_key(sentence))}
     changed = {name for name, profile in profiles.items() if running is not None and running.get(name) != profile}
     return ProfileFacts(profiles, wrong, close, frozenset(changed))
 
 
-def _shown(folder: Path) -> str:
+def _shorten_path(folder: Path) -> str:
     return folder.relative_to(ROOT).as_posix() if folder.is_relative_to(ROOT) else folder.name
 
 
@@ -110,22 +110,22 @@ def _same_attributes(profiles: Mapping[Authority, Profile]) -> dict[str, str]:
     return wrong
 
 
-def _meant(sentence: str) -> str:
+def _find_meant_key(sentence: str) -> str:
     """The key that was probably meant, of a sentence like `a.toml: export.colums: no such key`."""
     parts = sentence.split(": ")
     if len(parts) < 3 or not parts[-1].startswith("no such key"):  # noqa: PLR2004 - file, key, what is wrong
         return ""
-    return next(iter(get_close_matches(parts[1], _keys(Profile), n=1, cutoff=0.6)), "")
+    return next(iter(get_close_matches(parts[1], _list_keys(Profile), n=1, cutoff=0.6)), "")
 
 
-def _keys(model: type[BaseModel], before: str = "") -> list[str]:
+def _list_keys(model: type[BaseModel], before: str = "") -> list[str]:
     """All keys of a profile, as they are written with dots."""
     keys: list[str] = []
     for name, field in model.model_fields.items():
         keys.append(f"{before}{name}")
         part = field.annotation
         if isinstance(part, type) and issubclass(part, BaseModel):
-            keys += _keys(part, f"{before}{name}.")
+            keys += _list_keys(part, f"{before}{name}.")
         elif get_origin(part) is dict:
             keys += [f"{before}{name}.{key}" for key in get_args(get_args(part)[0])]
     return keys

@@ -6,27 +6,27 @@ from azure.core.exceptions import AzureError
 
 from shared.errors import MigrationError
 from shared.model.account import Authority
-from shared.model.counts.summary import total
+from shared.model.counts.summary import add_up_shards
 from shared.model.lifecycle import MOVING, Outcome
 from shared.model.migration import OPEN
 from shared.ports import Ledger
 
 
-async def planned_creates(ledger: Ledger | None, authorities: Iterable[Authority]) -> int:
+async def count_planned_creates(ledger: Ledger | None, authorities: Iterable[Authority]) -> int:
     """Of all councils; 0 where the tables cannot be read, which the storage account's own checks tell."""
     if ledger is None:
         return 0
     try:
-        return sum([await _of(ledger, authority) for authority in authorities])
+        return sum([await _count_council(ledger, authority) for authority in authorities])
     except (AzureError, MigrationError):
         return 0
 
 
-async def _of(ledger: Ledger, authority: Authority) -> int:
+async def _count_council(ledger: Ledger, authority: Authority) -> int:
     count = 0
     async for migration in ledger.migrations.list_all(authority):
         if migration.phase in OPEN:
-            accounts = total(await ledger.summaries.list_all(authority, migration.id)).accounts
+            accounts = add_up_shards(await ledger.summaries.list_all(authority, migration.id)).accounts
             count += sum(
                 n for (outcome, state, _), n in accounts.items() if outcome == Outcome.CREATE and state in MOVING
             )

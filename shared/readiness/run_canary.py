@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.errors import ActionRefused, AnswerLost, Cannot, DirectoryRefused, StaleWrite, Stop, TryLater
-from shared.integrity.pseudonym_key import key_changed
+from shared.integrity.pseudonym_key import has_key_changed
 from shared.model.account import DirectoryId
 from shared.model.directory_user import DirectoryUser
 from shared.model.migration import Migration, Phase
@@ -21,14 +21,14 @@ from shared.model.safeguards.canary import (
     UNDOING,
     Canary,
     Step,
-    cancelled,
-    failed_step,
-    started,
-    told_of_sign_in,
-    young,
+    cancel_run,
+    fail_step,
+    is_recent_pass,
+    record_sign_in,
+    start_run,
 )
 from shared.ports import Ports, Stored
-from shared.readiness.canary_steps import MOVES, Run, meaning
+from shared.readiness.canary_steps import MOVES, Run, explain_refusal
 
 AT_ONCE: Final = 2 * len(ORDER)
 """Steps of one request; more than there are."""
@@ -62,21 +62,21 @@ class Progress:
     trouble: str = ""
 
 
-async def go_on(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progress:
+async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progress:
     """Start a canary, or go on with the one that is under way, until something has to be waited for.
 
     Raises:
         ActionRefused: it cannot be asked this now.
     """
-    if await key_changed(ports):
+    if await has_key_changed(ports):
         raise ActionRefused(_OTHER_KEY)
     run = Run(ports, profile, asked.address)
     trouble = ""
     try:
-        stored = await _begun(run, asked, by)
+        stored = await _begin_request(run, asked, by)
         for _ in range(AT_ONCE):
             before = stored.record
-            after, trouble = (before, "") if before.finished_at else await _moved(run, before)
+            after, trouble = (before, "") if before.finished_at else await _take_step(run, before)
             if after != before:
                 stored = await ports.ledger.canaries.save(stored, after)
             if after.step is before.step:
@@ -90,24 +90,24 @@ async def go_on(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progre
     return Progress(stored.record, trouble)
 
 
-async def _begun(run: Run, asked: Asked, by: str) -> Stored[Canary]:
+async def _begin_request(run: Run, asked: Asked, by: str) -> Stored[Canary]:
     """The canary that this request is about, with what the person says; saved when that is new."""
     stored = await run.ports.ledger.canaries.get(run.authority)
     canary = stored.record if stored else None
     if asked.undo is not None:
-        after = await _ended(run, canary, asked.undo, by)
+        after = await _end_canary(run, canary, asked.undo, by)
     elif asked.signed_in is not None:
-        after = _heard(run, canary, worked=asked.signed_in)
+        after = _record_sign_in(run, canary, worked=asked.signed_in)
     elif canary is None or (canary.finished_at and canary.run != asked.run):
-        after = _fresh(run, canary, by)
+        after = _start_canary(run, canary, by)
     else:
-        after = _same_address(run, canary) if canary.made else _restarted(run, canary, by)
+        after = _same_address(run, canary) if canary.made else _restart_canary(run, canary, by)
     return stored if stored and after == canary else await run.ports.ledger.canaries.save(stored, after)
 
 
-def _fresh(run: Run, before: Canary | None, by: str) -> Canary:
+def _start_canary(run: Run, before: Canary | None, by: str) -> Canary:
     address = run.ports.pseudonyms.address(run.authority, run.address)
-    return started(before, run.authority, address, by, run.now(), by_flag=run.profile.directory.by_flag)
+    return start_run(before, run.authority, address, by, run.now(), by_flag=run.profile.directory.by_flag)
 
 
 def _same_address(run: Run, canary: Canary) -> Canary:
@@ -119,46 +119,46 @@ def _same_address(run: Run, canary: Canary) -> Canary:
     return canary
 
 
-def _restarted(run: Run, canary: Canary, by: str) -> Canary:
+def _restart_canary(run: Run, canary: Canary, by: str) -> Canary:
     """Nothing was made yet, so another address may still be taken."""
     address = run.ports.pseudonyms.address(run.authority, run.address)
-    return canary if canary.address_key == address else _fresh(run, canary, by)
+    return canary if canary.address_key == address else _start_canary(run, canary, by)
 
 
-def _heard(run: Run, canary: Canary | None, *, worked: bool) -> Canary:
+def _record_sign_in(run: Run, canary: Canary | None, *, worked: bool) -> Canary:
     if canary is None or ORDER.index(canary.step) < ORDER.index(Step.RESET):
         raise ActionRefused(
             "Nobody can have signed in yet. Run the canary without --signed-in; it says when to sign in."
         )
-    return told_of_sign_in(_same_address(run, canary), run.now(), worked=worked)
+    return record_sign_in(_same_address(run, canary), run.now(), worked=worked)
 
 
-async def _ended(run: Run, canary: Canary | None, user: DirectoryId, by: str) -> Canary:
+async def _end_canary(run: Run, canary: Canary | None, user: DirectoryId, by: str) -> Canary:
     """The canary whose user is to be taken back; one that nobody remembers is known by its mark."""
     if canary is not None and user in canary.made and (canary.finished_at or canary.cancelled):
         return canary
     known = canary is not None and user in canary.made
-    if not known and not run.ours(await _read(run, user)):
+    if not known and not run.ours(await _read_user(run, user)):
         raise ActionRefused(
             "No test customer of this council has this id, so nothing was changed. `ops canary --show` has it."
         )
     if canary is None or canary.finished_at is not None:
-        canary = _fresh(run, canary, by)
-    return cancelled(canary, user, run.now())
+        canary = _start_canary(run, canary, by)
+    return cancel_run(canary, user, run.now())
 
 
-async def _read(run: Run, user: DirectoryId) -> DirectoryUser | None:
+async def _read_user(run: Run, user: DirectoryId) -> DirectoryUser | None:
     try:
         return await run.ports.directory.get(user)
     except (TryLater, Stop, Cannot):
         raise ActionRefused("The directory does not tell whose user this is. Nothing was changed; try again.") from None
 
 
-async def _moved(run: Run, canary: Canary) -> tuple[Canary, str]:
+async def _take_step(run: Run, canary: Canary) -> tuple[Canary, str]:
     """The canary after its current step, and what was in the way."""
     other_choice = canary.by_flag is not run.profile.directory.by_flag
     if other_choice and not canary.ending and ORDER.index(canary.step) <= ORDER.index(Step.RESET):
-        return failed_step(canary, FOR_ANOTHER_CHOICE, run.now()), ""
+        return fail_step(canary, FOR_ANOTHER_CHOICE, run.now()), ""
     try:
         return await MOVES[canary.step](run, canary), ""
     except TryLater as later:
@@ -168,9 +168,9 @@ async def _moved(run: Run, canary: Canary) -> tuple[Canary, str]:
     except (Stop, Cannot) as refused:
         code, detail = refused.reason, refused.detail
     except DirectoryRefused as refused:
-        code, detail = meaning(canary, refused), refused.code
+        code, detail = explain_refusal(canary, refused), refused.code
     # An undo is never given up: it is tried again, and a person can delete the user meanwhile.
-    return (canary, code) if canary.step in UNDOING else (failed_step(canary, code, run.now(), detail), "")
+    return (canary, code) if canary.step in UNDOING else (fail_step(canary, code, run.now(), detail), "")
 
 
 # Before a wave
@@ -184,7 +184,7 @@ async def ask_for_canary(
     concerned = [m for m in migrations.values() if m.phase not in {Phase.REFUSED, Phase.SUPERSEDED}]
     stored = await ports.ledger.canaries.get(profile.authority) if days and concerned else None
     by_flag = profile.directory.by_flag
-    waits = days > 0 and not young(stored.record if stored else None, days, ports.clock.now(), by_flag=by_flag)
+    waits = days > 0 and not is_recent_pass(stored.record if stored else None, days, ports.clock.now(), by_flag=by_flag)
     changed = [m for m in concerned if m.waits_for_canary is not waits]
     told_so = [
         await ports.ledger.migrations.change(m.authority, m.id, lambda found: replace(found, waits_for_canary=waits))

@@ -7,9 +7,9 @@ from typing import Literal
 from shared.model.account import Authority
 from shared.model.profile import Profile
 from shared.ports.doctor_facts import ProfileFacts, SettingFacts
-from shared.readiness.examine import Case, Inspectors, examine
+from shared.readiness.examine import Case, Inspectors, examine_case
 from shared.readiness.own_settings import profile_facts, setting_facts
-from shared.readiness.rules.report import Purpose, Report, report
+from shared.readiness.rules.report import Purpose, Report, make_report
 
 FOLDER: str = "AUTHORITIES_FOLDER"
 
@@ -20,7 +20,7 @@ class UnknownAuthority(Exception):
     """No profile of that name; the message is for people."""
 
 
-async def run(
+async def run_doctor(
     purpose: Purpose,
     authority: str,
     by: Literal["app", "process"],
@@ -33,16 +33,16 @@ async def run(
         UnknownAuthority: there is no profile of this council, not even a wrong one.
     """
     settings = setting_facts()
-    profiles = _profiles(settings, running)
+    profiles = _read_profiles(settings, running)
     if authority and profiles is not None:
         _refuse_unknown(authority, profiles)
     case = Case(purpose, authority, settings, profiles)
     async with inspectors(settings) as opened:
-        checks = await examine(case, opened)
-        return report(purpose, authority, opened.clock.now(), by, checks)
+        checks = await examine_case(case, opened)
+        return make_report(purpose, authority, opened.clock.now(), by, checks)
 
 
-def _profiles(settings: SettingFacts, running: Mapping[Authority, Profile] | None) -> ProfileFacts | None:
+def _read_profiles(settings: SettingFacts, running: Mapping[Authority, Profile] | None) -> ProfileFacts | None:
     if settings.settings is None or FOLDER in settings.wrong:
         return None
     return profile_facts(settings.settings.profiles_folder, running)

@@ -15,27 +15,27 @@ from typing import Final
 
 from shared import names
 from shared.errors import Cannot, StaleWrite, Stop, TryLater
-from shared.integrity.table_loss import torn, waits_for_older
-from shared.messaging.notify_staff import tell_staff
-from shared.messaging.receipts import undelivered
-from shared.model.account import Account, Change, MigrationId, Place, apply
-from shared.model.counts.summary import Totals, total
+from shared.integrity.table_loss import is_table_lost, must_wait_for_older
+from shared.messaging.notify_staff import notify_staff
+from shared.messaging.receipts import find_undelivered
+from shared.model.account import Account, Change, MigrationId, Place, apply_event
+from shared.model.counts.summary import Totals, add_up_shards
 from shared.model.lifecycle import MOVING, Event, Outcome, State
-from shared.model.messages import AccountMessage, piece_of
+from shared.model.messages import AccountMessage, make_piece_message
 from shared.model.migration import BY_PIECES, Kind, Migration, Migrations, Phase
 from shared.model.profile import Profile
-from shared.operations.measure import measure
-from shared.operations.sample import sample
-from shared.planning.assess import assess
-from shared.planning.hold_to_plan import hold_to_plan, let_go
+from shared.operations.measure import record_metrics
+from shared.operations.sample import record_sample
+from shared.planning.assess import assess_migration
+from shared.planning.hold_to_plan import check_plan_drift, resume_superseded
 from shared.planning.open_waves import open_waves
 from shared.ports import Ports
 from shared.readiness.run_canary import ask_for_canary
-from shared.reconciliation.rules.sweep_schedule import Known, stale, turns
-from shared.reconciliation.sweep_shard import visit
+from shared.reconciliation.rules.sweep_schedule import Known, is_stale, list_turns
+from shared.reconciliation.sweep_shard import sweep_shard
 from shared.reporting.publish_result import CountedAnew, RowsMissing, publish_result
-from shared.scheduling.pause import stopped
-from shared.scheduling.release_accounts import back_to_waiting
+from shared.scheduling.pause import pause_record
+from shared.scheduling.release_accounts import return_to_waiting
 from shared.scheduling.rules.gate import OVERDUE
 from shared.telemetry import progress
 
@@ -50,17 +50,17 @@ STALLS: Final = 10
 COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
 
 
-async def reconcile(ports: Ports) -> None:
+async def reconcile_authorities(ports: Ports) -> None:
     """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
     troubles: list[Exception] = []
     ends = ports.clock.now() + ROUND
     # Each council has its share of what is left of the round, so that a large one holds up no small one.
     walks = (
-        partial(_walk, profile=profile, ends=ends, councils=len(ports.profiles) - number)
+        partial(_sweep_authority, profile=profile, ends=ends, councils=len(ports.profiles) - number)
         for number, profile in enumerate(ports.profiles.values())
     )
-    notices = (partial(tell_staff, profile=profile) for profile in ports.profiles.values())
-    round_: list[Callable[[Ports], Awaitable[None]]] = [_poisoned, *walks, *notices, measure]
+    notices = (partial(notify_staff, profile=profile) for profile in ports.profiles.values())
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_settle_poison, *walks, *notices, record_metrics]
     for work in round_:
         try:
             await work(ports)
@@ -70,49 +70,51 @@ async def reconcile(ports: Ports) -> None:
         raise troubles[0]
 
 
-async def _walk(ports: Ports, profile: Profile, ends: datetime, councils: int) -> None:
-    if await torn(ports, profile.authority):
+async def _sweep_authority(ports: Ports, profile: Profile, ends: datetime, councils: int) -> None:
+    if await is_table_lost(ports, profile.authority):
         return
     until = ports.clock.now() + (ends - ports.clock.now()) / councils
     migrations: Migrations = {m.id: m async for m in ports.ledger.migrations.list_all(profile.authority)}
     migrations = await ask_for_canary(ports, profile, migrations)
     for migration in migrations.values():
         await _keep_staging(ports, migration)
-    seen = await _visits(ports, profile, migrations, until)
-    counted = [m for m in migrations.values() if _counts(m)]
-    if not any(m.open or m.id in seen for m in counted) or await torn(ports, profile.authority):
+    seen = await _sweep_shards(ports, profile, migrations, until)
+    counted = [m for m in migrations.values() if _has_accounts(m)]
+    if not any(m.open or m.id in seen for m in counted) or await is_table_lost(ports, profile.authority):
         return  # what was counted may be what was left
     sums: dict[str, Totals] = {}
     for migration in counted:
         summaries = await ports.ledger.summaries.list_all(migration.authority, migration.id)
-        sums[migration.id] = total(summary for summary in summaries if not stale(migration, summary))
-        await sample(ports, migration, sums[migration.id])
+        sums[migration.id] = add_up_shards(summary for summary in summaries if not is_stale(migration, summary))
+        await record_sample(ports, migration, sums[migration.id])
     for migration in counted:
         if migration.open or migration.id in seen:
-            await _advance(ports, profile, migration, sums, migrations, until)
+            await _advance_migration(ports, profile, migration, sums, migrations, until)
 
 
-def _counts(migration: Migration) -> bool:
+def _has_accounts(migration: Migration) -> bool:
     """Whether it has accounts to be counted; a list of people to be left alone has none."""
     return migration.phase in COUNTED and migration.kind is not Kind.EXCLUDE
 
 
-async def _visits(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
+async def _sweep_shards(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
     """Visit the shards whose turn it is until time is over, one at least; returns the migrations that were counted."""
     known: dict[Place, list[Known]] = defaultdict(list)
     for m in migrations.values():
-        if _counts(m):
+        if _has_accounts(m):
             known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries.list_all(m.authority, m.id)}))
     now = ports.clock.now()
-    found = [(place, turn) for place, there in known.items() for turn in turns(there, now)]
+    found = [(place, turn) for place, there in known.items() for turn in list_turns(there, now)]
     seen: set[MigrationId] = set()
-    returned = await undelivered(
+    returned = await find_undelivered(
         ports, profile, [s for there in known.values() for _, seen in there for s in seen.values()]
     )
     for place, turn in sorted(found, key=lambda each: each[1].last):
         if seen and ports.clock.now() >= until:
             break
-        await visit(ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard, returned)
+        await sweep_shard(
+            ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard, returned
+        )
         seen |= turn.of
     return seen
 
@@ -122,21 +124,21 @@ async def _keep_staging(ports: Ports, migration: Migration) -> None:
     quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
     if migration.phase not in BY_PIECES or not quiet or migration.paused:
         return
-    if not await waits_for_older(ports, migration):
+    if not await must_wait_for_older(ports, migration):
         stalled = await ports.ledger.migrations.change(
-            migration.authority, migration.id, lambda m: _stalled(m, ports.clock.now())
+            migration.authority, migration.id, lambda m: _count_stall(m, ports.clock.now())
         )
         if stalled.phase in BY_PIECES:
-            await ports.outbox.send(piece_of(stalled))
+            await ports.outbox.send(make_piece_message(stalled))
 
 
-def _stalled(migration: Migration, now: datetime) -> Migration:
+def _count_stall(migration: Migration, now: datetime) -> Migration:
     if migration.stalled >= STALLS and migration.phase is Phase.STAGING:
         return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=now, stalled=0)
     return replace(migration, moved_at=now, stalled=migration.stalled + 1)
 
 
-async def _advance(
+async def _advance_migration(
     ports: Ports,
     profile: Profile,
     migration: Migration,
@@ -148,19 +150,21 @@ async def _advance(
     totals = sums[migration.id]
     if not totals.complete:
         return
-    if migration.phase is Phase.CLASSIFYING and not migration.paused and _all_classified(migration, totals):
+    if migration.phase is Phase.CLASSIFYING and not migration.paused and _is_all_classified(migration, totals):
         await _try_to_assess(ports, profile, migration, totals)
     elif migration.phase in {Phase.RUNNING, Phase.DONE, Phase.CANCELLED}:
         if migration.phase is not Phase.CANCELLED:
-            await let_go(ports, profile, migration, migrations)
-            if await hold_to_plan(ports, profile, migration, totals, migrations):
+            await resume_superseded(ports, profile, migration, migrations)
+            if await check_plan_drift(ports, profile, migration, totals, migrations):
                 return
             await open_waves(ports, profile, migration, totals.waves)
-        says = _said(migration, totals, _told_elsewhere(migration, sums, migrations))
-        await _rest(ports, migration, totals, says, until, waits=_waits_for_switch(ports, profile, migration, totals))
+        says = _describe_shards(migration, totals, _find_told_elsewhere(migration, sums, migrations))
+        await _publish_rest(
+            ports, migration, totals, says, until, waits=_waits_for_switch(ports, profile, migration, totals)
+        )
 
 
-def _all_classified(migration: Migration, totals: Totals) -> bool:
+def _is_all_classified(migration: Migration, totals: Totals) -> bool:
     if totals.in_state(State.STAGED):
         return False
     # Of what was made again, newer exports may have taken rows over.
@@ -172,7 +176,7 @@ def _all_classified(migration: Migration, totals: Totals) -> bool:
 
 async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
     try:
-        await assess(ports, profile, migration, totals)
+        await assess_migration(ports, profile, migration, totals)
     except TryLater as later:
         log.info("assessment postponed", extra={"migration": migration.id, "cause": later.cause})
     except (Stop, Cannot) as stop:
@@ -181,7 +185,7 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
         await ports.ledger.migrations.change(
             migration.authority,
             migration.id,
-            lambda m: m if m.paused else stopped(m, ports.clock.now(), reason, detail),
+            lambda m: m if m.paused else pause_record(m, ports.clock.now(), reason, detail),
         )
 
 
@@ -191,7 +195,7 @@ def _waits_for_switch(ports: Ports, profile: Profile, migration: Migration, tota
     return waits and bool(profile.messages.templates) and bool(totals.in_state(State.PROVISIONED))
 
 
-async def _rest(
+async def _publish_rest(
     ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, *, waits: bool
 ) -> None:
     fingerprint = hashlib.sha256("".join(says.values()).encode()).hexdigest()
@@ -199,11 +203,11 @@ async def _rest(
         return
     if not totals.resting:
         # Somebody replayed an account of a migration that was done.
-        await ports.ledger.migrations.change(migration.authority, migration.id, _reopened)
+        await ports.ledger.migrations.change(migration.authority, migration.id, _reopen_migration)
         return
     told, phase = migration.published, Phase.DONE
     if told != fingerprint:
-        told, phase = await _published(ports, migration, totals, says, until, fingerprint)
+        told, phase = await _publish_shards(ports, migration, totals, says, until, fingerprint)
 
     phase = Phase.RUNNING if waits else phase
 
@@ -219,7 +223,7 @@ async def _rest(
     await ports.ledger.migrations.change(migration.authority, migration.id, rest)
 
 
-def _said(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:
+def _describe_shards(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:
     """By shard, what changes when any line of it does. After a loss everything is written once more."""
     since = f"{migration.rebuilt_at or ''}"
     return {
@@ -228,7 +232,7 @@ def _said(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> 
     }
 
 
-async def _published(
+async def _publish_shards(
     ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, fingerprint: str
 ) -> tuple[str, Phase]:
     """What result.csv says, and whether that is all: else it stays open, and goes on at the next round.
@@ -248,11 +252,11 @@ async def _published(
     return migration.published, Phase.RUNNING
 
 
-def _reopened(migration: Migration) -> Migration:
+def _reopen_migration(migration: Migration) -> Migration:
     return replace(migration, phase=Phase.RUNNING) if migration.phase is Phase.DONE else migration
 
 
-def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> list[Totals]:
+def _find_told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> list[Totals]:
     """What is at rest of other exports, where rows of this one depend on it: its result.csv tells of these too.
 
     A newer export may have taken rows over; an unchanged row tells how the account of an older one stands.
@@ -271,16 +275,16 @@ def _told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations
     ]
 
 
-async def _poisoned(ports: Ports) -> None:
+async def _settle_poison(ports: Ports) -> None:
     """Messages in poison without a recorded failure: the host died over them, not the content."""
     for queue in (names.CLASSIFY_ACCOUNT, names.PROVISION_ACCOUNT, names.NOTIFY_CUSTOMER):
         if await ports.outbox.depth(names.poison_of(queue)):
             for poison in await ports.outbox.poisoned(queue, glance=True):
                 if isinstance(poison.message, AccountMessage):
-                    await _lost(ports, poison.message)
+                    await _record_host_loss(ports, poison.message)
 
 
-async def _lost(ports: Ports, message: AccountMessage) -> None:
+async def _record_host_loss(ports: Ports, message: AccountMessage) -> None:
     stored = await ports.ledger.accounts.get(message.place, message.account)
     if stored is None or message.release <= stored.record.lost_release:
         return
@@ -290,9 +294,9 @@ async def _lost(ports: Ports, message: AccountMessage) -> None:
     now = ports.clock.now()
     account = replace(account, lost=account.lost + 1, lost_release=message.release)
     if account.lost >= LOSSES:
-        changed: tuple[Account, Change | None] = apply(account, Event.FAIL, now, "host_lost")
+        changed: tuple[Account, Change | None] = apply_event(account, Event.FAIL, now, "host_lost")
     elif account.release == message.release:
-        changed = back_to_waiting(account, now)
+        changed = return_to_waiting(account, now)
     else:
         changed = (account, None)
     try:
@@ -300,4 +304,4 @@ async def _lost(ports: Ports, message: AccountMessage) -> None:
     except StaleWrite:
         return
     if changed[1] is not None:
-        progress.count(changed[0], changed[1])
+        progress.count_change(changed[0], changed[1])

@@ -10,23 +10,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.intake.rules.resubmission import brought
+from shared.intake.rules.resubmission import is_in_export
 from shared.intake.rules.row_checks import OTHER_STATUS
-from shared.model.account import Account, AccountId, Change, Place, apply
+from shared.model.account import Account, AccountId, Change, Place, apply_event
 from shared.model.counts.summary import ShardSummary
-from shared.model.counts.wave_counts import ADDRESS_UNDELIVERED, words_of
+from shared.model.counts.wave_counts import ADDRESS_UNDELIVERED, list_wave_words
 from shared.model.lifecycle import MOVING, Event, Outcome, RowState, State
-from shared.model.migration import Migration, Migrations, Phase, heir
-from shared.model.outcome import outcome_of
+from shared.model.migration import Migration, Migrations, Phase, find_successor
+from shared.model.outcome import find_outcome
 from shared.model.profile import Profile
 from shared.model.row import Row
 from shared.ports import Ports, Stored
 from shared.reconciliation.rules import cancelled_accounts
-from shared.reconciliation.rules.sweep_schedule import stale
-from shared.reporting.rules.result_file import note
+from shared.reconciliation.rules.sweep_schedule import is_stale
+from shared.reporting.rules.result_file import add_to_fingerprint
 from shared.scheduling.rate_limiter import HORIZON
-from shared.scheduling.release_accounts import back_to_waiting
-from shared.scheduling.rules.gate import Due, due, overdue, to_be_looked_for, wave_for
+from shared.scheduling.release_accounts import return_to_waiting
+from shared.scheduling.rules.gate import Due, find_account_wave, find_due_step, is_overdue, must_be_recovered
 from shared.telemetry import progress
 
 IN_VAIN: Final = 12
@@ -54,7 +54,7 @@ class _Count:
 
     def take(self, account: Account, answer: Due, now: datetime) -> None:
         """Take one account into the counts."""
-        outcome = outcome_of(account)
+        outcome = find_outcome(account)
         self.tally[outcome, account.state, "" if account.state in MOVING else account.reason] += 1
         if answer.step is not None and answer.at is not None:
             self.due += 1
@@ -62,7 +62,7 @@ class _Count:
             self.oldest = min(self.oldest or answer.at, answer.at)
         fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.band)
         self.plan.update(repr(fate).encode())
-        note(account, outcome, self.fingerprint)
+        add_to_fingerprint(account, outcome, self.fingerprint)
         for at in (account.announced_at, account.notified_at):
             self.told_at = max(self.told_at or at, at) if at else self.told_at
 
@@ -72,13 +72,13 @@ class _Count:
         """Count it in its wave, where that makes a difference."""
         if migration.plan is None or len(migration.plan.waves) == 1:
             return
-        wave = wave_for(account, migration)
+        wave = find_account_wave(account, migration)
         if wave is not None:
-            words = words_of(account, now, due=answer.step is not None, undelivered=undelivered)
+            words = list_wave_words(account, now, due=answer.step is not None, undelivered=undelivered)
             self.waves.setdefault(wave.number, Counter()).update(words)
 
 
-async def visit(
+async def sweep_shard(
     ports: Ports,
     profile: Profile,
     migrations: Migrations,
@@ -93,7 +93,7 @@ async def visit(
     lost: dict[Place, set[AccountId]] = {}
     with_council: set[AccountId] = set()
     over: set[AccountId] = set()
-    async for there, account in _glanced(ports, counted, place, shard, with_council):
+    async for there, account in _list_projections(ports, counted, place, shard, with_council):
         migration = migrations.get(account.migration)
         if migration is None or migration.phase is Phase.STAGING or account.settled:
             continue
@@ -101,11 +101,11 @@ async def visit(
             over.add(account.id)
             continue
         messages_on = ports.notifier is not None
-        answer = due(account, migration, profile, messages_on=messages_on)
-        left = cancelled_accounts.left(account, migration, profile, now, messages_on=messages_on)
-        returned = _returned(account, undelivered)
-        left = left or returned or _left_out(account, migration, migrations)
-        if left or overdue(account, answer, now):
+        answer = find_due_step(account, migration, profile, messages_on=messages_on)
+        left = cancelled_accounts.is_left_as_is(account, migration, profile, now, messages_on=messages_on)
+        returned = _is_returned(account, undelivered)
+        left = left or returned or _is_left_out(account, migration, migrations)
+        if left or is_overdue(account, answer, now):
             lost.setdefault(there, set()).add(account.id)
         if account.migration in counts:
             counts[account.migration].take(account, answer, now)
@@ -113,12 +113,12 @@ async def visit(
     took = ports.clock.now() - now
     for there, ids in lost.items():
         await _bring_back(ports, profile, migrations, there, shard, ids, undelivered)
-    await _settle(ports, place, shard, over)
+    await _settle_drafts(ports, place, shard, over)
     for key, count in counts.items():
-        await _summarise(ports, counted[key], shard, count, now, took)
+        await _publish_summary(ports, counted[key], shard, count, now, took)
 
 
-async def _glanced(
+async def _list_projections(
     ports: Ports, counted: Migrations, place: Place, shard: str, with_council: set[AccountId]
 ) -> AsyncIterator[tuple[Place, Account]]:
     """The accounts of a shard, each with its place.
@@ -129,7 +129,7 @@ async def _glanced(
     for migration in counted.values():
         if migration.stopped_half_way and migration.place == place:
             async for account in ports.ledger.accounts.list_projections(migration.authority, shard):
-                if brought(account, migration.id):
+                if is_in_export(account, migration.id):
                     with_council.add(account.id)
                 if account.migration == migration.id:
                     yield migration.authority, account
@@ -137,15 +137,15 @@ async def _glanced(
         yield place, account
 
 
-async def _settle(ports: Ports, place: Place, shard: str, over: Collection[AccountId]) -> None:
+async def _settle_drafts(ports: Ports, place: Place, shard: str, over: Collection[AccountId]) -> None:
     """Note of accounts in a draft that they are with the council, whoever takes them over from there."""
     settled: list[tuple[Stored[Account], Account, Change | None]] = []
-    async for stored in _in_full(ports, place, shard, over):
+    async for stored in _read_in_full(ports, place, shard, over):
         settled.append((stored, replace(stored.record, settled=True), None))
         if len(settled) == AT_ONCE:
-            await _save(ports, settled)
+            await _save_mended(ports, settled)
             settled = []
-    await _save(ports, settled)
+    await _save_mended(ports, settled)
 
 
 async def _bring_back(
@@ -160,29 +160,29 @@ async def _bring_back(
     """Look again at those that a glance found lost, and mend them some hundreds at a time."""
     mended: list[tuple[Stored[Account], Account, Change | None]] = []
     now = ports.clock.now()
-    async for stored in _in_full(ports, place, shard, lost):
-        returned = _returned(stored.record, undelivered)
-        mended += [_held(stored, now)] if returned else await _mended(ports, profile, migrations, stored)
+    async for stored in _read_in_full(ports, place, shard, lost):
+        returned = _is_returned(stored.record, undelivered)
+        mended += [_hold_unreached(stored, now)] if returned else await _list_mended(ports, profile, migrations, stored)
         if len(mended) == AT_ONCE:
-            await _save(ports, mended)
+            await _save_mended(ports, mended)
             mended = []
-    await _save(ports, mended)
+    await _save_mended(ports, mended)
 
 
-def _returned(account: Account, undelivered: Collection[str]) -> bool:
+def _is_returned(account: Account, undelivered: Collection[str]) -> bool:
     """Whether the message by which the customer knows did not arrive."""
     if account.state is State.TOLD:
         return account.notify_id in undelivered
     return account.state is State.CLASSIFIED and account.announce_id in undelivered
 
 
-def _held(stored: Stored[Account], now: datetime) -> tuple[Stored[Account], Account, Change | None]:
+def _hold_unreached(stored: Stored[Account], now: datetime) -> tuple[Stored[Account], Account, Change | None]:
     """Nobody is moved who does not know of it. Who was not reached is told anew, should another address come."""
-    held, change = apply(stored.record, Event.HOLD, now, ADDRESS_UNDELIVERED)
+    held, change = apply_event(stored.record, Event.HOLD, now, ADDRESS_UNDELIVERED)
     return stored, held if held.done else replace(held, announced_at=None, announce_id="", told_day=None), change
 
 
-async def _in_full(
+async def _read_in_full(
     ports: Ports, place: Place, shard: str, ids: Collection[AccountId]
 ) -> AsyncIterator[Stored[Account]]:
     if len(ids) > FEW:
@@ -196,7 +196,7 @@ async def _in_full(
             yield found
 
 
-async def _mended(
+async def _list_mended(
     ports: Ports, profile: Profile, migrations: Migrations, stored: Stored[Account]
 ) -> list[tuple[Stored[Account], Account, Change | None]]:
     account, now = stored.record, ports.clock.now()
@@ -204,53 +204,57 @@ async def _mended(
     if migration is None:
         return []
     messages_on = ports.notifier is not None
-    left = cancelled_accounts.left(account, migration, profile, now, messages_on=messages_on)
-    if left or _left_out(account, migration, migrations):
+    left = cancelled_accounts.is_left_as_is(account, migration, profile, now, messages_on=messages_on)
+    if left or _is_left_out(account, migration, migrations):
         # First the address, which holds up nobody any more: a crash in between is made up at the next count.
         if account.address_key and not account.done:
             await ports.ledger.addresses.drop(account.place, account.address_key, account.id)
         return [
             (
                 stored,
-                *(cancelled_accounts.held(account, now) if left else apply(account, Event.HOLD, now, "superseded")),
+                *(
+                    cancelled_accounts.hold_cancelled(account, now)
+                    if left
+                    else apply_event(account, Event.HOLD, now, "superseded")
+                ),
             )
         ]
-    answer = due(account, migration, profile, messages_on=messages_on)
-    return [(stored, *_sent_in_vain(account, now))] if overdue(account, answer, now) else []
+    answer = find_due_step(account, migration, profile, messages_on=messages_on)
+    return [(stored, *_count_unacknowledged_send(account, now))] if is_overdue(account, answer, now) else []
 
 
-async def _save(ports: Ports, mended: Sequence[tuple[Stored[Account], Account, Change | None]]) -> None:
+async def _save_mended(ports: Ports, mended: Sequence[tuple[Stored[Account], Account, Change | None]]) -> None:
     saved = {account.id for account in await ports.ledger.accounts.save_all(mended)}
     for _, account, change in mended:
         if change is not None and account.id in saved:
-            progress.count(account, change)
+            progress.count_change(account, change)
 
 
-def _sent_in_vain(account: Account, now: datetime) -> tuple[Account, Change | None]:
+def _count_unacknowledged_send(account: Account, now: datetime) -> tuple[Account, Change | None]:
     """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
     if account.vain >= IN_VAIN:
-        return apply(account, Event.FAIL, now, "host_lost")
-    back, change = back_to_waiting(account, now)
+        return apply_event(account, Event.FAIL, now, "host_lost")
+    back, change = return_to_waiting(account, now)
     return replace(back, vain=account.vain + 1), change
 
 
-def _left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
+def _is_left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
     """Not begun, and not in the newer export that has been staged whole."""
-    if account.state not in MOVING or not migration.superseded_by or to_be_looked_for(account, migration):
+    if account.state not in MOVING or not migration.superseded_by or must_be_recovered(account, migration):
         return False
-    newer = heir(migration, migrations)
+    newer = find_successor(migration, migrations)
     if newer is not None and newer.phase is Phase.CANCELLED:
         return True  # it was begun, so the older one does not go on behind the back of whoever stopped it
     taken_over = newer is not None and newer.phase in {Phase.RUNNING, Phase.DONE, Phase.CLASSIFYING}
     return taken_over and newer is not None and not newer.apart
 
 
-async def _summarise(
+async def _publish_summary(
     ports: Ports, migration: Migration, shard: str, count: _Count, now: datetime, took: timedelta
 ) -> None:
     before = await ports.ledger.summaries.get(migration.authority, migration.id, shard)
     # A piece of the adoption that was at work when it was stopped may still settle rows.
-    known = before is not None and before.counted and not stale(migration, before) and not migration.stopped_half_way
+    known = before is not None and before.counted and not is_stale(migration, before) and not migration.stopped_half_way
     settled = before.settled if before and known else await _count_rows(ports, migration, shard)
     summary = ShardSummary(
         shard=shard,
@@ -284,12 +288,12 @@ async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tu
             case Outcome.REVIEW:
                 tally[row.outcome, State.REVIEW, row.reason] += 1
             case Outcome.UNCHANGED:
-                tally[row.outcome, await _state_of(ports, row), ""] += 1
+                tally[row.outcome, await _find_state(ports, row), ""] += 1
             case _:
                 pass
     return dict(tally)
 
 
-async def _state_of(ports: Ports, row: Row) -> str:
+async def _find_state(ports: Ports, row: Row) -> str:
     stored = await ports.ledger.accounts.get(row.authority, row.account) if row.account else None
     return stored.record.state if stored else State.COMPLETED

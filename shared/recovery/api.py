@@ -6,14 +6,14 @@ from typing import Literal
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.access.http import Refused, who
-from shared.access.roles import OPERATORS, admit
+from shared.access.http import Refused, get_caller_id
+from shared.access.roles import OPERATORS, admit_person
 from shared.errors import ActionRefused
 from shared.model.profile import Profile
 from shared.model.safeguards.rebuild import Source
 from shared.ports import Ports
-from shared.recovery.rebuild import rebuild
-from shared.recovery.rebuild_outlook import Outlook, outlook
+from shared.recovery.rebuild import rebuild_tables
+from shared.recovery.rebuild_outlook import Outlook, preview_rebuild
 
 
 class Request(BaseModel):
@@ -63,9 +63,11 @@ async def show_rebuild(ports: Ports, request: func.HttpRequest) -> Outlooks:
     marks = request.params.get("marks") == "true"
     if marks:
         # It reads the whole directory, from the quota that residents' sign-ins share.
-        admit(request.headers, OPERATORS)
-    chosen = _chosen(ports, request.params.get("authority") or "")
-    return Outlooks(councils=[_told(await outlook(ports, profile, marks=marks)) for profile in chosen])
+        admit_person(request.headers, OPERATORS)
+    chosen = _choose_profiles(ports, request.params.get("authority") or "")
+    return Outlooks(
+        councils=[_describe_outlook(await preview_rebuild(ports, profile, marks=marks)) for profile in chosen]
+    )
 
 
 async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer:
@@ -74,10 +76,12 @@ async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer
         asked = Request.model_validate_json(request.get_body() or b"{}")
     except ValidationError:
         raise Refused(400, 'Send {"source": "copy" or "export", "authority": name}, or leave either out.') from None
-    _chosen(ports, asked.authority)
+    _choose_profiles(ports, asked.authority)
     source = Source(asked.source) if asked.source else None
     try:
-        progress = await rebuild(ports, asked.authority, source, who(request), without_copy=asked.without_copy)
+        progress = await rebuild_tables(
+            ports, asked.authority, source, get_caller_id(request), without_copy=asked.without_copy
+        )
     except ActionRefused as not_now:
         raise Refused(409, str(not_now)) from None
     return ProgressAnswer(
@@ -89,7 +93,7 @@ async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer
     )
 
 
-def _chosen(ports: Ports, authority: str) -> list[Profile]:
+def _choose_profiles(ports: Ports, authority: str) -> list[Profile]:
     chosen = [profile for profile in ports.profiles.values() if authority in {"", profile.authority}]
     if not chosen:
         known = ", ".join(sorted(ports.profiles))
@@ -97,7 +101,7 @@ def _chosen(ports: Ports, authority: str) -> list[Profile]:
     return chosen
 
 
-def _told(found: Outlook) -> OutlookAnswer:
+def _describe_outlook(found: Outlook) -> OutlookAnswer:
     return OutlookAnswer(
         authority=found.authority,
         council=found.council,

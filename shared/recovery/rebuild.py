@@ -19,22 +19,22 @@ from shared import names
 from shared.errors import ActionRefused, Cannot, Stop, Superseded, TryLater
 from shared.intake.receive_export import receive_again, refuse_again
 from shared.intake.stage_rows import read_piece
-from shared.integrity.backup_tables import copy_of, key_fingerprint, newest_copy
-from shared.integrity.pseudonym_key import key_changed
-from shared.integrity.table_loss import Loss, loss, taken
+from shared.integrity.backup_tables import find_newest_backup, key_fingerprint, read_backup
+from shared.integrity.pseudonym_key import has_key_changed
+from shared.integrity.table_loss import Loss, find_table_loss, list_taken_uploads
 from shared.model.account import SHARDS, Authority, MigrationId
 from shared.model.counts.summary import ShardSummary
 from shared.model.email_address import email_key
-from shared.model.migration import Migration, Phase, age, migration_id
+from shared.model.migration import Migration, Phase, get_upload_order, migration_id
 from shared.model.pacing.rate_limit import WRITE
 from shared.model.profile import Profile
 from shared.model.row import Person
-from shared.model.safeguards.backup import Damaged, Manifest, Partition, unpacked
+from shared.model.safeguards.backup import Damaged, Manifest, Partition, unpack_records
 from shared.model.safeguards.backup import Part as CopyPart
 from shared.model.safeguards.rebuild import Rebuild, Source
 from shared.ports import Blob, Mending, Ports
-from shared.recovery.rules.restore import BEGUN, Left, made_again, put_back
-from shared.scheduling.rate_limiter import throttle
+from shared.recovery.rules.restore import BEGUN, Left, restore_account, restore_migration
+from shared.scheduling.rate_limiter import record_throttling
 
 RECORDS_AT_ONCE: Final = 20_000
 """Of one request: some tens of seconds of work."""
@@ -61,7 +61,7 @@ class Progress:
     of: int = 0
 
 
-async def rebuild(
+async def rebuild_tables(
     ports: Ports, authority: str, source: Source | None, by: str, *, without_copy: bool = False
 ) -> Progress:
     """Do the next piece of work for the first council whose tables were lost.
@@ -71,22 +71,24 @@ async def rebuild(
     Raises:
         ActionRefused: with the sentence for people.
     """
-    if await key_changed(ports):
+    if await has_key_changed(ports):
         raise ActionRefused(_OTHER_KEY)
     for profile in ports.profiles.values():
-        lost = await loss(ports, profile.authority) if authority in {"", profile.authority} else None
+        lost = await find_table_loss(ports, profile.authority) if authority in {"", profile.authority} else None
         if lost is not None:
             if source is Source.EXPORT and not without_copy:
                 await _refuse_to_forget(ports, profile, lost)
-            return await _next_piece(ports, profile, lost, await _begun(ports, profile, lost, source, by))
+            return await _next_piece(ports, profile, lost, await _begin_rebuild(ports, profile, lost, source, by))
     return Progress(finished=True, doing="No tables are lost: nothing to do.")
 
 
-async def _begun(ports: Ports, profile: Profile, lost: Loss, source: Source | None, by: str) -> Rebuild:
+async def _begin_rebuild(ports: Ports, profile: Profile, lost: Loss, source: Source | None, by: str) -> Rebuild:
     """The rebuild that is under way, or a new one."""
     under_way = lost.rebuild
     if under_way is None:
-        under_way = await ports.ledger.losses.begin_rebuild(profile.authority, await _new(ports, profile, source, by))
+        under_way = await ports.ledger.losses.begin_rebuild(
+            profile.authority, await _make_rebuild(ports, profile, source, by)
+        )
     if source is not Source.EXPORT or under_way.source is Source.EXPORT:
         return under_way
     # The copy is damaged, or somebody does not want it: what it has put back stays.
@@ -103,7 +105,7 @@ async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
     """
     if lost.rebuild is not None and lost.rebuild.source is Source.EXPORT:
         return
-    copy = await newest_copy(ports)
+    copy = await find_newest_backup(ports)
     records = sum(part.records for _, part in copy_files(copy, profile.authority, lost)) if copy else 0
     if copy is not None and records:
         raise ActionRefused(
@@ -113,9 +115,9 @@ async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
         )
 
 
-async def _new(ports: Ports, profile: Profile, source: Source | None, by: str) -> Rebuild:
+async def _make_rebuild(ports: Ports, profile: Profile, source: Source | None, by: str) -> Rebuild:
     now = ports.clock.now()
-    copy = None if source is Source.EXPORT else await newest_copy(ports)
+    copy = None if source is Source.EXPORT else await find_newest_backup(ports)
     if copy is not None:
         if copy.key != key_fingerprint(ports):
             raise ActionRefused(_OTHER_KEY)
@@ -136,7 +138,7 @@ _ALONE: Final = "ops rebuild --from export --without-copy"
 
 async def _first_upload(ports: Ports, authority: Authority) -> datetime:
     """Before this nothing can have been done for anybody: the day of the first upload that was taken."""
-    uploads = min(await taken(ports, authority), default=f"{ports.clock.now():%Y-%m-%d}")
+    uploads = min(await list_taken_uploads(ports, authority), default=f"{ports.clock.now():%Y-%m-%d}")
     return datetime.strptime(uploads[:10], "%Y-%m-%d").replace(tzinfo=UTC)
 
 
@@ -146,7 +148,7 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
         progress = await _put_back(ports, authority, lost, under_way)
         if progress is not None:
             return progress
-    blobs = await blobs_of(ports, authority)
+    blobs = await list_blobs(ports, authority)
     progress = await _open_again(ports, authority, blobs)
     if progress is not None:
         return progress
@@ -159,7 +161,7 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
 
 async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: Rebuild) -> Progress | None:
     """The next files of the copy; None when all are put back."""
-    files = copy_files(await _copy(ports, under_way), authority, lost)
+    files = copy_files(await _read_backup(ports, under_way), authority, lost)
     paths = [part.path for _, part in files]
     done = paths.index(under_way.put_back) + 1 if under_way.put_back in paths else 0
     if done == len(files):
@@ -190,8 +192,8 @@ def copy_files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[P
     ]
 
 
-async def _copy(ports: Ports, under_way: Rebuild) -> Manifest:
-    copy = await copy_of(ports, under_way.night)
+async def _read_backup(ports: Ports, under_way: Rebuild) -> Manifest:
+    copy = await read_backup(ports, under_way.night)
     if copy is None:
         raise ActionRefused(f"The copy of {under_way.night} is gone. Ask for `{_ALONE}`.")
     return copy
@@ -199,18 +201,20 @@ async def _copy(ports: Ports, under_way: Rebuild) -> Manifest:
 
 async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition, part: CopyPart) -> None:
     try:
-        records = unpacked(partition, part, await ports.backups.read(part.path))
+        records = unpack_records(partition, part, await ports.backups.read(part.path))
     except Damaged as damaged:
         says = f"The copy of {under_way.night} is damaged (backups/{damaged}). Ask for `{_ALONE}`."
         raise ActionRefused(says) from None
-    mending = Mending(account=lambda account: put_back(account, under_way), migration=lambda migration: migration)
+    mending = Mending(
+        account=lambda account: restore_account(account, under_way), migration=lambda migration: migration
+    )
     await ports.ledger.backups.restore(records, mending)
 
 
 # from the exports
 
 
-async def blobs_of(ports: Ports, authority: Authority) -> Blobs:
+async def list_blobs(ports: Ports, authority: Authority) -> Blobs:
     """The uploads that are left, oldest first."""
     found = [blob async for blob in ports.exports.all() if blob.name.startswith(f"{authority}/")]
     ordered = sorted(found, key=lambda blob: (blob.uploaded, blob.name))
@@ -222,7 +226,7 @@ async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> Progr
     there = {
         m.id for m in [m async for m in ports.ledger.migrations.list_all(authority)] if m.layout or m.phase in _AT_END
     }
-    were_taken = await taken(ports, authority)
+    were_taken = await list_taken_uploads(ports, authority)
     for number, (known_as, blob) in enumerate(blobs.items(), 1):
         if known_as in there:
             continue
@@ -239,7 +243,7 @@ _AT_END: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED})
 
 
 async def _refused_again(ports: Ports, authority: Authority, known_as: MigrationId, blob: Blob) -> bool:
-    said = await _report(ports, f"{authority}/{known_as}/refused.json")
+    said = await _read_report(ports, f"{authority}/{known_as}/refused.json")
     if said is None:
         return False
     await refuse_again(ports, blob, str(said.get("reason", "")), str(said.get("detail", "")))
@@ -248,11 +252,11 @@ async def _refused_again(ports: Ports, authority: Authority, known_as: Migration
 
 async def _assessed_at(ports: Ports, folder: str) -> datetime | None:
     """When people were told what would be done: from then on something may have been done."""
-    said = await _report(ports, f"{folder}/assessment.json")
+    said = await _read_report(ports, f"{folder}/assessment.json")
     return datetime.fromisoformat(said["assessed_at"]) if said is not None else None
 
 
-async def _report(ports: Ports, path: str) -> dict[str, Any] | None:
+async def _read_report(ports: Ports, path: str) -> dict[str, Any] | None:
     body = await ports.reports.read(path)
     if body is None:
         return None
@@ -266,7 +270,7 @@ async def _report(ports: Ports, path: str) -> dict[str, Any] | None:
 async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebuild, blobs: Blobs) -> None:
     """Let every export be read once more, oldest first; then forget the note, from when on the app goes on."""
     authority = profile.authority
-    found = sorted([m async for m in ports.ledger.migrations.list_all(authority)], key=age)
+    found = sorted([m async for m in ports.ledger.migrations.list_all(authority)], key=get_upload_order)
     await _check_key(ports, profile, [replace(m, blob=blobs[m.id].name) for m in found if m.id in blobs])
     if await ports.ledger.pseudonym_keys.note(key_fingerprint(ports)) != key_fingerprint(ports):
         raise ActionRefused(_OTHER_KEY)
@@ -276,22 +280,22 @@ async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebu
     rows = names.ROWS not in lost.tables
     for m in found:
         left = Left(assessed[m.id] is not None, newer.get(m.id), file=m.id in blobs, rows=rows)
-        await _let_go_on(ports, m, under_way, left, await _file_name(ports, m, blobs))
+        await _resume_migrations(ports, m, under_way, left, await _file_name(ports, m, blobs))
     first = min((at for at in assessed.values() if at is not None), default=None)
     if names.MIGRATIONS in lost.tables and first is not None:
         # Nobody was told before the first assessment: whoever signed up since may have heard of it.
         await ports.ledger.first_messages.restore(authority, first)
     if await ports.ledger.rate_limits.get(WRITE) is None:
         # What was written just before the loss counts against the directory's quota still.
-        await throttle(ports, [WRITE], ports.quotas.write.window)
+        await record_throttling(ports, [WRITE], ports.quotas.write.window)
     await ports.ledger.losses.end_rebuild(authority)
 
 
-async def _let_go_on(ports: Ports, migration: Migration, under_way: Rebuild, left: Left, file: str) -> None:
+async def _resume_migrations(ports: Ports, migration: Migration, under_way: Rebuild, left: Left, file: str) -> None:
     await ports.ledger.migrations.change(
         migration.authority,
         migration.id,
-        lambda current: made_again(replace(current, blob=current.blob or file), under_way, left),
+        lambda current: restore_migration(replace(current, blob=current.blob or file), under_way, left),
     )
     for shard in SHARDS:
         # What was counted before the loss is counted again, and at once: nobody has looked for long.
@@ -303,7 +307,7 @@ async def _file_name(ports: Ports, migration: Migration, blobs: Blobs) -> str:
     if migration.blob or migration.id in blobs:
         return migration.blob or blobs[migration.id].name
     for report in ("received", "refused"):
-        said = await _report(ports, f"{migration.folder}/{report}.json")
+        said = await _read_report(ports, f"{migration.folder}/{report}.json")
         if said is not None:
             return str(said["file"])
     return f"{migration.authority}/"
@@ -321,7 +325,7 @@ async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migrat
     first = replace(newest, offset=newest.layout.start, row=0)
     try:
         piece = await read_piece(ports, profile, first, newest.layout)
-        await _compare_marks(ports, profile, [who for who in piece.verdicts if isinstance(who, Person)])
+        await _compare_owner_markers(ports, profile, [who for who in piece.verdicts if isinstance(who, Person)])
     except Superseded:
         return  # overwritten this moment
     except (TryLater, Stop, Cannot) as trouble:
@@ -329,7 +333,7 @@ async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migrat
         raise ActionRefused(says) from None
 
 
-async def _compare_marks(ports: Ports, profile: Profile, people: Sequence[Person]) -> None:
+async def _compare_owner_markers(ports: Ports, profile: Profile, people: Sequence[Person]) -> None:
     seen = 0
     for person in people[:: len(people) // SAMPLE + 1]:
         address = email_key(person.email)

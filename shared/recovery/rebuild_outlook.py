@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.integrity.backup_tables import copy_of, newest_copy
-from shared.integrity.table_loss import loss, taken
+from shared.integrity.backup_tables import find_newest_backup, read_backup
+from shared.integrity.table_loss import find_table_loss, list_taken_uploads
 from shared.model.account import SHARDS, Authority
 from shared.model.migration import Phase
 from shared.model.profile import Profile
 from shared.ports import Ports
-from shared.recovery.rebuild import blobs_of, copy_files
+from shared.recovery.rebuild import copy_files, list_blobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class Outlook:
     """Users with our mark whom no account explains; None where nobody asked, or it cannot be told yet."""
 
 
-async def outlook(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
+async def preview_rebuild(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
     """Look, and change nothing."""
     authority = profile.authority
-    lost = await loss(ports, authority)
+    lost = await find_table_loss(ports, authority)
     under_way = lost.rebuild if lost else None
-    copy = await (copy_of(ports, under_way.night) if under_way else newest_copy(ports)) if lost else None
-    uploads = await taken(ports, authority) if lost else frozenset()
-    blobs = await blobs_of(ports, authority) if lost else {}
+    copy = await (read_backup(ports, under_way.night) if under_way else find_newest_backup(ports)) if lost else None
+    uploads = await list_taken_uploads(ports, authority) if lost else frozenset()
+    blobs = await list_blobs(ports, authority) if lost else {}
     return Outlook(
         authority=authority,
         council=profile.name,
@@ -49,11 +49,11 @@ async def outlook(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
         copy_records=sum(part.records for _, part in copy_files(copy, authority, lost)) if copy and lost else 0,
         read_again=tuple(sorted(uploads & blobs.keys())),
         gone=tuple(sorted(uploads - blobs.keys())),
-        unexplained=await _unexplained(ports, authority) if marks and lost is None else None,
+        unexplained=await _count_unexplained(ports, authority) if marks and lost is None else None,
     )
 
 
-async def _unexplained(ports: Ports, authority: Authority) -> int | None:
+async def _count_unexplained(ports: Ports, authority: Authority) -> int | None:
     """Users with our mark beyond the accounts that were moved; left alone, because nobody knows whose they are."""
     open_ones = [
         m async for m in ports.ledger.migrations.list_all(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}

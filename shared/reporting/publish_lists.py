@@ -14,7 +14,15 @@ from shared.model.migration import Migration
 from shared.model.row import Row
 from shared.ports import Ports
 from shared.reporting.rules.encoding_check import LetterCheck, Letters
-from shared.reporting.rules.personal_lists import FOLDER, LISTS, NAMES, Fate, fate_of, fate_of_account, names_to_check
+from shared.reporting.rules.personal_lists import (
+    FOLDER,
+    LISTS,
+    NAMES,
+    Fate,
+    find_account_fate,
+    find_fate,
+    names_to_check,
+)
 
 LINES_AT_ONCE: Final = 1000
 PARTS_WAITING: Final = 2
@@ -34,8 +42,10 @@ async def publish_lists(ports: Ports, migration: Migration) -> Letters:
     try:
         async with asyncio.TaskGroup() as tasks:
             for outcome, queue in queues.items():
-                tasks.create_task(ports.reports.put_blocks(f"{folder}/{outcome}.csv", [_list(outcome, queue)], CSV))
-            check = await _read(ports, migration, queues)
+                tasks.create_task(
+                    ports.reports.put_blocks(f"{folder}/{outcome}.csv", [_stream_list(outcome, queue)], CSV)
+                )
+            check = await _read_rows(ports, migration, queues)
     except BaseExceptionGroup as group:
         # The first trouble tells enough, and only what it is by itself is understood by whoever called.
         raise group.exceptions[0] from None
@@ -43,20 +53,20 @@ async def publish_lists(ports: Ports, migration: Migration) -> Letters:
     return check.total()
 
 
-async def _list(outcome: Outcome, queue: Parts) -> AsyncIterator[bytes]:
+async def _stream_list(outcome: Outcome, queue: Parts) -> AsyncIterator[bytes]:
     yield LISTS[outcome].header()
     while (part := await queue.get()) is not None:
         yield part
 
 
-async def _read(ports: Ports, migration: Migration, queues: Mapping[Outcome, Parts]) -> LetterCheck:
+async def _read_rows(ports: Ports, migration: Migration, queues: Mapping[Outcome, Parts]) -> LetterCheck:
     check = LetterCheck()
     waiting: dict[Outcome, list[tuple[Row, Fate]]] = {outcome: [] for outcome in queues}
     for shard in SHARDS:
-        fates = await _fates(ports, migration, shard)
+        fates = await _read_fates(ports, migration, shard)
         async for row in ports.ledger.rows.list_with_people(migration.authority, shard, migration.id):
             check.add(row)
-            fate = fate_of(row, fates)
+            fate = find_fate(row, fates)
             if fate.outcome in LISTS:
                 outcome = Outcome(fate.outcome)
                 waiting[outcome].append((row, fate))
@@ -68,10 +78,10 @@ async def _read(ports: Ports, migration: Migration, queues: Mapping[Outcome, Par
     return check
 
 
-async def _fates(ports: Ports, migration: Migration, shard: str) -> dict[str, Fate]:
+async def _read_fates(ports: Ports, migration: Migration, shard: str) -> dict[str, Fate]:
     """The fate of every account of a shard: all that is kept of it while the rows are read."""
     found = ports.ledger.accounts.list_shard(migration.place, shard)
-    return {stored.record.id: fate_of_account(stored.record) async for stored in found}
+    return {stored.record.id: find_account_fate(stored.record) async for stored in found}
 
 
 async def _pass_on(outcome: Outcome, waiting: list[tuple[Row, Fate]], queue: Parts) -> None:

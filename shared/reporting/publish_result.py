@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from shared.intake.rules.resubmission import brought
+from shared.intake.rules.resubmission import is_in_export
 from shared.model.account import AccountId
 from shared.model.counts.summary import Totals
 from shared.model.migration import Migration
-from shared.model.outcome import outcome_of
+from shared.model.outcome import find_outcome
 from shared.ports import Ports
 from shared.reporting.rules import result_file
-from shared.reporting.rules.result_file import Line, Told, line_of, note, told_of
+from shared.reporting.rules.result_file import Line, Told, add_to_fingerprint, make_line, read_told
 
 LINES_AT_ONCE: Final = 1000
 HEADER: Final = f"{result_file.FORMAT} header"
@@ -47,13 +47,13 @@ async def publish_result(
     blocks = {shard: f"{result_file.FORMAT} {shard} {said}" for shard, said in says.items()}
     kept = await ports.reports.kept(path, [HEADER, *blocks.values()])
     if HEADER not in kept:
-        await ports.reports.stage(path, HEADER, _header())
+        await ports.reports.stage(path, HEADER, _stream_header())
     written, late = [HEADER], False
     for shard, block in blocks.items():
         if block not in kept:
             if late:
                 return False
-            lines = _lines(ports, migration, shard, totals.shards[shard])
+            lines = _stream_lines(ports, migration, shard, totals.shards[shard])
             if not await ports.reports.stage(path, block, lines):
                 continue
             late = ports.clock.now() >= until
@@ -64,27 +64,27 @@ async def publish_result(
     return True
 
 
-async def _header() -> AsyncIterator[bytes]:
-    yield result_file.header()
+async def _stream_header() -> AsyncIterator[bytes]:
+    yield result_file.write_header()
 
 
-async def _lines(ports: Ports, migration: Migration, shard: str, counted: str) -> AsyncIterator[bytes]:
+async def _stream_lines(ports: Ports, migration: Migration, shard: str, counted: str) -> AsyncIterator[bytes]:
     """The lines of a shard. Of its accounts no more is held than lines tell, for there may be many thousands."""
     told: dict[str, Told] | None = None
     lines: list[Line] = []
     async for row in ports.ledger.rows.list_shard(migration.authority, shard, migration.id):
         if told is None:
-            told = await _told(ports, migration, shard, counted)
-        lines.append(line_of(row, told.get(row.account or "")))
+            told = await _read_told(ports, migration, shard, counted)
+        lines.append(make_line(row, told.get(row.account or "")))
         if len(lines) == LINES_AT_ONCE:
-            yield result_file.lines(lines)
+            yield result_file.write_lines(lines)
             lines = []
     if told is None and counted != result_file.NO_ACCOUNTS:
         raise RowsMissing
-    yield result_file.lines(lines)
+    yield result_file.write_lines(lines)
 
 
-async def _told(ports: Ports, migration: Migration, shard: str, counted: str) -> dict[str, Told]:
+async def _read_told(ports: Ports, migration: Migration, shard: str, counted: str) -> dict[str, Told]:
     """What lines tell of the accounts of a shard, if those of this migration still are as they were counted."""
     told: dict[str, Told] = {}
     fingerprint = hashlib.sha256()
@@ -92,17 +92,17 @@ async def _told(ports: Ports, migration: Migration, shard: str, counted: str) ->
     if migration.place != migration.authority:
         # It never left its draft, or not whole: whoever was moved before is with the council.
         async for account in ports.ledger.accounts.list_projections(migration.authority, shard):
-            told[account.id] = told_of(account)
-            if migration.stopped_half_way and brought(account, migration.id):
+            told[account.id] = read_told(account)
+            if migration.stopped_half_way and is_in_export(account, migration.id):
                 with_council.add(account.id)
                 if account.migration == migration.id:
-                    note(account, outcome_of(account), fingerprint)
+                    add_to_fingerprint(account, find_outcome(account), fingerprint)
     async for account in ports.ledger.accounts.list_projections(migration.place, shard):
         if account.settled or account.id in with_council:
             continue
-        told[account.id] = told_of(account)
+        told[account.id] = read_told(account)
         if account.migration == migration.id:
-            note(account, outcome_of(account), fingerprint)
+            add_to_fingerprint(account, find_outcome(account), fingerprint)
     if fingerprint.hexdigest() != counted:
         raise CountedAnew
     return told

@@ -6,11 +6,11 @@ from typing import Annotated
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.access.http import Name, Refused, Said, at_most, found, read_body, signed_by, wanted
+from shared.access.http import Name, Refused, Said, at_most, get_migration_path, read_body, require_migration, signed_by
 from shared.errors import ActionRefused
 from shared.ports import Ports
 from shared.review.cases import assign_review, review_cases
-from shared.scheduling.find_migration import named
+from shared.scheduling.find_migration import find_migration
 
 
 class Assigning(BaseModel):
@@ -26,15 +26,15 @@ class Assigning(BaseModel):
 
 async def list_review(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """GET /api/migrations/{migration}/review[?limit=]."""
-    migration = found(await named(ports, *wanted(request)), request)
+    migration = require_migration(await find_migration(ports, *get_migration_path(request)), request)
     return {"migration": migration.id, **asdict(await review_cases(ports, migration, at_most(request)))}
 
 
-async def assign(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+async def assign_cases(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/review."""
     says = 'Send {"which": reason or account, "owner": team or object id, "decide_by": "2026-03-31"}.'
     asked = read_body(Assigning, request, says)
-    migration = found(await named(ports, *wanted(request)), request)
+    migration = require_migration(await find_migration(ports, *get_migration_path(request)), request)
     by = signed_by(request, asked.by)
     which = (asked.which, asked.owner, asked.decide_by)
     try:

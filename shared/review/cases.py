@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from shared.errors import ActionRefused
-from shared.model.account import SHARDS, Account, Authority, Change, MigrationId, apply
+from shared.model.account import SHARDS, Account, Authority, Change, MigrationId, apply_event
 from shared.model.calendar import LONDON
-from shared.model.counts.summary import total
+from shared.model.counts.summary import add_up_shards
 from shared.model.lifecycle import Event, State
 from shared.model.migration import Migration
-from shared.planning.rules.wave_gate import typed
+from shared.planning.rules.wave_gate import check_typed_text
 from shared.ports import Ports, Stored
 
 
@@ -70,7 +70,7 @@ async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
                 found.append(Case(account.id, account.row, account.reason, account.owner, account.decide_by))
     found.sort(key=lambda case: case.turn)
     counts = Counter((case.reason, case.owner, case.decide_by) for case in found)
-    settled = total(await ports.ledger.summaries.list_all(migration.authority, migration.id)).settled
+    settled = add_up_shards(await ports.ledger.summaries.list_all(migration.authority, migration.id)).settled
     return Cases(
         cases=len(found),
         unowned=sum(case.unowned for case in found),
@@ -93,16 +93,18 @@ async def assign_review(
     migration = await ports.ledger.migrations.get(authority, migration_id)
     if migration is None:
         raise ActionRefused("This council has no such migration. `ops status` lists them.")
-    owner, day, now = typed(owner, "the owner"), _day(decide_by, ports.clock.now()), ports.clock.now()
+    owner, day, now = check_typed_text(owner, "the owner"), _read_day(decide_by, ports.clock.now()), ports.clock.now()
     found = there = 0
     for shard in SHARDS:
         cases = [
             stored
             async for stored in ports.ledger.accounts.list_shard(migration.place, shard)
-            if _takes(stored.record, migration, which)
+            if _is_chosen(stored.record, migration, which)
         ]
         there += len(cases)
-        found += len(await ports.ledger.accounts.save_all([_assigned(stored, owner, day, by, now) for stored in cases]))
+        found += len(
+            await ports.ledger.accounts.save_all([_assign_case(stored, owner, day, by, now) for stored in cases])
+        )
     if not there:
         raise ActionRefused("No case in review has this reason or this account id. `ops status` lists the reasons.")
 
@@ -114,19 +116,19 @@ async def assign_review(
     return found
 
 
-def _takes(account: Account, migration: Migration, which: str) -> bool:
+def _is_chosen(account: Account, migration: Migration, which: str) -> bool:
     mine = account.migration == migration.id and account.state is State.REVIEW
     return mine and which in {account.id, account.reason}
 
 
-def _assigned(
+def _assign_case(
     stored: Stored[Account], owner: str, day: str, by: str, now: datetime
 ) -> tuple[Stored[Account], Account, Change]:
-    assigned, change = apply(stored.record, Event.ASSIGN, now, stored.record.reason, by)
+    assigned, change = apply_event(stored.record, Event.ASSIGN, now, stored.record.reason, by)
     return stored, replace(assigned, owner=owner, decide_by=day), change
 
 
-def _day(text: str, now: datetime) -> str:
+def _read_day(text: str, now: datetime) -> str:
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.readiness.rules.report import Purpose, Report
-from shared.readiness.run_doctor import UnknownAuthority, run
+from shared.readiness.run_doctor import UnknownAuthority, run_doctor
 from shared.runtime import wiring
 
 ERROR: Final = 1
@@ -20,18 +20,18 @@ FINDINGS: Final = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: nothing found, 2: findings, 1: it could not be run."""
-    chosen = _parser().parse_args(arguments)
-    wiring.quieten()
+    chosen = _make_parser().parse_args(arguments)
+    wiring.quieten_libraries()
     try:
-        found = asyncio.run(run(Purpose(chosen.purpose), chosen.authority, "process", wiring.inspectors))
+        found = asyncio.run(run_doctor(Purpose(chosen.purpose), chosen.authority, "process", wiring.open_inspectors))
     except UnknownAuthority as unknown:
         sys.stderr.write(f"{unknown}\n")
         return ERROR
-    sys.stdout.write(f"{found.model_dump_json(indent=2) if chosen.json else _lines(found)}\n")
+    sys.stdout.write(f"{found.model_dump_json(indent=2) if chosen.json else _format_lines(found)}\n")
     return FINDINGS if found.findings else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shared.runtime.doctor", description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--for", dest="purpose", required=True, choices=list(Purpose), help="what everything is to be ready for")
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lines(found: Report) -> str:
+def _format_lines(found: Report) -> str:
     """A line for each check, and how to mend it."""
     lines: list[str] = []
     for check in found.checks:

@@ -18,7 +18,7 @@ from shared.model.pseudonyms import Pseudonyms
 from shared.ports import Clock, Directory, Notifier, Ports
 from shared.settings.settings import Settings, certificate_bytes, check_notify_keys, read_settings
 from shared.settings.storage_address import check_storage
-from shared.telemetry.setup import configure
+from shared.telemetry.setup import configure_telemetry
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -42,56 +42,56 @@ class SystemClock:
 
 
 @cache
-def settings() -> Settings:
+def get_settings() -> Settings:
     """The settings of this process."""
     return read_settings()
 
 
 @cache
-def profiles() -> dict[Authority, Profile]:
+def get_profiles() -> dict[Authority, Profile]:
     """The councils' profiles."""
-    return read_profiles(settings().profiles_folder)
+    return read_profiles(get_settings().profiles_folder)
 
 
-def check() -> None:
+def check_start() -> None:
     """Read everything that can be wrong before anything starts.
 
     Raises:
         BadSetting: one line that names the setting or the profile's key.
     """
     check_storage(os.environ)
-    telling = [authority for authority, profile in profiles().items() if profile.messages.templates]
-    check_notify_keys(settings(), telling)
-    quieten()
-    configure()
+    telling = [authority for authority, profile in get_profiles().items() if profile.messages.templates]
+    check_notify_keys(get_settings(), telling)
+    quieten_libraries()
+    configure_telemetry()
 
 
-def quieten() -> None:
+def quieten_libraries() -> None:
     """Client libraries log whole URLs, and URLs of look-ups hold addresses."""
     for name in ("httpx", "httpcore", "azure", "urllib3", "kiota_http"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def ports() -> Ports:
+def get_ports() -> Ports:
     """The ports of this event loop; made once, because asynchronous clients belong to one loop."""
     loop = asyncio.get_running_loop()
     if loop not in _ports:
-        _ports[loop] = _connect(settings(), profiles())
+        _ports[loop] = _connect_ports(get_settings(), get_profiles())
     return _ports[loop]
 
 
-def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
+def _connect_ports(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
     # Imported here, so that the app is indexed without waiting for any client library.
     from shared.adapters.storage.azure_tables import AzureTables  # noqa: PLC0415
     from shared.adapters.storage.blob_backups import BlobBackups  # noqa: PLC0415
     from shared.adapters.storage.blob_exports import BlobExports  # noqa: PLC0415
     from shared.adapters.storage.blob_reports import BlobReports  # noqa: PLC0415
-    from shared.adapters.storage.clients import connect  # noqa: PLC0415
+    from shared.adapters.storage.clients import connect_storage  # noqa: PLC0415
     from shared.adapters.storage.queue_outbox import QueueOutbox  # noqa: PLC0415
     from shared.adapters.storage.table_ledger import open_ledger  # noqa: PLC0415
 
     clock = SystemClock()
-    storage = connect()
+    storage = connect_storage()
     return Ports(
         clock=clock,
         exports=BlobExports(storage.blobs),
@@ -99,26 +99,26 @@ def _connect(chosen: Settings, known: dict[Authority, Profile]) -> Ports:
         backups=BlobBackups(storage.blobs),
         ledger=open_ledger(AzureTables(storage.tables), clock),
         outbox=QueueOutbox(storage.queues),
-        directory=directory(chosen, known, clock),
-        notifier=notifier(chosen, clock),
+        directory=connect_directory(chosen, known, clock),
+        notifier=connect_notifier(chosen, clock),
         profiles=known,
         pseudonyms=Pseudonyms(bytes.fromhex(chosen.pseudonym_key.get_secret_value())),
         quotas=chosen.quotas,
         tenant=chosen.directory_tenant,
         jitter=random.random,
-        certificate_ends=_certificate_ends(chosen),
+        certificate_ends=_read_certificate_end(chosen),
         signed_in=people_sign_in(),
     )
 
 
-def _certificate_ends(chosen: Settings) -> datetime | None:
-    from shared.readiness.rules.certificate import validity  # noqa: PLC0415
+def _read_certificate_end(chosen: Settings) -> datetime | None:
+    from shared.readiness.rules.certificate import read_validity  # noqa: PLC0415
 
     secret = chosen.directory_client_certificate
-    return validity(certificate_bytes(secret)).ends if secret is not None else None
+    return read_validity(certificate_bytes(secret)).ends if secret is not None else None
 
 
-def directory(chosen: Settings, known: dict[Authority, Profile], clock: Clock) -> Directory:
+def connect_directory(chosen: Settings, known: dict[Authority, Profile], clock: Clock) -> Directory:
     """The directory that the settings name."""
     from shared.adapters.graph.attributes import Attributes  # noqa: PLC0415
     from shared.adapters.graph.directory import GraphDirectory  # noqa: PLC0415
@@ -143,7 +143,7 @@ def _directory_credential(chosen: Settings) -> "AsyncTokenCredential":
     )
 
 
-def notifier(chosen: Settings, clock: Clock) -> Notifier | None:
+def connect_notifier(chosen: Settings, clock: Clock) -> Notifier | None:
     """The message service that the settings name, None for none."""
     if chosen.notify_provider == "none":
         return None
@@ -153,11 +153,11 @@ def notifier(chosen: Settings, clock: Clock) -> Notifier | None:
 
 
 @asynccontextmanager
-async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
+async def open_inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
     """Who looks at what for the doctor, by the app's own credentials; nobody where a setting for it is wrong."""
     from shared.adapters.inspection.storage_inspector import StorageInspector  # noqa: PLC0415
     from shared.adapters.storage.azure_tables import AzureTables  # noqa: PLC0415
-    from shared.adapters.storage.clients import connect  # noqa: PLC0415
+    from shared.adapters.storage.clients import connect_storage  # noqa: PLC0415
     from shared.adapters.storage.table_ledger import open_ledger  # noqa: PLC0415
     from shared.readiness.examine import Inspectors  # noqa: PLC0415
 
@@ -167,7 +167,7 @@ async def inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
     if not facts.storage:
         yield Inspectors(clock, directory, messages)
         return
-    storage = connect()
+    storage = connect_storage()
     ledger = open_ledger(AzureTables(storage.tables), clock)
     try:
         yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
@@ -189,10 +189,10 @@ def _message_inspector(chosen: Settings, clock: Clock) -> "MessageInspector | No
         return None
     from shared.adapters.inspection.message_inspector import MessageInspector  # noqa: PLC0415
 
-    return MessageInspector(chosen.notify_url, chosen.notify_key, notify_setting, clock)
+    return MessageInspector(chosen.notify_url, chosen.notify_key, find_notify_setting, clock)
 
 
-def notify_setting(authority: Authority) -> str:
+def find_notify_setting(authority: Authority) -> str:
     """The setting that holds the council's key: its own, else the common one, else its own that should be."""
     own = f"NOTIFY_API_KEY_{authority.upper().replace('-', '_')}"
     return "NOTIFY_API_KEY" if not os.environ.get(own) and os.environ.get("NOTIFY_API_KEY") else own

@@ -28,10 +28,10 @@ from shared.errors import (
     Throttled,
     TryLater,
     Unclear,
-    unexpected,
+    describe_unexpected,
 )
 from shared.intake.receive_export import receive_export, record_failure
-from shared.model.account import Account, Change, apply
+from shared.model.account import Account, Change, apply_event
 from shared.model.lifecycle import Event, State
 from shared.model.messages import (
     AccountMessage,
@@ -39,18 +39,18 @@ from shared.model.messages import (
     PieceMessage,
     StageRows,
     StageSuppressions,
-    decode,
+    decode_message,
     decode_upload,
 )
 from shared.model.migration import Migration, Phase
-from shared.model.pacing.rate_limit import GIVE_UP, UNCLEAR_LIMIT, delay
+from shared.model.pacing.rate_limit import GIVE_UP, UNCLEAR_LIMIT, compute_delay
 from shared.model.step import Step
 from shared.ports import Ports, Stored
-from shared.scheduling.pause import pause
-from shared.scheduling.rate_limiter import keep_to_the_lane, lanes_of, throttle
-from shared.scheduling.release_accounts import back_to_waiting
+from shared.scheduling.pause import pause_migration
+from shared.scheduling.rate_limiter import check_rate_limit, list_rate_limits, record_throttling
+from shared.scheduling.release_accounts import return_to_waiting
 from shared.telemetry import metrics, spans
-from shared.telemetry.progress import reached
+from shared.telemetry.progress import record_step
 
 log: Final = logging.getLogger(__name__)
 
@@ -81,90 +81,91 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
         BadMessage: the text is not a message of this app.
         Unexpected: a bug; says type and place, never the message of the error.
     """
-    message = decode(body)
+    message = decode_message(body)
     if not isinstance(message, AccountMessage):
         raise BadMessage("a message of another queue")
-    with spans.attempt(message, attempt):
+    with spans.trace_attempt(message, attempt):
         try:
-            await keep_to_the_lane(ports, message)
+            await check_rate_limit(ports, message)
             await step(ports, message)
         except SETTLED as error:
-            await _settle(ports, message, error)
+            await _settle_error(ports, message, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-            spans.failed("unexpected_error")
+            spans.mark_failed("unexpected_error")
             last = attempt >= names.MAX_DEQUEUE_COUNT
-            await _noted(_change(ports, message, lambda account: _failed_attempt(ports, account, last=last)))
-            raise unexpected(error) from None
+            await _note_failure(
+                _change_account(ports, message, lambda account: _record_failed_attempt(ports, account, last=last))
+            )
+            raise describe_unexpected(error) from None
 
 
-async def _noted(noting: Awaitable[None]) -> None:
+async def _note_failure(noting: Awaitable[None]) -> None:
     """Note a failure; where that fails too, nothing of either message gets out."""
     try:
         await noting
     except Exception as error:  # noqa: BLE001 - the same
-        raise unexpected(error) from None
+        raise describe_unexpected(error) from None
 
 
-def _failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Account, Change | None]:
+def _record_failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Account, Change | None]:
     """The last attempt records the failure; the others that somebody still tries, so that the walk does not step in."""
     if last:
-        return _ended(ports, account, Event.FAIL, "unexpected_error")
+        return _end_account(ports, account, Event.FAIL, "unexpected_error")
     return replace(account, moment=ports.clock.now(), vain=0), None
 
 
 async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
     """Receive an upload."""
     message = decode_upload(body)
-    with spans.attempt(message, attempt):
+    with spans.trace_attempt(message, attempt):
         try:
             await receive_export(ports, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-            spans.failed("unexpected_error")
+            spans.mark_failed("unexpected_error")
             if attempt >= names.MAX_DEQUEUE_COUNT:
-                await _noted(record_failure(ports, message))
-            raise unexpected(error) from None
+                await _note_failure(record_failure(ports, message))
+            raise describe_unexpected(error) from None
 
 
 async def run_piece_step[M: (StageRows, StageSuppressions, AdoptPlan)](
     ports: Ports, step: Callable[[Ports, M], Awaitable[None]], kind: type[M], body: bytes, attempt: int
 ) -> None:
     """Run a step that works piece by piece on a queue message of its `kind`; `attempt` is its dequeue count."""
-    message = decode(body)
+    message = decode_message(body)
     if not isinstance(message, kind):
         raise BadMessage("a message of another queue")
-    with spans.attempt(message, attempt):
+    with spans.trace_attempt(message, attempt):
         try:
             await step(ports, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-            spans.failed("unexpected_error")
+            spans.mark_failed("unexpected_error")
             if attempt >= names.MAX_DEQUEUE_COUNT:
-                await _noted(_staging_failed(ports, message))
-            raise unexpected(error) from None
+                await _note_failure(_fail_staging(ports, message))
+            raise describe_unexpected(error) from None
 
 
-async def run_timer(ports: Ports, step: Callable[[Ports], Awaitable[object]]) -> None:
+async def run_timer(ports: Ports, timer: str, step: Callable[[Ports], Awaitable[object]]) -> None:
     """Run a timer's step; what fails is told and noted without its message, and the next occurrence tries again."""
-    timer = getattr(step, "__name__", "timer")
     try:
         await step(ports)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
-        metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.FAILED)
-        told = unexpected(error)
-        await _kept(ports.ledger.timer_failures.note(timer, str(told), ports.clock.now()))
+        metrics.count_metric(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.FAILED)
+        told = describe_unexpected(error)
+        await _note_run(ports.ledger.timer_failures.note(timer, str(told), ports.clock.now()))
         raise told from None
-    metrics.add(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
-    await _kept(ports.ledger.timer_failures.end(timer))
+    metrics.count_metric(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
+    await _note_run(ports.ledger.timer_failures.end(timer))
 
 
-async def _kept(noting: Awaitable[None]) -> None:
+async def _note_run(noting: Awaitable[None]) -> None:
     """Note how a timer ran; where that fails, its run counts all the same."""
     try:
         await noting
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may be personal
-        log.warning("how a timer ran could not be noted", extra={"cause": str(unexpected(error))})
+        log.warning("how a timer ran could not be noted", extra={"cause": str(describe_unexpected(error))})
 
 
-async def _staging_failed(ports: Ports, message: PieceMessage) -> None:
+async def _fail_staging(ports: Ports, message: PieceMessage) -> None:
     def fail(migration: Migration) -> Migration:
         if migration.phase is not Phase.STAGING:
             return migration
@@ -173,58 +174,64 @@ async def _staging_failed(ports: Ports, message: PieceMessage) -> None:
     await ports.ledger.migrations.change(message.authority, message.migration, fail)
 
 
-async def _settle(ports: Ports, message: AccountMessage, error: MigrationError) -> None:
+async def _settle_error(ports: Ports, message: AccountMessage, error: MigrationError) -> None:
     note = {"account": message.account, "step": message.kind, "cause": str(error)}
     match error:
         case StaleWrite():
             log.info("somebody else was faster", extra=note)
         case TryLater():
             log.info("postponed", extra=note)
-            spans.failed(error.cause)
-            metrics.add(metrics.POSTPONED, authority=message.authority, step=message.kind, reason=error.cause)
+            spans.mark_failed(error.cause)
+            metrics.count_metric(metrics.POSTPONED, authority=message.authority, step=message.kind, reason=error.cause)
             if isinstance(error, Throttled) and not error.known:
-                await throttle(ports, lanes_of(Step(message.kind), message.authority), error.after)
-            await _change(ports, message, lambda account: _postponed(ports, account, error))
+                await record_throttling(ports, list_rate_limits(Step(message.kind), message.authority), error.after)
+            await _change_account(ports, message, lambda account: _postpone_account(ports, account, error))
         case SetAside():
             log.info("set aside for a person", extra=note)
-            await _change(ports, message, lambda account: _ended(ports, account, Event.SET_ASIDE, error.reason))
+            await _change_account(
+                ports, message, lambda account: _end_account(ports, account, Event.SET_ASIDE, error.reason)
+            )
         case Hold():
             log.info("held", extra=note)
-            await _change(ports, message, lambda account: _ended(ports, account, Event.HOLD, error.reason))
+            await _change_account(
+                ports, message, lambda account: _end_account(ports, account, Event.HOLD, error.reason)
+            )
         case Cannot():
             log.warning("stuck", extra=note)
-            spans.failed(error.reason)
-            await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, error.reason))
+            spans.mark_failed(error.reason)
+            await _change_account(
+                ports, message, lambda account: _end_account(ports, account, Event.FAIL, error.reason)
+            )
         case Stop():
-            spans.failed(error.reason)
-            await _stopped(ports, message, error)
+            spans.mark_failed(error.reason)
+            await _stop_migration(ports, message, error)
 
 
-async def _stopped(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+async def _stop_migration(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
     stored = await ports.ledger.accounts.get(message.place, message.account)
     if stored is not None and stored.record.stops >= STOPS:
-        await _change(ports, message, lambda account: _ended(ports, account, Event.FAIL, stop.reason))
+        await _change_account(ports, message, lambda account: _end_account(ports, account, Event.FAIL, stop.reason))
         return
-    await _pause(ports, message, stop)
+    await _pause_migration(ports, message, stop)
 
     def wait(account: Account) -> tuple[Account, Change | None]:
         now = ports.clock.now()
-        waiting, change = back_to_waiting(account, now)
-        later = now + delay(account.stops, ports.jitter()) if account.stops else now
+        waiting, change = return_to_waiting(account, now)
+        later = now + compute_delay(account.stops, ports.jitter()) if account.stops else now
         return replace(waiting, stops=account.stops + 1, not_before=later), change
 
-    await _change(ports, message, wait)
+    await _change_account(ports, message, wait)
 
 
-async def _pause(ports: Ports, message: AccountMessage, stop: Stop) -> None:
+async def _pause_migration(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause the account's migration with the one reason."""
     stored = await ports.ledger.accounts.get(message.place, message.account)
     if stored is not None:
-        await pause(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
+        await pause_migration(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
 
 
-async def _change(
+async def _change_account(
     ports: Ports, message: AccountMessage, change: Callable[[Account], tuple[Account, Change | None] | None]
 ) -> None:
     """Change the account as it is now, as long as the message's release is its current one."""
@@ -239,26 +246,26 @@ async def _change(
             await ports.ledger.accounts.save(stored, *changed)
         except StaleWrite:
             continue
-        reached(*changed)
+        record_step(*changed)
         return
 
 
-def _ended(ports: Ports, account: Account, event: Event, reason: str) -> tuple[Account, Change]:
-    return apply(account, event, ports.clock.now(), reason)
+def _end_account(ports: Ports, account: Account, event: Event, reason: str) -> tuple[Account, Change]:
+    return apply_event(account, event, ports.clock.now(), reason)
 
 
-def _postponed(ports: Ports, account: Account, later: TryLater) -> tuple[Account, Change | None]:
+def _postpone_account(ports: Ports, account: Account, later: TryLater) -> tuple[Account, Change | None]:
     now = ports.clock.now()
     since = account.trying_since or now
     if isinstance(later, Unclear):
         unclear = account.unclear_since or now
         if now - unclear >= UNCLEAR_LIMIT and account.state is State.RELEASED:
-            return _ended(ports, account, Event.SET_ASIDE, later.cause)
+            return _end_account(ports, account, Event.SET_ASIDE, later.cause)
         account = replace(account, unclear_since=unclear)
     if now - since >= GIVE_UP and account.tries >= MANY_TRIES:
-        return _ended(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
-    wait = later.after if later.after is not None else delay(account.tries, ports.jitter())
-    waiting, change = apply(account, Event.POSTPONE, now, later.cause)
+        return _end_account(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
+    wait = later.after if later.after is not None else compute_delay(account.tries, ports.jitter())
+    waiting, change = apply_event(account, Event.POSTPONE, now, later.cause)
     waiting = replace(waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since, vain=0)
     # One entry tells that it was postponed; hundreds would tell no more.
     return waiting, change if account.tries == 0 else None

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from shared.errors import Cannot, Stop, TryLater
-from shared.integrity.pseudonym_key import KEY_CHANGED, key_changed
-from shared.integrity.table_loss import being_made_again
+from shared.integrity.pseudonym_key import KEY_CHANGED, has_key_changed
+from shared.integrity.table_loss import is_being_rebuilt
 from shared.model.account import Account
 from shared.model.lifecycle import State
-from shared.model.messages import AccountMessage, for_step
+from shared.model.messages import AccountMessage, make_account_message
 from shared.model.migration import Migration
 from shared.model.profile import Profile
 from shared.model.row import Person, Row
 from shared.model.step import Step
 from shared.ports import Ports, Stored
-from shared.scheduling.release_accounts import back_to_waiting
-from shared.scheduling.rules.gate import Due, due, open_for
+from shared.scheduling.release_accounts import return_to_waiting
+from shared.scheduling.rules.gate import Due, find_due_step, is_message_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Admitted:
         return self.stored.record
 
 
-async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
+async def admit_account(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
     """The account of a message, if the gate lets this step act on it now.
 
     Raises:
@@ -48,9 +48,9 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
         migration = await read(account.authority, account.migration)
         if migration is None:
             continue
-        answer = due(account, migration, profile, messages_on=ports.notifier is not None)
-        if open_for(step, message.release, account, answer, now, epoch=migration.epoch):
-            if await key_changed(ports):
+        answer = find_due_step(account, migration, profile, messages_on=ports.notifier is not None)
+        if is_message_open(step, message.release, account, answer, now, epoch=migration.epoch):
+            if await has_key_changed(ports):
                 raise Stop(KEY_CHANGED)
             return Admitted(stored, migration, profile)
     if migration is None:
@@ -58,19 +58,19 @@ async def admit(ports: Ports, message: AccountMessage, step: Step) -> Admitted |
     void = migration.paused or account.epoch != migration.epoch
     if void and account.release == message.release and account.moment is not None:
         # Back to waiting, so that it goes on as soon as somebody resumes, without this message and in a new slot.
-        await ports.ledger.accounts.save(stored, *back_to_waiting(account, now))
-    if _done_before(step, message, account) and answer.step is Step.NOTIFY:
+        await ports.ledger.accounts.save(stored, *return_to_waiting(account, now))
+    if _is_done(step, message, account) and answer.step is Step.NOTIFY:
         # The step was done and saved, and its next message may have been lost: send it again.
-        await ports.outbox.send(for_step(Step.NOTIFY, account))
+        await ports.outbox.send(make_account_message(Step.NOTIFY, account))
     return None
 
 
-def _done_before(step: Step, message: AccountMessage, account: Account) -> bool:
+def _is_done(step: Step, message: AccountMessage, account: Account) -> bool:
     just_after = account.release == message.release + 1
     return step is Step.PROVISION and account.state is State.PROVISIONED and just_after and account.moment is not None
 
 
-async def person_of(ports: Ports, account: Account) -> tuple[Row, Person]:
+async def read_person(ports: Ports, account: Account) -> tuple[Row, Person]:
     """What is personal of an account, from the row that staged it.
 
     Raises:
@@ -78,7 +78,7 @@ async def person_of(ports: Ports, account: Account) -> tuple[Row, Person]:
         TryLater: no row is there any more; they will be made again.
     """
     row = await ports.ledger.rows.get(account)
-    if row is None and await being_made_again(ports, account.authority):
+    if row is None and await is_being_rebuilt(ports, account.authority):
         raise TryLater("tables_lost")
     if row is None or row.person is None:
         raise Cannot("row_missing")

@@ -5,7 +5,7 @@ from shared.model.migration import Migration
 from shared.ports import Ports
 
 
-async def named(ports: Ports, authority: str, migration: str) -> Migration | None:
+async def find_migration(ports: Ports, authority: str, migration: str) -> Migration | None:
     """The migration of this name, of this council or of whichever has it; None when there is none."""
     for known in ports.profiles:
         if authority in {"", known}:

@@ -19,7 +19,7 @@ UNLIKE: Final = "extract_unlike_last"
 """The reason where the extract may be the wrong or a cut file, and nobody signs who would see it."""
 
 
-def stopped(migration: Migration, now: datetime, reason: str, detail: str = "", differs: str = "") -> Migration:
+def pause_record(migration: Migration, now: datetime, reason: str, detail: str = "", differs: str = "") -> Migration:
     """The migration as it waits; whatever was released before is void."""
     epoch = migration.epoch + 1
     return replace(
@@ -27,7 +27,7 @@ def stopped(migration: Migration, now: datetime, reason: str, detail: str = "", 
     )
 
 
-async def pause(
+async def pause_migration(
     ports: Ports, authority: Authority, migration: MigrationId, reason: str, detail: str = "", differs: str = ""
 ) -> None:
     """Pause; a migration that is paused keeps its first reason."""
@@ -35,7 +35,7 @@ async def pause(
     def paused(current: Migration) -> Migration:
         if current.paused:
             return current
-        return stopped(current, ports.clock.now(), reason, detail, differs)
+        return pause_record(current, ports.clock.now(), reason, detail, differs)
 
     now = await ports.ledger.migrations.change(authority, migration, paused)
     log.error("migration paused", extra={"migration": now.id, "reason": now.pause_reason})

@@ -16,13 +16,13 @@ from shared.model.pacing.rate_limit import (
     WRITE,
     Lane,
     Pace,
-    back_off,
-    blocked,
-    eased,
-    explained,
-    idle,
+    apply_throttling,
+    block_until,
+    make_idle_pace,
+    measure_own_share,
     message_lane,
-    take,
+    slow_down,
+    take_slots,
 )
 from shared.model.step import Step
 from shared.ports import Ports
@@ -33,7 +33,7 @@ DIRECTORY: Final = (WRITE, READ)
 """Throttled together: the directory does not say for long which of its limits it was."""
 
 
-def lane_of(step: Step, authority: Authority) -> Lane:
+def find_rate_limit(step: Step, authority: Authority) -> Lane:
     """The lane in which a step of this council goes."""
     match step:
         case Step.CLASSIFY:
@@ -44,70 +44,72 @@ def lane_of(step: Step, authority: Authority) -> Lane:
             return message_lane(authority)
 
 
-async def free(ports: Ports, lane: Lane, most: int) -> int:
+async def count_free_slots(ports: Ports, lane: Lane, most: int) -> int:
     """How many slots there are until the horizon, at most so many. Takes none."""
     stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
-    _, slots = take(stored.record if stored else idle(now), ports.quotas.of(lane), [1] * most, now, HORIZON)
+    _, slots = take_slots(
+        stored.record if stored else make_idle_pace(now), ports.quotas.of(lane), [1] * most, now, HORIZON
+    )
     return len(slots)
 
 
-async def slots(ports: Ports, lane: Lane, costs: Sequence[int]) -> list[datetime]:
+async def reserve_slots(ports: Ports, lane: Lane, costs: Sequence[int]) -> list[datetime]:
     """Slots for the first of those who cost so much; saved before they are used: no two feeders give the same away."""
     given: list[datetime] = []
 
     def change(pace: Pace, now: datetime) -> Pace:
         nonlocal given
-        after, given = take(pace, ports.quotas.of(lane), costs, now, HORIZON)
+        after, given = take_slots(pace, ports.quotas.of(lane), costs, now, HORIZON)
         return after
 
-    await _change(ports, lane, change)
+    await _change_pace(ports, lane, change)
     return given
 
 
-async def throttle(ports: Ports, lanes: Sequence[Lane], wait: timedelta | None) -> None:
+async def record_throttling(ports: Ports, lanes: Sequence[Lane], wait: timedelta | None) -> None:
     """We were throttled: nobody gets a slot in these lanes, and nobody asks, before the wait is over."""
 
     def change(lane: Lane) -> Callable[[Pace, datetime], Pace]:
         quota = ports.quotas.of(lane)
-        return lambda pace, now: blocked(pace, quota, now, now + (wait or back_off(pace, quota, now)))
+        return lambda pace, now: block_until(pace, quota, now, now + (wait or apply_throttling(pace, quota, now)))
 
     for lane in lanes:
-        await _change(ports, lane, change(lane))
+        await _change_pace(ports, lane, change(lane))
 
 
-def lanes_of(step: Step, authority: Authority) -> Sequence[Lane]:
+def list_rate_limits(step: Step, authority: Authority) -> Sequence[Lane]:
     """The lanes that stand still when this step is throttled."""
-    return [lane_of(step, authority)] if step is Step.NOTIFY else DIRECTORY
+    return [find_rate_limit(step, authority)] if step is Step.NOTIFY else DIRECTORY
 
 
-async def keep_to_the_lane(ports: Ports, message: AccountMessage) -> None:
+async def check_rate_limit(ports: Ports, message: AccountMessage) -> None:
     """Before a step: see what all others know of the lane, and pass on what the directory last said here.
 
     Raises:
         Throttled: everybody waits.
     """
     step, now = Step(message.kind), ports.clock.now()
-    pace = await ports.ledger.rate_limits.get_recent(lane_of(step, message.authority), now)
+    pace = await ports.ledger.rate_limits.get_recent(find_rate_limit(step, message.authority), now)
     if pace is not None and now < pace.blocked_until:
         cause = "message_service_throttled" if step is Step.NOTIFY else "directory_throttled"
         raise Throttled(cause, pace.blocked_until - now, known=True)
     if step is not Step.NOTIFY and ports.directory.strain() > 0:
-        await _ease(ports, ports.directory.strain(), now)
+        await _slow_down(ports, ports.directory.strain(), now)
 
 
-async def _ease(ports: Ports, strain: float, now: datetime) -> None:
+async def _slow_down(ports: Ports, strain: float, now: datetime) -> None:
     """Slow down where the directory is fuller than our own slots explain: somebody else uses the same quota."""
-    write, read = [await ports.ledger.rate_limits.get_recent(lane, now) or idle(now) for lane in DIRECTORY]
-    own, quota = explained(write, read, ports.quotas, now), ports.quotas.write
-    if eased(write, quota, strain, own, now) != write:
-        await _change(ports, WRITE, lambda pace, at: eased(pace, quota, strain, own, at))
+    write, read = [await ports.ledger.rate_limits.get_recent(lane, now) or make_idle_pace(now) for lane in DIRECTORY]
+    own, quota = measure_own_share(write, read, ports.quotas, now), ports.quotas.write
+    if slow_down(write, quota, strain, own, now) != write:
+        await _change_pace(ports, WRITE, lambda pace, at: slow_down(pace, quota, strain, own, at))
 
 
-async def _change(ports: Ports, lane: Lane, change: Callable[[Pace, datetime], Pace]) -> None:
+async def _change_pace(ports: Ports, lane: Lane, change: Callable[[Pace, datetime], Pace]) -> None:
     """Read, change, save, until nobody else was faster; what changes nothing writes nothing."""
     while True:
         stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
-        before = stored.record if stored else idle(now)
+        before = stored.record if stored else make_idle_pace(now)
         after = change(before, now)
         if after == before or await ports.ledger.rate_limits.save(lane, stored, after):
             return

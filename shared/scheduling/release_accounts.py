@@ -1,8 +1,9 @@
 """release-accounts (timer): feed the per-account queues from the gate, a little ahead.
 
-Queues stay shallow, so that a pause bites at once: what is not released yet waits in the table. Two questions, kept
-apart: which lines of accounts may be released at all (`_standing`, `_waiting`), and who gets which slot (`_feed`).
-Slots come from the lane of the step (`lanes`), which all instances share.
+Queues stay shallow, so that a pause takes effect at once: an account that is not released yet waits in the table. Two
+questions are answered apart. `_list_standing` and `_list_waiting` answer which accounts may be released at all.
+`_feed_step` answers which account gets which slot. Slots come from the rate limiter of the step, which all instances
+share.
 """
 
 import asyncio
@@ -13,11 +14,11 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
-from shared.integrity.pseudonym_key import KEY_CHANGED, key_changed
-from shared.integrity.table_loss import torn
-from shared.model.account import SHARDS, Account, Change, apply, released
+from shared.integrity.pseudonym_key import KEY_CHANGED, has_key_changed
+from shared.integrity.table_loss import is_table_lost
+from shared.model.account import SHARDS, Account, Change, apply_event, release_account
 from shared.model.lifecycle import Event, State
-from shared.model.messages import for_step
+from shared.model.messages import make_account_message
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.held_slots import Held
 from shared.model.pacing.rate_limit import LOOK, LOOK_AGAIN, Lane
@@ -25,11 +26,11 @@ from shared.model.pacing.work_query import Line
 from shared.model.profile import Profile
 from shared.model.step import Step
 from shared.ports import Ports, Stored
-from shared.scheduling.pause import pause
-from shared.scheduling.rate_limiter import free, lane_of, slots
-from shared.scheduling.rules.fair_share import allot, evened, in_turns, spread
-from shared.scheduling.rules.gate import due
-from shared.scheduling.rules.work_queries import lines
+from shared.scheduling.pause import pause_migration
+from shared.scheduling.rate_limiter import count_free_slots, find_rate_limit, reserve_slots
+from shared.scheduling.rules.fair_share import allot_shares, compute_even_shares, interleave_lines, pick_evenly
+from shared.scheduling.rules.gate import find_due_step
+from shared.scheduling.rules.work_queries import list_work_queries
 
 AHEAD: Final = 1200
 """Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""
@@ -53,7 +54,7 @@ class Standing:
     @property
     def lane(self) -> Lane:
         """In which their slots are."""
-        return lane_of(self.step, self.migration.authority)
+        return find_rate_limit(self.step, self.migration.authority)
 
 
 type Turn = tuple[Standing, Stored[Account], datetime]
@@ -62,36 +63,36 @@ type Turn = tuple[Standing, Stored[Account], datetime]
 
 async def release_accounts(ports: Ports) -> int:
     """Give accounts their moments; returns how many."""
-    standing = await _standing(ports)
+    standing = await _list_standing(ports)
     if not standing:
         return 0
-    if await key_changed(ports):
+    if await has_key_changed(ports):
         for authority, migration in {(each.migration.authority, each.migration.id) for each in standing}:
-            await pause(ports, authority, migration, KEY_CHANGED)
+            await pause_migration(ports, authority, migration, KEY_CHANGED)
         return 0
     # What is furthest on goes first: its customer waits longest.
     steps = (Step.NOTIFY, Step.PROVISION, Step.CLASSIFY)
-    return sum([await _feed(ports, step, [each for each in standing if each.step is step]) for step in steps])
+    return sum([await _feed_step(ports, step, [each for each in standing if each.step is step]) for step in steps])
 
 
-async def _standing(ports: Ports) -> list[Standing]:
+async def _list_standing(ports: Ports) -> list[Standing]:
     """All migrations that may move, each with its lines; one claim on the room each, however many waves are open."""
     now = ports.clock.now()
     found: list[Standing] = []
     for profile in ports.profiles.values():
-        if await torn(ports, profile.authority):
+        if await is_table_lost(ports, profile.authority):
             continue
         async for migration in ports.ledger.migrations.list_all(profile.authority):
             if migration.phase not in AT_WORK or migration.paused:
                 continue
-            there = lines(migration, profile, now, messages_on=ports.notifier is not None)
+            there = list_work_queries(migration, profile, now, messages_on=ports.notifier is not None)
             for step in Step:
                 mine = tuple(line for towards, line in there if towards is step)
                 found += [Standing(profile, migration, step, mine)] if mine else []
     return found
 
 
-async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]:
+async def _list_shards(ports: Ports, migration: Migration, state: State) -> list[str]:
     """The shards in which the last visit of the walk saw such accounts, or that it has not visited yet."""
     # What is released may be postponed, and is classified again then.
     such = {State.CLASSIFIED, State.RELEASED} if state is State.CLASSIFIED else {state}
@@ -101,32 +102,34 @@ async def _shards(ports: Ports, migration: Migration, state: State) -> list[str]
     return [shard for shard in SHARDS if shard not in seen or any(was in such for _, was, _ in seen[shard].accounts)]
 
 
-async def _waiting(ports: Ports, standing: Standing, most: int) -> list[Stored[Account]]:
+async def _list_waiting(ports: Ports, standing: Standing, most: int) -> list[Stored[Account]]:
     """The first who may have their moment now, spread over the shards."""
     # Nobody whose time is still to come: a slot that is used later would fall together with somebody else's.
     now, migration = ports.clock.now(), standing.migration
     each = most // len(SHARDS) + 1
     found: list[Stored[Account]] = []
     for line in standing.lines:
-        for shard in await _shards(ports, migration, line.state) if len(found) < most else ():
+        for shard in await _list_shards(ports, migration, line.state) if len(found) < most else ():
             async for stored in ports.ledger.accounts.list_due(migration.place, shard, line, now, each):
-                answer = due(stored.record, migration, standing.profile, messages_on=ports.notifier is not None)
+                answer = find_due_step(
+                    stored.record, migration, standing.profile, messages_on=ports.notifier is not None
+                )
                 if answer.step is standing.step and answer.at is not None and answer.at <= now:
                     found.append(stored)
     return found[:most]
 
 
-async def _feed(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
+async def _feed_step(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
     """Give one step its slots: an equal part of the room for each migration, one after the other."""
-    evened_out = await _even_out(ports, standing) if step is Step.PROVISION else 0
+    evened_out = await _even_out_slots(ports, standing) if step is Step.PROVISION else 0
     room = max(AHEAD - await ports.outbox.depth(step.value), 0) if standing else 0
     if not room:
         return evened_out
-    free_in = {lane: await free(ports, lane, room) for lane in {each.lane for each in standing}}
-    waiting = [await _waiting(ports, each, free_in[each.lane]) for each in standing]
+    free_in = {lane: await count_free_slots(ports, lane, room) for lane in {each.lane for each in standing}}
+    waiting = [await _list_waiting(ports, each, free_in[each.lane]) for each in standing]
     first = int(ports.jitter() * len(standing)) % len(standing)
-    parts = allot(room, [len(each) for each in waiting], first)
-    order = in_turns(
+    parts = allot_shares(room, [len(each) for each in waiting], first)
+    order = interleave_lines(
         [
             [(each, stored) for stored in there[:part]]
             for each, there, part in zip(standing, waiting, parts, strict=True)
@@ -136,10 +139,12 @@ async def _feed(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
     by_lane: dict[Lane, list[tuple[Standing, Stored[Account]]]] = defaultdict(list)
     for each, stored in order:
         by_lane[each.lane].append((each, stored))
-    return evened_out + sum([await _release(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
+    return evened_out + sum([await _release_waiting(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
 
 
-async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]) -> int:
+async def _release_waiting(
+    ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]
+) -> int:
     """Release as many of them as there are slots.
 
     Some at a time: a slot that passes while the others are saved would be used late, and a full bucket gives nothing
@@ -147,31 +152,31 @@ async def _release(ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple
     """
     count = 0
     for some in batched(waiting, TOGETHER, strict=False):
-        given = await slots(ports, lane, [_cost(stored.record) for _, stored in some])
-        count += await _give(ports, step, [(*each, slot) for each, slot in zip(some, given, strict=False)])
+        given = await reserve_slots(ports, lane, [_compute_cost(stored.record) for _, stored in some])
+        count += await _assign_slots(ports, step, [(*each, slot) for each, slot in zip(some, given, strict=False)])
         if len(given) < len(some):
             break
     return count
 
 
-async def _give(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
+async def _assign_slots(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
     """Release these accounts for these moments; returns how many, without those that somebody else changed."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
     for standing, stored, slot in turns:
         account, change = stored.record, None
         if step is Step.PROVISION and account.state is State.CLASSIFIED:
-            account, change = apply(account, Event.RELEASE, now)
-        changes.append((stored, released(account, slot, standing.migration.epoch), change))
+            account, change = apply_event(account, Event.RELEASE, now)
+        changes.append((stored, release_account(account, slot, standing.migration.epoch), change))
     saved = await ports.ledger.accounts.save_all(changes)
-    await _send(ports, step, saved)
+    await _send_messages(ports, step, saved)
     for account in saved if step is Step.PROVISION else ():
         if account.moment is not None:
             ports.ahead.note(account.migration, account.epoch, Held(account.moment, account.place, account.id))
     return len(saved)
 
 
-async def _even_out(ports: Ports, standing: Sequence[Standing]) -> int:
+async def _even_out_slots(ports: Ports, standing: Sequence[Standing]) -> int:
     """Let who has come later have slots of those who hold more, so that nobody waits until the horizon.
 
     The slots stay as they are and only change hands, so that no more is asked of the directory than was given away.
@@ -181,38 +186,38 @@ async def _even_out(ports: Ports, standing: Sequence[Standing]) -> int:
     held = [ports.ahead.after(each.migration.id, each.migration.epoch, after) for each in standing]
     part = sum(map(len, held)) // max(len(standing), 1)
     waiting = [
-        await _waiting(ports, each, part - len(there)) if len(there) < part else []
+        await _list_waiting(ports, each, part - len(there)) if len(there) < part else []
         for each, there in zip(standing, held, strict=True)
     ]
-    fair = evened([len(there) for there in held], [len(there) for there in waiting])
+    fair = compute_even_shares([len(there) for there in held], [len(there) for there in waiting])
     free_again: list[datetime] = []
     for each, there, share in zip(standing, held, fair, strict=True):
         if share < len(there):
-            given_up = spread(there, len(there) - share)
+            given_up = pick_evenly(there, len(there) - share)
             ports.ahead.forget(each.migration.id, each.migration.epoch, given_up)
-            free_again += await _given_up(ports, given_up)
+            free_again += await _release_slots(ports, given_up)
     takers = [
         [(each, stored) for stored in found[: share - len(there)]]
         for each, there, found, share in zip(standing, held, waiting, fair, strict=True)
         if share > len(there)
     ]
-    turns = [(*taker, slot) for taker, slot in zip(in_turns(takers), sorted(free_again), strict=False)]
-    return await _give(ports, Step.PROVISION, turns) if turns else 0
+    turns = [(*taker, slot) for taker, slot in zip(interleave_lines(takers), sorted(free_again), strict=False)]
+    return await _assign_slots(ports, Step.PROVISION, turns) if turns else 0
 
 
-async def _given_up(ports: Ports, slots_held: Sequence[Held]) -> list[datetime]:
+async def _release_slots(ports: Ports, slots_held: Sequence[Held]) -> list[datetime]:
     """Take accounts back to waiting; returns the slots that are free again, of those that were still theirs."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
     found = await asyncio.gather(*(ports.ledger.accounts.get(each.place, each.account) for each in slots_held))
     for each, stored in zip(slots_held, found, strict=True):
         if stored is not None and stored.record.state is State.RELEASED and stored.record.moment == each.at:
-            changes.append((stored, *back_to_waiting(stored.record, now)))
+            changes.append((stored, *return_to_waiting(stored.record, now)))
     saved = {account.id for account in await ports.ledger.accounts.save_all(changes)}
     return [each.at for each in slots_held if each.account in saved]
 
 
-def _cost(account: Account) -> int:
+def _compute_cost(account: Account) -> int:
     """What an account takes of its lane: resource units where it is classified, else one request."""
     if account.state is not State.STAGED:
         return 1
@@ -220,7 +225,7 @@ def _cost(account: Account) -> int:
     return LOOK_AGAIN if looked_before else LOOK
 
 
-async def _send(ports: Ports, step: Step, accounts: Sequence[Account]) -> None:
+async def _send_messages(ports: Ports, step: Step, accounts: Sequence[Account]) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def send(account: Account) -> None:
@@ -231,14 +236,14 @@ async def _send(ports: Ports, step: Step, accounts: Sequence[Account]) -> None:
             if step is Step.PROVISION:
                 # A queue counts in whole seconds; what is left of one, the step waits itself.
                 delay = timedelta(seconds=delay // timedelta(seconds=1))
-            await ports.outbox.send(for_step(step, account), delay)
+            await ports.outbox.send(make_account_message(step, account), delay)
 
     await asyncio.gather(*(send(account) for account in accounts))
 
 
-def back_to_waiting(account: Account, now: datetime) -> tuple[Account, Change | None]:
+def return_to_waiting(account: Account, now: datetime) -> tuple[Account, Change | None]:
     """An account whose message was lost, as it was before its release: the feeder gives it a new moment."""
     if account.state is State.RELEASED:
-        back, change = apply(account, Event.POSTPONE, now, account.reason)
+        back, change = apply_event(account, Event.POSTPONE, now, account.reason)
         return replace(back, not_before=now), change
     return replace(account, moment=None, not_before=now), None

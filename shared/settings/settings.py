@@ -204,7 +204,7 @@ def read_settings(**instead: object) -> Settings:
     try:
         return Settings(**instead)  # type: ignore[arg-type]  # pydantic-settings fills it from the environment
     except ValidationError as error:
-        raise BadSetting(_sentence(error)) from None
+        raise BadSetting(_describe_error(error)) from None
 
 
 def _refuse_unresolved(environment: Mapping[str, str]) -> None:
@@ -217,7 +217,7 @@ def _refuse_unresolved(environment: Mapping[str, str]) -> None:
             )
 
 
-def _sentence(error: ValidationError) -> str:
+def _describe_error(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     if not first["loc"]:
         return first["msg"].removeprefix("Value error, ")

@@ -273,7 +273,7 @@ _counters: WeakKeyDictionary[MeterProvider, dict[str, Counter]] = WeakKeyDiction
 _gauged: WeakSet[MeterProvider] = WeakSet()
 
 
-def listening() -> bool:
+def is_listening() -> bool:
     """Whether anybody wants metrics; where nobody does, nothing needs to be measured."""
     provider = get_meter_provider()
     # The API's own providers stand for none; one of an SDK comes from elsewhere.
@@ -281,9 +281,9 @@ def listening() -> bool:
     return not stands_for_none and not isinstance(provider, NoOpMeterProvider)
 
 
-def add(metric: Metric, number: int = 1, **attributes: str) -> None:
+def count_metric(metric: Metric, number: int = 1, **attributes: str) -> None:
     """Count."""
-    if not listening():
+    if not is_listening():
         return
     provider = get_meter_provider()
     made = _counters.setdefault(provider, {})
@@ -292,17 +292,17 @@ def add(metric: Metric, number: int = 1, **attributes: str) -> None:
     made[metric.name].add(number, attributes)
 
 
-def show(snapshot: Snapshot) -> None:
+def show_snapshot(snapshot: Snapshot) -> None:
     """Tell how everything stands, until the next snapshot."""
     _board.put_up(snapshot)
     provider = get_meter_provider()
-    if listening() and provider not in _gauged:
+    if is_listening() and provider not in _gauged:
         _gauged.add(provider)
         meter = provider.get_meter(SCOPE)
         for metric in METRICS:
             if metric.kind is Kind.GAUGE:
-                meter.create_observable_gauge(metric.name, [_reading(metric)], metric.unit, metric.means)
+                meter.create_observable_gauge(metric.name, [_make_reading(metric)], metric.unit, metric.means)
 
 
-def _reading(metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _make_reading(metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
     return lambda _: _board.read(metric)

@@ -10,20 +10,20 @@ SET_BACK: Final = frozenset({Event.FAIL, Event.HOLD, Event.SET_ASIDE})
 """Off the straight way: a person may have to look."""
 
 
-def reached(account: Account, change: Change | None) -> None:
+def record_step(account: Account, change: Change | None) -> None:
     """An account was saved by the step that runs now, after what `change` tells (None: nothing of its state)."""
-    spans.note(migration=account.migration, state=account.state, outcome=account.outcome)
+    spans.note_attributes(migration=account.migration, state=account.state, outcome=account.outcome)
     if change is not None:
-        spans.note(reason=change.reason)
-        count(account, change)
+        spans.note_attributes(reason=change.reason)
+        count_change(account, change)
 
 
-def count(account: Account, change: Change) -> None:
+def count_change(account: Account, change: Change) -> None:
     """The same, for those who are no step of an account."""
     outcome = account.outcome or ""
     if change.event is Event.PROVISION:
-        metrics.add(metrics.PROVISIONED, authority=account.authority, outcome=outcome)
+        metrics.count_metric(metrics.PROVISIONED, authority=account.authority, outcome=outcome)
     elif change.event is Event.TELL:
-        metrics.add(metrics.TOLD, authority=account.authority, outcome=outcome)
+        metrics.count_metric(metrics.TOLD, authority=account.authority, outcome=outcome)
     elif change.event in SET_BACK:
-        metrics.add(metrics.FAILURES, authority=account.authority, state=change.state, reason=change.reason)
+        metrics.count_metric(metrics.FAILURES, authority=account.authority, state=change.state, reason=change.reason)

@@ -54,17 +54,17 @@ def wrong_settings(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if environment.get(FORBIDDEN, "").lower() in {"1", "true", "t", "yes", "y"}:
         yield FORBIDDEN, f"{FORBIDDEN} is set: {_SHOULD_NOT}"
     given = {name: value for name, value in environment.items() if value}
-    checks = _collector(given)
+    checks = _check_collector(given)
     if APPLICATION_INSIGHTS in given:
-        checks = {**_insights(given), **checks}
+        checks = {**_check_insights(given), **checks}
     if given.keys() & {APPLICATION_INSIGHTS, ENDPOINT, TRACES_ENDPOINT, METRICS_ENDPOINT}:
-        for name, should_be in {**checks, **_sampling(given), **_numbers(given)}.items():
+        for name, should_be in {**checks, **_check_sampling(given), **_check_numbers(given)}.items():
             yield name, f"{name} is malformed: it should be {should_be}"
 
 
-def _insights(given: Mapping[str, str]) -> dict[str, str]:
+def _check_insights(given: Mapping[str, str]) -> dict[str, str]:
     wrong: dict[str, str] = {}
-    connection = _pairs(given[APPLICATION_INSIGHTS])
+    connection = _read_pairs(given[APPLICATION_INSIGHTS])
     if (
         connection is None
         or not re.fullmatch(KEY, connection.get("instrumentationkey", ""))
@@ -74,13 +74,13 @@ def _insights(given: Mapping[str, str]) -> dict[str, str]:
             "the connection string as Application Insights shows it, without a semicolon at the end: "
             "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://…"
         )
-    sign_in = _pairs(given[SIGN_IN]) if SIGN_IN in given else {"authorization": "AAD"}
+    sign_in = _read_pairs(given[SIGN_IN]) if SIGN_IN in given else {"authorization": "AAD"}
     if sign_in is None or sign_in.get("authorization") != "AAD":
         wrong[SIGN_IN] = "Authorization=AAD, with ClientId=… of the app's identity before it"
     return wrong
 
 
-def _pairs(text: str) -> dict[str, str] | None:
+def _read_pairs(text: str) -> dict[str, str] | None:
     """`Name=value;Name=value` with small names; None where it is not that. A semicolon at the end is refused too."""
     parts = [part.split("=") for part in text.split(";")]
     if any(len(part) != 2 for part in parts):  # noqa: PLR2004 - name, value
@@ -88,16 +88,16 @@ def _pairs(text: str) -> dict[str, str] | None:
     return {name.lower(): value for name, value in parts}
 
 
-def _collector(given: Mapping[str, str]) -> dict[str, str]:
+def _check_collector(given: Mapping[str, str]) -> dict[str, str]:
     endpoints = [name for name in (ENDPOINT, TRACES_ENDPOINT, METRICS_ENDPOINT) if name in given]
     return {
         name: "the address of a collector, like http://127.0.0.1:4318"
         for name in endpoints
-        if not _address(given[name])
+        if not _is_address(given[name])
     }
 
 
-def _address(text: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -105,35 +105,37 @@ def _address(text: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def _sampling(given: Mapping[str, str]) -> dict[str, str]:
+def _check_sampling(given: Mapping[str, str]) -> dict[str, str]:
     sampler = given.get(SAMPLER, "always_on")
     known = [*PLAIN_SAMPLERS, *SPELT, *(INSIGHTS_SAMPLERS if APPLICATION_INSIGHTS in given else ())]
     if sampler not in known:
         return {SAMPLER: f"one of {', '.join([*PLAIN_SAMPLERS, *SPELT])}"}
     if sampler.endswith(("ratio", "fixed_percentage")) and SAMPLER_ARGUMENT in given:
-        share = _number(given[SAMPLER_ARGUMENT])
+        share = _read_number(given[SAMPLER_ARGUMENT])
         if share is None or not 0 <= share <= 1:
             return {SAMPLER_ARGUMENT: "a number from 0 to 1, like 0.1: the share of traces that are kept"}
     return {}
 
 
-def _numbers(given: Mapping[str, str]) -> dict[str, str]:
-    wrong = {name: "a whole number above 0" for name in NUMBERS if name in given and not _whole(given[name])}
-    batch = _whole(given.get(BATCH_SIZE, "")) or USUAL_BATCH
+def _check_numbers(given: Mapping[str, str]) -> dict[str, str]:
+    wrong = {
+        name: "a whole number above 0" for name in NUMBERS if name in given and not _read_whole_number(given[name])
+    }
+    batch = _read_whole_number(given.get(BATCH_SIZE, "")) or USUAL_BATCH
     size = given.get(QUEUE_SIZE)
-    if size is not None and _whole(size) < batch:
+    if size is not None and _read_whole_number(size) < batch:
         wrong[QUEUE_SIZE] = f"a whole number, like 16384, and at least as large as a batch ({BATCH_SIZE}): {batch}"
-    elif size is None and _whole(given.get(BATCH_SIZE, "1")) > DEFAULT_QUEUE_SIZE:
+    elif size is None and _read_whole_number(given.get(BATCH_SIZE, "1")) > DEFAULT_QUEUE_SIZE:
         wrong[BATCH_SIZE] = f"at most as large as the queue: {DEFAULT_QUEUE_SIZE}, unless {QUEUE_SIZE} says more"
     return wrong
 
 
-def _whole(text: str) -> int:
+def _read_whole_number(text: str) -> int:
     """The number, 0 where it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - no such number
 
 
-def _number(text: str) -> float | None:
+def _read_number(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:

@@ -54,7 +54,7 @@ DEFAULTS: Final = {
 """Standard settings as this app wants them, unless somebody sets them otherwise."""
 
 
-def configure() -> None:
+def configure_telemetry() -> None:
     """Send telemetry where the environment says.
 
     Raises:
@@ -63,20 +63,20 @@ def configure() -> None:
     for _, sentence in wrong_settings(os.environ):
         raise BadSetting(sentence)
     to_insights = bool(os.environ.get(APPLICATION_INSIGHTS))
-    traces, metrics = _to_collector(TRACES_ENDPOINT), _to_collector(METRICS_ENDPOINT)
+    traces, metrics = _send_to_collector(TRACES_ENDPOINT), _send_to_collector(METRICS_ENDPOINT)
     if not (to_insights or traces or metrics):
         return
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
-        _start(to_insights=to_insights, traces=traces, metrics=metrics)
+        _start_telemetry(to_insights=to_insights, traces=traces, metrics=metrics)
     except ValueError:
         # Its text may quote the value, and some values are secrets.
         names = ", ".join(sorted(name for name in os.environ if name.startswith("OTEL_")))
         raise BadSetting(f"One of {names} is malformed: the OpenTelemetry library refuses it") from None
 
 
-def _start(*, to_insights: bool, traces: bool, metrics: bool) -> None:
+def _start_telemetry(*, to_insights: bool, traces: bool, metrics: bool) -> None:
     processors = [_span_processor()] if traces else []
     readers = [_metric_reader()] if metrics else []
     if to_insights:
@@ -85,7 +85,7 @@ def _start(*, to_insights: bool, traces: bool, metrics: bool) -> None:
         _start_sdk(processors, readers)
 
 
-def _to_collector(own: str) -> bool:
+def _send_to_collector(own: str) -> bool:
     return bool(os.environ.get(own) or os.environ.get(ENDPOINT))
 
 

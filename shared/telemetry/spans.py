@@ -51,14 +51,14 @@ _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
 @contextmanager
-def attempt(message: Message, number: int) -> Iterator[None]:
+def trace_attempt(message: Message, number: int) -> Iterator[None]:
     """The span of one attempt at a message; within its account's trace, where the message carries one.
 
-    An exception is not recorded in it, because its message may be personal: see `failed`.
+    An exception is not recorded in it, because its message may be personal: see `mark_failed`.
     """
     ids = {key: value for key, value in message.model_dump().items() if key in ATTRIBUTES}
     around = trace.get_current_span().get_span_context()
-    with _tracer().start_as_current_span(
+    with _get_tracer().start_as_current_span(
         message.kind,
         context=_PROPAGATOR.extract({"traceparent": message.traceparent}, Context()) if message.traceparent else None,
         # The host's own span of this invocation, where it has one, is another trace's.
@@ -70,14 +70,14 @@ def attempt(message: Message, number: int) -> Iterator[None]:
         yield
 
 
-def failed(code: str) -> None:
+def mark_failed(code: str) -> None:
     """This attempt did not get through; the code says why."""
     span = trace.get_current_span()
     span.set_attribute("reason", code)
     span.set_status(StatusCode.ERROR, code)
 
 
-def note(**values: str | None) -> None:
+def note_attributes(**values: str | None) -> None:
     """Note in the current span what was reached."""
     span = trace.get_current_span()
     for key, value in values.items():
@@ -85,9 +85,9 @@ def note(**values: str | None) -> None:
             span.set_attribute(key, value)
 
 
-def here() -> str:
+def get_traceparent() -> str:
     """The current span as a message carries it; empty where nobody traces."""
-    return _carried(trace.get_current_span())
+    return _inject_context(trace.get_current_span())
 
 
 class Stories:
@@ -104,41 +104,41 @@ class Stories:
         if not span.get_span_context().is_valid:
             return account
         self._begun[account.id] = span
-        return replace(account, trace=_carried(span))
+        return replace(account, trace=_inject_context(span))
 
     def kept(self, account: Account) -> None:
         """The account is on record with this trace: tell how it came there."""
         received = self._begun.pop(account.id, None)
         if received is None:
             return
-        received.end(_nanoseconds(max(self._migration.received_at, self._migration.uploaded_at)))
+        received.end(_convert_to_nanoseconds(max(self._migration.received_at, self._migration.uploaded_at)))
         within = trace.set_span_in_context(received, Context())
         staged = self._start(names.STAGE_ROWS, account, within, account.staged_at)
         staged.set_attribute("state", account.state)
-        staged.end(_nanoseconds(max(self._now(), account.staged_at)))
+        staged.end(_convert_to_nanoseconds(max(self._now(), account.staged_at)))
 
     def _start(self, name: str, account: Account, context: Context, at: datetime) -> Span:
         run = trace.get_current_span().get_span_context()
         ids = {"account": account.id, "authority": account.authority, "migration": account.migration}
-        return _tracer().start_span(
+        return _get_tracer().start_span(
             name,
             context=context,
             links=[Link(run)] if run.is_valid else None,
             attributes={**ids, "piece": self._migration.piece},
-            start_time=_nanoseconds(at),
+            start_time=_convert_to_nanoseconds(at),
         )
 
 
-def _tracer() -> trace.Tracer:
+def _get_tracer() -> trace.Tracer:
     # Asked for every time, so that whoever sets a provider later is heard.
     return trace.get_tracer(SCOPE)
 
 
-def _carried(span: Span) -> str:
+def _inject_context(span: Span) -> str:
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier, trace.set_span_in_context(span, Context()))
     return carrier.get("traceparent", "")
 
 
-def _nanoseconds(at: datetime) -> int:
+def _convert_to_nanoseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000) * 1000

@@ -9,7 +9,7 @@ from local.azurite import Azurite
 from shared import names
 from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage.azure_tables import AzureTables
-from shared.adapters.storage.clients import Storage, connect
+from shared.adapters.storage.clients import Storage, connect_storage
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.table_ledger import open_ledger
 from shared.ports import Ledger
@@ -20,7 +20,7 @@ ON_BOTH = ("memory", pytest.param("azurite", marks=pytest.mark.azurite))
 @asynccontextmanager
 async def connected(azurite: Azurite) -> AsyncIterator[Storage]:
     """The app's own clients of this storage account, closed in the end."""
-    storage = connect({names.STORAGE_CONNECTION: azurite.connection_string})
+    storage = connect_storage({names.STORAGE_CONNECTION: azurite.connection_string})
     async with storage.blobs, storage.queues, storage.tables:
         yield storage
 

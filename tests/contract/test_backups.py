@@ -12,7 +12,7 @@ from shared import names
 from shared.adapters.memory import MemoryBackups
 from shared.adapters.storage.blob_backups import BlobBackups
 from shared.adapters.storage.clients import Storage
-from shared.model.account import Authority, apply
+from shared.model.account import Authority, apply_event
 from shared.model.lifecycle import Event, State
 from shared.model.safeguards.backup import Record
 from shared.model.safeguards.rebuild import Rebuild, Source
@@ -167,7 +167,7 @@ async def test_what_is_there_is_newer_and_stays(ledger: Ledger) -> None:
     found = await _taken_out(ledger)
     stored = await ledger.accounts.get(SOUTH, account_id(7))
     assert stored
-    newer = await ledger.accounts.save(stored, *apply(stored.record, Event.CLASSIFY, NOW))
+    newer = await ledger.accounts.save(stored, *apply_event(stored.record, Event.CLASSIFY, NOW))
     assert await ledger.backups.restore(found, AS_IT_IS) == 0
     now = await ledger.accounts.get(SOUTH, account_id(7))
     assert now == newer
@@ -177,7 +177,7 @@ async def test_what_is_there_is_newer_and_stays(ledger: Ledger) -> None:
 async def test_an_account_is_mended_together_with_its_history(emptied: tuple[Ledger, list[Record]]) -> None:
     ledger, found = emptied
     mending = Mending(
-        account=lambda account: apply(replace(account, authority=BROADLAND), Event.REBUILD, NOW),
+        account=lambda account: apply_event(replace(account, authority=BROADLAND), Event.REBUILD, NOW),
         migration=lambda migration: replace(migration, detail="mended"),
     )
     await ledger.backups.restore(found, mending)

@@ -20,11 +20,11 @@ from local.standins.graph.state import Directory as Tenant
 from local.standins.notify import services
 from shared import names
 from shared.adapters.inspection.asking import Asker
-from shared.adapters.inspection.directory_inspector import DirectoryInspector, claim
+from shared.adapters.inspection.directory_inspector import DirectoryInspector, read_claim
 from shared.adapters.inspection.message_inspector import MessageInspector
 from shared.adapters.inspection.storage_inspector import StorageInspector
 from shared.adapters.memory import ManualClock
-from shared.adapters.storage.clients import connect
+from shared.adapters.storage.clients import connect_storage
 from shared.model.account import Authority
 from shared.ports.doctor_facts import (
     Answer,
@@ -36,14 +36,14 @@ from shared.ports.doctor_facts import (
     Sending,
     StorageFacts,
 )
-from shared.readiness.rules.attribute_checks import attributes_wanted
-from shared.runtime.wiring import SystemClock, notify_setting
+from shared.readiness.rules.attribute_checks import list_wanted_attributes
+from shared.runtime.wiring import SystemClock, find_notify_setting
 from tests.contract.conftest import connected
 from tests.contract.notify import KEYS, message_service
 from tests.contract.records import SOUTH, YARMOUTH
 from tests.contract.standin import ATTRIBUTES, PROFILES, served, standing_in
 
-WANTED = attributes_wanted(ATTRIBUTES.app, PROFILES.values())
+WANTED = list_wanted_attributes(ATTRIBUTES.app, PROFILES.values())
 USER_ADMINISTRATOR = "fe930be7-5e62-47db-91af-98c3a49a38b1"
 
 
@@ -174,7 +174,7 @@ async def test_an_answer_nested_too_deep_is_an_answer_without_content(clock: Man
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.!!!.c", f"e30.{base64.urlsafe_b64encode(b'[]').decode()}.x"])
 def test_a_token_that_shows_nothing_names_no_permission(token: str) -> None:
-    assert claim(token, "roles") is None
+    assert read_claim(token, "roles") is None
 
 
 async def test_throttling_after_the_first_question_is_said_and_no_right_is_made_of_it(clock: ManualClock) -> None:
@@ -245,7 +245,7 @@ def key_of(authority: Authority) -> str | None:
 
 
 async def ask(address: str, keys: Callable[[Authority], str | None] = key_of) -> MessageFacts:
-    inspector = MessageInspector(address, keys, notify_setting, SystemClock())
+    inspector = MessageInspector(address, keys, find_notify_setting, SystemClock())
     return await inspector.look(PROFILES, frozenset(PROFILES))
 
 
@@ -348,7 +348,7 @@ async def test_a_key_that_the_storage_account_refuses_is_no_absence(clean_azurit
         f"AccountKey={wrong}" if part.startswith("AccountKey=") else part
         for part in clean_azurite.connection_string.split(";")
     )
-    storage = connect({names.STORAGE_CONNECTION: text})
+    storage = connect_storage({names.STORAGE_CONNECTION: text})
     try:
         facts = await StorageInspector(storage, SystemClock()).look()
     finally:

@@ -33,13 +33,13 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionApp]:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delitem(sys.modules, "function_app", raising=False)
-    wiring.settings.cache_clear()
-    wiring.profiles.cache_clear()
+    wiring.get_settings.cache_clear()
+    wiring.get_profiles.cache_clear()
     import function_app  # noqa: PLC0415 - it reads the settings
 
     yield function_app.app
-    wiring.settings.cache_clear()
-    wiring.profiles.cache_clear()
+    wiring.get_settings.cache_clear()
+    wiring.get_profiles.cache_clear()
     sys.modules.pop("function_app")
 
 

@@ -29,7 +29,7 @@ from shared.model.account import (
     Change,
     DirectoryId,
     MigrationId,
-    apply,
+    apply_event,
 )
 from shared.model.counts.progress import Progress, Sample
 from shared.model.counts.summary import ShardSummary
@@ -156,7 +156,7 @@ async def test_an_account_is_found_by_its_authority_and_id(ledger: Ledger) -> No
 
 async def test_a_save_keeps_account_and_history_together(ledger: Ledger) -> None:
     [before] = await inserted(ledger, an_account())
-    classified, change = apply(before.record, Event.CLASSIFY, NOW)
+    classified, change = apply_event(before.record, Event.CLASSIFY, NOW)
     saved = await ledger.accounts.save(before, classified, change)
     found = await ledger.accounts.get(SOUTH, classified.id)
     assert saved == found
@@ -173,9 +173,9 @@ async def test_the_etag_of_a_save_is_good_for_the_next(ledger: Ledger) -> None:
 
 async def test_a_save_of_what_somebody_else_changed_writes_nothing(ledger: Ledger) -> None:
     [before] = await inserted(ledger, an_account())
-    classified, change = apply(before.record, Event.CLASSIFY, NOW)
+    classified, change = apply_event(before.record, Event.CLASSIFY, NOW)
     await ledger.accounts.save(before, classified, change)
-    aside, late = apply(before.record, Event.SET_ASIDE, NOW, "several_identities")
+    aside, late = apply_event(before.record, Event.SET_ASIDE, NOW, "several_identities")
     with pytest.raises(StaleWrite):
         await ledger.accounts.save(before, aside, late)
     with pytest.raises(StaleWrite):
@@ -199,7 +199,7 @@ async def test_saving_many_leaves_out_only_those_that_somebody_else_changed(ledg
     stale = {0, 1, 56, 57, 90}
     for place in stale:
         found[place] = replace(found[place], etag="W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")
-    wanted = [(stored, *apply(stored.record, Event.CLASSIFY, NOW)) for stored in found]
+    wanted = [(stored, *apply_event(stored.record, Event.CLASSIFY, NOW)) for stored in found]
     saved = await ledger.accounts.save_all(wanted)
     expected = [after for place, (_, after, _) in enumerate(wanted) if place not in stale]
     assert sorted(saved, key=lambda a: a.id) == sorted(expected, key=lambda a: a.id)
@@ -330,7 +330,9 @@ async def test_history_is_told_from_the_beginning(ledger: Ledger) -> None:
     stored, _ = await inserted(ledger, an_account(1), an_account(2))
     told = [a_change()]
     for number in range(12):
-        account, change = apply(stored.record, Event.POSTPONE, NOW + timedelta(minutes=number), "directory_unreachable")
+        account, change = apply_event(
+            stored.record, Event.POSTPONE, NOW + timedelta(minutes=number), "directory_unreachable"
+        )
         stored = await ledger.accounts.save(stored, account, change)
         told.append(change)
     assert await ledger.accounts.list_history(SOUTH, account_id(1)) == told

@@ -55,7 +55,7 @@ def _exported() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _overheard(_exported: None, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "azure", "urllib3", "kiota_http")}
-    wiring.quieten()
+    wiring.quieten_libraries()
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, logger="shared")
     SPANS.clear()

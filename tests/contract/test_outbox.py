@@ -11,7 +11,7 @@ from shared import names
 from shared.adapters.memory import ManualClock, MemoryOutbox, Queued
 from shared.adapters.storage.clients import Storage
 from shared.adapters.storage.queue_outbox import PEEK_LIMIT, QueueOutbox
-from shared.model.messages import AccountMessage, Message, ReceiveExport, StageRows, decode
+from shared.model.messages import AccountMessage, Message, ReceiveExport, StageRows, decode_message
 from shared.ports import Outbox
 from tests.contract.conftest import ON_BOTH
 from tests.contract.records import MIGRATION, SOUTH, account_id
@@ -87,7 +87,7 @@ async def test_a_message_goes_to_the_queue_of_its_kind(queues: Queues, message: 
     assert {queue: await queues.outbox.depth(queue) for queue in names.QUEUES} == {
         queue: int(queue == message.kind) for queue in names.QUEUES
     }
-    assert [decode(body) for body in await queues.visible(message.kind)] == [message]
+    assert [decode_message(body) for body in await queues.visible(message.kind)] == [message]
 
 
 async def test_a_delayed_message_is_counted_and_not_seen_yet(queues: Queues) -> None:

@@ -14,7 +14,7 @@ from shared.adapters.memory import ManualClock
 from shared.errors import BadSetting, MigrationError
 from shared.telemetry import metrics
 from shared.telemetry.settings import FORBIDDEN
-from shared.telemetry.setup import LIBRARIES, configure
+from shared.telemetry.setup import LIBRARIES, configure_telemetry
 from tests.contract.standin import NOBODY, standing_in
 from tests.contract.test_host import SETTINGS
 from tests.support.telemetry import Collected, collecting
@@ -161,7 +161,7 @@ def test_what_a_library_refuses_stops_the_start_in_one_line_without_the_value(na
 def test_the_runtime_is_not_let_to_set_telemetry_up_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FORBIDDEN, "true")
     with pytest.raises(BadSetting, match=f"{FORBIDDEN} is set: it should not be"):
-        configure()
+        configure_telemetry()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ async def _ask[T: BaseModel](
     world: World, handler: http.Handler, kind: type[T], body: bytes = b"", route: Mapping[str, str] | None = None
 ) -> T:
     request = func.HttpRequest(method="GET", url="/api/x", body=body, route_params=dict(route or {}))
-    answer = await http.answer(lambda: world.ports, handler, request)
+    answer = await http.answer_request(lambda: world.ports, handler, request)
     assert answer.status_code == 200, answer.get_body()
     return kind.model_validate_json(answer.get_body())
 

@@ -9,7 +9,7 @@ from ops import answers, show
 from ops.findings import findings
 from ops.rebuild import Outlooks, Progress
 from shared.access import http
-from shared.integrity.backup_tables import copy_tables
+from shared.integrity.backup_tables import backup_tables
 from shared.operations import api as operations_api
 from shared.recovery import api as recovery_api
 from tests.ops.conftest import Ops
@@ -165,7 +165,7 @@ def test_status_of_an_app_that_knows_no_copies_reads_as_before(stub: AppStub, op
 
 async def _ask(world: World, handler: http.Handler, body: Json | None = None, **params: str) -> bytes:
     request = func.HttpRequest(method="POST", url="/api/rebuild", body=json.dumps(body or {}).encode(), params=params)
-    answer = await http.answer(lambda: world.ports, handler, request)
+    answer = await http.answer_request(lambda: world.ports, handler, request)
     assert answer.status_code == 200, answer.get_body()
     found: bytes = answer.get_body()
     return found
@@ -175,7 +175,7 @@ async def test_the_app_and_the_command_line_agree() -> None:
     world = World()
     await world.upload(export(line("C1")))
     await settle(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     status = answers.Status.model_validate_json(await _ask(world, operations_api.show_status))
     assert findings(status) == ["South Norfolk Council: tables of the app were emptied. Run `ops rebuild`."]
@@ -208,6 +208,6 @@ async def test_the_app_and_the_command_line_agree() -> None:
 )
 async def test_a_request_that_makes_no_sense_is_refused_with_a_sentence(body: bytes, status: int, says: str) -> None:
     request = func.HttpRequest(method="POST", url="/api/rebuild", body=body)
-    answer = await http.answer(lambda: World().ports, recovery_api.run_rebuild, request)
+    answer = await http.answer_request(lambda: World().ports, recovery_api.run_rebuild, request)
     assert answer.status_code == status
     assert says in json.loads(answer.get_body())["error"]

@@ -54,11 +54,11 @@ async def _paused_and_resumed(death: Death) -> None:
     await world.upload(export(*ROWS))
     await _until_some_are_moved(world)
     migration = (await world.migration()).id
-    await _insist(lambda: control.pause(world.ports, "", migration, "ann"))
+    await _insist(lambda: control.pause_by_person(world.ports, "", migration, "ann"))
     done = world.directory.writes, list(world.told)
     await world.run(rounds=20)
     assert (world.directory.writes, world.told) == done, "something was done during the pause"
-    await _insist(lambda: control.resume(world.ports, "", migration, "ann"))
+    await _insist(lambda: control.resume_by_person(world.ports, "", migration, "ann"))
     await settle(world)
     check_effects(world, before)
     assert {row["state"] for row in await world.result_lines()} == {"told"}
@@ -72,7 +72,7 @@ async def _cancelled(death: Death) -> None:
     await world.upload(export(*ROWS))
     await _until_some_are_moved(world)
     migration = (await world.migration()).id
-    await _insist(lambda: control.cancel(world.ports, "", migration, "ann"))
+    await _insist(lambda: control.cancel_by_person(world.ports, "", migration, "ann"))
     done = world.directory.writes, list(world.told)
     await settle(world)
     assert (world.directory.writes, world.told) == done, "something was done after it was cancelled"

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from shared import names
-from shared.intake.apply_suppressions import hold
+from shared.intake.apply_suppressions import hold_account
 from shared.intake.stage_rows import stage_rows
-from shared.model.counts.summary import total
+from shared.model.counts.summary import add_up_shards
 from shared.model.messages import StageRows
 from shared.model.migration import Phase
 from tests.support.stories import settle
@@ -47,7 +47,7 @@ class _List:
         if at == self.written_at:
             await self.world.ledger.suppressions.put(SOUTH_NORFOLK, {account: WHY}, self.world.clock.now())
         if at == self.held_at:
-            await hold(self.world.ports, SOUTH_NORFOLK, account, WHY)
+            await hold_account(self.world.ports, SOUTH_NORFOLK, account, WHY)
 
 
 async def _story(written_at: int, held_at: int, dies_at: int = NEVER, *, older: bool = False) -> int:
@@ -73,7 +73,7 @@ async def _story(written_at: int, held_at: int, dies_at: int = NEVER, *, older: 
     assert world.told == ["c2@example.org"]
     assert (rows["C1"]["reason"], rows["C2"]["state"]) == (WHY, "told")
     assert (await world.migration()).phase is Phase.DONE
-    assert total(await world.ledger.summaries.list_all(SOUTH_NORFOLK, migration.id)).rows == migration.rows
+    assert add_up_shards(await world.ledger.summaries.list_all(SOUTH_NORFOLK, migration.id)).rows == migration.rows
     assert world.errors == []
     return len(coming.writes)
 

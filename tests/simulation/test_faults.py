@@ -169,7 +169,7 @@ async def _stuck(world: World) -> bool:
 async def _end(world: ForgetfulWorld) -> None:
     await settle(world)
     while await _stuck(world):
-        await poison.replay(world.ports, poison.Choice(everything=True), "somebody")
+        await poison.replay_stuck(world.ports, poison.Choice(everything=True), "somebody")
         await settle(world)
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.model.pacing.rate_limit import Quota, Quotas
-from shared.operations.status import status
+from shared.operations.status import read_status
 from tests.simulation.test_waves import MINUTE, day, planned, until, wave
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
@@ -20,7 +20,7 @@ async def test_the_forecast_covers_what_moves_now_and_no_announcement_of_weeks_a
     await world.upload(export(*(line(f"C{number}") for number in range(FIRST + 60))))
     await until(world, OPENS, 2 * MINUTE)
     await until(world, OPENS + 4 * MINUTE, S10)
-    found = (await status(world.ports)).migrations[0]
+    found = (await read_status(world.ports)).migrations[0]
     assert found.speed
     assert found.speed.ready_from
     left = FIRST - found.done

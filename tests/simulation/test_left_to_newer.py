@@ -12,7 +12,7 @@ from shared.model.lifecycle import State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Plan, Profile
 from shared.operations import control, poison
-from shared.operations.status import status
+from shared.operations.status import read_status
 from shared.ports import NewUser
 from tests.support.plans import assessed, sign_all, signed
 from tests.support.world import SOUTH_NORFOLK, World, export, line
@@ -71,15 +71,15 @@ async def test_who_is_stuck_in_a_plan_that_is_done_and_left_the_newer_one_is_not
     await sign_all(world, newer)
     await _work(world)
     assert (await _older(world)).phase is Phase.DONE
-    assert [each.next for each in (await status(world.ports)).migrations][-1].startswith("1 stuck")
-    assert (await poison.replay(world.ports, poison.Choice(everything=True), "op")).accounts == 1
+    assert [each.next for each in (await read_status(world.ports)).migrations][-1].startswith("1 stuck")
+    assert (await poison.replay_stuck(world.ports, poison.Choice(everything=True), "op")).accounts == 1
     await _work(world)
     gone = await world.ledger.accounts.get(SOUTH_NORFOLK, world.ports.pseudonyms.account(SOUTH_NORFOLK, "GONE"))
     assert gone is not None
     assert (gone.record.state, gone.record.reason) == (State.HELD, "superseded")
     assert (world.told, len(world.directory.users)) == (["c1@example.org", "c2@example.org"], 2)
     assert [migration.phase for migration in await world.migrations()] == [Phase.DONE, Phase.DONE]
-    assert [each.next for each in (await status(world.ports)).migrations] == ["Done. Nothing to do."] * 2
+    assert [each.next for each in (await read_status(world.ports)).migrations] == ["Done. Nothing to do."] * 2
     assert (await world.result(older))["GONE"]["reason"] == "superseded"
 
 
@@ -88,7 +88,7 @@ async def test_who_is_stuck_in_a_plan_that_is_done_goes_on_while_no_newer_one_is
     signed(world)
     await _with_somebody_stuck(world)
     await _planned(world, "newer", line("C1"), line("C2"))
-    await poison.replay(world.ports, poison.Choice(everything=True), "op")
+    await poison.replay_stuck(world.ports, poison.Choice(everything=True), "op")
     await _work(world)
     assert world.told == ["c1@example.org", "gone@example.org"]
 
@@ -127,7 +127,7 @@ async def test_whom_a_paused_plan_created_is_told_when_the_new_plan_is_signed() 
     await _work(world, 60)
     assert sorted(world.told) == [*(f"c{number}@example.org" for number in range(6)), "new@example.org"]
     assert [(m.phase, m.paused) for m in await world.migrations()] == [(Phase.DONE, False)] * 2
-    assert [each.next for each in (await status(world.ports)).migrations] == ["Done. Nothing to do."] * 2
+    assert [each.next for each in (await read_status(world.ports)).migrations] == ["Done. Nothing to do."] * 2
 
 
 async def test_nobody_of_an_older_plan_is_told_otherwise_than_either_was_signed() -> None:
@@ -164,7 +164,7 @@ async def test_an_older_plan_is_held_to_what_was_signed_when_it_was_left_to_a_ne
     world.notifier.fail = []
     await _work(world)
     assert (world.told, (await _older(world)).pause_reason) == ([], "plan_changed")
-    await control.resume(world.ports, "", (await _older(world)).id, "ann")
+    await control.resume_by_person(world.ports, "", (await _older(world)).id, "ann")
     await _work(world)
     assert len(world.told) == 6
     assert (await _older(world)).phase is Phase.DONE
@@ -203,7 +203,7 @@ async def test_a_wrong_file_comes_to_its_end_when_the_right_one_was_uploaded() -
     world = World()
     wrong = await _wrong_file(world)
     right = await _planned(world, "right", *(line(f"C{number}") for number in range(21)), line("W2"))
-    await control.resume(world.ports, "", right.id, "ann")
+    await control.resume_by_person(world.ports, "", right.id, "ann")
     await _work(world, 60)
     assert [(m.phase, m.paused) for m in await world.migrations()] == [(Phase.DONE, False)] * 3
     assert (await world.result(await _named(world, wrong)))["W1"]["reason"] == "superseded"

@@ -11,7 +11,7 @@ import pytest
 
 from shared import names
 from shared.adapters.memory import Queued
-from shared.integrity.backup_tables import copy_tables
+from shared.integrity.backup_tables import backup_tables
 from shared.model.lifecycle import State
 from shared.model.migration import Phase
 from shared.ports import Ports
@@ -94,7 +94,7 @@ def _world(loss: Loss) -> LosingWorld:
 async def _copy(world: LosingWorld) -> None:
     """The nightly copy, while nothing is lost."""
     watching, world.wrap = world.wrap, lambda ports: ports
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)
     world.wrap = watching
 
 
@@ -315,7 +315,7 @@ def test_an_older_export_that_is_done_and_a_newer_one_under_way_end_exactly_as_w
         world.clock.tick(timedelta(hours=17))
         mended = line("X1", given="Xena", surname="Mended")
         await world.upload(export(*NEWER, mended), "south-norfolk/tuesday.csv")
-        assert await copy_tables(world.ports)
+        assert await backup_tables(world.ports)
         await world.run(lost_after)
         if lost_after:
             lose(world, *tables)
@@ -343,7 +343,7 @@ def test_who_was_told_after_the_copy_is_not_told_again(tables: tuple[str, ...], 
             await world.deliver_but(names.NOTIFY_CUSTOMER)
             world.clock.tick(timedelta(seconds=10))
         assert {account.state for account in await world.accounts()} == {State.PROVISIONED}
-        assert await copy_tables(world.ports)
+        assert await backup_tables(world.ports)
         await settle(world)
         assert len(world.notifier.sent) == 3
         if not file_there:

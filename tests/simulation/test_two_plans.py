@@ -11,9 +11,9 @@ import pytest
 from shared.adapters.memory import MemoryDirectory
 from shared.adapters.storage.records.accounts import TableAccounts
 from shared.errors import AnswerLost
-from shared.intake.apply_suppressions import leave_alone
+from shared.intake.apply_suppressions import apply_suppressions
 from shared.model.account import SHARDS, Account, AccountId, Change, DirectoryId
-from shared.model.counts.summary import total
+from shared.model.counts.summary import add_up_shards
 from shared.model.lifecycle import State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
@@ -188,7 +188,7 @@ class _ListComesFirst:
     async def come(self) -> None:
         """Read the list."""
         ports = replace(self.world.ports, ledger=self.world.ledger)
-        await leave_alone(ports, self.migration, {self.account: "excluded_other"})
+        await apply_suppressions(ports, self.migration, {self.account: "excluded_other"})
 
 
 class _Accounts(TableAccounts):
@@ -254,7 +254,7 @@ async def test_whoever_had_left_the_draft_of_the_only_plan_when_it_was_cancelled
     await sign_all(world, migration)
     await _taken_over_up_to(world, 8)
     assert {account.state for account in await world.accounts()} == {State.CLASSIFIED}
-    await control.cancel(world.ports, SOUTH_NORFOLK, migration.id, "ann")
+    await control.cancel_by_person(world.ports, SOUTH_NORFOLK, migration.id, "ann")
     await settle(world)
     assert {(a.state, a.reason, a.met_before) for a in await world.accounts()} == {(State.HELD, "cancelled", True)}
     assert {(row["state"], row["reason"]) for row in (await world.result()).values()} == {("held", "cancelled")}
@@ -274,17 +274,17 @@ async def test_a_plan_that_is_cancelled_while_it_is_taken_over_counts_every_row_
     await settle(world)
     assert len(world.told) == len(moved)
     named = {world.ports.pseudonyms.account(SOUTH_NORFOLK, ref): "excluded_other" for ref in ("X1", "X2")}
-    await leave_alone(world.ports, newer, named)
+    await apply_suppressions(world.ports, newer, named)
     await sign_all(world, newer)
     await _taken_over_up_to(world, piece)
-    await control.cancel(world.ports, SOUTH_NORFOLK, newer.id, "ann")
+    await control.cancel_by_person(world.ports, SOUTH_NORFOLK, newer.id, "ann")
     await settle(world)
     assert len(world.told) == len(moved)
     over = await world.migration()
     assert {a.state for a in await world.accounts() if a.migration == over.id} <= {State.HELD}
     rows = await world.result(over)
     assert {(rows[f"C{n}"]["state"], rows[f"C{n}"]["reason"]) for n in range(20)} == {("held", "cancelled")}
-    counted = total(await world.ledger.summaries.list_all(SOUTH_NORFOLK, over.id))
+    counted = add_up_shards(await world.ledger.summaries.list_all(SOUTH_NORFOLK, over.id))
     assert counted.rows == over.rows
     assert counted.states() == Counter(row["state"] for row in rows.values())
     for number in range(10):

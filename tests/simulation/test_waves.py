@@ -12,13 +12,13 @@ from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import Quota, Quotas
 from shared.model.profile import PlannedWave, Profile
-from shared.operations.control import resume
-from shared.operations.status import status
-from shared.planning.open_waves import check_off, confirm_switch, open_wave
+from shared.operations.control import resume_by_person
+from shared.operations.status import read_status
+from shared.planning.open_waves import confirm_point, confirm_switch, open_wave
 from shared.ports import Ports
 from shared.review.cases import assign_review
-from shared.scheduling.pause import pause
-from shared.scheduling.rules.gate import wave_for
+from shared.scheduling.pause import pause_migration
+from shared.scheduling.rules.gate import find_account_wave
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless
 from tests.support.plans import assessed, sign_all
@@ -71,7 +71,7 @@ async def waves_of(world: World) -> dict[int, list[Account]]:
     migration = await world.migration()
     found: dict[int, list[Account]] = {}
     for account in await world.accounts():
-        mine = wave_for(account, migration)
+        mine = find_account_wave(account, migration)
         found.setdefault(mine.number if mine else 0, []).append(account)
     return found
 
@@ -124,11 +124,11 @@ async def test_a_pilot_that_fails_stops_the_next_wave_until_a_person_opens_it() 
     assert migration.gate(2).opened_at is None
     assert migration.gate(2).stopped[0].startswith("Of 8 accounts of wave 1, 2 are stuck: 25.0 %")
     assert await states(world, 2) == {State.CLASSIFIED: 8}
-    await pause(world.ports, SOUTH_NORFOLK, migration.id, "asked_to")
+    await pause_migration(world.ports, SOUTH_NORFOLK, migration.id, "asked_to")
     await open_wave(world.ports, SOUTH_NORFOLK, migration.id, 2, "ada", "both are known")
     await work(world)
     assert await states(world, 2) == {State.CLASSIFIED: 8}
-    await resume(world.ports, SOUTH_NORFOLK, migration.id, "ada")
+    await resume_by_person(world.ports, SOUTH_NORFOLK, migration.id, "ada")
     await until(world, day(11, 12))
     await work(world)
     assert await states(world, 2) == {State.TOLD: 8}
@@ -149,11 +149,11 @@ async def test_a_wave_waits_for_what_is_to_be_confirmed_for_it() -> None:
     migration = await world.migration()
     assert migration.gate(1).stopped[0].startswith('"sign-up closed" is not confirmed for wave 1')
     assert world.directory.writes == 0
-    await check_off(world.ports, SOUTH_NORFOLK, migration.id, 1, "sign-up closed", "ada")
+    await confirm_point(world.ports, SOUTH_NORFOLK, migration.id, 1, "sign-up closed", "ada")
     await work(world)
     assert world.told == ["a@example.org"]
     with pytest.raises(ActionRefused, match="no such migration"):
-        await check_off(world.ports, SOUTH_NORFOLK, MigrationId("x"), 1, "sign-up closed", "ada")
+        await confirm_point(world.ports, SOUTH_NORFOLK, MigrationId("x"), 1, "sign-up closed", "ada")
 
 
 async def test_a_text_that_changed_since_it_was_signed_stops_the_wave() -> None:
@@ -227,7 +227,7 @@ async def test_nobody_is_told_by_a_text_that_was_not_signed() -> None:
     assert migration.pause_detail.startswith("The text of account-is-changing has changed: version 1 was signed")
     assert world.notifier.sent == []
     world.notifier.versions[template] = 1
-    await resume(world.ports, "", migration.id, "ann")
+    await resume_by_person(world.ports, "", migration.id, "ann")
     await until(world, day(4, 12))
     assert (len(letters(world, announcing=True)), len(letters(world, announcing=False))) == (2, 2)
 
@@ -240,7 +240,7 @@ async def test_who_resumes_lets_this_difference_be_and_no_other() -> None:
     migration = await world.migration()
     assert migration.pause_detail.startswith("The profile is not the one that was signed")
     assert world.notifier.sent == []
-    await resume(world.ports, "", migration.id, "ann")
+    await resume_by_person(world.ports, "", migration.id, "ann")
     await until(world, day(3, 14))
     assert (len(letters(world, announcing=True)), (await world.migration()).paused) == (2, False)
     # The wave itself is still for its gate, and another difference is another pause.
@@ -260,12 +260,12 @@ async def test_a_second_edit_of_the_profile_is_another_difference() -> None:
     await until(world, day(3, 12))
     first = await world.migration()
     world.profiles[SOUTH_NORFOLK] = profile_of(world).model_copy(update={"name": "A Third Council"})
-    await resume(world.ports, "", first.id, "ann")
+    await resume_by_person(world.ports, "", first.id, "ann")
     await work(world)
     second = await world.migration()
     assert (second.pause_reason, second.pause_detail) == ("plan_changed", first.pause_detail)
     assert world.notifier.sent == []
-    await resume(world.ports, "", second.id, "ann")
+    await resume_by_person(world.ports, "", second.id, "ann")
     await until(world, day(3, 14))
     assert ((await world.migration()).paused, len(letters(world, announcing=True))) == (False, 2)
 
@@ -281,7 +281,7 @@ async def test_a_text_that_changes_beyond_what_a_pause_can_say_is_another_differ
     told = first.pause_detail.count("The text of")
     assert 1 < told < len(first.plan.templates)
     assert first.pause_detail.endswith(f" And {len(first.plan.templates) - told} more.")
-    await resume(world.ports, "", first.id, "ann")
+    await resume_by_person(world.ports, "", first.id, "ann")
     world.notifier.versions[list(templates.values())[-1]] = 3
     await work(world)
     second = await world.migration()
@@ -304,7 +304,7 @@ async def test_texts_that_nobody_signed_are_not_sent_when_messages_are_switched_
     assert "was not signed, and it would be sent now" in migration.pause_detail
     assert (world.notifier.sent, world.directory.writes) == ([], 0)
     on = False
-    await resume(world.ports, "", migration.id, "ann")
+    await resume_by_person(world.ports, "", migration.id, "ann")
     await until(world, day(6, 12))
     assert (world.notifier.sent, world.directory.writes) == ([], 2)
 
@@ -437,7 +437,7 @@ async def test_a_switch_that_is_confirmed_tells_those_too_whom_an_older_plan_mov
     await sign_all(world, await assessed(world))
     await until(world, day(4, 10))
     older, newer = await world.migrations()
-    waits = [each.waits for each in (await status(world.ports)).migrations if each.migration == older.id]
+    waits = [each.waits for each in (await read_status(world.ports)).migrations if each.migration == older.id]
     assert [wait.command for wait in waits[0]] == [f"ops switch confirm {older.id}"]
     assert letters(world, announcing=False) == Counter()
     await confirm_switch(world.ports, SOUTH_NORFOLK, newer.id, "ada")

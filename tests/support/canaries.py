@@ -7,7 +7,7 @@ from datetime import timedelta
 from shared.model.account import DirectoryId
 from shared.model.profile import Profile
 from shared.model.safeguards.canary import LINKED_REF, RETIRED, Canary
-from shared.readiness.run_canary import Asked, Progress, go_on
+from shared.readiness.run_canary import Asked, Progress, run_canary_step
 from tests.support.world import SOUTH_NORFOLK, HostDiedError, World
 
 ADDRESS = "robin@example.org"
@@ -59,7 +59,7 @@ class Story:
 
     async def ask(self, *, signed_in: bool | None = None, undo: DirectoryId | None = None, run: int = 0) -> Progress:
         """One request."""
-        return await go_on(self.world.ports, self.profile, Asked(self.address, signed_in, undo, run), BY)
+        return await run_canary_step(self.world.ports, self.profile, Asked(self.address, signed_in, undo, run), BY)
 
     async def until(self, fits: Callable[[Canary], bool], rounds: int = 600) -> Canary:
         """Ask every five seconds until it is so."""

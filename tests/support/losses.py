@@ -8,7 +8,7 @@ from shared.adapters.memory import ManualClock, MemoryNotifier
 from shared.model.profile import Profile
 from shared.model.safeguards.rebuild import Source
 from shared.ports import Letter
-from shared.recovery.rebuild import rebuild
+from shared.recovery.rebuild import rebuild_tables
 from tests.support.world import World
 
 
@@ -21,7 +21,7 @@ def lose(world: World, *tables: str) -> None:
 async def make_again(world: World, source: Source | None = None) -> int:
     """What the command line does: ask until nothing is left to do; returns how often."""
     for number in range(1, 500):
-        progress = await rebuild(world.ports, "", source, "somebody", without_copy=source is Source.EXPORT)
+        progress = await rebuild_tables(world.ports, "", source, "somebody", without_copy=source is Source.EXPORT)
         if progress.finished:
             return number
     raise AssertionError("a rebuild does not come to its end")

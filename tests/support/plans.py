@@ -6,7 +6,7 @@ from typing import Any
 from shared.model.account import Authority
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Plan
-from shared.planning.approve_plan import Signing, approve
+from shared.planning.approve_plan import Signing, add_approval
 from tests.support.world import SOUTH_NORFOLK, World
 
 ROUND = timedelta(seconds=10)
@@ -46,4 +46,4 @@ async def sign_all(world: World, migration: Migration) -> None:
     assert plan is not None
     for part in plan.wanted(world.profiles[migration.authority].plan.signatures):
         mine = Signing(part, f"the {part}", plan.hash, plan.rows, accepts_warnings=True)
-        await approve(world.ports, migration.authority, migration.id, mine)
+        await add_approval(world.ports, migration.authority, migration.id, mine)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from shared.model.migration import Migration, Phase
 from shared.model.plan import Part
-from shared.planning.approve_plan import Signing, approve
+from shared.planning.approve_plan import Signing, add_approval
 from tests.support.world import SOUTH_NORFOLK, World
 
 BOTH = (Part.DATA_OWNER, Part.OPERATIONS)
@@ -40,7 +40,7 @@ def signing(migration: Migration, part: Part = Part.DATA_OWNER, by: str = "ann",
 async def signed(world: World, migration: Migration) -> Migration:
     """Signed by everybody who is wanted."""
     for part, by in zip(BOTH, ("ann", "bob"), strict=True):
-        after = await approve(world.ports, "", migration.id, signing(migration, part, by))
+        after = await add_approval(world.ports, "", migration.id, signing(migration, part, by))
         assert after is not None
         migration = after
     return migration

@@ -37,7 +37,7 @@ from shared.model.pseudonyms import Pseudonyms
 from shared.planning.adopt_accounts import adopt_plan
 from shared.ports import Ports
 from shared.provisioning.provision_account import provision_account
-from shared.reconciliation.reconcile import reconcile
+from shared.reconciliation.reconcile import reconcile_authorities
 from shared.runtime import wiring
 from shared.runtime.worker import run_account_step, run_piece_step, run_timer, run_upload_step
 from shared.scheduling.release_accounts import release_accounts
@@ -139,8 +139,9 @@ class World:
 
     async def timers(self, number: int = 0) -> None:
         """One round of the timers."""
-        for timer in (release_accounts, reconcile, *([sweep_exports] if number % 6 == 0 else [])):
-            await self._guarded(run_timer(self.ports, timer))
+        timers = {"release_accounts": release_accounts, "reconcile": reconcile_authorities}
+        for name, step in (timers | ({"sweep_exports": sweep_exports} if number % 6 == 0 else {})).items():
+            await self._guarded(run_timer(self.ports, name, step))
 
     async def _guarded(self, work: Awaitable[object]) -> bool:
         try:
@@ -256,4 +257,4 @@ RUNS: dict[str, Run] = {
     names.PROVISION_ACCOUNT: _provision,
     names.NOTIFY_CUSTOMER: _notify,
 }
-wiring.quieten()
+wiring.quieten_libraries()

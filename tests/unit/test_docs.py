@@ -61,7 +61,7 @@ def test_every_file_that_is_mentioned_exists(page: Path) -> None:
 
 
 def test_what_a_reason_tells_people_to_read_exists() -> None:
-    told = " ".join(reason.remedy for reason in [*reasons.REASONS.values(), reasons.explain("unheard_of")])
+    told = " ".join(reason.remedy for reason in [*reasons.REASONS.values(), reasons.explain_reason("unheard_of")])
     assert [name for name in sorted(set(re.findall(r"docs/[\w.]+\.md", told))) if not (ROOT / name).exists()] == []
 
 

@@ -161,7 +161,7 @@ def _defined(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("told", "true"),
     [
-        ("shared/matching/rules/match.py::decide", True),
+        ("shared/matching/rules/match.py::decide_match", True),
         ("shared/model/directory_user.py::DirectoryUser", True),
         ("shared/matching/rules/match.py::guess", False),
         ("shared/matching/guessing.py", False),
@@ -393,11 +393,11 @@ def _deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
     for name in [*Settings.model_fields, names.STORAGE_CONNECTION]:
         monkeypatch.delenv(name.upper(), raising=False)
-    wiring.settings.cache_clear()
-    wiring.profiles.cache_clear()
+    wiring.get_settings.cache_clear()
+    wiring.get_profiles.cache_clear()
     yield
-    wiring.settings.cache_clear()
-    wiring.profiles.cache_clear()
+    wiring.get_settings.cache_clear()
+    wiring.get_profiles.cache_clear()
 
 
 async def _let_in(asked: Asked, method: str, *roles: str, signed_in: bool = True) -> bool:

@@ -17,7 +17,7 @@ from shared import names
 from shared.model import reasons
 from shared.model.reasons import REASONS
 from shared.readiness.rules.canary_texts import FAILURES
-from shared.readiness.rules.report import Code, anchor
+from shared.readiness.rules.report import Code, make_anchor
 
 ROOT: Final = Path(__file__).parent.parent.parent
 DOCS: Final = ROOT / "docs"
@@ -55,7 +55,7 @@ def _anchors(markdown: str) -> list[str]:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_every_finding_of_the_doctor_has_its_entry(code: Code) -> None:
-    page, _, place = anchor(code).partition("#")
+    page, _, place = make_anchor(code).partition("#")
     assert _anchors((ROOT / page).read_text(encoding="utf-8")).count(place) == 1
 
 

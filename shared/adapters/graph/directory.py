@@ -40,16 +40,16 @@ class GraphDirectory(GraphRequests):
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
         """By sign-in name, then by contact address."""
-        value = _quoted(address)
+        value = _quote_literal(address)
         # Graph ignores the issuer here and does not tell e-mail from user name: the caller compares identities.
-        sign_in = f"identities/any(c:c/issuerAssignedId eq {value} and c/issuer eq {_quoted(self._tenant)})"
+        sign_in = f"identities/any(c:c/issuerAssignedId eq {value} and c/issuer eq {_quote_literal(self._tenant)})"
         found = await self._find(sign_in)
         found += await self._find(f"otherMails/any(x:x eq {value})")
         return tuple({user.id: user for user in found}.values())
 
     async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
         """By our mark."""
-        return tuple(await self._find(f"{self._attributes.mark(authority)} eq {_quoted(account)}"))
+        return tuple(await self._find(f"{self._attributes.mark(authority)} eq {_quote_literal(account)}"))
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None:
         """By id; None when reads do not show such a user (yet)."""
@@ -57,7 +57,7 @@ class GraphDirectory(GraphRequests):
 
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=self._select())
         try:
-            found: Any = await self._read(self._client.users.by_user_id(user).get(_configured(query)))
+            found: Any = await self._read(self._client.users.by_user_id(user).get(_configure_request(query)))
         except NoSuchUser:
             return None
         return self._user(found) if found else None
@@ -141,7 +141,7 @@ class GraphDirectory(GraphRequests):
 
     async def _users(self, query: object) -> AsyncIterator[ReadUser]:
         """All pages of a list. An answer without a list is no answer: "nobody" must have been said."""
-        request: Awaitable[Any] | None = self._client.users.get(_configured(query))
+        request: Awaitable[Any] | None = self._client.users.get(_configure_request(query))
         while request is not None:
             try:
                 page = await self._read(request)
@@ -165,8 +165,8 @@ class GraphDirectory(GraphRequests):
             surname=user.surname,
             display_name=user.display_name,
             enabled=user.account_enabled,
-            created=_utc(user.created),
-            password_changed=_utc(user.password_changed),
+            created=_convert_to_utc(user.created),
+            password_changed=_convert_to_utc(user.password_changed),
             must_reset=must_reset if isinstance(must_reset, bool) else None,
             marks={a: AccountId(str(extra[names.mark(a)])) for a in names.prefixes if extra.get(names.mark(a))},
             customer_refs={
@@ -199,13 +199,13 @@ class GraphDirectory(GraphRequests):
         )
 
 
-def _configured(query: object) -> Any:  # noqa: ANN401 - the SDK's generic configuration
+def _configure_request(query: object) -> Any:  # noqa: ANN401 - the SDK's generic configuration
     from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
 
     return RequestConfiguration(query_parameters=query)
 
 
-def _quoted(value: str) -> str:
+def _quote_literal(value: str) -> str:
     """A literal of a filter; the SDK encodes it for the URL."""
     return "'" + value.replace("'", "''") + "'"
 
@@ -219,7 +219,7 @@ def _new_password() -> str:
     return "".join(drawn)
 
 
-def _utc(at: datetime | None) -> datetime | None:
+def _convert_to_utc(at: datetime | None) -> datetime | None:
     if at is None:
         return None
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -66,19 +66,19 @@ def read_user(answer: Any) -> ReadUser:  # noqa: ANN401 - JSON
     if not isinstance(answer, dict):
         raise ValueError("not a user")  # noqa: TRY004 - what is no answer is told as a broken one
     return ReadUser(
-        id=_text(answer, "id"),
-        display_name=_text(answer, "displayName"),
-        given_name=_text(answer, "givenName"),
-        surname=_text(answer, "surname"),
+        id=_read_text(answer, "id"),
+        display_name=_read_text(answer, "displayName"),
+        given_name=_read_text(answer, "givenName"),
+        surname=_read_text(answer, "surname"),
         identities=tuple(
-            Identity(_text(each, "signInType"), _text(each, "issuer"), _text(each, "issuerAssignedId"))
+            Identity(_read_text(each, "signInType"), _read_text(each, "issuer"), _read_text(each, "issuerAssignedId"))
             for each in answer.get("identities") or ()
             if isinstance(each, dict)
         ),
         other_mails=tuple(answer.get("otherMails") or ()),
         account_enabled=answer.get("accountEnabled") is not False,
-        created=_moment(answer, "createdDateTime"),
-        password_changed=_moment(answer, "lastPasswordChangeDateTime"),
+        created=_read_time(answer, "createdDateTime"),
+        password_changed=_read_time(answer, "lastPasswordChangeDateTime"),
         extra={name: value for name, value in answer.items() if name not in PLAIN},
     )
 
@@ -96,12 +96,12 @@ def read_page(answer: Any) -> ReadPage:  # noqa: ANN401 - JSON
     return ReadPage(users, answer.get("@odata.nextLink"))
 
 
-def _text(answer: Mapping[str, Any], name: str) -> str:
+def _read_text(answer: Mapping[str, Any], name: str) -> str:
     value = answer.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _moment(answer: Mapping[str, Any], name: str) -> datetime | None:
+def _read_time(answer: Mapping[str, Any], name: str) -> datetime | None:
     value = answer.get(name)
     return datetime.fromisoformat(value) if isinstance(value, str) else None
 

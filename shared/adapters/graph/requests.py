@@ -104,9 +104,9 @@ class GraphRequests:
             # Nothing but the token is fetched by Azure's libraries: the directory was not asked.
             trouble = TryLater("directory_unreachable")
         else:
-            metrics.add(metrics.DIRECTORY_REQUESTS, result=metrics.Result.OK)
+            metrics.count_metric(metrics.DIRECTORY_REQUESTS, result=metrics.Result.OK)
             return answer
-        metrics.add(metrics.DIRECTORY_REQUESTS, result=_result(trouble))
+        metrics.count_metric(metrics.DIRECTORY_REQUESTS, result=_count_as(trouble))
         raise trouble
 
     def _wait_while_throttled(self, request: Awaitable[object]) -> None:
@@ -118,7 +118,7 @@ class GraphRequests:
 
     def _meaning(self, error: APIError) -> MigrationError:
         status = error.response_status_code or 0
-        code, told = _told(error)
+        code, told = _read_error(error)
         if status == TOO_MANY:
             after = _retry_after(error)
             self._blocked_until = self._clock.now() + (after or timedelta(seconds=5))
@@ -139,7 +139,7 @@ class GraphRequests:
             # Only whether it names what we named; its wording may change.
             attribute=any(name.lower() in told.lower() for name in self._attributes.all) and "InvalidValue" not in told,
             setting=any(word in told for word in ("passwordProfile", "forceChangePassword", "Issuer", "issuer")),
-            target=_target(error, told),
+            target=_find_target(error, told),
         )
 
 
@@ -151,7 +151,7 @@ class _Lost(MigrationError):
     """No answer, or none that can be read."""
 
 
-def _result(trouble: MigrationError) -> metrics.Result:
+def _count_as(trouble: MigrationError) -> metrics.Result:
     """What a request that went wrong counts as."""
     match trouble:
         case NoSuchUser():
@@ -164,7 +164,7 @@ def _result(trouble: MigrationError) -> metrics.Result:
             return metrics.Result.REFUSED
 
 
-def _told(error: APIError) -> tuple[str, str]:
+def _read_error(error: APIError) -> tuple[str, str]:
     """Graph's error code, and all that the answer says, to look for names of ours in it."""
     main = getattr(error, "error", None)
     if main is None:
@@ -173,7 +173,7 @@ def _told(error: APIError) -> tuple[str, str]:
     return str(main.code or ""), " ".join([str(main.code), str(main.message), str(main.target), *details])
 
 
-def _target(error: APIError, told: str) -> str:
+def _find_target(error: APIError, told: str) -> str:
     """The property that an answer names; only what can be the name of one, so never anything personal."""
     main = getattr(error, "error", None)
     named = [detail.target for detail in main.details or []] + [main.target] if main else []
@@ -186,11 +186,11 @@ def _retry_after(error: APIError) -> timedelta | None:
     """How long to wait, from seconds or a date; at least a second, and not so long that a slip stops everybody."""
     text = (error.response_headers or {}).get("retry-after", "").strip()
     try:
-        seconds = float(text) if text.isascii() and text.isdecimal() else _until(text)
+        seconds = float(text) if text.isascii() and text.isdecimal() else _parse_retry_date(text)
     except (ValueError, TypeError, OverflowError):
         return None
     return timedelta(seconds=min(max(seconds, 1), LONGEST_PAUSE)) if seconds > 0 else None
 
 
-def _until(text: str) -> float:
+def _parse_retry_date(text: str) -> float:
     return (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()

@@ -44,7 +44,7 @@ class Asker:
         except (httpx.HTTPError, TimeoutError) as error:
             return Reply(0, trouble=f"it does not answer ({type(error).__name__})")
         reading = self._reading(response.headers.get("date", ""), asked, self._clock.now())
-        return Reply(response.status_code, _json(response), f"HTTP {response.status_code}", reading)
+        return Reply(response.status_code, _read_json(response), f"HTTP {response.status_code}", reading)
 
     def _reading(self, date: str, before: datetime, after: datetime) -> ClockReading | None:
         return clock_reading(self._service, date, before, after)
@@ -59,7 +59,7 @@ def clock_reading(service: str, date: str, before: datetime, after: datetime) ->
     return ClockReading(service, theirs.astimezone(UTC), before + (after - before) / 2)
 
 
-def _json(response: httpx.Response) -> dict[str, Any]:
+def _read_json(response: httpx.Response) -> dict[str, Any]:
     try:
         body = response.json()
     except (ValueError, RecursionError):

@@ -60,7 +60,9 @@ class DirectoryInspector:
         loopback = self.credential is None
         async with httpx.AsyncClient(timeout=TIMEOUT, headers=headers, trust_env=not loopback) as http:
             questions = _Questions(self.url, Asker(SERVICE, self.clock, http))
-            return replace(await questions.all(wanted), granted=claim(token, "roles"), roles=claim(token, "wids"))
+            return replace(
+                await questions.all(wanted), granted=read_claim(token, "roles"), roles=read_claim(token, "wids")
+            )
 
     async def _token(self) -> str | DirectoryFacts:
         """The token, or why there is none: nobody answered, or somebody said no."""
@@ -88,7 +90,7 @@ class _Questions:
     async def all(self, wanted: Mapping[str, str]) -> DirectoryFacts:
         """First whether anybody answers; then everything else at once."""
         first = await self._asker.ask("GET", f"{self._url}/users", params={"$top": "1", "$select": "id"})
-        facts = replace(_first(first), clock=first.clock)
+        facts = replace(_read_first_reply(first), clock=first.clock)
         if facts.sign_in or facts.unreachable:
             return facts
         may = facts.may
@@ -107,15 +109,17 @@ class _Questions:
         """One of the later questions. The directory answered the first, so no answer now is news of its own."""
         reply = await self._asker.ask(method, path, **more)
         if reply.status in SILENT or reply.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            self._silent = self._silent or _words(reply)
+            self._silent = self._silent or _describe_reply(reply)
         return reply
 
     async def _rights(self) -> dict[Right, Answer]:
         replies = await asyncio.gather(
-            *(self._ask(method, self._url + path, **_body(body)) for method, path, body in CALLS.values())
+            *(self._ask(method, self._url + path, **_make_body(body)) for method, path, body in CALLS.values())
         )
-        answers = list(map(_answer, replies))
-        odd = [_words(reply) for reply, answer in zip(replies, answers, strict=True) if answer is Answer.FAILED]
+        answers = list(map(_judge_reply, replies))
+        odd = [
+            _describe_reply(reply) for reply, answer in zip(replies, answers, strict=True) if answer is Answer.FAILED
+        ]
         self._silent = self._silent or "".join(odd[:1])
         return dict(zip(CALLS, answers, strict=True))
 
@@ -152,7 +156,7 @@ class _Questions:
         beta = re.sub(r"/v1\.0$", "/beta", self._url)
         reply = await self._ask("GET", f"{beta}/organization", params={"$select": "directorySizeQuota"})
         if reply.status != httpx.codes.OK:
-            return DirectoryFacts(quota_trouble=_words(reply))
+            return DirectoryFacts(quota_trouble=_describe_reply(reply))
         tenants = reply.body.get("value") or [{}]
         quota = tenants[0].get("directorySizeQuota") or {}
         used, total = quota.get("used"), quota.get("total")
@@ -163,11 +167,11 @@ class _Questions:
         )
 
 
-def _body(body: dict[str, Any] | None) -> dict[str, Any]:
+def _make_body(body: dict[str, Any] | None) -> dict[str, Any]:
     return {} if body is None else {"json": body}
 
 
-def _first(reply: Reply) -> DirectoryFacts:
+def _read_first_reply(reply: Reply) -> DirectoryFacts:
     """What the first answer says of all others."""
     match reply.status:
         case httpx.codes.OK if isinstance(reply.body.get("value"), list):
@@ -175,48 +179,50 @@ def _first(reply: Reply) -> DirectoryFacts:
         case httpx.codes.OK:
             return DirectoryFacts(unreachable="what answers there is not Microsoft Graph", address_wrong=True)
         case httpx.codes.UNAUTHORIZED:
-            return DirectoryFacts(sign_in=_words(reply))
+            return DirectoryFacts(sign_in=_describe_reply(reply))
         case httpx.codes.FORBIDDEN:
             return DirectoryFacts(may={Right.READ: Answer.NO})
         case httpx.codes.NOT_FOUND:
-            return DirectoryFacts(unreachable=_words(reply), address_wrong=True)
-    return DirectoryFacts(unreachable=_words(reply))
+            return DirectoryFacts(unreachable=_describe_reply(reply), address_wrong=True)
+    return DirectoryFacts(unreachable=_describe_reply(reply))
 
 
-def _answer(reply: Reply) -> Answer:
-    code = _code(reply)
+def _judge_reply(reply: Reply) -> Answer:
+    code = _get_error_code(reply)
     match reply.status:
         case httpx.codes.FORBIDDEN:
             return Answer.YES if code == "Directory_QuotaExceeded" else Answer.NO
         case httpx.codes.METHOD_NOT_ALLOWED:
             return Answer.UNTOLD
-        case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND if code == "BadRequest" and "segment" in _text(reply):
+        case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND if (
+            code == "BadRequest" and "segment" in _get_error_message(reply)
+        ):
             return Answer.UNTOLD
         case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND:
             return Answer.YES
     return Answer.FAILED
 
 
-def _error(reply: Reply) -> dict[str, Any]:
+def _get_error(reply: Reply) -> dict[str, Any]:
     error = reply.body.get("error")
     return error if isinstance(error, dict) else {}
 
 
-def _code(reply: Reply) -> str:
-    return str(_error(reply).get("code", ""))
+def _get_error_code(reply: Reply) -> str:
+    return str(_get_error(reply).get("code", ""))
 
 
-def _text(reply: Reply) -> str:
-    return str(_error(reply).get("message", ""))
+def _get_error_message(reply: Reply) -> str:
+    return str(_get_error(reply).get("message", ""))
 
 
-def _words(reply: Reply) -> str:
+def _describe_reply(reply: Reply) -> str:
     """Status and code; an error's own sentence may quote what was asked."""
-    code = _code(reply)
+    code = _get_error_code(reply)
     return f"{reply.trouble} {code}" if re.fullmatch(r"\w+", code) else reply.trouble
 
 
-def claim(token: str, name: str) -> frozenset[str] | None:
+def read_claim(token: str, name: str) -> frozenset[str] | None:
     """What a token lists under this name. None where there is no token, or it does not show what is in it."""
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature

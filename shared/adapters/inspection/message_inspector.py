@@ -64,8 +64,8 @@ class _Services:
             return replace(facts, trouble=KeyTrouble.MALFORMED)
         reply = await self._ask(key, "GET", "/v2/templates")
         if reply.status != httpx.codes.OK:
-            return replace(facts, trouble=_trouble(reply), detail=_words(reply))
-        facts = replace(facts, templates=_templates(reply.body))
+            return replace(facts, trouble=_judge_key(reply), detail=_describe_reply(reply))
+        facts = replace(facts, templates=_read_templates(reply.body))
         return await self._sent(key, profile, facts) if send else facts
 
     async def _ask(self, key: str, method: str, path: str, **more: Any) -> Reply:  # noqa: ANN401 - what httpx takes
@@ -87,7 +87,7 @@ class _Services:
         if profile.messages.reply_to:
             body["email_reply_to_id"] = profile.messages.reply_to
         reply = await self._ask(key, "POST", "/v2/notifications/email", json=body)
-        return replace(facts, sending=_sending(reply), sending_detail=_words(reply))
+        return replace(facts, sending=_judge_sending(reply), sending_detail=_describe_reply(reply))
 
 
 def service_id(key: str) -> str:
@@ -95,30 +95,30 @@ def service_id(key: str) -> str:
     return key[-NOTIFY_KEY_LENGTH : -SECRET_LENGTH - 1]
 
 
-def _templates(body: Mapping[str, Any]) -> dict[str, Template]:
+def _read_templates(body: Mapping[str, Any]) -> dict[str, Template]:
     listed = body.get("templates") or []
-    return {str(each["id"]).lower(): _template(each) for each in listed if isinstance(each, dict) and "id" in each}
+    return {str(each["id"]).lower(): _read_template(each) for each in listed if isinstance(each, dict) and "id" in each}
 
 
-def _template(each: Mapping[str, Any]) -> Template:
+def _read_template(each: Mapping[str, Any]) -> Template:
     named = each.get("personalisation")
     text = f"{each.get('subject') or ''}\n{each.get('body') or ''}"
     names = list(named) if isinstance(named, dict) else PLACEHOLDER.findall(text)
     return Template(str(each.get("type", "")), tuple(dict.fromkeys(names)))
 
 
-def _trouble(reply: Reply) -> KeyTrouble:
+def _judge_key(reply: Reply) -> KeyTrouble:
     """By the status. The sentence, which may change, only chooses between words for people."""
     if reply.status not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return KeyTrouble.UNREACHABLE
-    said = _said(reply)
+    said = _join_messages(reply)
     if "clock" in said:
         return KeyTrouble.CLOCK
     return KeyTrouble.SUSPENDED if "archived" in said or "suspended" in said else KeyTrouble.REFUSED
 
 
-def _sending(reply: Reply) -> Sending:
-    said = _said(reply)
+def _judge_sending(reply: Reply) -> Sending:
+    said = _join_messages(reply)
     match reply.status:
         case httpx.codes.CREATED:
             return Sending.ACCEPTED
@@ -131,16 +131,16 @@ def _sending(reply: Reply) -> Sending:
     return Sending.FAILED
 
 
-def _errors(reply: Reply) -> list[dict[str, Any]]:
+def _get_errors(reply: Reply) -> list[dict[str, Any]]:
     errors = reply.body.get("errors")
     return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
 
 
-def _said(reply: Reply) -> str:
-    return " ".join(str(each.get("message", "")) for each in _errors(reply)).lower()
+def _join_messages(reply: Reply) -> str:
+    return " ".join(str(each.get("message", "")) for each in _get_errors(reply)).lower()
 
 
-def _words(reply: Reply) -> str:
+def _describe_reply(reply: Reply) -> str:
     """Status and kinds of errors; their sentences may quote what was sent."""
-    kinds = sorted({str(each.get("error", "")) for each in _errors(reply)})
+    kinds = sorted({str(each.get("error", "")) for each in _get_errors(reply)})
     return " ".join([reply.trouble, *(kind for kind in kinds if re.fullmatch(r"\w+", kind))])

@@ -66,11 +66,11 @@ class StorageInspector:
             async with asyncio.timeout(SECONDS):
                 await look(raw_response_hook=told, **_OPTIONS)
         except (AzureError, TimeoutError) as error:
-            return Thing(kind, name, *_meaning(error))
+            return Thing(kind, name, *_explain_error(error))
         return Thing(kind, name, Presence.THERE)
 
 
-def _meaning(error: Exception) -> tuple[Presence, str]:
+def _explain_error(error: Exception) -> tuple[Presence, str]:
     """What an error comes to; its text may hold addresses of the account, so only kind and status are told."""
     if isinstance(error, ResourceNotFoundError):
         return Presence.ABSENT, ""

@@ -7,7 +7,7 @@ from itertools import count
 
 from shared import names
 from shared.adapters.memory.clock import ManualClock
-from shared.model.messages import Message, decode, decode_upload
+from shared.model.messages import Message, decode_message, decode_upload
 from shared.ports import PoisonMessage
 
 
@@ -51,7 +51,7 @@ class MemoryOutbox:
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:  # noqa: ARG002 - all at once
         """What is in poison."""
-        return [PoisonMessage(queue, item.id, _decoded(queue, item.body)) for item in self.poison[queue]]
+        return [PoisonMessage(queue, item.id, _decode_message(queue, item.body)) for item in self.poison[queue]]
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:
         """Remove from poison."""
@@ -61,8 +61,8 @@ class MemoryOutbox:
         return taken
 
 
-def _decoded(queue: str, body: bytes) -> Message | None:
+def _decode_message(queue: str, body: bytes) -> Message | None:
     try:
-        return decode_upload(body) if queue == names.RECEIVE_EXPORT else decode(body)
+        return decode_upload(body) if queue == names.RECEIVE_EXPORT else decode_message(body)
     except Exception:  # noqa: BLE001 - whatever it is, it is not ours
         return None

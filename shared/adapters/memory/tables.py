@@ -29,7 +29,7 @@ class MemoryTables:
         given = 0
         for row_key, (values, etag) in sorted(self._tables.get((table, partition), {}).items()):
             outside = query.keys and not query.keys[0] <= row_key < query.keys[1]
-            if outside or not row_key.startswith(query.prefix) or not _fits(values, query):
+            if outside or not row_key.startswith(query.prefix) or not _matches_query(values, query):
                 continue
             wanted = {k: v for k, v in values.items() if not query.select or k in query.select}
             yield Entity(row_key, wanted, etag)
@@ -39,7 +39,7 @@ class MemoryTables:
 
     async def write(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
         """All or none."""
-        _check(partition, writes)
+        _check_writes(partition, writes)
         rows = self._tables.setdefault((table, partition), {})
         for index, write in enumerate(writes):
             there = rows.get(write.row_key)
@@ -68,13 +68,13 @@ class MemoryTables:
         ]
 
 
-def _fits(values: Values, query: Query) -> bool:
+def _matches_query(values: Values, query: Query) -> bool:
     equal = all(values.get(column) == value for column, value in query.equal.items())
     equal = equal and all(values.get(column) in some for column, some in query.one_of.items())
     return equal and all(str(values.get(column, "\uffff")) <= bound for column, bound in query.at_most.items())
 
 
-def _check(partition: str, writes: Sequence[Write]) -> None:
+def _check_writes(partition: str, writes: Sequence[Write]) -> None:
     keys = [write.row_key for write in writes]
     if not 0 < len(writes) <= TRANSACTION_LIMIT or len(set(keys)) != len(keys):
         raise ValueError("a transaction holds 1 to 100 entities, each once")

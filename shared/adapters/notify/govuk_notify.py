@@ -176,7 +176,7 @@ class GovukNotifyNotifier:
         if error.response is None:
             return lost
         status = error.status_code
-        kinds, told = _told(error)
+        kinds, told = _read_error(error)
         if status == TOO_MANY:
             wait = _until_midnight(self._clock.now()) if "TooManyRequestsError" in kinds else RATE_PAUSE
             self._blocked_until[authority] = self._clock.now() + wait
@@ -193,7 +193,7 @@ class GovukNotifyNotifier:
         return Stop(reason, f"HTTP {status} {' '.join(sorted(kinds))}")
 
 
-def _told(error: APIError) -> tuple[set[str], str]:
+def _read_error(error: APIError) -> tuple[set[str], str]:
     if error.response is None:
         return set(), ""
     try:

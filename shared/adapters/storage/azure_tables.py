@@ -38,11 +38,11 @@ class AzureTables:
             raw = await self._table(table).get_entity(partition, row_key)
         except ResourceNotFoundError:
             return None
-        return _entity(raw)
+        return _read_entity(raw)
 
     async def query(self, table: str, partition: str, query: Query) -> AsyncIterator[Entity]:
         """Entities of a partition, page by page."""
-        text, parameters = _filter(partition, query)
+        text, parameters = _make_filter(partition, query)
         found = self._table(table).query_entities(
             text,
             parameters=parameters,
@@ -51,7 +51,7 @@ class AzureTables:
         )
         left = query.limit or -1
         async for raw in found:
-            yield _entity(raw)
+            yield _read_entity(raw)
             left -= 1
             if left == 0:
                 return
@@ -63,7 +63,7 @@ class AzureTables:
         if len(writes) == 1:
             return [await self._write_one(self._table(table), partition, writes[0])]
         try:
-            answers = await self._table(table).submit_transaction([_operation(partition, w) for w in writes])
+            answers = await self._table(table).submit_transaction([_make_operation(partition, w) for w in writes])
         except TableTransactionError as error:
             if getattr(error, "error_code", "") in _CONFLICTS:
                 raise Conflict(error.index) from None
@@ -72,7 +72,7 @@ class AzureTables:
 
     @staticmethod
     async def _write_one(client: TableClient, partition: str, write: Write) -> str:
-        entity = _raw(partition, write)
+        entity = _make_raw_entity(partition, write)
         try:
             match write.verb:
                 case Verb.INSERT:
@@ -98,8 +98,8 @@ class AzureTables:
         return str(answer["etag"])
 
 
-def _operation(partition: str, write: Write) -> Any:  # noqa: ANN401 - the SDK's union of tuples
-    entity = _raw(partition, write)
+def _make_operation(partition: str, write: Write) -> Any:  # noqa: ANN401 - the SDK's union of tuples
+    entity = _make_raw_entity(partition, write)
     match write.verb:
         case Verb.INSERT:
             return ("create", entity)
@@ -116,17 +116,17 @@ def _operation(partition: str, write: Write) -> Any:  # noqa: ANN401 - the SDK's
             return ("delete", entity)
 
 
-def _raw(partition: str, write: Write) -> dict[str, Value | EntityProperty]:
-    values = {column: _sized(value) for column, value in write.values.items()}
+def _make_raw_entity(partition: str, write: Write) -> dict[str, Value | EntityProperty]:
+    values = {column: _mark_integer_size(value) for column, value in write.values.items()}
     return {**values, "PartitionKey": partition, "RowKey": write.row_key}
 
 
-def _sized(value: Value) -> Value | EntityProperty:
+def _mark_integer_size(value: Value) -> Value | EntityProperty:
     """The SDK takes a number for 32 bits unless it is told; bytes of a file may be more."""
     return value if isinstance(value, str) or value in _INT32 else EntityProperty(value, EdmType.INT64)
 
 
-def _entity(raw: Any) -> Entity:  # noqa: ANN401 - TableEntity is a dict of anything
+def _read_entity(raw: Any) -> Entity:  # noqa: ANN401 - TableEntity is a dict of anything
     # A column that was asked for and is not there comes as None.
     values: Values = {
         column: value.value if isinstance(value, EntityProperty) else value
@@ -136,7 +136,7 @@ def _entity(raw: Any) -> Entity:  # noqa: ANN401 - TableEntity is a dict of anyt
     return Entity(raw["RowKey"], values, str(raw.metadata["etag"]))
 
 
-def _filter(partition: str, query: Query) -> tuple[str, dict[str, Value]]:
+def _make_filter(partition: str, query: Query) -> tuple[str, dict[str, Value]]:
     terms = ["PartitionKey eq @partition"]
     parameters: dict[str, Value] = {"partition": partition}
     if query.prefix:

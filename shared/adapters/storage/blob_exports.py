@@ -28,12 +28,12 @@ class BlobExports:
     async def all(self) -> AsyncIterator[Blob]:
         """Every blob of the container."""
         async for properties in self._container.list_blobs():
-            yield _blob(properties)
+            yield _read_blob(properties)
 
     async def find(self, name: str) -> Blob | None:
         """One blob as it is now."""
         try:
-            return _blob(await self._container.get_blob_client(name).get_blob_properties())
+            return _read_blob(await self._container.get_blob_client(name).get_blob_properties())
         except ResourceNotFoundError:
             return None
 
@@ -52,7 +52,7 @@ class BlobExports:
                 raise
 
 
-def _blob(properties: BlobProperties) -> Blob:
+def _read_blob(properties: BlobProperties) -> Blob:
     # A listing gives the ETag without quotes, a request for one blob with them.
     etag = f'"{str(properties.etag).strip(chr(34))}"'
     who = (properties.metadata or {}).get(UPLOADED_BY, "")

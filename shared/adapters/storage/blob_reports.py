@@ -38,21 +38,21 @@ class BlobReports:
         """Write a report, over what is there."""
         settings = ContentSettings(content_type=content_type)
         blob = self._container.get_blob_client(path)
-        await blob.upload_blob(body, overwrite=True, content_settings=settings, tags=_tags(path))
+        await blob.upload_blob(body, overwrite=True, content_settings=settings, tags=_make_tags(path))
 
     async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:
         """Stage block after block, then commit: readers see the old report or the new one, whole."""
         blob = self._container.get_blob_client(path)
         staged: list[BlobBlock] = []
         for number, parts in enumerate(blocks):
-            staged += await _stage(blob, number, parts)
+            staged += await _stage_blocks(blob, number, parts)
         settings = ContentSettings(content_type=content_type)
-        await blob.commit_block_list(staged, content_settings=settings, tags=_tags(path))
+        await blob.commit_block_list(staged, content_settings=settings, tags=_make_tags(path))
 
     async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
         """What need not be staged."""
         known = await self._known(path)
-        return frozenset(block for block in blocks if _pieces(block, known))
+        return frozenset(block for block in blocks if _list_block_ids(block, known))
 
     async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
         """Upload a block, piece by piece; only the last piece makes it whole."""
@@ -60,11 +60,11 @@ class BlobReports:
         count, waiting = 0, bytearray()
         async for part in parts:
             if len(waiting) >= BLOCK:
-                await blob.stage_block(_piece(block, count), BytesIO(waiting), len(waiting))
+                await blob.stage_block(_make_block_id(block, count), BytesIO(waiting), len(waiting))
                 count, waiting = count + 1, bytearray()
             waiting += part
         if waiting:
-            await blob.stage_block(_piece(block, count, last=True), BytesIO(waiting), len(waiting))
+            await blob.stage_block(_make_block_id(block, count, last=True), BytesIO(waiting), len(waiting))
         return bool(waiting)
 
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
@@ -72,13 +72,15 @@ class BlobReports:
         known = await self._known(path)
         pieces: list[str] = []
         for block in blocks:
-            found = _pieces(block, known)
+            found = _list_block_ids(block, known)
             if not found:
                 raise LookupError(block)
             pieces += found
         blob = self._container.get_blob_client(path)
         settings = ContentSettings(content_type=content_type)
-        await blob.commit_block_list([BlobBlock(each) for each in pieces], content_settings=settings, tags=_tags(path))
+        await blob.commit_block_list(
+            [BlobBlock(each) for each in pieces], content_settings=settings, tags=_make_tags(path)
+        )
 
     async def _known(self, path: str) -> frozenset[str]:
         """The pieces that are published, and those that wait."""
@@ -89,28 +91,28 @@ class BlobReports:
         return frozenset(str(block.id) for block in (*published, *waiting))
 
 
-def _piece(block: str, number: int, *, last: bool = False) -> str:
+def _make_block_id(block: str, number: int, *, last: bool = False) -> str:
     """Storage wants the ids of all blocks of a blob to be of one length."""
     return f"{hashlib.sha256(block.encode()).hexdigest()[:32]}-{number:05d}{'=' if last else '+'}"
 
 
-def _pieces(block: str, known: frozenset[str]) -> list[str]:
+def _list_block_ids(block: str, known: frozenset[str]) -> list[str]:
     """The pieces of a block that is there whole; else none."""
     pieces: list[str] = []
-    while (last := _piece(block, len(pieces), last=True)) not in known:
-        piece = _piece(block, len(pieces))
+    while (last := _make_block_id(block, len(pieces), last=True)) not in known:
+        piece = _make_block_id(block, len(pieces))
         if piece not in known:
             return []
         pieces.append(piece)
     return [*pieces, last]
 
 
-def _tags(path: str) -> dict[str, str] | None:
+def _make_tags(path: str) -> dict[str, str] | None:
     """A rule of storage cannot name a folder in the middle of a path, so people's lists carry a tag."""
     return {PERSONAL: "true"} if f"/{PERSONAL}/" in path else None
 
 
-async def _stage(blob: BlobClient, number: int, parts: AsyncIterator[bytes]) -> list[BlobBlock]:
+async def _stage_blocks(blob: BlobClient, number: int, parts: AsyncIterator[bytes]) -> list[BlobBlock]:
     staged: list[BlobBlock] = []
     waiting = b""
 

@@ -40,7 +40,7 @@ class Storage:
                 await closing.close()
 
 
-def connect(environment: "Mapping[str, str]" = os.environ) -> Storage:
+def connect_storage(environment: "Mapping[str, str]" = os.environ) -> Storage:
     """Clients by connection string, else by identity."""
     text = environment.get(STORAGE_CONNECTION)
     if text:
@@ -52,7 +52,7 @@ def connect(environment: "Mapping[str, str]" = os.environ) -> Storage:
             TableServiceClient.from_connection_string(text, retry_total=3, **_TRANSPORT),
         )
     blob, queue, table = (environment[f"{STORAGE_CONNECTION}__{uri}"] for uri in URIS)
-    credential = _credential(environment)
+    credential = _make_credential(environment)
     return Storage(
         BlobServiceClient(blob, credential, max_single_get_size=CHUNK, max_chunk_get_size=CHUNK, **_RETRIES),
         QueueServiceClient(queue, credential, **_RETRIES),
@@ -61,7 +61,7 @@ def connect(environment: "Mapping[str, str]" = os.environ) -> Storage:
     )
 
 
-def _credential(environment: "Mapping[str, str]") -> AsyncTokenCredential:
+def _make_credential(environment: "Mapping[str, str]") -> AsyncTokenCredential:
     from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential  # noqa: PLC0415 - slow to import
 
     client = environment.get(f"{STORAGE_CONNECTION}__clientId")

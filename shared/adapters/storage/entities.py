@@ -25,7 +25,7 @@ from shared.model.safeguards.timer_failure import Trouble
 MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """A moment as it stands in the tables."""
     return at.astimezone(UTC).strftime(MOMENT)
 
@@ -43,7 +43,7 @@ class Mapper[T]:
         for name, value in self._adapter.dump_python(record).items():
             if value is None or value in ({}, ()):
                 continue
-            columns[name] = _column(value)
+            columns[name] = _make_column(value)
         return columns
 
     def record(self, values: Values) -> T:
@@ -54,17 +54,17 @@ class Mapper[T]:
         return self._adapter.validate_python(raw)
 
 
-def _column(value: object) -> Value:
+def _make_column(value: object) -> Value:
     if isinstance(value, datetime):
-        return moment(value)
+        return format_time(value)
     if isinstance(value, bool | int):
         return value
     if isinstance(value, str):
         return str(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_part)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_make_part)
 
 
-def _part(value: object) -> str:
+def _make_part(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no column")
@@ -102,7 +102,7 @@ GLANCE: Final = (
 """The columns of an account that the gate and the counts look at."""
 
 
-def glance(values: Mapping[str, Any]) -> Account:
+def read_projection(values: Mapping[str, Any]) -> Account:
     """An account of these columns alone. By hand: a million of them are read at a time."""
     return Account(
         id=values["id"],
@@ -110,37 +110,37 @@ def glance(values: Mapping[str, Any]) -> Account:
         migration=values["migration"],
         row=values["row"],
         state=State(values["state"]),
-        staged_at=_moment(values["not_before"]),
+        staged_at=_parse_time(values["not_before"]),
         digest=values["digest"],
         address_key=values.get("address_key", ""),
-        not_before=_moment(values["not_before"]),
-        moment=_moment_or_none(values.get("moment")),
+        not_before=_parse_time(values["not_before"]),
+        moment=_parse_optional_time(values.get("moment")),
         outcome=Outcome(values["outcome"]) if "outcome" in values else None,
         reason=values.get("reason", ""),
         directory_id=values.get("directory_id"),
-        provisioned_at=_moment_or_none(values.get("provisioned_at")),
-        notified_at=_moment_or_none(values.get("notified_at")),
+        provisioned_at=_parse_optional_time(values.get("provisioned_at")),
+        notified_at=_parse_optional_time(values.get("notified_at")),
         notify_id=values.get("notify_id", ""),
         vain=values.get("vain", 0),
-        lost_since=_moment_or_none(values.get("lost_since")),
+        lost_since=_parse_optional_time(values.get("lost_since")),
         drafted=values.get("drafted", False),
         settled=values.get("settled", False),
         band=Band(values.get("band", "")),
         first=values.get("first", ""),
         met=values.get("met", ""),
-        announced_at=_moment_or_none(values.get("announced_at")),
+        announced_at=_parse_optional_time(values.get("announced_at")),
         announce_id=values.get("announce_id", ""),
-        told_day=_moment_or_none(values.get("told_day")),
+        told_day=_parse_optional_time(values.get("told_day")),
         owner=values.get("owner", ""),
         decide_by=values.get("decide_by", ""),
     )
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _moment_or_none(text: str | None) -> datetime | None:
+def _parse_optional_time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
@@ -158,18 +158,18 @@ def summary_values(summary: ShardSummary) -> Values:
     """The columns of a shard's summary."""
     return {
         "shard": summary.shard,
-        "visited_at": moment(summary.visited_at),
+        "visited_at": format_time(summary.visited_at),
         "counted": summary.counted,
-        "settled": _tally(summary.settled),
-        "accounts": _tally(summary.accounts),
+        "settled": _dump_tally(summary.settled),
+        "accounts": _dump_tally(summary.accounts),
         "due": summary.due,
         "soon": summary.soon,
-        "oldest": moment(summary.oldest) if summary.oldest else "",
+        "oldest": format_time(summary.oldest) if summary.oldest else "",
         "fingerprint": summary.fingerprint,
         "plan": summary.plan,
         "took_ms": summary.took_ms,
         "waves": json.dumps({number: dict(tally) for number, tally in summary.waves.items()}, sort_keys=True),
-        "told_at": moment(summary.told_at) if summary.told_at else "",
+        "told_at": format_time(summary.told_at) if summary.told_at else "",
     }
 
 
@@ -180,8 +180,8 @@ def summary_record(values: Values) -> ShardSummary:
         shard=str(values["shard"]),
         visited_at=datetime.fromisoformat(str(values["visited_at"])),
         counted=bool(values["counted"]),
-        settled=_untally(str(values["settled"])),
-        accounts=_untally(str(values["accounts"])),
+        settled=_load_tally(str(values["settled"])),
+        accounts=_load_tally(str(values["accounts"])),
         due=int(values["due"]),
         soon=int(values.get("soon", values["due"])),
         oldest=datetime.fromisoformat(oldest) if oldest else None,
@@ -189,7 +189,7 @@ def summary_record(values: Values) -> ShardSummary:
         plan=str(values["plan"]),
         took_ms=int(values.get("took_ms", 0)),
         waves={int(number): tally for number, tally in json.loads(str(values.get("waves", "{}"))).items()},
-        told_at=_moment_or_none(str(values.get("told_at", ""))),
+        told_at=_parse_optional_time(str(values.get("told_at", ""))),
     )
 
 
@@ -197,7 +197,7 @@ def without_reference(columns: Values) -> Values:
     """An account's columns without the customer reference that an undo would put back: a copy must not keep it."""
     before = {key: value for key, value in json.loads(str(columns.get("before", "{}"))).items() if key == "account"}
     kept = {name: value for name, value in columns.items() if name != "before"}
-    return {**kept, "before": _column(before)} if before else kept
+    return {**kept, "before": _make_column(before)} if before else kept
 
 
 def without_file_name(columns: Values) -> Values:
@@ -219,7 +219,7 @@ def canary_values(canary: Canary) -> Values:
         "run": canary.run,
         "step": canary.step.value,
         "verdict": canary.verdict,
-        "passed_at": moment(canary.passed_at) if canary.passed_at else "",
+        "passed_at": format_time(canary.passed_at) if canary.passed_at else "",
         "record": _CANARY.dump_json(canary).decode(),
     }
 
@@ -229,9 +229,9 @@ def canary_record(values: Values) -> Canary:
     return _CANARY.validate_json(str(values["record"]))
 
 
-def _tally(tally: Tally) -> str:
+def _dump_tally(tally: Tally) -> str:
     return json.dumps([[*key, number] for key, number in sorted(tally.items())], separators=(",", ":"))
 
 
-def _untally(text: str) -> Tally:
+def _load_tally(text: str) -> Tally:
     return {(outcome, state, reason): number for outcome, state, reason, number in json.loads(text)}

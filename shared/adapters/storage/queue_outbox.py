@@ -12,7 +12,7 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from shared import names
 from shared.errors import BadMessage
-from shared.model.messages import Message, decode, decode_upload
+from shared.model.messages import Message, decode_message, decode_upload
 from shared.ports import PoisonMessage
 
 PEEK_LIMIT: Final = 32
@@ -65,16 +65,18 @@ class QueueOutbox:
         if glance or depth <= PEEK_LIMIT:
             found = await poison.peek_messages(max_messages=PEEK_LIMIT)
         else:
-            found = await _all(poison)
+            found = await _receive_all(poison)
             await _show_again(poison, found)
-        return [PoisonMessage(queue, str(message.id), _decoded(queue, str(message.content))) for message in found]
+        return [
+            PoisonMessage(queue, str(message.id), _decode_message(queue, str(message.content))) for message in found
+        ]
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:
         """Remove messages from poison."""
         if await self.depth(names.poison_of(queue)) == 0:
             return 0
         poison = self._queue(names.poison_of(queue))
-        found = await _all(poison)
+        found = await _receive_all(poison)
         taken = [message for message in found if message.id in ids]
         for message in taken:
             # Somebody else may have looked meanwhile, which voids our receipt: it is taken away next time.
@@ -84,7 +86,7 @@ class QueueOutbox:
         return len(taken)
 
 
-async def _all(queue: QueueClient) -> list[QueueMessage]:
+async def _receive_all(queue: QueueClient) -> list[QueueMessage]:
     """All messages, which are hidden from now on."""
     received = queue.receive_messages(messages_per_page=PEEK_LIMIT, visibility_timeout=GLANCE, max_messages=MOST)
     # By id: where reading takes longer than a glance, the first come again.
@@ -99,9 +101,9 @@ async def _show_again(queue: QueueClient, messages: list[QueueMessage]) -> None:
             await queue.update_message(message, visibility_timeout=0)
 
 
-def _decoded(queue: str, text: str) -> Message | None:
+def _decode_message(queue: str, text: str) -> Message | None:
     try:
         body = base64.b64decode(text, validate=True)
-        return decode_upload(body) if queue == names.RECEIVE_EXPORT else decode(body)
+        return decode_upload(body) if queue == names.RECEIVE_EXPORT else decode_message(body)
     except (ValueError, BadMessage):
         return None

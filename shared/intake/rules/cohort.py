@@ -8,31 +8,31 @@ from shared.model.profile import Plan
 from shared.model.row import Person
 
 
-def band_of(person: Person, planned: Plan, uploaded_at: datetime, *, late: bool) -> Band:
+def choose_cohort(person: Person, planned: Plan, uploaded_at: datetime, *, late: bool) -> Band:
     """The band of somebody, whether or not it has a wave of its own. `late`: joined after an earlier plan."""
     if person.source_id in planned.pilot:
         return Band.PILOT
     if late:
         return Band.LATE
-    if planned.dormant_months and _dormant(person, planned.dormant_months, uploaded_at.date()):
+    if planned.dormant_months and _is_dormant(person, planned.dormant_months, uploaded_at.date()):
         return Band.DORMANT
     return Band.NONE
 
 
-def _dormant(person: Person, months: int, today: date) -> bool:
+def _is_dormant(person: Person, months: int, today: date) -> bool:
     """Whether the last sign-in, or the registration where nobody ever signed in, is so many months ago."""
-    last = day_of(person.last_sign_in) or day_of(person.created)
-    return last is not None and _months(last) + months <= _months(today) - (last.day > today.day)
+    last = parse_day(person.last_sign_in) or parse_day(person.created)
+    return last is not None and _count_months(last) + months <= _count_months(today) - (last.day > today.day)
 
 
-def _months(day: date) -> int:
+def _count_months(day: date) -> int:
     return day.year * MONTHS + day.month
 
 
 MONTHS: Final = 12
 
 
-def day_of(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """The day in a cell, with or without a time of day; None where it cannot be read."""
     text = text.strip()
     try:

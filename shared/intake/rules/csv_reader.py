@@ -94,7 +94,7 @@ class RecordReader:
         self._rest = data
 
     def _read(self, data: bytes, tail: bytes, *, last: bool) -> Iterator[Record]:
-        lines = _lines(data)
+        lines = _split_lines(data)
         used = 0
         done = 0
 
@@ -132,7 +132,7 @@ class RecordReader:
         return RefusedFile("cut_off" if cut_off else "quoting")
 
 
-def _lines(data: bytes) -> list[bytes]:
+def _split_lines(data: bytes) -> list[bytes]:
     # bytes.splitlines would also cut at a lone carriage return, which is no line end here.
     parts = data.split(b"\n")
     return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
@@ -200,7 +200,7 @@ class FirstPass:
             for record in records:
                 self._rows += 1
                 self._refuse_swallowed(record)
-                if len(record.cells) == len(self._header) and _folded(record.cells) == self._header:
+                if len(record.cells) == len(self._header) and _fold_cells(record.cells) == self._header:
                     raise RefusedFile("duplicate_header")  # noqa: TRY301 - the place is added below
         except RefusedFile as refused:
             place = self._rows + (refused.reason != "duplicate_header")
@@ -236,7 +236,7 @@ class FirstPass:
         if bom and not self._codecs["utf-8"]:
             raise RefusedFile("encoding", "it says that it is UTF-8")
         self._codecs["cp1252"] = self._codecs["cp1252"] and not bom
-        found = _header(head[bom:], self._columns, last=last)
+        found = _find_header(head[bom:], self._columns, last=last)
         if found is None:
             if len(head) > RECORD_LIMIT:
                 raise RefusedFile("not_csv", "the first line is longer than 1 MiB")
@@ -245,8 +245,8 @@ class FirstPass:
             return b""
         header, separator = found
         start = bom + header.end
-        self._header = _folded(header.cells)
-        columns = _indexes(header.cells, self._columns)
+        self._header = _fold_cells(header.cells)
+        columns = _find_columns(header.cells, self._columns)
         self._layout = Layout("", separator, columns, len(header.cells), start, 0, bom=bool(bom))
         self._records = RecordReader(separator, ANY_BYTES, start)
         self._head = b""
@@ -264,7 +264,7 @@ def _refuse_other_kinds(head: bytes) -> None:
         raise RefusedFile("utf16" if line.count(b"\x00") * 3 > len(line) else "not_csv", "the header holds NUL")
 
 
-def _header(head: bytes, columns: Columns, *, last: bool) -> tuple[Record, str] | None:
+def _find_header(head: bytes, columns: Columns, *, last: bool) -> tuple[Record, str] | None:
     """The header and the separator which explains it best; None while it is not whole."""
     found: list[tuple[int, Record, str]] = []
     for separator in SEPARATORS:
@@ -276,8 +276,8 @@ def _header(head: bytes, columns: Columns, *, last: bool) -> tuple[Record, str] 
         except RefusedFile:
             continue
         if record is not None:
-            known = {_fold(name) for name in columns.named().values()}
-            score = len(known & {_fold(_text(cell)) for cell in record.cells})
+            known = {_fold_name(name) for name in columns.named().values()}
+            score = len(known & {_fold_name(_decode_cell(cell)) for cell in record.cells})
             found.append((score * 1000 + len(record.cells), record, separator))
     if not found:
         if last and head.strip():
@@ -287,7 +287,7 @@ def _header(head: bytes, columns: Columns, *, last: bool) -> tuple[Record, str] 
     return record, separator
 
 
-def _text(cell: str) -> str:
+def _decode_cell(cell: str) -> str:
     """A header cell that was read as single bytes, in its own encoding."""
     raw = cell.encode(ANY_BYTES)
     try:
@@ -296,22 +296,22 @@ def _text(cell: str) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
-def _folded(cells: list[str]) -> list[str]:
+def _fold_cells(cells: list[str]) -> list[str]:
     """The cells as a header is compared, without the mark of UTF-8 that joined files have in their middle."""
     mark = codecs.BOM_UTF8.decode(ANY_BYTES)
-    return [_fold(_text(cell)) for cell in (cells[0].removeprefix(mark), *cells[1:])]
+    return [_fold_name(_decode_cell(cell)) for cell in (cells[0].removeprefix(mark), *cells[1:])]
 
 
-def _fold(name: str) -> str:
+def _fold_name(name: str) -> str:
     """Case and space forgiven: ` Customer  Ref ` is `customer ref`."""
     visible = "".join(character for character in name if unicodedata.category(character) != "Cf")
     return " ".join(visible.split()).casefold()
 
 
-def _indexes(cells: list[str], columns: Columns) -> tuple[tuple[str, int], ...]:
-    names = [_fold(_text(cell)) for cell in cells]
+def _find_columns(cells: list[str], columns: Columns) -> tuple[tuple[str, int], ...]:
+    names = [_fold_name(_decode_cell(cell)) for cell in cells]
     wanted = columns.named()
-    missing = [theirs for theirs in wanted.values() if _fold(theirs) not in names]
+    missing = [theirs for theirs in wanted.values() if _fold_name(theirs) not in names]
     if len(missing) == len(wanted):
         raise RefusedFile("not_csv", f"the first line has none of the columns {', '.join(wanted.values())}")
     if missing:
@@ -321,4 +321,4 @@ def _indexes(cells: list[str], columns: Columns) -> tuple[tuple[str, int], ...]:
     if twice:
         more = f" and {len(twice) - NAMED_AT_MOST} more" if len(twice) > NAMED_AT_MOST else ""
         raise RefusedFile("duplicate_column", ", ".join(name[:60] for name in twice[:NAMED_AT_MOST]) + more)
-    return tuple((ours, names.index(_fold(theirs))) for ours, theirs in wanted.items())
+    return tuple((ours, names.index(_fold_name(theirs))) for ours, theirs in wanted.items())

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.intake.rules.suppressions import EXCLUDED
-from shared.model.account import Account, Change, apply
+from shared.model.account import Account, Change, apply_event
 from shared.model.lifecycle import Event, Outcome, State
 
 DISCARDED: Final = "discarded"
@@ -20,24 +20,24 @@ class Verdict:
     reason: str = ""
 
 
-def verdict(known: Account, digest: str) -> Verdict | None:
+def judge_resubmission(known: Account, digest: str) -> Verdict | None:
     """What the council's own account makes of a row with these facts; None where the row has still to be judged."""
     if known.state is State.HELD and known.reason == DISCARDED:
         # A person left it as it is; only a person takes that back.
         return Verdict(Outcome.REVIEW, DISCARDED)
-    if told_after_all(known) or not (known.done or known.state is State.UNDONE):
+    if was_told_after_all(known) or not (known.done or known.state is State.UNDONE):
         return None
     if known.digest != digest:
         return Verdict(Outcome.REVIEW, "changed_since_migrated")
     return Verdict(Outcome.UNCHANGED)
 
 
-def brought(account: Account, migration: str) -> bool:
+def is_in_export(account: Account, migration: str) -> bool:
     """Whether an export has this customer: its own account, or one that was moved before."""
     return account.migration == migration or account.met.startswith(f"{migration}|")
 
 
-def told_after_all(known: Account) -> bool:
+def was_told_after_all(known: Account) -> bool:
     """Whether it was created or joined and its customer told nothing, because somebody stopped that: a newer one does.
 
     Somebody cancelled the migration, or had the customer left alone and has taken that back since.
@@ -48,6 +48,6 @@ def told_after_all(known: Account) -> bool:
 
 def go_on_with_message(known: Account, new: Account, now: datetime) -> tuple[Account, Change]:
     """The account of a newer migration in which only its message is left to be sent."""
-    back, change = apply(known, Event.REPLAY_MESSAGE, now)
+    back, change = apply_event(known, Event.REPLAY_MESSAGE, now)
     mine = replace(back, migration=new.migration, row=new.row, release=known.release + 1, not_before=now)
     return mine, replace(change, migration=new.migration)

@@ -21,11 +21,11 @@ STATUS: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,29}")
 OTHER_STATUS: Final = "source_other"
 
 
-def judge(record: Record, layout: Layout, profile: Profile) -> Person | Rejected:
+def judge_record(record: Record, layout: Layout, profile: Profile) -> Person | Rejected:
     """Judge one record by itself; duplicates are judged against the other rows later."""
     cells = named_cells(record.cells, layout)
-    source_id = _printable(cells.get("source_id", ""))
-    reason = refused_shape(record, layout, cells) or _content(cells, profile)
+    source_id = _make_printable(cells.get("source_id", ""))
+    reason = check_shape(record, layout, cells) or _check_content(cells, profile)
     if reason:
         return Rejected(reason, source_id)
     return Person(
@@ -33,7 +33,7 @@ def judge(record: Record, layout: Layout, profile: Profile) -> Person | Rejected
         email=cells["email"],
         given_name=cells.get("given_name", ""),
         surname=cells.get("surname", ""),
-        verified=_verified(cells.get("email_verified"), profile),
+        verified=_read_verified(cells.get("email_verified"), profile),
         created=cells.get("created", ""),
         last_sign_in=cells.get("last_sign_in", ""),
         postcode=cells.get("postcode", ""),
@@ -45,20 +45,20 @@ def named_cells(cells: list[str], layout: Layout) -> dict[str, str]:
     return {ours: cells[index].strip() for ours, index in layout.columns if index < len(cells)}
 
 
-def refused_shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
+def check_shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
     """Why a record cannot be read as it stands, whatever it says; empty where it can."""
     if record.size > ROW_LIMIT:
         return "row_too_long"
     if len(record.cells) != layout.width:
         return "missing_cells" if len(record.cells) < layout.width else "extra_cells"
-    if any("\x00" in cell for cell in record.cells) or any(map(_unprintable, cells.values())):
+    if any("\x00" in cell for cell in record.cells) or any(map(_has_control_character, cells.values())):
         return "control_character"
     if any(len(cell) > OTHER_CELL_LIMIT for cell in record.cells):
         return "cell_too_long"
     return "cell_too_long" if any(len(cell) > CELL_LIMIT for cell in cells.values()) else ""
 
 
-def refused_reference(cells: dict[str, str]) -> str:
+def check_reference(cells: dict[str, str]) -> str:
     """Why the customer reference names nobody; empty where it does."""
     if not cells["source_id"]:
         return "missing_source_id"
@@ -67,11 +67,11 @@ def refused_reference(cells: dict[str, str]) -> str:
     return "source_id_too_long" if len(cells["source_id"]) > SOURCE_ID_LIMIT else ""
 
 
-def _content(cells: dict[str, str], profile: Profile) -> str:
-    if refused := refused_reference(cells):
+def _check_content(cells: dict[str, str], profile: Profile) -> str:
+    if refused := check_reference(cells):
         return refused
     if "status" in cells and cells["status"].casefold() not in {s.casefold() for s in profile.export.migrate_status}:
-        return f"source_{_slug(cells['status'])}"
+        return f"source_{_make_status_reason(cells['status'])}"
     if not cells["email"]:
         return "missing_email"
     try:
@@ -85,24 +85,24 @@ def _content(cells: dict[str, str], profile: Profile) -> str:
     return ""
 
 
-def _verified(cell: str | None, profile: Profile) -> bool | None:
+def _read_verified(cell: str | None, profile: Profile) -> bool | None:
     if cell is None:
         return None
     return cell.casefold() in {value.casefold() for value in profile.export.verified_values}
 
 
-def _slug(status: str) -> str:
+def _make_status_reason(status: str) -> str:
     if not STATUS.fullmatch(status):
         # Not a status word: a row whose cells are shifted may have somebody's address here.
         return OTHER_STATUS.removeprefix("source_") if status else "without_status"
     return re.sub(r"[^a-z0-9]+", "_", status.lower()).strip("_")
 
 
-def _unprintable(text: str) -> bool:
+def _has_control_character(text: str) -> bool:
     return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
 
 
-def _printable(text: str) -> str:
+def _make_printable(text: str) -> str:
     """A rejected row's reference as far as a report can show it."""
     kept = "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cs"})
     return kept[:SOURCE_ID_LIMIT]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.intake.rules.csv_reader import Record
-from shared.intake.rules.row_checks import named_cells, refused_reference, refused_shape
+from shared.intake.rules.row_checks import check_reference, check_shape, named_cells
 from shared.model.account import AccountId, Authority
 from shared.model.migration import Layout
 from shared.model.profile import Profile
@@ -61,14 +61,14 @@ def read_exclusion(
 ) -> Exclusion | RejectedExclusion:
     """Read one record of a list."""
     cells = named_cells(record.cells, layout)
-    refused = refused_shape(record, layout, cells) or refused_reference(cells)
+    refused = check_shape(record, layout, cells) or check_reference(cells)
     if refused:
         return RejectedExclusion(refused)
     account = pseudonyms.account(authority, cells["source_id"])
-    return Exclusion(account, _reason(cells.get(WHY, "")))
+    return Exclusion(account, _read_reason(cells.get(WHY, "")))
 
 
-def _reason(cell: str) -> str:
+def _read_reason(cell: str) -> str:
     why = " ".join(cell.lower().split())
     if why == NONE:
         return ""

@@ -64,7 +64,7 @@ class Decision:
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
-def decide(
+def decide_match(
     source: Source,
     found: tuple[DirectoryUser, ...],
     unclaimed: frozenset[Authority],
@@ -82,13 +82,13 @@ def decide(
     if len(found) > 1:
         return Decision(Outcome.REVIEW, "several_identities", evidence={"found": str(len(found))})
     user = found[0]
-    kind = kind_of(user, source.address, rules)
-    evidence = _evidence(source, user, kind, unclaimed)
-    reason = _doubt(source, user, kind, unclaimed, rules, vouched=vouched)
+    kind = find_address_kind(user, source.address, rules)
+    evidence = _collect_evidence(source, user, kind, unclaimed)
+    reason = _find_doubt(source, user, kind, unclaimed, rules, vouched=vouched)
     return Decision(Outcome.REVIEW if reason else Outcome.LINK, reason, user, evidence)
 
 
-def _doubt(
+def _find_doubt(
     source: Source,
     user: DirectoryUser,
     kind: Kind,
@@ -107,20 +107,20 @@ def _doubt(
         ("address_not_sign_in", kind is Kind.CONTACT_ONLY),
         ("provider_unverified", kind is Kind.UNVERIFYING_PROVIDER),
         ("source_unverified", source.verified is False),
-        ("created_after_announcement", not vouched and _too_new(user, rules)),
+        ("created_after_announcement", not vouched and _is_too_new(user, rules)),
         ("names_missing", names_agree(source, user) is None),
         ("names_differ", names_agree(source, user) is False),
     )
     return next((reason for reason, holds in checks if holds), "")
 
 
-def _too_new(user: DirectoryUser, rules: Rules) -> bool:
+def _is_too_new(user: DirectoryUser, rules: Rules) -> bool:
     if rules.announced_at is None or rules.sign_up_verifies_mailbox:
         return False
     return user.created is None or user.created >= rules.announced_at
 
 
-def kind_of(user: DirectoryUser, address: str, rules: Rules) -> Kind:
+def find_address_kind(user: DirectoryUser, address: str, rules: Rules) -> Kind:
     """How the address belongs to the user.
 
     Graph ignores the issuer when it looks for local identities and does not tell e-mail from user name, so both are
@@ -144,28 +144,30 @@ def kind_of(user: DirectoryUser, address: str, rules: Rules) -> Kind:
 
 def names_agree(source: Source, user: DirectoryUser) -> bool | None:
     """Whether given name and surname are the same on both sides; None where there is too little to tell."""
-    ours = (_letters(source.given_name), _letters(source.surname))
-    theirs = (_letters(user.given_name), _letters(user.surname))
-    display = _words(user.display_name)
+    ours = (_fold_letters(source.given_name), _fold_letters(source.surname))
+    theirs = (_fold_letters(user.given_name), _fold_letters(user.surname))
+    display = _split_name(user.display_name)
     if not any(ours) or (not any(theirs) and display in ([], ["unknown"])):
         return None
-    same = ours == theirs if any(theirs) else display == _words(f"{source.given_name} {source.surname}")
+    same = ours == theirs if any(theirs) else display == _split_name(f"{source.given_name} {source.surname}")
     # Half a name that is the same on both sides is too little.
     return None if same and not all(ours) else same
 
 
-def _words(name: str) -> list[str]:
-    return [letters for word in name.split() if (letters := _letters(word))]
+def _split_name(name: str) -> list[str]:
+    return [letters for word in name.split() if (letters := _fold_letters(word))]
 
 
-def _letters(name: str) -> str:
+def _fold_letters(name: str) -> str:
     """A name without the accents of Latin letters, case and everything that is no letter or part of one."""
     plain = unicodedata.normalize("NFKD", name)
     kept = (c for c in plain if unicodedata.category(c)[0] in "LM" and not "\u0300" <= c <= "\u036f")
     return "".join(kept).casefold()
 
 
-def _evidence(source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset[Authority]) -> dict[str, str]:
+def _collect_evidence(
+    source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset[Authority]
+) -> dict[str, str]:
     names = {True: "agree", False: "differ", None: "missing"}[names_agree(source, user)]
     verified = {True: "verified", False: "not verified", None: "not said"}[source.verified]
     return {
@@ -180,7 +182,7 @@ def _evidence(source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozen
     }
 
 
-def announcement(announced_on: date | None, first_message_at: datetime | None) -> datetime | None:
+def choose_announcement_time(announced_on: date | None, first_message_at: datetime | None) -> datetime | None:
     """The earlier of the profile's date (its first moment, UTC) and our first message to a customer."""
     by_profile = datetime.combine(announced_on, time.min, UTC) if announced_on else None
     return min((at for at in (by_profile, first_message_at) if at is not None), default=None)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.model.account import Account, Change, apply
+from shared.model.account import Account, Change, apply_event
 from shared.model.directory_user import DirectoryUser
 from shared.model.lifecycle import Event, Outcome
 from shared.model.safeguards.rebuild import LATE
@@ -14,13 +14,13 @@ CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """The directory's clock tells when a user was made, ours when the tables were copied."""
 
 
-def holds(user: DirectoryUser, address: str) -> bool:
+def has_address(user: DirectoryUser, address: str) -> bool:
     """Whether a user signs in with this normalised address, or has it as a contact address."""
     theirs = (*(identity.assigned_id for identity in user.identities), *user.other_mails)
     return bool(address) and address in (name.lower() for name in theirs)
 
 
-def told_apart(account: Account, user: DirectoryUser, told: Outcome | None) -> tuple[Outcome, str]:
+def tell_create_from_link(account: Account, user: DirectoryUser, told: Outcome | None) -> tuple[Outcome, str]:
     """Whether the user with our mark was created or linked, and by what that is known.
 
     `told` is the outcome whose message the service knows: that is certain. Else a record of the copy counts where the
@@ -37,10 +37,12 @@ def told_apart(account: Account, user: DirectoryUser, told: Outcome | None) -> t
     return Outcome.LINK, "created_before"
 
 
-def recognised(account: Account, user: DirectoryUser, told: Outcome | None, now: datetime) -> tuple[Account, Change]:
+def restore_account(
+    account: Account, user: DirectoryUser, told: Outcome | None, now: datetime
+) -> tuple[Account, Change]:
     """The account of a user who holds our mark: moved before the tables were lost. Its message is in doubt."""
-    outcome, known_by = told_apart(account, user, told)
-    back, change = apply(account, Event.RECOGNISE, now)
+    outcome, known_by = tell_create_from_link(account, user, told)
+    back, change = apply_event(account, Event.RECOGNISE, now)
     made = user.created if outcome is Outcome.CREATE and user.created else None
     possible = max(at for at in (account.lost_since or now, made) if at is not None)
     evidence: Mapping[str, str] = {"found": "one with our mark", "known_by": known_by}

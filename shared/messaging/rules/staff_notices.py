@@ -10,7 +10,7 @@ from typing import Final
 
 from shared.model.migration import Kind, Migration, Phase
 from shared.model.profile import Profile
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 
 NEWS: Final = timedelta(days=1)
 """What began longer ago is no news: who joins the contacts later gets no burst of old notices."""
@@ -25,12 +25,12 @@ class StaffNotice:
     text: str
 
 
-def notices(migration: Migration, profile: Profile, now: datetime) -> list[StaffNotice]:
+def list_notices(migration: Migration, profile: Profile, now: datetime) -> list[StaffNotice]:
     """All that is news of this migration now, told or not."""
     found: list[StaffNotice] = []
-    for since, key, what, text in _conditions(migration, profile):
+    for since, key, what, text in _list_conditions(migration, profile):
         if since is not None and now - since < NEWS:
-            found.append(StaffNotice(key, f"{profile.name}: {what}", _letter(migration, text)))
+            found.append(StaffNotice(key, f"{profile.name}: {what}", _write_text(migration, text)))
     return found
 
 
@@ -38,26 +38,26 @@ type _Condition = tuple[datetime | None, str, str, str]
 """Since when, key, what happened in a few words, and the text."""
 
 
-def _conditions(migration: Migration, profile: Profile) -> Iterator[_Condition]:
+def _list_conditions(migration: Migration, profile: Profile) -> Iterator[_Condition]:
     if migration.phase is Phase.REFUSED:
-        yield _refused(migration)
+        yield _describe_refusal(migration)
         return
     if migration.paused:
-        yield _paused(migration)
+        yield _describe_pause(migration)
     if migration.assessed_at is not None and migration.phase is not Phase.CANCELLED:
-        yield _assessed(migration)
-    yield from _signatures(migration, profile)
-    yield from _gates(migration)
+        yield _describe_assessment(migration)
+    yield from _list_missing_approvals(migration, profile)
+    yield from _list_closed_gates(migration)
     if migration.phase is Phase.DONE:
-        yield _done(migration)
+        yield _describe_end(migration)
 
 
-def _letter(migration: Migration, text: str) -> str:
+def _write_text(migration: Migration, text: str) -> str:
     return f"Migration {migration.id}.\n\n{text}"
 
 
-def _refused(migration: Migration) -> _Condition:
-    reason = explain(migration.reason)
+def _describe_refusal(migration: Migration) -> _Condition:
+    reason = explain_reason(migration.reason)
     text = (
         f"An uploaded file was not taken, and nothing was done with it. {reason.sentence}\n\n"
         f"What to do: {reason.remedy}\n\n"
@@ -66,8 +66,8 @@ def _refused(migration: Migration) -> _Condition:
     return migration.moved_at or migration.received_at, "refused", "a file was not taken", text
 
 
-def _paused(migration: Migration) -> _Condition:
-    reason = explain(migration.pause_reason)
+def _describe_pause(migration: Migration) -> _Condition:
+    reason = explain_reason(migration.pause_reason)
     text = (
         f"The migration is paused: no account is created, joined or told. {reason.sentence}\n\n"
         f"What to do: {reason.remedy}\n\n"
@@ -78,9 +78,9 @@ def _paused(migration: Migration) -> _Condition:
     return migration.paused_at, key, "a migration is paused", text
 
 
-def _assessed(migration: Migration) -> _Condition:
+def _describe_assessment(migration: Migration) -> _Condition:
     text = (
-        f"The assessment is ready. The export has {migration.rows} rows.{_plan(migration)} "
+        f"The assessment is ready. The export has {migration.rows} rows.{_describe_plan(migration)} "
         "Nothing was changed for it in the directory, and nobody was told.\n\n"
         f"Read the report: reports/{migration.folder}/assessment.html\n\n"
         f"Where it stands: ops status --authority {migration.authority}"
@@ -88,14 +88,14 @@ def _assessed(migration: Migration) -> _Condition:
     return migration.assessed_at, "assessed", "the assessment is ready", text
 
 
-def _plan(migration: Migration) -> str:
+def _describe_plan(migration: Migration) -> str:
     plan = migration.plan
     if plan is None:
         return ""
     return f" New accounts: {plan.creates}. Joined to an existing account: {plan.links}. Waves: {len(plan.waves)}."
 
 
-def _signatures(migration: Migration, profile: Profile) -> Iterator[_Condition]:
+def _list_missing_approvals(migration: Migration, profile: Profile) -> Iterator[_Condition]:
     plan = migration.plan
     signed = migration.approved_at is not None or profile.plan.approval == "automatic"
     waits = migration.phase is Phase.ASSESSED and migration.kind is Kind.MIGRATE
@@ -104,14 +104,15 @@ def _signatures(migration: Migration, profile: Profile) -> Iterator[_Condition]:
     for part in plan.wanted(profile.plan.signatures):
         warned = f"\n\nLimits of the profile that it exceeds: {len(plan.warnings)}." if plan.warnings else ""
         text = (
-            f"The plan waits for the signature of: {part}. It has {plan.rows} rows.{_plan(migration)}{warned}\n\n"
+            f"The plan waits for the signature of: {part}. It has {plan.rows} rows."
+            f"{_describe_plan(migration)}{warned}\n\n"
             f"Read the report: reports/{migration.folder}/assessment.html\n\n"
             f"Then read the plan, and how to sign it: ops plan show {migration.id}"
         )
         yield plan.made_at, f"signature:{part}", f"a signature is wanted ({part})", text
 
 
-def _gates(migration: Migration) -> Iterator[_Condition]:
+def _list_closed_gates(migration: Migration) -> Iterator[_Condition]:
     if migration.plan is None:
         return
     starts = {wave.number: wave.starts_at for wave in migration.plan.waves}
@@ -131,12 +132,12 @@ def _gates(migration: Migration) -> Iterator[_Condition]:
         yield since, key, f"wave {gate.wave} waits for a person", text
 
 
-def _done(migration: Migration) -> _Condition:
+def _describe_end(migration: Migration) -> _Condition:
     if migration.kind is Kind.EXCLUDE:
         text = f"The list of people to be left alone was read. It has {migration.rows} lines.\n\nNothing to do."
         return migration.moved_at, "done", "a list was read", text
     # What was planned is told as a plan: how many were moved in the end stands in the result.
-    planned = f" What was planned:{_plan(migration)}" if migration.plan else ""
+    planned = f" What was planned:{_describe_plan(migration)}" if migration.plan else ""
     what = "the migration is done"
     end = f"The migration is done: every one of its {migration.rows} rows has come to rest.{planned}"
     if migration.superseded_by:

@@ -44,7 +44,7 @@ class Counting:
         self._users += 1
         if ours:
             return
-        kind = kind_of_user(identities, tenant)
+        kind = find_sign_in_kind(identities, tenant)
         issuers = sum(known.startswith(FEDERATED) for known in self._kinds)
         too_many = kind.startswith(FEDERATED) and kind not in self._kinds and issuers >= MANY_ISSUERS
         self._kinds[OTHER if too_many else kind] += 1
@@ -52,10 +52,10 @@ class Counting:
 
     def total(self) -> Headcount:
         """All that was counted, most frequent first."""
-        return Headcount(self._users, self._kinds.total(), _sorted(self._kinds), _sorted(self._marks))
+        return Headcount(self._users, self._kinds.total(), _sort_counts(self._kinds), _sort_counts(self._marks))
 
 
-def kind_of_user(identities: Iterable[Identity], tenant: str) -> str:
+def find_sign_in_kind(identities: Iterable[Identity], tenant: str) -> str:
     """The strongest way in which a user signs in: an e-mail address before a provider before a user name.
 
     A user principal name, which every user has, is none.
@@ -70,5 +70,5 @@ def kind_of_user(identities: Iterable[Identity], tenant: str) -> str:
     return USER_NAME if "username" in local else OTHER
 
 
-def _sorted(counts: Counter[str]) -> dict[str, int]:
+def _sort_counts(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))

@@ -50,7 +50,7 @@ class Forecast:
     latest: datetime | None
 
 
-def with_sample(progress: Progress | None, phase: str, sample: Sample) -> Progress:
+def add_sample(progress: Progress | None, phase: str, sample: Sample) -> Progress:
     """The progress with one more sample; the same where it is too early for one. A new phase begins anew."""
     if progress is None or progress.phase != phase or sample.done < progress.samples[-1].done:
         return Progress(phase, (sample,))
@@ -60,12 +60,12 @@ def with_sample(progress: Progress | None, phase: str, sample: Sample) -> Progre
     return Progress(phase, (*progress.samples, sample)[-KEPT:])
 
 
-def forecast(samples: Sequence[Sample], left: int, now: datetime, quota: Quota | None = None) -> Forecast | None:
+def forecast_end(samples: Sequence[Sample], left: int, now: datetime, quota: Quota | None = None) -> Forecast | None:
     """The forecast for so many that are left; None while it is unknown.
 
     `quota` is the limit where every one of them costs a write.
     """
-    rates = [rate for length in STRETCHES if (rate := _rate(samples[-length:])) is not None]
+    rates = [rate for length in STRETCHES if (rate := _measure_rate(samples[-length:])) is not None]
     if len(samples) < ENOUGH or not rates or min(rates) <= 0:
         return None
     per_minute = rates[0]
@@ -78,7 +78,7 @@ def forecast(samples: Sequence[Sample], left: int, now: datetime, quota: Quota |
     return Forecast(per_minute, now + timedelta(minutes=left / fastest), now + timedelta(minutes=left / slowest))
 
 
-def _rate(samples: Sequence[Sample]) -> float | None:
+def _measure_rate(samples: Sequence[Sample]) -> float | None:
     """How many a minute from the first to the last of them; None where no time went by."""
     if len(samples) < ENOUGH or samples[-1].at <= samples[0].at:
         return None

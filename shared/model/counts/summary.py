@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.model.account import SHARDS
-from shared.model.counts.wave_counts import WaveTally, added
+from shared.model.counts.wave_counts import WaveTally, add_up_waves
 from shared.model.lifecycle import MOVING, Outcome, RowState, State
 
 type Tally = Mapping[tuple[str, str, str], int]
@@ -113,7 +113,7 @@ class Totals:
         return self.complete and not self.due and not self.in_state(*MOVING)
 
 
-def total(summaries: Iterable[ShardSummary]) -> Totals:
+def add_up_shards(summaries: Iterable[ShardSummary]) -> Totals:
     """Add up the shards."""
     known = sorted(summaries, key=lambda summary: summary.shard)
     settled: Counter[tuple[str, str, str]] = Counter()
@@ -129,6 +129,6 @@ def total(summaries: Iterable[ShardSummary]) -> Totals:
         oldest=min((summary.oldest for summary in known if summary.oldest), default=None),
         shards={summary.shard: summary.fingerprint for summary in known},
         plan="".join(summary.plan for summary in known),
-        waves=added(summary.waves for summary in known),
+        waves=add_up_waves(summary.waves for summary in known),
         soon=sum(summary.soon for summary in known),
     )

@@ -28,7 +28,7 @@ NOT_REACHED: Final = frozenset({ADDRESS_UNDELIVERED, "address_refused", "message
 """Reasons of whoever is held because a message did not get through."""
 
 
-def words_of(account: Account, now: datetime, *, due: bool, undelivered: bool) -> list[str]:
+def list_wave_words(account: Account, now: datetime, *, due: bool, undelivered: bool) -> list[str]:
     """What an account counts as in its wave."""
     just_told = account.notified_at is not None and now < account.notified_at + RECEIPTS
     unowned = account.state is State.REVIEW and not (account.owner and account.decide_by)
@@ -39,7 +39,7 @@ def words_of(account: Account, now: datetime, *, due: bool, undelivered: bool) -
     return [account.state, *(word for word, so in words.items() if so)]
 
 
-def added(waves: Iterable[Mapping[int, WaveTally]]) -> dict[int, WaveTally]:
+def add_up_waves(waves: Iterable[Mapping[int, WaveTally]]) -> dict[int, WaveTally]:
     """Shard after shard, wave by wave."""
     sums: dict[int, Counter[str]] = {}
     for shard in waves:
@@ -48,11 +48,11 @@ def added(waves: Iterable[Mapping[int, WaveTally]]) -> dict[int, WaveTally]:
     return dict(sums)
 
 
-def accounts(tally: WaveTally) -> int:
+def count_accounts(tally: WaveTally) -> int:
     """How many accounts the wave has."""
     return sum(tally.get(state, 0) for state in State)
 
 
-def resting(tally: WaveTally) -> bool:
+def is_wave_at_rest(tally: WaveTally) -> bool:
     """Whether every account of the wave has come to rest for now."""
     return not tally.get(DUE) and not any(tally.get(state) for state in MOVING)

@@ -102,7 +102,7 @@ class Pace:
     blocked_until: datetime
     """Nobody asks before this moment: the other side throttled us."""
     strikes: int = 0
-    """So often in a row we were throttled; see `back_off`."""
+    """So often in a row we were throttled; see `apply_throttling`."""
     stretch: float = 1.0
     """By how much slots are further apart, until `stretched_until`: somebody else uses the same quota."""
     stretched_until: datetime | None = None
@@ -114,12 +114,12 @@ class Pace:
     throttled_before: int = 0
 
 
-def take(
+def take_slots(
     pace: Pace, quota: Quota, costs: Sequence[int], now: datetime, horizon: timedelta
 ) -> tuple[Pace, list[datetime]]:
     """Slots between now and the horizon for the first of those who cost so much, and the pace afterwards."""
     start = max(now, pace.blocked_until)
-    interval = quota.interval * _stretch(pace, start)
+    interval = quota.interval * _get_stretch(pace, start)
     arrival = max(pace.arrival, start + quota.spilt)
     slots: list[datetime] = []
     for cost in costs:
@@ -130,16 +130,16 @@ def take(
         arrival += interval * cost
     if not slots:
         return pace, slots
-    pace = _counting(pace, quota, now)
+    pace = _start_window(pace, quota, now)
     return replace(pace, arrival=arrival, given=pace.given + sum(costs[: len(slots)])), slots
 
 
-def blocked(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pace:
+def block_until(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pace:
     """The pace after the other side throttled us: nobody asks before `until`.
 
     The bucket is then taken to be empty, so that nobody bursts into it again.
     """
-    pace = replace(_counting(pace, quota, now), strikes=_strikes(pace, quota, now) + 1)
+    pace = replace(_start_window(pace, quota, now), strikes=_count_strikes(pace, quota, now) + 1)
     return replace(
         pace,
         arrival=max(pace.arrival, until + quota.burst),
@@ -148,71 +148,71 @@ def blocked(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pace:
     )
 
 
-def back_off(pace: Pace, quota: Quota, now: datetime) -> timedelta:
+def apply_throttling(pace: Pace, quota: Quota, now: datetime) -> timedelta:
     """How long everybody waits where the other side does not say: longer each time in a row."""
-    return delay(_strikes(pace, quota, now), 1)
+    return compute_delay(_count_strikes(pace, quota, now), 1)
 
 
-def _strikes(pace: Pace, quota: Quota, now: datetime) -> int:
+def _count_strikes(pace: Pace, quota: Quota, now: datetime) -> int:
     """How often in a row we were throttled before. What several workers meet at once is one, a quiet window ends it."""
     if now < pace.blocked_until:
         return max(pace.strikes - 1, 0)
     return pace.strikes if now < pace.blocked_until + quota.window else 0
 
 
-def explained(write: Pace, read: Pace, quotas: Quotas, now: datetime) -> float:
+def measure_own_share(write: Pace, read: Pace, quotas: Quotas, now: datetime) -> float:
     """The highest share of the directory's limits that our own slots explain, of writes or of resource units."""
-    writing = _filled(write, quotas.write, now)
-    reading = _filled(read, quotas.read, now)
+    writing = _measure_fill(write, quotas.write, now)
+    reading = _measure_fill(read, quotas.read, now)
     units = quotas.read.share * reading + (1 - quotas.read.share) * writing
     return max(quotas.write.share * writing, units) + MARGIN
 
 
-def eased(pace: Pace, quota: Quota, strain: float, own: float, now: datetime) -> Pace:
+def slow_down(pace: Pace, quota: Quota, strain: float, own: float, now: datetime) -> Pace:
     """The pace for the next window where the directory is fuller (`strain`) than what is our `own` explains."""
     if strain <= own:
         return pace
     stretch = min(strain / own, LONGEST_STRETCH)
-    if stretch < _stretch(pace, now) * NOTICEABLE:
+    if stretch < _get_stretch(pace, now) * NOTICEABLE:
         return pace
     return replace(pace, stretch=stretch, stretched_until=now + quota.window)
 
 
-def use(pace: Pace, quota: Quota, now: datetime) -> float:
+def measure_use(pace: Pace, quota: Quota, now: datetime) -> float:
     """The share of our part of the quota that was given away over the last window, 0 to 1."""
-    given, _ = _counted(pace, quota, now)
+    given, _ = _count_window(pace, quota, now)
     return min(given / quota.budget, 1.0)
 
 
 def throttled_share(pace: Pace, quota: Quota, now: datetime) -> float:
     """Throttlings to what was given away over the last window, 0 to 1."""
-    given, throttled = _counted(pace, quota, now)
+    given, throttled = _count_window(pace, quota, now)
     return throttled / max(given, throttled) if throttled else 0.0
 
 
-def idle(now: datetime) -> Pace:
+def make_idle_pace(now: datetime) -> Pace:
     """The pace of a lane from which nothing was ever given."""
     long_ago = now - timedelta(days=365)
     return Pace(long_ago, long_ago)
 
 
-def delay(tries: int, jitter: float) -> timedelta:
+def compute_delay(tries: int, jitter: float) -> timedelta:
     """How long to wait after the `tries`-th failure in a row, doubled each time; `jitter` between 0 and 1."""
     full = min(FIRST_DELAY * (1 << min(tries, 16)), LONGEST_DELAY)
     return full * (0.75 + 0.25 * jitter)
 
 
-def _stretch(pace: Pace, at: datetime) -> float:
+def _get_stretch(pace: Pace, at: datetime) -> float:
     return pace.stretch if pace.stretched_until is not None and at < pace.stretched_until else 1.0
 
 
-def _filled(pace: Pace, quota: Quota, now: datetime) -> float:
+def _measure_fill(pace: Pace, quota: Quota, now: datetime) -> float:
     """How full our slots make our part of the bucket at most, 0 to 1."""
     ahead = pace.arrival - (now - LATE)
     return min(max(ahead / quota.window, 0.0), 1.0)
 
 
-def _counting(pace: Pace, quota: Quota, now: datetime) -> Pace:
+def _start_window(pace: Pace, quota: Quota, now: datetime) -> Pace:
     """The pace with its counts moved to the window of now."""
     began = pace.window_began
     if began is not None and now < began + quota.window:
@@ -224,9 +224,9 @@ def _counting(pace: Pace, quota: Quota, now: datetime) -> Pace:
     return replace(pace, window_began=began, given=0, throttled=0, given_before=given, throttled_before=throttled)
 
 
-def _counted(pace: Pace, quota: Quota, now: datetime) -> tuple[float, float]:
+def _count_window(pace: Pace, quota: Quota, now: datetime) -> tuple[float, float]:
     """Slots and throttlings of the last window; of the one before only the part that is not over yet."""
-    pace = _counting(pace, quota, now)
+    pace = _start_window(pace, quota, now)
     passed = (now - pace.window_began) / quota.window if pace.window_began else 1.0
     left = min(max(1 - passed, 0.0), 1.0)
     return pace.given + pace.given_before * left, pace.throttled + pace.throttled_before * left

@@ -83,12 +83,12 @@ class Manifest(_File):
                 yield partition, part
 
 
-def manifest_path(night: str) -> str:
+def get_manifest_path(night: str) -> str:
     """Where the manifest of a night is."""
     return f"{MANIFESTS}{night}.json"
 
 
-def night_of(path: str) -> str | None:
+def format_night(path: str) -> str | None:
     """The night whose manifest this is by its name; None where somebody else put it there."""
     found = re.fullmatch(rf"{MANIFESTS}(\d{{4}}-\d\d-\d\d)\.json", path, re.ASCII)
     return found[1] if found else None
@@ -103,17 +103,17 @@ def read_manifest(night: str, body: bytes) -> Manifest | None:
     return manifest if manifest.night == night else None
 
 
-def partition_path(night: str, table: str, partition: str) -> str:
+def get_partition_path(night: str, table: str, partition: str) -> str:
     """Where a partition's list of files is. A bar is no character for a path."""
     return f"tables/{night}/{table}/{partition.replace('|', '.')}.json"
 
 
-def part_path(night: str, table: str, partition: str, attempt: str, number: int) -> str:
+def get_part_path(night: str, table: str, partition: str, attempt: str, number: int) -> str:
     """Where a file of records is; attempts at the same partition do not meet."""
     return f"tables/{night}/{table}/{partition.replace('|', '.')}/{attempt}-{number:04d}.jsonl.gz"
 
 
-def packed(records: Iterable[Record]) -> bytes:
+def pack_records(records: Iterable[Record]) -> bytes:
     """Records as lines of JSON, compressed; the same records give the same bytes."""
     lines = (
         json.dumps({"key": record.key, "columns": dict(record.columns)}, separators=(",", ":")) for record in records
@@ -121,22 +121,22 @@ def packed(records: Iterable[Record]) -> bytes:
     return gzip.compress("\n".join(lines).encode(), mtime=0)
 
 
-def checksum(body: bytes) -> str:
+def compute_checksum(body: bytes) -> str:
     """SHA-256, in hex."""
     return hashlib.sha256(body).hexdigest()
 
 
-def unpacked(of: Partition, part: Part, body: bytes | None) -> list[Record]:
+def unpack_records(of: Partition, part: Part, body: bytes | None) -> list[Record]:
     """The records of a file.
 
     Raises:
         Damaged: it is gone, or is not what was written.
     """
-    if body is None or checksum(body) != part.sha256:
+    if body is None or compute_checksum(body) != part.sha256:
         raise Damaged(part.path)
-    return [_record(of, json.loads(line)) for line in gzip.decompress(body).decode().splitlines()]
+    return [_read_record(of, json.loads(line)) for line in gzip.decompress(body).decode().splitlines()]
 
 
-def _record(of: Partition, line: Mapping[str, object]) -> Record:
-    columns: Mapping[str, Column] = line["columns"]  # type: ignore[assignment]  # as `packed` wrote it
+def _read_record(of: Partition, line: Mapping[str, object]) -> Record:
+    columns: Mapping[str, Column] = line["columns"]  # type: ignore[assignment]  # as `pack_records` wrote it
     return Record(of.table, of.partition, str(line["key"]), columns)

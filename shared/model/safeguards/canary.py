@@ -127,7 +127,7 @@ class Canary:
 
     @property
     def verdict(self) -> str:
-        """`running`, `passed`, `failed` or `cancelled`."""
+        """`running`, `passed`, `failed` or `cancel_run`."""
         if self.finished_at is None:
             return "running"
         if self.failures:
@@ -135,7 +135,7 @@ class Canary:
         return "cancelled" if self.cancelled else "passed"
 
 
-def started(
+def start_run(
     before: Canary | None, authority: Authority, address: AddressKey, by: str, now: datetime, *, by_flag: bool
 ) -> Canary:
     """A new run. What earlier ones learned is kept."""
@@ -151,29 +151,29 @@ def started(
     )
 
 
-def go_to(canary: Canary, step: Step, now: datetime, failure: str = "", detail: str = "") -> Canary:
+def go_to_step(canary: Canary, step: Step, now: datetime, failure: str = "", detail: str = "") -> Canary:
     """The canary with its current step behind it, and this one next."""
     done = (*canary.done, Done(canary.step, now, failure, detail))
     changed = replace(canary, done=done, step=step, since=now)
-    return finished(changed, now) if step is Step.END else changed
+    return finish_run(changed, now) if step is Step.END else changed
 
 
-def passed_step(canary: Canary, now: datetime) -> Canary:
+def pass_step(canary: Canary, now: datetime) -> Canary:
     """On to the next step."""
-    return go_to(canary, ORDER[ORDER.index(canary.step) + 1], now)
+    return go_to_step(canary, ORDER[ORDER.index(canary.step) + 1], now)
 
 
-def failed_step(canary: Canary, failure: str, now: datetime, detail: str = "") -> Canary:
+def fail_step(canary: Canary, failure: str, now: datetime, detail: str = "") -> Canary:
     """A failure after which nothing more can be learned: what was made is undone first."""
-    return go_to(replace(canary, ending=True), Step.UNDO if canary.living else Step.END, now, failure, detail)
+    return go_to_step(replace(canary, ending=True), Step.UNDO if canary.living else Step.END, now, failure, detail)
 
 
-def gone(canary: Canary, now: datetime) -> Canary:
+def record_deleted(canary: Canary, now: datetime) -> Canary:
     """Every user of it is deleted: on to what is still to be learned, or the end."""
-    return go_to(canary, Step.END, now) if canary.ending else passed_step(canary, now)
+    return go_to_step(canary, Step.END, now) if canary.ending else pass_step(canary, now)
 
 
-def finished(canary: Canary, now: datetime) -> Canary:
+def finish_run(canary: Canary, now: datetime) -> Canary:
     """The end: it passed, failed, or was cancelled."""
     ended = replace(canary, finished_at=now)
     match ended.verdict:
@@ -185,14 +185,14 @@ def finished(canary: Canary, now: datetime) -> Canary:
             return ended
 
 
-def cancelled(canary: Canary, user: DirectoryId, now: datetime) -> Canary:
+def cancel_run(canary: Canary, user: DirectoryId, now: datetime) -> Canary:
     """Ended by a person: this user is taken back with whatever else is left."""
-    stopped = replace(born(canary, user), ending=True, cancelled=True)
+    stopped = replace(record_created(canary, user), ending=True, cancelled=True)
     on_its_way = canary.step in UNDOING and user in canary.living
     return stopped if on_its_way else replace(stopped, step=Step.UNDO, since=now)
 
 
-def born(canary: Canary, user: DirectoryId) -> Canary:
+def record_created(canary: Canary, user: DirectoryId) -> Canary:
     """A user was made, or found to be ours: it is to be undone before the end."""
     if user in canary.living:
         return canary
@@ -200,22 +200,22 @@ def born(canary: Canary, user: DirectoryId) -> Canary:
     return replace(canary, living=(*canary.living, user), made=made)
 
 
-def seen(canary: Canary, user: DirectoryId) -> Canary:
+def record_seen(canary: Canary, user: DirectoryId) -> Canary:
     """The directory showed it."""
     return canary if user in canary.seen else replace(canary, seen=(*canary.seen, user))
 
 
-def told(canary: Canary, now: datetime, **answers: str) -> Canary:
+def record_answers(canary: Canary, now: datetime, **answers: str) -> Canary:
     """The canary with these questions answered as of now."""
     fresh = {name: Answer(value, now) for name, value in answers.items()}
     return replace(canary, answers={**canary.answers, **fresh})
 
 
-def told_of_sign_in(canary: Canary, now: datetime, *, worked: bool) -> Canary:
+def record_sign_in(canary: Canary, now: datetime, *, worked: bool) -> Canary:
     """Somebody said whether the sign-in worked. A no counts even when everything else is over."""
     if canary.signed_in is worked:
         return canary
-    said = told(replace(canary, signed_in=worked), now, sign_in_after_reset=yes(said=worked))
+    said = record_answers(replace(canary, signed_in=worked), now, sign_in_after_reset=format_answer(said=worked))
     if worked or canary.step is Step.RESET:
         return said
     others = tuple(each for each in said.done if each.step is not Step.RESET)
@@ -223,12 +223,12 @@ def told_of_sign_in(canary: Canary, now: datetime, *, worked: bool) -> Canary:
     return replace(failed, failed_at=now) if failed.finished_at else failed
 
 
-def yes(*, said: bool) -> str:
+def format_answer(*, said: bool) -> str:
     """An answer of two kinds."""
     return "yes" if said else "no"
 
 
-def young(canary: Canary | None, days: int, now: datetime, *, by_flag: bool) -> bool:
+def is_recent_pass(canary: Canary | None, days: int, now: datetime, *, by_flag: bool) -> bool:
     """Whether the newest canary passed by this way, less than so many days ago, and none has failed since."""
     if canary is None or canary.passed_at is None or canary.passed_by_flag is not by_flag:
         return False

@@ -47,7 +47,7 @@ class Anchors:
         return self.rebuild is not None or bool(self.missing and names.MIGRATIONS in self.tables)
 
 
-def beyond(rebuilt_at: datetime) -> int:
+def choose_first_release(rebuilt_at: datetime) -> int:
     """A release number that no message of the lost tables can have: nobody is released once a second."""
     return int(rebuilt_at.timestamp())
 

@@ -26,7 +26,7 @@ class Trouble:
         return self.times >= KEEPS_FAILING
 
 
-def failed_again(before: Trouble | None, timer: str, error: str, now: datetime) -> Trouble:
+def count_failure(before: Trouble | None, timer: str, error: str, now: datetime) -> Trouble:
     """The trouble with one more failure."""
     if before is None:
         return Trouble(timer, now, now, 1, error)

@@ -14,13 +14,13 @@ from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Quota
 from shared.model.plan import Plan, Template
 from shared.model.profile import Profile
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.model.step import ANNOUNCEMENTS, MESSAGES
-from shared.planning.rules.estimate import Effort, Prediction, predict
+from shared.planning.rules.estimate import Effort, Prediction, estimate_migration
 from shared.reporting.rules.encoding_check import Letters
 
 
-def templates_of(messages: Sequence[ShownMessage]) -> tuple[Template, ...]:
+def list_seen_templates(messages: Sequence[ShownMessage]) -> tuple[Template, ...]:
     """The versions of the templates that were seen: what a plan's hash includes."""
     return tuple(Template(m.name, m.template, m.version) for m in messages if m.version is not None)
 
@@ -49,16 +49,16 @@ class Extract:
             migration=str(said.get("migration", "")),
             file=str(said.get("file", "")),
             uploaded_at=uploaded_at,
-            rows=_number(said, "rows") or 0,
-            outcomes={outcome: _number(said, outcome) or 0 for outcome in Outcome},
-            directory_only=_number(said, "directory_only") or 0,
-            new=_number(said, "new"),
-            missing=_number(said, "missing"),
-            changed=_number(said, "changed"),
+            rows=_read_number(said, "rows") or 0,
+            outcomes={outcome: _read_number(said, outcome) or 0 for outcome in Outcome},
+            directory_only=_read_number(said, "directory_only") or 0,
+            new=_read_number(said, "new"),
+            missing=_read_number(said, "missing"),
+            changed=_read_number(said, "changed"),
         )
 
 
-def _number(said: Mapping[str, object], key: str) -> int | None:
+def _read_number(said: Mapping[str, object], key: str) -> int | None:
     found = said.get(key)
     return found if isinstance(found, int) else None
 
@@ -142,12 +142,12 @@ class Assessment:
             "directory_only_by_identity": dict(self.found.directory.by_kind),
             "directory_only_by_authority": dict(self.found.directory.by_mark),
             "reasons": dict(self.reasons),
-            "sentences": {code: explain(code).sentence for code in self.reasons},
+            "sentences": {code: explain_reason(code).sentence for code in self.reasons},
             "predicted_minutes": self.prediction.minutes,
             "predicted_messages": self.prediction.messages,
             "predicted_review_hours": self.prediction.review_hours,
             "predicted_calls": self.prediction.calls,
-            "names_to_check": _letters_said(self.found.letters),
+            "names_to_check": _describe_letters(self.found.letters),
             "templates": [{"message": m.name, "id": m.template, "version": m.version} for m in self.found.messages],
             "warnings": [{"sentence": sentence, "remedy": remedy} for sentence, remedy in self.warnings],
             "waves": [
@@ -158,11 +158,11 @@ class Assessment:
         }
 
 
-def _letters_said(letters: Letters) -> dict[str, object]:
+def _describe_letters(letters: Letters) -> dict[str, object]:
     return {"names": letters.names, "damaged": letters.damaged, "letters": dict(letters.letters)}
 
 
-def assessment(
+def make_assessment(
     migration: Migration, profile: Profile, totals: Totals, found: Findings, plan_hash: str, quota: Quota, at: datetime
 ) -> Assessment:
     """Put the picture together."""
@@ -182,7 +182,7 @@ def assessment(
         outcomes=outcomes,
         reasons=totals.reasons(),
         found=found,
-        prediction=predict(writes, messages, outcomes[Outcome.REVIEW], quota, effort, at),
+        prediction=estimate_migration(writes, messages, outcomes[Outcome.REVIEW], quota, effort, at),
         effort=effort,
         plan_hash=plan_hash,
     )
@@ -194,7 +194,7 @@ REMEDY: Final = (
 )
 
 
-def with_plan(picture: Assessment, plan: Plan, compared: Compared, wanted: tuple[str, ...]) -> Assessment:
+def add_plan(picture: Assessment, plan: Plan, compared: Compared, wanted: tuple[str, ...]) -> Assessment:
     """The picture with what its frozen plan says, and whose signatures are wanted."""
     return replace(
         picture,

@@ -39,22 +39,24 @@ class Effort:
     calls_percent: float
 
 
-def predict(writes: int, messages: int, reviews: int, quota: Quota, effort: Effort, at: datetime) -> Prediction:
+def estimate_migration(
+    writes: int, messages: int, reviews: int, quota: Quota, effort: Effort, at: datetime
+) -> Prediction:
     """The prediction for a migration that begins at `at` (UTC)."""
     return Prediction(
-        minutes=predicted_minutes(writes, messages, quota, at),
+        minutes=estimate_minutes(writes, messages, quota, at),
         messages=messages,
         review_hours=round(reviews * effort.review_minutes / 60, 1),
-        calls=predicted_calls(writes, effort.calls_percent),
+        calls=estimate_calls(writes, effort.calls_percent),
     )
 
 
-def predicted_calls(moved: int, percent: float) -> int:
+def estimate_calls(moved: int, percent: float) -> int:
     """How many of those who are moved call the help desk, rounded up."""
     return -int(-moved * percent // 100)
 
 
-def predicted_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> float:
+def estimate_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> float:
     """How long creating, linking and telling takes.
 
     The window's burst is free, then the steady rate; whoever is told is told within the message service's limits, and
@@ -65,10 +67,10 @@ def predicted_minutes(writes: int, messages: int, quota: Quota, at: datetime) ->
     beyond = max(writes - quota.limit * quota.share, 0)
     writing = (quota.interval * beyond).total_seconds() / 60
     telling = TELLING.total_seconds() / 60 if messages else 0.0
-    return round(max(writing, _telling(messages, quota, at)) + telling, 2)
+    return round(max(writing, _estimate_messages(messages, quota, at)) + telling, 2)
 
 
-def _telling(messages: int, quota: Quota, at: datetime) -> float:
+def _estimate_messages(messages: int, quota: Quota, at: datetime) -> float:
     """Minutes until the last message may go: on the first day only whoever is written by midnight can be told."""
     midnight = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     left_of_day = (midnight - at).total_seconds() / 60

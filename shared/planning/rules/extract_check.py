@@ -4,14 +4,14 @@ from shared.model.counts.extract_comparison import Compared
 from shared.model.profile import Limits
 
 
-def beyond_review(limits: Limits, rows: int, review: int) -> tuple[str, ...]:
+def check_review_limit(limits: Limits, rows: int, review: int) -> tuple[str, ...]:
     """Whether more rows need a person than the profile allows, as a sentence."""
     if limits.review_percent is None or not rows or 100 * review <= limits.review_percent * rows:
         return ()
-    return (_sentence(review, rows, "rows need a person", limits.review_percent, "review"),)
+    return (_write_sentence(review, rows, "rows need a person", limits.review_percent, "review"),)
 
 
-def unlike(limits: Limits, compared: Compared, customers: int) -> tuple[str, ...]:
+def find_differences(limits: Limits, compared: Compared, customers: int) -> tuple[str, ...]:
     """In what the extract differs by more than the profile allows, in sentences; `customers` are those that it has."""
     sentences: list[str] = []
     before = compared.before
@@ -25,14 +25,14 @@ def unlike(limits: Limits, compared: Compared, customers: int) -> tuple[str, ...
         )
     if limits.missing_percent is not None and 100 * (compared.missing or 0) > limits.missing_percent * before:
         what = "customers of the extract before are missing"
-        sentences.append(_sentence(compared.missing or 0, before, what, limits.missing_percent, "missing"))
+        sentences.append(_write_sentence(compared.missing or 0, before, what, limits.missing_percent, "missing"))
     if limits.new_percent is not None and 100 * (compared.new or 0) > limits.new_percent * before:
         what = "customers, counted against the extract before, are new"
-        sentences.append(_sentence(compared.new or 0, before, what, limits.new_percent, "new"))
+        sentences.append(_write_sentence(compared.new or 0, before, what, limits.new_percent, "new"))
     return tuple(sentences)
 
 
-def _sentence(number: int, of: int, what: str, limit: float, key: str) -> str:
+def _write_sentence(number: int, of: int, what: str, limit: float, key: str) -> str:
     return (
         f"{number:,} of {of:,} {what}: {100 * number / of:.1f} %, where plan.limits.{key}_percent allows {limit:g} %."
     )

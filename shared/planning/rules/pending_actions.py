@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.model.calendar import LONDON, london
+from shared.model.calendar import LONDON, convert_from_london
 from shared.model.counts.summary import Totals
-from shared.model.counts.wave_counts import DUE, JUST_TOLD, UNOWNED, resting
+from shared.model.counts.wave_counts import DUE, JUST_TOLD, UNOWNED, is_wave_at_rest
 from shared.model.lifecycle import MOVING, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
 from shared.model.wave import Wave
-from shared.planning.rules.pending_signatures import signing_command, waits_for
+from shared.planning.rules.pending_signatures import list_missing_parts, make_signing_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +25,30 @@ class Wait:
     """What to type; empty where it comes by itself."""
 
 
-def waits(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> list[Wait]:
+def list_waits(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> list[Wait]:
     """All that a migration waits for, in the order in which it comes."""
     if migration.paused or not migration.open:
         return []
-    found = list(_signatures(migration, profile))
+    found = list(_list_missing_approvals(migration, profile))
     if migration.phase is not Phase.RUNNING:
         return found
     if migration.superseded_by:
         # No wave of it begins any more; whom it has moved is still to be told.
-        return [*found, *_switch(migration, profile, totals, now)]
-    found += _canary(migration, profile, totals)
-    found += _review(migration, totals)
-    found += _waves(migration, totals, now)
-    found += _switch(migration, profile, totals, now)
+        return [*found, *_list_switch_wait(migration, profile, totals, now)]
+    found += _list_canary_wait(migration, profile, totals)
+    found += _list_unowned_cases(migration, totals)
+    found += _list_wave_waits(migration, totals, now)
+    found += _list_switch_wait(migration, profile, totals, now)
     return found
 
 
-def _signatures(migration: Migration, profile: Profile) -> Iterator[Wait]:
-    for part in waits_for(migration, profile) if migration.plan else ():
-        command = signing_command(migration, migration.plan, part) if migration.plan else ""
+def _list_missing_approvals(migration: Migration, profile: Profile) -> Iterator[Wait]:
+    for part in list_missing_parts(migration, profile) if migration.plan else ():
+        command = make_signing_command(migration, migration.plan, part) if migration.plan else ""
         yield Wait("signature", f"The signature of {part} is wanted.", command)
 
 
-def _canary(migration: Migration, profile: Profile, totals: Totals) -> Iterator[Wait]:
+def _list_canary_wait(migration: Migration, profile: Profile, totals: Totals) -> Iterator[Wait]:
     if migration.waits_for_canary and totals.in_state(State.CLASSIFIED, State.RELEASED):
         days = profile.directory.canary_within_days
         yield Wait(
@@ -58,15 +58,15 @@ def _canary(migration: Migration, profile: Profile, totals: Totals) -> Iterator[
         )
 
 
-def _next_wave(migration: Migration) -> Wave | None:
+def _find_next_wave(migration: Migration) -> Wave | None:
     """The first wave that is not open; later ones wait for it anyhow."""
     waves = migration.plan.waves if migration.plan else ()
     return next((each for each in waves if migration.gate(each.number).opened_at is None), None)
 
 
-def _review(migration: Migration, totals: Totals) -> Iterator[Wait]:
+def _list_unowned_cases(migration: Migration, totals: Totals) -> Iterator[Wait]:
     """The cases that the gate of the next wave wants in somebody's hands."""
-    wave = _next_wave(migration)
+    wave = _find_next_wave(migration)
     number = totals.waves.get(wave.number - 1, {}).get(UNOWNED, 0) if wave else 0
     if wave and number:
         cases = "review case has" if number == 1 else "review cases have"
@@ -78,28 +78,28 @@ def _review(migration: Migration, totals: Totals) -> Iterator[Wait]:
         )
 
 
-def _waves(migration: Migration, totals: Totals, now: datetime) -> Iterator[Wait]:
-    wave = _next_wave(migration)
+def _list_wave_waits(migration: Migration, totals: Totals, now: datetime) -> Iterator[Wait]:
+    wave = _find_next_wave(migration)
     if wave is None:
         return
     stopped = migration.stops(wave.number)
     if stopped:
         opens = f"ops wave open {migration.id} {wave.number} --why REASON"
-        yield Wait("wave", f"{_called(wave)} is stopped: {' '.join(stopped)}", opens)
+        yield Wait("wave", f"{_name_wave(wave)} is stopped: {' '.join(stopped)}", opens)
     else:
         over = wave.starts_at is not None and wave.starts_at <= now
-        begins = held_back(migration, wave, totals, now) or in_london(None if over else wave.starts_at)
-        yield Wait("wave", f"{_called(wave)} begins {begins}.")
+        begins = count_held_back(migration, wave, totals, now) or format_in_london(None if over else wave.starts_at)
+        yield Wait("wave", f"{_name_wave(wave)} begins {begins}.")
 
 
-def held_back(migration: Migration, wave: Wave, totals: Totals, now: datetime) -> str:
+def count_held_back(migration: Migration, wave: Wave, totals: Totals, now: datetime) -> str:
     """As soon as what the next wave begins, whose day has come: `as soon as wave 1 is at rest: ...`; else empty."""
     comes = migration.phase is Phase.RUNNING and not migration.paused and not migration.superseded_by
     early = wave.starts_at is not None and now < wave.starts_at
-    if not comes or early or wave != _next_wave(migration) or migration.stops(wave.number):
+    if not comes or early or wave != _find_next_wave(migration) or migration.stops(wave.number):
         return ""
     last, before = wave.number - 1, totals.waves.get(wave.number - 1, {})
-    if not resting(before):
+    if not is_wave_at_rest(before):
         moving = sum(before.get(state, 0) for state in MOVING)
         number, left = (moving, "to be moved") if moving else (before.get(DUE, 0), "to be told")
         are = "is" if number == 1 else "are"
@@ -107,18 +107,18 @@ def held_back(migration: Migration, wave: Wave, totals: Totals, now: datetime) -
     return f"as soon as it is known whom the messages of wave {last} reached" if before.get(JUST_TOLD) else ""
 
 
-def _called(wave: Wave) -> str:
+def _name_wave(wave: Wave) -> str:
     return f"Wave {wave.number} ({wave.name}, {wave.accounts:,} accounts)"
 
 
-def _switch(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> Iterator[Wait]:
+def _list_switch_wait(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> Iterator[Wait]:
     at_once = profile.plan.switch == "at-once" and migration.switched_at is None
     if not at_once or not totals.in_state(State.PROVISIONED):
         return
-    switch_at = london(profile.plan.switch_at) if profile.plan.switch_at else now
+    switch_at = convert_from_london(profile.plan.switch_at) if profile.plan.switch_at else now
     if now < switch_at:
         told = "Customers are told when a person has confirmed it then."
-        yield Wait("switch", f"The portal switches on {in_london(switch_at)}. {told}")
+        yield Wait("switch", f"The portal switches on {format_in_london(switch_at)}. {told}")
     else:
         yield Wait(
             "switch",
@@ -127,7 +127,7 @@ def _switch(migration: Migration, profile: Profile, totals: Totals, now: datetim
         )
 
 
-def in_london(at: datetime | None) -> str:
+def format_in_london(at: datetime | None) -> str:
     """`12 March 2026 09:00 London time`; where there is no date, when the one before is done."""
     if at is None:
         return "when nothing is in its way"

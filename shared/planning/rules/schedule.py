@@ -4,30 +4,30 @@ from collections.abc import Iterable
 from typing import Final
 
 from shared.model.account import Band
-from shared.model.calendar import london
+from shared.model.calendar import convert_from_london
 from shared.model.profile import BANDS, Plan, PlannedWave
 from shared.model.wave import POSITIONS, Census, Slice, Wave
 
 EVERYBODY: Final = "everybody"
 
 
-def own_bands(planned: Plan) -> frozenset[Band]:
+def list_own_cohorts(planned: Plan) -> frozenset[Band]:
     """The bands that have a wave of their own; who is in another one goes by position."""
     return frozenset(Band(wave.takes) for wave in planned.waves if wave.takes in BANDS)
 
 
-def schedule(planned: Plan, census: Census) -> tuple[Wave, ...]:
+def schedule_waves(planned: Plan, census: Census) -> tuple[Wave, ...]:
     """The waves of everybody whom the census counted, in the profile's order."""
     known = planned.waves or (PlannedWave(name=EVERYBODY, takes="rest"),)
     bounds = iter(census.bounds([Slice.read(wave.takes) for wave in known if wave.takes not in BANDS]))
-    return tuple(_wave(number, wave, planned, census, bounds) for number, wave in enumerate(known, 1))
+    return tuple(_make_wave(number, wave, planned, census, bounds) for number, wave in enumerate(known, 1))
 
 
-def _wave(
+def _make_wave(
     number: int, wave: PlannedWave, planned: Plan, census: Census, bounds: Iterable[tuple[int, int, int]]
 ) -> Wave:
     local = planned.starts(wave)
-    starts_at = london(local) if local is not None else None
+    starts_at = convert_from_london(local) if local is not None else None
     if wave.takes in BANDS:
         band = Band(wave.takes)
         return Wave(number, wave.name, band, 0, 0, starts_at, census.in_band(band))

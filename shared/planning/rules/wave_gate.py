@@ -11,13 +11,21 @@ from enum import StrEnum
 from typing import Final
 
 from shared.errors import ActionRefused
-from shared.model.calendar import LONDON, london
-from shared.model.counts.wave_counts import JUST_TOLD, KNOWN, UNDELIVERED, UNOWNED, WaveTally, accounts, resting
+from shared.model.calendar import LONDON, convert_from_london
+from shared.model.counts.wave_counts import (
+    JUST_TOLD,
+    KNOWN,
+    UNDELIVERED,
+    UNOWNED,
+    WaveTally,
+    count_accounts,
+    is_wave_at_rest,
+)
 from shared.model.lifecycle import State
 from shared.model.migration import Gate, Migration, Phase
 from shared.model.profile import Profile
 from shared.model.wave import Wave
-from shared.planning.rules.estimate import predicted_calls
+from shared.planning.rules.estimate import estimate_calls
 
 LONGEST: Final = 200
 """Letters of what somebody types: a reason, not a report."""
@@ -58,30 +66,32 @@ class Facts:
     """Of the templates as they are now; None where nobody asked, or no message is sent at all."""
 
 
-def judge(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now: datetime) -> Said:
+def judge_wave(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now: datetime) -> Said:
     """Whether a wave may begin. What waits for a person is told before what waits for a time."""
-    if not resting(facts.before):
+    if not is_wave_at_rest(facts.before):
         return Said(Answer.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
-    stops = [*_rates(wave, profile, facts.before), *changed(migration, facts)]
+    stops = [*_check_rates(wave, profile, facts.before), *list_changes(migration, facts)]
     if wave.starts_at is not None and now < wave.starts_at:
         if not stops:
-            return Said(Answer.NOT_YET, (f"Wave {wave.number} starts on {_told(wave.starts_at)}.",), wave.starts_at)
+            return Said(
+                Answer.NOT_YET, (f"Wave {wave.number} starts on {_format_time(wave.starts_at)}.",), wave.starts_at
+            )
     else:
-        stops += _unchecked(wave, migration, profile)
-    stops += calls_of(wave, profile)
+        stops += _list_unconfirmed(wave, migration, profile)
+    stops += count_calls(wave, profile)
     if not stops and facts.before.get(JUST_TOLD):
         return Said(Answer.NOT_YET, (f"It is not known yet whom the messages of wave {wave.number - 1} reached.",))
     if not stops:
         return Said(Answer.OPEN)
-    return Said(Answer.STOPPED, (*stops, _last(migration, wave.number)))
+    return Said(Answer.STOPPED, (*stops, _describe_next_action(migration, wave.number)))
 
 
-def _last(migration: Migration, wave: int) -> str:
+def _describe_next_action(migration: Migration, wave: int) -> str:
     """What comes after everything that stops a wave."""
     return f"Mend it, {ALL_THE_SAME.format(migration=migration.id, wave=wave)}"
 
 
-def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
+def _check_rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
     """What the wave before came to, against the profile's limits."""
     limits = profile.plan.gate
     # What the assessment had put in review was signed so, and says nothing of how the wave went.
@@ -91,7 +101,7 @@ def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
         (before.get(State.REVIEW, 0) - known, limits.review_percent, "in review", "review_percent", "look why"),
         (before.get(UNDELIVERED, 0), limits.undelivered_percent, "not reached", "undelivered_percent", "look why"),
     )
-    everybody, last = accounts(before) - known, wave.number - 1
+    everybody, last = count_accounts(before) - known, wave.number - 1
     found = [
         f"Of {everybody} accounts of wave {last}, {number} are {what}: {100 * number / everybody:.1f} %, "
         f"and plan.gate.{key} allows {limit:g} %; {remedy}."
@@ -106,7 +116,7 @@ def _rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
     return found
 
 
-def changed(migration: Migration, facts: Facts) -> list[str]:
+def list_changes(migration: Migration, facts: Facts) -> list[str]:
     """What is not as it was when the plan was signed."""
     plan = migration.plan
     if plan is None:
@@ -132,24 +142,27 @@ def changed(migration: Migration, facts: Facts) -> list[str]:
     return found
 
 
-def _unchecked(wave: Wave, migration: Migration, profile: Profile) -> list[str]:
-    return [_to_confirm(migration, wave.number, point) for point in unconfirmed(migration, profile, wave.number)]
+def _list_unconfirmed(wave: Wave, migration: Migration, profile: Profile) -> list[str]:
+    return [
+        _make_confirm_command(migration, wave.number, point)
+        for point in list_unconfirmed(migration, profile, wave.number)
+    ]
 
 
-def unconfirmed(migration: Migration, profile: Profile, wave: int) -> list[str]:
+def list_unconfirmed(migration: Migration, profile: Profile, wave: int) -> list[str]:
     """The points of the checklist that nobody has confirmed for a wave."""
     checked = migration.gate(wave).checked
     return [point for point in profile.plan.checklist if point not in checked]
 
 
-def _to_confirm(migration: Migration, wave: int, point: str) -> str:
+def _make_confirm_command(migration: Migration, wave: int, point: str) -> str:
     return f'"{point}" is not confirmed for wave {wave}; confirm it: ops wave check {migration.id} {wave} "{point}".'
 
 
-def calls_of(wave: Wave, profile: Profile) -> list[str]:
+def count_calls(wave: Wave, profile: Profile) -> list[str]:
     """What there is to say of the calls that the desk would get; nothing where it can take them."""
     desk, share = profile.plan.desk_calls_per_day, profile.plan.calls_percent
-    calls = predicted_calls(wave.accounts, share)
+    calls = estimate_calls(wave.accounts, share)
     if not desk or calls <= desk:
         return []
     sentence = (
@@ -159,23 +172,23 @@ def calls_of(wave: Wave, profile: Profile) -> list[str]:
     return [sentence]
 
 
-def _told(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment.astimezone(LONDON):%d %B %Y at %H:%M}"
 
 
-def noted(migration: Migration, wave: int, said: Said, now: datetime) -> Migration:
+def record_gate_answer(migration: Migration, wave: int, said: Said, now: datetime) -> Migration:
     """The migration as it knows the gate's answer; a wave that is open stays open."""
     gate = migration.gate(wave)
     if gate.opened_at is not None:
         return migration
     if said.answer is Answer.OPEN:
-        return with_gate(migration, replace(gate, opened_at=now, stopped=(), stopped_at=None))
+        return set_gate(migration, replace(gate, opened_at=now, stopped=(), stopped_at=None))
     if said.answer is Answer.STOPPED:
-        return with_gate(migration, replace(gate, stopped=said.sentences, stopped_at=gate.stopped_at or now))
-    return with_gate(migration, replace(gate, stopped=(), stopped_at=None))
+        return set_gate(migration, replace(gate, stopped=said.sentences, stopped_at=gate.stopped_at or now))
+    return set_gate(migration, replace(gate, stopped=(), stopped_at=None))
 
 
-def with_gate(migration: Migration, gate: Gate) -> Migration:
+def set_gate(migration: Migration, gate: Gate) -> Migration:
     """The migration with one gate as it is now."""
     if gate == migration.gate(gate.wave):
         return migration
@@ -183,13 +196,13 @@ def with_gate(migration: Migration, gate: Gate) -> Migration:
     return replace(migration, gates=tuple(sorted(gates, key=lambda each: each.wave)))
 
 
-def opened(migration: Migration, profile: Profile, number: int, by: str, why: str, now: datetime) -> Migration:
+def open_by_person(migration: Migration, profile: Profile, number: int, by: str, why: str, now: datetime) -> Migration:
     """The migration after a person opened a wave against what stopped it.
 
     Raises:
         ActionRefused: there is no such wave, or it is open, or not its turn, or nobody said why.
     """
-    wave = _wave(migration, number)
+    wave = _find_wave(migration, number)
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
         raise ActionRefused(f"Nothing of this migration may move: it is {migration.phase}. Sign its plan first.")
     if migration.gate(number).opened_at is not None:
@@ -200,14 +213,14 @@ def opened(migration: Migration, profile: Profile, number: int, by: str, why: st
         )
     if wave.starts_at is not None and now < wave.starts_at:
         raise ActionRefused(
-            f"Wave {number} starts on {_told(wave.starts_at)}, and its customers were told so. "
+            f"Wave {number} starts on {_format_time(wave.starts_at)}, and its customers were told so. "
             "For another day change the profile, upload again and sign the new plan."
         )
     gate = replace(migration.gate(number), stopped=(), stopped_at=None)
-    return with_gate(migration, replace(gate, opened_at=now, opened_by=by, why=typed(why, "why")))
+    return set_gate(migration, replace(gate, opened_at=now, opened_by=by, why=check_typed_text(why, "why")))
 
 
-def checked_off(migration: Migration, profile: Profile, number: int, point: str, by: str) -> Migration:
+def record_confirmation(migration: Migration, profile: Profile, number: int, point: str, by: str) -> Migration:
     """The migration after a person confirmed one point for one wave: the point is in its way no more.
 
     Again changes nothing: the first name stays.
@@ -215,7 +228,7 @@ def checked_off(migration: Migration, profile: Profile, number: int, point: str,
     Raises:
         ActionRefused: there is no such wave or point, or the wave is open.
     """
-    _wave(migration, number)
+    _find_wave(migration, number)
     points = profile.plan.checklist
     if point not in points:
         known = ", ".join(f'"{each}"' for each in points) or "none"
@@ -225,12 +238,12 @@ def checked_off(migration: Migration, profile: Profile, number: int, point: str,
         return migration
     if gate.opened_at is not None:
         raise ActionRefused(f"Wave {number} is open already. Nothing is left to confirm for it.")
-    left = tuple(sentence for sentence in gate.stopped if sentence != _to_confirm(migration, number, point))
-    stopped = () if left == (_last(migration, number),) else left
-    return with_gate(migration, replace(gate, checked={**gate.checked, point: by}, stopped=stopped))
+    left = tuple(sentence for sentence in gate.stopped if sentence != _make_confirm_command(migration, number, point))
+    stopped = () if left == (_describe_next_action(migration, number),) else left
+    return set_gate(migration, replace(gate, checked={**gate.checked, point: by}, stopped=stopped))
 
 
-def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> Migration:
+def record_switch(migration: Migration, profile: Profile, by: str, now: datetime) -> Migration:
     """The migration after a person confirmed that the portal has switched: now its customers are told.
 
     Raises:
@@ -245,13 +258,15 @@ def switched(migration: Migration, profile: Profile, by: str, now: datetime) -> 
             f"Nobody of this migration was moved: it is {migration.phase}. Confirm the migration that runs."
         )
     switch_at = profile.plan.switch_at
-    if switch_at is not None and now < london(switch_at):
-        raise ActionRefused(f"The portal switches on {_told(london(switch_at))}. Confirm it once it has.")
+    if switch_at is not None and now < convert_from_london(switch_at):
+        raise ActionRefused(
+            f"The portal switches on {_format_time(convert_from_london(switch_at))}. Confirm it once it has."
+        )
     # What was counted before does not know yet that somebody is to be told.
     return replace(migration, switched_at=now, switched_by=by, moved_at=now)
 
 
-def _wave(migration: Migration, number: int) -> Wave:
+def _find_wave(migration: Migration, number: int) -> Wave:
     waves = migration.plan.waves if migration.plan else ()
     found = next((wave for wave in waves if wave.number == number), None)
     if found is None:
@@ -260,7 +275,7 @@ def _wave(migration: Migration, number: int) -> Wave:
     return found
 
 
-def typed(text: str, what: str) -> str:
+def check_typed_text(text: str, what: str) -> str:
     """What somebody typed, fit to be kept where nothing personal is.
 
     Raises:

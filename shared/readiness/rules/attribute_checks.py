@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.model.profile import Profile
 from shared.ports.doctor_facts import DirectoryFacts
-from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+from shared.readiness.rules.report import Area, Check, Code, report_missing, report_ok, report_unchecked
 
 EXTENSIONS_APP: Final = "DIRECTORY_EXTENSIONS_APP_ID"
 MUST_RESET: Final = "MustResetPassword"
@@ -24,7 +24,7 @@ class Planned:
     """Accounts that are to be created, as far as they are known."""
 
 
-def expected_attributes(planned: Planned) -> dict[str, dict[str, str]]:
+def list_expected_attributes(planned: Planned) -> dict[str, dict[str, str]]:
     """Check -> attributes with their types."""
     each = {
         f"attributes of {profile.authority}": {
@@ -36,29 +36,29 @@ def expected_attributes(planned: Planned) -> dict[str, dict[str, str]]:
     return {**each, f"attribute {MUST_RESET}": {MUST_RESET: "Boolean"}}
 
 
-def attributes_wanted(app: str, profiles: Iterable[Profile]) -> dict[str, str]:
+def list_wanted_attributes(app: str, profiles: Iterable[Profile]) -> dict[str, str]:
     """Full names of the attributes, with their types: for a search where nobody lists them."""
-    expected = expected_attributes(Planned(app, list(profiles)))
+    expected = list_expected_attributes(Planned(app, list(profiles)))
     return {f"extension_{app}_{short}": kind for each in expected.values() for short, kind in each.items()}
 
 
 def check_attributes(facts: DirectoryFacts, planned: Planned) -> list[Check]:
     """Council by council; one line where none of ours is there, or nobody tells."""
-    expected = expected_attributes(planned)
+    expected = list_expected_attributes(planned)
     if not planned.app:
-        return [not_checked(Area.DIRECTORY, name, f"{EXTENSIONS_APP} is wrong") for name in expected]
+        return [report_unchecked(Area.DIRECTORY, name, f"{EXTENSIONS_APP} is wrong") for name in expected]
     if facts.attributes is None and facts.silent:
-        return [not_checked(Area.DIRECTORY, name, "no answer") for name in expected]
+        return [report_unchecked(Area.DIRECTORY, name, "no answer") for name in expected]
     if facts.attributes is None:
         found = "the directory tells neither their list (Directory.Read.All) nor by a search whether they exist"
         mend = "Compare them with docs/directory-setup.md in the portal (Azure AD B2C, User attributes), or look again."
-        return [missing(Area.DIRECTORY, ATTRIBUTES, Code.ATTRIBUTES_UNSEEN, found, mend)]
+        return [report_missing(Area.DIRECTORY, ATTRIBUTES, Code.ATTRIBUTES_UNSEEN, found, mend)]
     names = {name for attributes in expected.values() for name in attributes}
     there = {short for name in facts.attributes if (short := name.removeprefix(f"extension_{planned.app}_")) != name}
     if not names & there:
-        rest = (not_checked(Area.DIRECTORY, name, "none of ours is there") for name in expected)
+        rest = (report_unchecked(Area.DIRECTORY, name, "none of ours is there") for name in expected)
         return [_foreign_app(facts.attributes, planned, names), *rest]
-    return [_set(name, attributes, facts.attributes, planned) for name, attributes in expected.items()]
+    return [_check_attribute_set(name, attributes, facts.attributes, planned) for name, attributes in expected.items()]
 
 
 def _foreign_app(there: Mapping[str, str], planned: Planned, names: set[str]) -> Check:
@@ -73,10 +73,10 @@ def _foreign_app(there: Mapping[str, str], planned: Planned, names: set[str]) ->
             f"Check that DIRECTORY_EXTENSIONS_APP_ID is the app id of the b2c-extensions-app; then define there "
             f"{', '.join(sorted(names))} (docs/directory-setup.md)."
         )
-    return missing(Area.DIRECTORY, ATTRIBUTES, Code.ATTRIBUTE_MISSING, found, mend)
+    return report_missing(Area.DIRECTORY, ATTRIBUTES, Code.ATTRIBUTE_MISSING, found, mend)
 
 
-def _set(name: str, attributes: Mapping[str, str], there: Mapping[str, str], planned: Planned) -> Check:
+def _check_attribute_set(name: str, attributes: Mapping[str, str], there: Mapping[str, str], planned: Planned) -> Check:
     """The attributes of one council, or the one of all."""
     types = {short: there.get(f"extension_{planned.app}_{short}") for short in attributes}
     absent = [f"{short} ({attributes[short]})" for short, type_ in types.items() if type_ is None]
@@ -87,7 +87,9 @@ def _set(name: str, attributes: Mapping[str, str], there: Mapping[str, str], pla
     ]
     if not absent and not wrong:
         unsure = ", as far as a search can tell" if not all(types.values()) else ""
-        return ok(Area.DIRECTORY, name, ", ".join(f"{short}: {kind}" for short, kind in attributes.items()) + unsure)
+        return report_ok(
+            Area.DIRECTORY, name, ", ".join(f"{short}: {kind}" for short, kind in attributes.items()) + unsure
+        )
     sought = not all(there.values())
     said = [f"not defined{' (or of another type)' if sought else ''}: {', '.join(absent)}"] if absent else []
     define = (
@@ -98,4 +100,4 @@ def _set(name: str, attributes: Mapping[str, str], there: Mapping[str, str], pla
         "council other names by `directory.attributes` in its profile."
     )
     mends = [*([define] if absent else []), *([retype] if wrong else [])]
-    return missing(Area.DIRECTORY, name, Code.ATTRIBUTE_MISSING, "; ".join([*said, *wrong]), " ".join(mends))
+    return report_missing(Area.DIRECTORY, name, Code.ATTRIBUTE_MISSING, "; ".join([*said, *wrong]), " ".join(mends))

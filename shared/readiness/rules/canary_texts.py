@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from shared.model.safeguards.canary import FOR_ANOTHER_CHOICE, FORCE_CHANGE_REFUSED, RETIRED, Canary, Done, Step
 
 
@@ -157,9 +157,11 @@ NOTES: Final[Mapping[tuple[str, str], str]] = {
 """Answers that fail nothing and that people should know of."""
 
 
-def notes(canary: Canary) -> list[str]:
+def list_notes(canary: Canary) -> list[str]:
     """What people should know although nothing failed."""
-    found = [says for (name, value), says in NOTES.items() if name in canary.answers and _says(canary, name) == value]
+    found = [
+        says for (name, value), says in NOTES.items() if name in canary.answers and _get_answer(canary, name) == value
+    ]
     if canary.finished_at and not canary.cancelled and canary.user and canary.signed_in is None:
         found.append(
             "Nobody said whether the sign-in worked with the new password: the same command with --signed-in yes, "
@@ -168,11 +170,11 @@ def notes(canary: Canary) -> list[str]:
     return found
 
 
-def _says(canary: Canary, name: str) -> str:
+def _get_answer(canary: Canary, name: str) -> str:
     return canary.answers[name].value
 
 
-def what_to_do(canary: Canary) -> list[str]:
+def describe_next_action(canary: Canary) -> list[str]:
     """The next things that a person has to do, one sentence each; none while the app goes on by itself."""
     match canary.step:
         case Step.RESET:
@@ -187,17 +189,17 @@ def what_to_do(canary: Canary) -> list[str]:
             return []
 
 
-def sentence(done: Done) -> str:
+def describe_step(done: Done) -> str:
     """What a step behind us came to."""
     if not done.failure:
         return OK[done.step]
-    why = failure(done.failure)
+    why = explain_failure(done.failure)
     return f"{why.sentence} ({done.detail})" if done.detail else why.sentence
 
 
-def failure(code: str) -> Failure:
+def explain_failure(code: str) -> Failure:
     """What a failure means: the canary's own, or a reason of the app."""
     if code in FAILURES:
         return FAILURES[code]
-    why = explain(code)
+    why = explain_reason(code)
     return Failure(why.sentence, why.remedy.replace("then `ops resume`", "then run the canary again"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+from shared.readiness.rules.report import Area, Check, Code, report_missing, report_ok, report_unchecked
 from shared.settings.settings import Settings, certificate_bytes
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ class Validity:
     trouble: str = ""
 
 
-def validity(content: bytes) -> Validity:
+def read_validity(content: bytes) -> Validity:
     """What a certificate with its key says, PEM or PKCS#12 as the directory's credential takes it."""
     try:
-        certificate, has_key = _pem(content) if b"-----BEGIN" in content else _pkcs12(content)
+        certificate, has_key = _read_pem(content) if b"-----BEGIN" in content else _read_pkcs12(content)
     except (ValueError, TypeError):
         return Validity(trouble="it cannot be read as PEM or PKCS#12 without a password")
     if certificate is None:
@@ -42,13 +42,13 @@ def validity(content: bytes) -> Validity:
     return Validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
-def _pem(content: bytes) -> "tuple[Certificate | None, bool]":
+def _read_pem(content: bytes) -> "tuple[Certificate | None, bool]":
     from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - slow to import, and seldom wanted
 
     return load_pem_x509_certificate(content), b"PRIVATE KEY-----" in content
 
 
-def _pkcs12(content: bytes) -> "tuple[Certificate | None, bool]":
+def _read_pkcs12(content: bytes) -> "tuple[Certificate | None, bool]":
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates  # noqa: PLC0415
 
     key, certificate, _ = load_key_and_certificates(content, None)
@@ -58,28 +58,28 @@ def _pkcs12(content: bytes) -> "tuple[Certificate | None, bool]":
 def check_certificate(settings: Settings | None, now: datetime, because: str) -> Check:
     """By what the app signs in, and whether that ends soon."""
     if settings is None or because:
-        return not_checked(Area.DIRECTORY, NAME, because or "the settings cannot be read")
+        return report_unchecked(Area.DIRECTORY, NAME, because or "the settings cannot be read")
     if settings.directory_client_certificate is not None:
-        return judge(validity(certificate_bytes(settings.directory_client_certificate)), now)
+        return judge_validity(read_validity(certificate_bytes(settings.directory_client_certificate)), now)
     if settings.on_loopback:
-        return ok(Area.DIRECTORY, NAME, "none is needed: the directory is a stand-in on this machine")
+        return report_ok(Area.DIRECTORY, NAME, "none is needed: the directory is a stand-in on this machine")
     found = "a client secret instead: when it ends cannot be seen from here (a certificate would be safer)"
-    return ok(Area.DIRECTORY, NAME, found)
+    return report_ok(Area.DIRECTORY, NAME, found)
 
 
-def judge(found: Validity, now: datetime) -> Check:
+def judge_validity(found: Validity, now: datetime) -> Check:
     """Whether it can be used now, and for long enough."""
     if found.trouble or found.begins is None or found.ends is None:
         said = f"DIRECTORY_CLIENT_CERTIFICATE cannot be used: {found.trouble}"
-        return missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_UNUSABLE, said, RENEW)
+        return report_missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_UNUSABLE, said, RENEW)
     if now < found.begins:
         said = f"it is not valid before {found.begins:%d %B %Y}"
-        return missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_UNUSABLE, said, RENEW)
+        return report_missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_UNUSABLE, said, RENEW)
     days = math.ceil((found.ends - now) / timedelta(days=1))
     if now >= found.ends:
         said = f"it expired on {found.ends:%d %B %Y}"
-        return missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_EXPIRING, said, RENEW)
+        return report_missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_EXPIRING, said, RENEW)
     if found.ends - now < NOTICE:
         said = f"it expires in {days} {'day' if days == 1 else 'days'}, on {found.ends:%d %B %Y}"
-        return missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_EXPIRING, said, RENEW)
-    return ok(Area.DIRECTORY, NAME, f"valid until {found.ends:%d %B %Y} ({days} days)")
+        return report_missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_EXPIRING, said, RENEW)
+    return report_ok(Area.DIRECTORY, NAME, f"valid until {found.ends:%d %B %Y} ({days} days)")

@@ -3,8 +3,8 @@
 from typing import Final
 
 from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
-from shared.readiness.rules.attribute_checks import Planned, check_attributes, expected_attributes
-from shared.readiness.rules.report import Area, Check, Code, Purpose, missing, not_checked, ok
+from shared.readiness.rules.attribute_checks import Planned, check_attributes, list_expected_attributes
+from shared.readiness.rules.report import Area, Check, Code, Purpose, report_missing, report_ok, report_unchecked
 from shared.readiness.rules.right_checks import NEEDED, NO_MORE, RIGHTS, check_rights
 
 FULL: Final = 0.9
@@ -14,30 +14,30 @@ _QUOTA: Final = "room for new accounts"
 
 def check_directory(facts: DirectoryFacts, planned: Planned, purpose: Purpose, excuse: str) -> list[Check]:
     """All of it. `excuse`: a finding that explains why nobody is let in; then that one is enough."""
-    way_in = _way_in(facts, excuse)
-    rest = _names(planned, purpose)
+    way_in = _check_sign_in(facts, excuse)
+    rest = _list_names(planned, purpose)
     if (way_in.finding and not facts.silent) or excuse:
         because = excuse or ("it does not let us in" if facts.sign_in else "it does not answer")
-        return [way_in, *(not_checked(Area.DIRECTORY, name, because) for name in rest)]
+        return [way_in, *(report_unchecked(Area.DIRECTORY, name, because) for name in rest)]
     checks = [way_in, *check_rights(facts, purpose)]
     if purpose is Purpose.CLOSED:
         return checks
     if facts.may.get(Right.READ) is not Answer.YES:
         unread = [name for name in rest if name not in {RIGHTS, NO_MORE}]
-        return [*checks, *(not_checked(Area.DIRECTORY, name, "the app may not read") for name in unread)]
-    return [*checks, *check_attributes(facts, planned), _quota(facts, planned)]
+        return [*checks, *(report_unchecked(Area.DIRECTORY, name, "the app may not read") for name in unread)]
+    return [*checks, *check_attributes(facts, planned), _check_quota(facts, planned)]
 
 
-def _names(planned: Planned, purpose: Purpose) -> list[str]:
+def _list_names(planned: Planned, purpose: Purpose) -> list[str]:
     rights = [RIGHTS, NO_MORE] if NEEDED[purpose] else [NO_MORE]
-    return rights if purpose is Purpose.CLOSED else [*rights, *expected_attributes(planned), _QUOTA]
+    return rights if purpose is Purpose.CLOSED else [*rights, *list_expected_attributes(planned), _QUOTA]
 
 
-def _way_in(facts: DirectoryFacts, excuse: str) -> Check:
+def _check_sign_in(facts: DirectoryFacts, excuse: str) -> Check:
     if excuse:
-        return not_checked(Area.DIRECTORY, "sign-in", excuse)
+        return report_unchecked(Area.DIRECTORY, "sign-in", excuse)
     if facts.sign_in:
-        return missing(
+        return report_missing(
             Area.DIRECTORY,
             "sign-in",
             Code.DIRECTORY_SIGN_IN,
@@ -52,25 +52,25 @@ def _way_in(facts: DirectoryFacts, excuse: str) -> Check:
             else "Check DIRECTORY_GRAPH_URL, the network (firewall, DNS) and Microsoft's service health; look again."
         )
         found = f"the directory could not be asked: {facts.unreachable}"
-        return missing(Area.DIRECTORY, "sign-in", Code.DIRECTORY_UNREACHABLE, found, mend)
+        return report_missing(Area.DIRECTORY, "sign-in", Code.DIRECTORY_UNREACHABLE, found, mend)
     if facts.silent:
         found = f"the directory answers, but not every question: {facts.silent}"
         mend = "Look again in a minute: it throttles, or is not well. What is marked as not checked was not answered."
-        return missing(Area.DIRECTORY, "sign-in", Code.DIRECTORY_UNREACHABLE, found, mend)
-    return ok(Area.DIRECTORY, "sign-in", "the directory lets the app in")
+        return report_missing(Area.DIRECTORY, "sign-in", Code.DIRECTORY_UNREACHABLE, found, mend)
+    return report_ok(Area.DIRECTORY, "sign-in", "the directory lets the app in")
 
 
-def _quota(facts: DirectoryFacts, planned: Planned) -> Check:
+def _check_quota(facts: DirectoryFacts, planned: Planned) -> Check:
     if facts.quota_trouble and facts.silent:
-        return not_checked(Area.DIRECTORY, _QUOTA, "no answer")
+        return report_unchecked(Area.DIRECTORY, _QUOTA, "no answer")
     if facts.quota_trouble:
         found = f"how full the directory is cannot be seen: {facts.quota_trouble}"
         mend = "Grant Organization.Read.All (it only reads), or compare by hand what the portal shows; then look again."
-        return missing(Area.DIRECTORY, _QUOTA, Code.QUOTA_UNSEEN, found, mend)
+        return report_missing(Area.DIRECTORY, _QUOTA, Code.QUOTA_UNSEEN, found, mend)
     if facts.used is None or facts.total is None:
-        return not_checked(Area.DIRECTORY, _QUOTA, "the directory does not tell how full it is")
+        return report_unchecked(Area.DIRECTORY, _QUOTA, "the directory does not tell how full it is")
     if facts.total <= 0:
-        return ok(Area.DIRECTORY, _QUOTA, f"{facts.used:,} objects, no limit")
+        return report_ok(Area.DIRECTORY, _QUOTA, f"{facts.used:,} objects, no limit")
     room = f"{facts.used:,} of {facts.total:,} objects"
     plans = f", and {planned.creates:,} accounts are to be created" if planned.creates else ""
     if facts.used + planned.creates > FULL * facts.total:
@@ -78,5 +78,5 @@ def _quota(facts: DirectoryFacts, planned: Planned) -> Check:
             "Have the quota raised (a verified custom domain, or a support request to Microsoft), or delete what is "
             "not needed: deleted users count for 30 days."
         )
-        return missing(Area.DIRECTORY, _QUOTA, Code.DIRECTORY_ALMOST_FULL, f"almost full: {room}{plans}", mend)
-    return ok(Area.DIRECTORY, _QUOTA, f"{room}{plans}")
+        return report_missing(Area.DIRECTORY, _QUOTA, Code.DIRECTORY_ALMOST_FULL, f"almost full: {room}{plans}", mend)
+    return report_ok(Area.DIRECTORY, _QUOTA, f"{room}{plans}")

@@ -23,7 +23,7 @@ class Purpose(StrEnum):
 
 
 class Status(StrEnum):
-    """How a prerequisite stands. `missing` and `too_much` are findings."""
+    """How a prerequisite stands. `report_missing` and `report_too_much` are findings."""
 
     OK = "ok"
     MISSING = "missing"
@@ -98,27 +98,27 @@ class Check:
         return self.status in {Status.MISSING, Status.TOO_MUCH}
 
 
-def ok(area: Area, name: str, found: str) -> Check:
+def report_ok(area: Area, name: str, found: str) -> Check:
     """All is as it should be."""
     return Check(area, name, Status.OK, found)
 
 
-def not_checked(area: Area, name: str, because: str) -> Check:
+def report_unchecked(area: Area, name: str, because: str) -> Check:
     """Nobody could look, or nobody tells."""
     return Check(area, name, Status.NOT_CHECKED, because)
 
 
-def missing(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
+def report_missing(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
     """A prerequisite that is not met."""
-    return Check(area, name, Status.MISSING, found, mend, code, anchor(code))
+    return Check(area, name, Status.MISSING, found, mend, code, make_anchor(code))
 
 
-def too_much(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
+def report_too_much(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
     """More than is needed: what nobody has cannot be misused."""
-    return Check(area, name, Status.TOO_MUCH, found, mend, code, anchor(code))
+    return Check(area, name, Status.TOO_MUCH, found, mend, code, make_anchor(code))
 
 
-def anchor(code: Code) -> str:
+def make_anchor(code: Code) -> str:
     """Where the runbook tells more."""
     return f"{RUNBOOK}#doctor-{code.replace('_', '-')}"
 
@@ -137,7 +137,7 @@ class Report(BaseModel):
     checks: list[Check]
 
 
-def report(
+def make_report(
     purpose: Purpose, authority: str, at: datetime, by: Literal["app", "process"], all_: Sequence[Check]
 ) -> Report:
     """Put the checks in order and count them."""

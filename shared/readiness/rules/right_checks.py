@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
-from shared.readiness.rules.report import Area, Check, Code, Purpose, missing, not_checked, ok, too_much
+from shared.readiness.rules.report import (
+    Area,
+    Check,
+    Code,
+    Purpose,
+    report_missing,
+    report_ok,
+    report_too_much,
+    report_unchecked,
+)
 
 RIGHTS: Final = "rights that are needed"
 NO_MORE: Final = "no right too many"
@@ -64,29 +73,29 @@ _TAKE: Final[Mapping[Purpose, str]] = {
 
 def check_rights(facts: DirectoryFacts, purpose: Purpose) -> list[Check]:
     """By harmless calls, and by what the token says where there is one."""
-    needed = [_needed(facts, purpose)] if NEEDED[purpose] else []
-    return [*needed, _spare(facts, purpose)]
+    needed = [_check_needed(facts, purpose)] if NEEDED[purpose] else []
+    return [*needed, _check_spare(facts, purpose)]
 
 
-def _needed(facts: DirectoryFacts, purpose: Purpose) -> Check:
-    lacking = [right for right in NEEDED[purpose] if may(facts, right) is not Answer.YES]
+def _check_needed(facts: DirectoryFacts, purpose: Purpose) -> Check:
+    lacking = [right for right in NEEDED[purpose] if find_right(facts, right) is not Answer.YES]
     if not lacking:
-        return ok(Area.DIRECTORY, RIGHTS, f"the app may {_listed(NEEDED[purpose])}")
-    refused = [right for right in lacking if may(facts, right) is Answer.NO]
+        return report_ok(Area.DIRECTORY, RIGHTS, f"the app may {_join_rights(NEEDED[purpose])}")
+    refused = [right for right in lacking if find_right(facts, right) is Answer.NO]
     if not refused:
-        return not_checked(Area.DIRECTORY, RIGHTS, f"no answer whether the app may {_listed(lacking)}")
+        return report_unchecked(Area.DIRECTORY, RIGHTS, f"no answer whether the app may {_join_rights(lacking)}")
     told = "" if facts.granted is None else f" (the token holds {', '.join(sorted(facts.granted)) or 'no permission'})"
-    found = f"the app may not {_listed(refused, 'or')}{told}"
+    found = f"the app may not {_join_rights(refused, 'or')}{told}"
     mend = f"{_GRANT[purpose]}, with admin consent ({_SCRIPT.format(purpose)})."
-    return missing(Area.DIRECTORY, RIGHTS, Code.PERMISSION_MISSING, found, mend)
+    return report_missing(Area.DIRECTORY, RIGHTS, Code.PERMISSION_MISSING, found, mend)
 
 
-def _spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
-    can = [right for right in SPARE[purpose] if may(facts, right) is Answer.YES]
+def _check_spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
+    can = [right for right in SPARE[purpose] if find_right(facts, right) is Answer.YES]
     granted = sorted((facts.granted or frozenset()) - ACCEPTED[purpose])
-    role = bool(_roles(facts))
+    role = bool(_read_roles(facts))
     if can or granted or role:
-        said = [f"the app may {_listed(can)}"] if can else []
+        said = [f"the app may {_join_rights(can)}"] if can else []
         said += [f"its token holds {', '.join(granted)}"] if granted else []
         said += ["its token names a directory role"] if role else []
         beside = _and_role(role=role or bool(NEED_A_ROLE & set(can)))
@@ -95,28 +104,28 @@ def _spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
             f"{_TAKE[purpose]}. Take away {what} in the app registration{beside} ({_SCRIPT.format(purpose)}). A token "
             "that was issued before lives for about an hour."
         )
-        return too_much(Area.DIRECTORY, NO_MORE, Code.RIGHT_TOO_MANY, "; ".join(said), mend)
-    failed = [right for right in SPARE[purpose] if may(facts, right) is Answer.FAILED]
+        return report_too_much(Area.DIRECTORY, NO_MORE, Code.RIGHT_TOO_MANY, "; ".join(said), mend)
+    failed = [right for right in SPARE[purpose] if find_right(facts, right) is Answer.FAILED]
     if failed:
-        return not_checked(Area.DIRECTORY, NO_MORE, f"no answer whether the app may {_listed(failed)}")
-    denied = [right for right in SPARE[purpose] if may(facts, right) is Answer.NO]
-    return ok(Area.DIRECTORY, NO_MORE, f"the app may not {_listed(denied, 'or')}")
+        return report_unchecked(Area.DIRECTORY, NO_MORE, f"no answer whether the app may {_join_rights(failed)}")
+    denied = [right for right in SPARE[purpose] if find_right(facts, right) is Answer.NO]
+    return report_ok(Area.DIRECTORY, NO_MORE, f"the app may not {_join_rights(denied, 'or')}")
 
 
-def may(facts: DirectoryFacts, right: Right) -> Answer:
+def find_right(facts: DirectoryFacts, right: Right) -> Answer:
     """What the call came to, unless the token says that it cannot be.
 
     Whether the directory looks for the user before it looks at the right is not documented: "nobody there" alone does
     not prove a right of which a token knows nothing.
     """
     answer = facts.may.get(right, Answer.UNTOLD)
-    if answer is not Answer.YES or facts.granted is None or _roles(facts):
+    if answer is not Answer.YES or facts.granted is None or _read_roles(facts):
         return answer
     role_lacks = right in NEED_A_ROLE and facts.roles is not None
     return Answer.YES if facts.granted & GRANTS[right] and not role_lacks else Answer.NO
 
 
-def _roles(facts: DirectoryFacts) -> frozenset[str]:
+def _read_roles(facts: DirectoryFacts) -> frozenset[str]:
     """Directory roles in the token; with one, an app may do what no permission says."""
     return (facts.roles or frozenset()) - {PLAIN_USER}
 
@@ -125,6 +134,6 @@ def _and_role(*, role: bool) -> str:
     return ", and the role User Administrator (or another) from its service principal" if role else ""
 
 
-def _listed(rights: Sequence[Right], last: str = "and") -> str:
+def _join_rights(rights: Sequence[Right], last: str = "and") -> str:
     words = [right.value for right in rights]
     return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)

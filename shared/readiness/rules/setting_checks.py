@@ -6,15 +6,15 @@ from shared.model.account import Authority
 from shared.model.profile import NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
 from shared.names import STORAGE_CONNECTION
 from shared.ports.doctor_facts import ProfileFacts, SettingFacts
-from shared.readiness.rules.report import Area, Check, Code, Purpose, missing, not_checked, ok
+from shared.readiness.rules.report import Area, Check, Code, Purpose, report_missing, report_ok, report_unchecked
 
 
 def check_settings(facts: SettingFacts) -> list[Check]:
     """Each setting that is wrong, else one line."""
     if not facts.wrong:
-        return [ok(Area.SETTINGS, "settings", "each is there and reads as it should")]
+        return [report_ok(Area.SETTINGS, "settings", "each is there and reads as it should")]
     return [
-        missing(
+        report_missing(
             Area.SETTINGS,
             name,
             Code.SETTING_WRONG,
@@ -29,20 +29,20 @@ def check_settings(facts: SettingFacts) -> list[Check]:
 def check_profiles(facts: ProfileFacts | None, authority: str, purpose: Purpose) -> list[Check]:
     """Each profile: that it reads, and that it says what a wave needs."""
     if facts is None:
-        return [not_checked(Area.PROFILES, "profiles", "the folder is named by a setting that is wrong")]
-    wrong = [_wrong(facts, file, sentence) for file, sentence in facts.wrong.items()]
+        return [report_unchecked(Area.PROFILES, "profiles", "the folder is named by a setting that is wrong")]
+    wrong = [_describe_wrong(facts, file, sentence) for file, sentence in facts.wrong.items()]
     chosen = [profile for name, profile in facts.profiles.items() if authority in {"", name}]
-    return [*wrong, *(_profile(profile, facts, purpose) for profile in chosen)]
+    return [*wrong, *(_check_profile(profile, facts, purpose) for profile in chosen)]
 
 
-def _wrong(facts: ProfileFacts, file: str, sentence: str) -> Check:
+def _describe_wrong(facts: ProfileFacts, file: str, sentence: str) -> Check:
     if not file.endswith(".toml"):
         mend = f"Let {file} name the folder in which the councils' profiles are, then start the app again."
-        return missing(Area.PROFILES, "profiles", Code.PROFILE_WRONG, sentence, mend)
+        return report_missing(Area.PROFILES, "profiles", Code.PROFILE_WRONG, sentence, mend)
     meant = facts.close.get(file)
     hint = f" It was probably meant to be `{meant}`." if meant else ""
     key = sentence.removeprefix(f"{file}: ").split(": ")[0]
-    return missing(
+    return report_missing(
         Area.PROFILES,
         file.removesuffix(".toml"),
         Code.PROFILE_WRONG,
@@ -51,11 +51,11 @@ def _wrong(facts: ProfileFacts, file: str, sentence: str) -> Check:
     )
 
 
-def _profile(profile: Profile, facts: ProfileFacts, purpose: Purpose) -> Check:
+def _check_profile(profile: Profile, facts: ProfileFacts, purpose: Purpose) -> Check:
     templates = profile.messages.templates
     absent = [name for name in (SET_YOUR_PASSWORD, NOW_ONE_ACCOUNT) if name not in templates]
     if templates and absent and purpose is not Purpose.CLOSED:
-        return missing(
+        return report_missing(
             Area.PROFILES,
             profile.authority,
             Code.PROFILE_MESSAGES,
@@ -64,10 +64,10 @@ def _profile(profile: Profile, facts: ProfileFacts, purpose: Purpose) -> Check:
             f"Add `{absent[0]}` under [messages.templates] in {profile.authority}.toml (or leave both out, if the "
             "council tells its customers another way).",
         )
-    return ok(Area.PROFILES, profile.authority, ", ".join(_says(profile, facts)))
+    return report_ok(Area.PROFILES, profile.authority, ", ".join(_list_remarks(profile, facts)))
 
 
-def _says(profile: Profile, facts: ProfileFacts) -> Iterator[str]:
+def _list_remarks(profile: Profile, facts: ProfileFacts) -> Iterator[str]:
     """What a person would want to see before a wave."""
     yield f"every key reads; approval {profile.plan.approval}"
     yield f"password reset {profile.directory.password_reset}"
@@ -77,12 +77,12 @@ def _says(profile: Profile, facts: ProfileFacts) -> Iterator[str]:
         yield "changed since the app started: it goes by the old one until it starts again"
 
 
-def resting_on(facts: SettingFacts, *names: str) -> str:
+def find_wrong_setting(facts: SettingFacts, *names: str) -> str:
     """Why something is not looked at: the settings among these that are wrong. Empty when all are right."""
     wrong = [name for name in facts.wrong if name in names or (name.startswith(STORAGE_CONNECTION) and "*" in names)]
     return f"{', '.join(wrong)} is wrong" if wrong else ""
 
 
-def known(facts: ProfileFacts | None, authority: str) -> bool:
+def is_known(facts: ProfileFacts | None, authority: str) -> bool:
     """Whether there is a profile of this council, wrong or right."""
     return facts is None or Authority(authority) in facts.profiles or f"{authority}.toml" in facts.wrong

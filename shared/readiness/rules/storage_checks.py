@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.ports.doctor_facts import Presence, StorageFacts, Thing
-from shared.readiness.rules.report import Area, Check, Code, missing, not_checked, ok
+from shared.readiness.rules.report import Area, Check, Code, report_missing, report_ok, report_unchecked
 
 KINDS: Final[Mapping[str, tuple[Code, str, str]]] = {
     "container": (Code.CONTAINER_MISSING, "containers", "Storage Blob Data Contributor"),
@@ -18,15 +18,15 @@ DEPLOY: Final = "`azd provision` makes what is missing and touches nothing else 
 def check_storage(facts: StorageFacts | None, because: str) -> list[Check]:
     """One line for each kind, or one for all where the cause is one."""
     if facts is None:
-        return [not_checked(Area.STORAGE, several, because) for _, several, _ in KINDS.values()]
-    for presence, judge in ((Presence.UNREACHABLE, _nobody_answers), (Presence.ABSENT, _empty)):
+        return [report_unchecked(Area.STORAGE, several, because) for _, several, _ in KINDS.values()]
+    for presence, judge in ((Presence.UNREACHABLE, _nobody_answers), (Presence.ABSENT, _describe_empty)):
         if all(thing.presence is presence for thing in facts.things):
             return [judge(facts.things)]
-    return [_kind(kind, [thing for thing in facts.things if thing.kind == kind]) for kind in KINDS]
+    return [_check_kind(kind, [thing for thing in facts.things if thing.kind == kind]) for kind in KINDS]
 
 
 def _nobody_answers(things: tuple[Thing, ...]) -> Check:
-    return missing(
+    return report_missing(
         Area.STORAGE,
         "storage account",
         Code.STORAGE_UNREACHABLE,
@@ -35,38 +35,38 @@ def _nobody_answers(things: tuple[Thing, ...]) -> Check:
     )
 
 
-def _empty(_things: tuple[Thing, ...]) -> Check:
+def _describe_empty(_things: tuple[Thing, ...]) -> Check:
     found = "none of our containers, queues and tables is there"
     mend = f"Check that MigrationStorage means the right account; then {DEPLOY}."
-    return missing(Area.STORAGE, "storage account", Code.STORAGE_EMPTY, found, mend)
+    return report_missing(Area.STORAGE, "storage account", Code.STORAGE_EMPTY, found, mend)
 
 
-def _kind(kind: str, things: list[Thing]) -> Check:
+def _check_kind(kind: str, things: list[Thing]) -> Check:
     code, several, role = KINDS[kind]
-    absent = _names(things, Presence.ABSENT)
+    absent = _list_names(things, Presence.ABSENT)
     if absent:
         found = f"not there: {', '.join(absent)}"
-        return missing(Area.STORAGE, several, code, found, f"Make {_each(kind, absent)}: {DEPLOY}.")
+        return report_missing(Area.STORAGE, several, code, found, f"Make {_name_things(kind, absent)}: {DEPLOY}.")
     refused = [thing for thing in things if thing.presence is Presence.REFUSED]
     if refused:
-        found = f"the app may not read {_some(refused, things)} ({refused[0].detail})"
+        found = f"the app may not read {_name_some(refused, things)} ({refused[0].detail})"
         mend = f"Give the app's identity the role {role} on the storage account; it takes some minutes to work."
-        return missing(Area.STORAGE, several, Code.STORAGE_REFUSED, found, mend)
+        return report_missing(Area.STORAGE, several, Code.STORAGE_REFUSED, found, mend)
     away = [thing for thing in things if thing.presence is Presence.UNREACHABLE]
     if away:
-        found = f"no answer about {_some(away, things)} ({away[0].detail})"
+        found = f"no answer about {_name_some(away, things)} ({away[0].detail})"
         mend = f"Check that the service of the {several} can be reached from the app, then look again."
-        return missing(Area.STORAGE, several, Code.STORAGE_UNREACHABLE, found, mend)
-    return ok(Area.STORAGE, several, f"{len(things)} there and readable: {', '.join(t.name for t in things)}")
+        return report_missing(Area.STORAGE, several, Code.STORAGE_UNREACHABLE, found, mend)
+    return report_ok(Area.STORAGE, several, f"{len(things)} there and readable: {', '.join(t.name for t in things)}")
 
 
-def _names(things: list[Thing], presence: Presence) -> list[str]:
+def _list_names(things: list[Thing], presence: Presence) -> list[str]:
     return [thing.name for thing in things if thing.presence is presence]
 
 
-def _each(kind: str, names: list[str]) -> str:
+def _name_things(kind: str, names: list[str]) -> str:
     return f"the {kind} {names[0]}" if len(names) == 1 else f"the {kind}s {', '.join(names)}"
 
 
-def _some(some: list[Thing], things: list[Thing]) -> str:
+def _name_some(some: list[Thing], things: list[Thing]) -> str:
     return "any of them" if len(some) == len(things) else ", ".join(thing.name for thing in some)

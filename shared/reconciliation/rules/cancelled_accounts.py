@@ -4,27 +4,29 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.intake.rules.resubmission import CANCELLED
-from shared.model.account import Account, Change, apply
+from shared.model.account import Account, Change, apply_event
 from shared.model.lifecycle import MOVING, Event, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
-from shared.model.step import message_for
+from shared.model.step import choose_message
 from shared.scheduling.rules.gate import OVERDUE
 
 
-def left(account: Account, migration: Migration, profile: Profile, now: datetime, *, messages_on: bool) -> bool:
+def is_left_as_is(
+    account: Account, migration: Migration, profile: Profile, now: datetime, *, messages_on: bool
+) -> bool:
     """Whether nothing more happens to the account because its migration was cancelled.
 
     A step that was at it in that moment may still come to its end, and its record is waited for.
     """
     if migration.phase is not Phase.CANCELLED or account.settled:
         return False
-    untold = account.state is State.PROVISIONED and messages_on and message_for(account, profile) is not None
+    untold = account.state is State.PROVISIONED and messages_on and choose_message(account, profile) is not None
     at_work = account.moment is not None and account.moment + OVERDUE >= now
     return (account.state in MOVING or untold) and not at_work
 
 
-def held(account: Account, now: datetime) -> tuple[Account, Change]:
+def hold_cancelled(account: Account, now: datetime) -> tuple[Account, Change]:
     """The account as it is left. Should it have been begun all the same, its mark tells whoever creates it later."""
-    left_so, change = apply(account, Event.HOLD, now, CANCELLED)
+    left_so, change = apply_event(account, Event.HOLD, now, CANCELLED)
     return replace(left_so, met_before=account.met_before or not account.done), change

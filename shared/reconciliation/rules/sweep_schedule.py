@@ -33,43 +33,45 @@ class Turn:
     """Since when it has not been visited."""
 
 
-def turns(known: Sequence[Known], now: datetime) -> list[Turn]:
+def list_turns(known: Sequence[Known], now: datetime) -> list[Turn]:
     """The shards whose turn it is, the longest neglected first."""
-    moving = [each for each in known if each[0].open or _just_cancelled(each[0], now)]
+    moving = [each for each in known if each[0].open or _is_just_cancelled(each[0], now)]
     found: list[Turn] = []
     for shard in SHARDS:
-        of = {each[0].id for each in known if not each[0].open and _last(each, shard) + LONGEST <= now}
-        wait = _wait(moving, shard)
-        if of or any(_last(each, shard) + wait <= now for each in moving):
+        of = {each[0].id for each in known if not each[0].open and _get_last_sweep(each, shard) + LONGEST <= now}
+        wait = _compute_wait(moving, shard)
+        if of or any(_get_last_sweep(each, shard) + wait <= now for each in moving):
             of |= {migration.id for migration, _ in moving}
         if of:
-            found.append(Turn(shard, frozenset(of), min(_last(each, shard) for each in known if each[0].id in of)))
+            found.append(
+                Turn(shard, frozenset(of), min(_get_last_sweep(each, shard) for each in known if each[0].id in of))
+            )
     return sorted(found, key=lambda turn: turn.last)
 
 
-def _just_cancelled(migration: Migration, now: datetime) -> bool:
+def _is_just_cancelled(migration: Migration, now: datetime) -> bool:
     """Whether steps that were at work may still come to their end, and what is left is still to be told."""
     moved = migration.moved_at
     return migration.phase is Phase.CANCELLED and moved is not None and now < moved + LONGEST
 
 
-def stale(migration: Migration, summary: ShardSummary) -> bool:
+def is_stale(migration: Migration, summary: ShardSummary) -> bool:
     """Whether the migration has moved on, or was reopened, since the visit."""
     return migration.moved_at is not None and summary.visited_at < migration.moved_at
 
 
-def _last(known: Known, shard: str) -> datetime:
+def _get_last_sweep(known: Known, shard: str) -> datetime:
     migration, summaries = known
     summary = summaries.get(shard)
-    return NEVER if summary is None or stale(migration, summary) else summary.visited_at
+    return NEVER if summary is None or is_stale(migration, summary) else summary.visited_at
 
 
-def _wait(moving: Sequence[Known], shard: str) -> timedelta:
-    took = {each: _took(moving, each) for each in SHARDS}
+def _compute_wait(moving: Sequence[Known], shard: str) -> timedelta:
+    took = {each: _get_duration(moving, each) for each in SHARDS}
     busy = {each for each in SHARDS if any(s[each].due for _, s in moving if each in s)}
     share = sum(took[each] for each in SHARDS if shard not in busy or each in busy)
     return min(PART * timedelta(milliseconds=share), LONGEST)
 
 
-def _took(moving: Sequence[Known], shard: str) -> int:
+def _get_duration(moving: Sequence[Known], shard: str) -> int:
     return max((summaries[shard].took_ms for _, summaries in moving if shard in summaries), default=0)

@@ -9,28 +9,28 @@ without a record.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shared.model.account import Account, Change, apply
+from shared.model.account import Account, Change, apply_event
 from shared.model.lifecycle import MOVING, Event
-from shared.model.migration import Kind, Migration, Phase, going
-from shared.model.safeguards.rebuild import LATE, Rebuild, beyond
+from shared.model.migration import Kind, Migration, Phase, without_pause
+from shared.model.safeguards.rebuild import LATE, Rebuild, choose_first_release
 
 BEGUN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.DONE})
 
 
-def put_back(account: Account, rebuild: Rebuild) -> tuple[Account, Change | None]:
+def restore_account(account: Account, rebuild: Rebuild) -> tuple[Account, Change | None]:
     """An account of the copy, as it enters the new table.
 
     What was at rest stays so. What was on its way begins again, and is looked for in the directory first; what was
     moved and not told is in doubt since the copy was made.
     """
-    back = replace(account, release=max(account.release, beyond(rebuild.since)), moment=None)
+    back = replace(account, release=max(account.release, choose_first_release(rebuild.since)), moment=None)
     if account.notified_at is None:
         back = replace(back, lost_since=rebuild.lost_since)
     if account.done and account.notified_at is None:
         back = replace(back, claimed_at=account.claimed_at or rebuild.lost_since, not_before=rebuild.since + LATE)
     if account.state not in MOVING:
         return back, None
-    back, change = apply(back, Event.REBUILD, rebuild.since)
+    back, change = apply_event(back, Event.REBUILD, rebuild.since)
     return replace(back, not_before=rebuild.since), change
 
 
@@ -46,7 +46,7 @@ class Left:
     rows: bool
 
 
-def made_again(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
+def restore_migration(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
     """A migration as it goes on: its rows are read again, unless its file is gone. May be asked any number of times."""
     if migration.rebuilt_at == rebuild.since or migration.layout is None:
         return migration
@@ -58,7 +58,7 @@ def made_again(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
         return again
     newer = left.newer
     if newer is not None and not left.was_assessed:
-        return replace(going(again), phase=Phase.SUPERSEDED, reason="newer_upload", superseded_by=newer.id)
+        return replace(without_pause(again), phase=Phase.SUPERSEDED, reason="newer_upload", superseded_by=newer.id)
     if not left.file:
         return _without_file(again, left)
     return replace(

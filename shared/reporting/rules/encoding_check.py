@@ -46,7 +46,7 @@ class LetterCheck:
         name = f"{row.person.given_name} {row.person.surname}" if row.person else ""
         if name.isascii():
             return
-        broken = damaged(name)
+        broken = is_damaged(name)
         self._names += 1
         self._damaged += broken
         self._letters.update({letter for letter in name if not letter.isascii()})
@@ -70,7 +70,7 @@ class LetterCheck:
         return nsmallest(SHOWN, self._kept, key=lambda each: each[:2])
 
 
-def damaged(name: str) -> bool:
+def is_damaged(name: str) -> bool:
     """Whether a name looks as if UTF-8 had been read as Windows-1252, or a letter had been lost."""
     if REPLACEMENT in name:
         return True

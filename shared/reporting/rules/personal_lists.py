@@ -11,11 +11,11 @@ from typing import Final
 
 from shared.model.account import Account
 from shared.model.lifecycle import Outcome
-from shared.model.outcome import outcome_of
-from shared.model.reasons import explain
+from shared.model.outcome import find_outcome
+from shared.model.reasons import explain_reason
 from shared.model.row import Person, Row
 from shared.reporting.rules import result_file
-from shared.reporting.rules.encoding_check import damaged
+from shared.reporting.rules.encoding_check import is_damaged
 
 FOLDER: Final = "personal"
 NAMES: Final = "names-to-check.csv"
@@ -35,26 +35,26 @@ class Fate:
     evidence: str = ""
 
 
-def fate_of_account(account: Account) -> Fate:
+def find_account_fate(account: Account) -> Fate:
     """The fate of an account."""
-    outcome = outcome_of(account)
+    outcome = find_outcome(account)
     return Fate(outcome, account.reason, account.directory_id or "", in_words(account.evidence))
 
 
-def fate_of(row: Row, accounts: Mapping[str, Fate]) -> Fate:
+def find_fate(row: Row, accounts: Mapping[str, Fate]) -> Fate:
     """The fate of a row: what it settled itself, or its account's."""
     if row.outcome is not None:
         return Fate(row.outcome, row.reason)
     return accounts.get(row.account or "", Fate(""))
 
 
-def _who(row: Row) -> tuple[object, ...]:
+def _list_person_cells(row: Row) -> tuple[object, ...]:
     person = row.person or Person(row.source_id, "")
     return (row.number, row.source_id, person.given_name, person.surname, person.email)
 
 
-def _why(fate: Fate) -> tuple[object, ...]:
-    reason = explain(fate.reason)
+def _list_reason_cells(fate: Fate) -> tuple[object, ...]:
+    reason = explain_reason(fate.reason)
     return (fate.reason, reason.sentence, reason.remedy)
 
 
@@ -75,15 +75,18 @@ class List:
 
 
 LISTS: Final[Mapping[Outcome, List]] = {
-    Outcome.CREATE: List(_WHO, lambda row, _: _who(row)),
+    Outcome.CREATE: List(_WHO, lambda row, _: _list_person_cells(row)),
     Outcome.LINK: List(
-        (*_WHO, "directory_id", "evidence"), lambda row, fate: (*_who(row), fate.directory_id, fate.evidence)
+        (*_WHO, "directory_id", "evidence"),
+        lambda row, fate: (*_list_person_cells(row), fate.directory_id, fate.evidence),
     ),
     Outcome.REVIEW: List(
         (*_WHO, *_WHY, "directory_id", "evidence"),
-        lambda row, fate: (*_who(row), *_why(fate), fate.directory_id, fate.evidence),
+        lambda row, fate: (*_list_person_cells(row), *_list_reason_cells(fate), fate.directory_id, fate.evidence),
     ),
-    Outcome.REJECT: List(("row", "source_id", *_WHY), lambda row, fate: (row.number, row.source_id, *_why(fate))),
+    Outcome.REJECT: List(
+        ("row", "source_id", *_WHY), lambda row, fate: (row.number, row.source_id, *_list_reason_cells(fate))
+    ),
     Outcome.DUPLICATE: List(
         ("row", "source_id", "same_as_row"), lambda row, _: (row.number, row.source_id, row.duplicate_of)
     ),
@@ -94,15 +97,15 @@ LISTS: Final[Mapping[Outcome, List]] = {
 def names_to_check(rows: Iterable[Row]) -> bytes:
     """The list of names whose spelling a person compares with the portal."""
     cells = [
-        (row.number, row.source_id, row.person.given_name, row.person.surname, _spelt(row.person))
+        (row.number, row.source_id, row.person.given_name, row.person.surname, _judge_spelling(row.person))
         for row in rows
         if row.person
     ]
     return result_file.csv_lines([("row", "source_id", "given_name", "surname", "looks"), *cells])
 
 
-def _spelt(person: Person) -> str:
-    return "damaged" if damaged(f"{person.given_name} {person.surname}") else "well"
+def _judge_spelling(person: Person) -> str:
+    return "damaged" if is_damaged(f"{person.given_name} {person.surname}") else "well"
 
 
 _KINDS: Final = {

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from shared.model.account import Account
 from shared.model.lifecycle import Outcome, RowState, State
-from shared.model.outcome import outcome_of
+from shared.model.outcome import find_outcome
 from shared.model.row import Row
 
 COLUMNS: Final = ("row", "source_id", "outcome", "state", "reason", "directory_id", "notified_at")
@@ -46,13 +46,13 @@ class Told(NamedTuple):
     notified_at: str
 
 
-def told_of(account: Account) -> Told:
+def read_told(account: Account) -> Told:
     """What lines tell of an account as it stands now."""
     notified_at = f"{account.notified_at:%Y-%m-%dT%H:%M:%SZ}" if account.notified_at else ""
-    return Told(outcome_of(account), account.state, account.reason, account.directory_id or "", notified_at)
+    return Told(find_outcome(account), account.state, account.reason, account.directory_id or "", notified_at)
 
 
-def line_of(row: Row, told: Told | None) -> Line:
+def make_line(row: Row, told: Told | None) -> Line:
     """The line of a row; `told` is of the account it belongs to, if it has one."""
     if row.outcome is Outcome.REJECT:
         return Line(row.number, row.source_id, row.outcome, RowState.REJECTED, row.reason)
@@ -65,18 +65,18 @@ def line_of(row: Row, told: Told | None) -> Line:
     return Line(row.number, row.source_id, row.outcome or told.outcome, *told[1:])
 
 
-def note(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:
+def add_to_fingerprint(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:
     """Take into a fingerprint all that any line tells of an account."""
     says = f"{account.id}|{account.row}|{outcome}|{account.state}|{account.reason}|{account.directory_id}"
     fingerprint.update(f"{says}|{account.notify_id}|{account.notified_at}\n".encode())
 
 
-def header() -> bytes:
+def write_header() -> bytes:
     """The first line."""
     return csv_lines([COLUMNS])
 
 
-def lines(found: Iterable[Line]) -> bytes:
+def write_lines(found: Iterable[Line]) -> bytes:
     """Lines, ready to be written."""
     return csv_lines(
         (line.row, line.source_id, line.outcome, line.state, line.reason, line.directory_id, line.notified_at)
@@ -88,9 +88,9 @@ def csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
     """Lines of CSV that no spreadsheet takes for formulas."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    writer.writerows([_make_safe(cell) for cell in row] for row in rows)
     return out.getvalue().encode()
 
 
-def _safe(cell: object) -> object:
+def _make_safe(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 
-def allot(room: int, demands: Sequence[int], first: int = 0) -> list[int]:
+def allot_shares(room: int, demands: Sequence[int], first: int = 0) -> list[int]:
     """What each gets of the room: an equal part, nobody more than it asks; what one leaves goes to the others.
 
     What cannot be divided goes to one after the other, from the `first` on.
     """
     given = [0] * len(demands)
     while room > 0:
-        wanting = [at for at in _from(first, len(demands)) if given[at] < demands[at]]
+        wanting = [at for at in _rotate_indexes(first, len(demands)) if given[at] < demands[at]]
         if not wanting:
             break
         each = min(room // len(wanting), *(demands[at] - given[at] for at in wanting))
@@ -20,24 +20,24 @@ def allot(room: int, demands: Sequence[int], first: int = 0) -> list[int]:
     return given
 
 
-def in_turns[T](lines: Sequence[Sequence[T]], first: int = 0) -> list[T]:
+def interleave_lines[T](lines: Sequence[Sequence[T]], first: int = 0) -> list[T]:
     """One of each line after the other, from the `first` line on, as long as a line has some."""
     longest = max(map(len, lines), default=0)
-    order = [lines[at] for at in _from(first, len(lines))]
+    order = [lines[at] for at in _rotate_indexes(first, len(lines))]
     return [line[place] for place in range(longest) for line in order if place < len(line)]
 
 
-def evened(held: Sequence[int], waiting: Sequence[int]) -> list[int]:
+def compute_even_shares(held: Sequence[int], waiting: Sequence[int]) -> list[int]:
     """How many each should hold of what all hold together, where so many of each wait for more."""
     # What cannot be divided stays where most is: nothing changes hands for one slot more or less.
     most = held.index(max(held)) if held else 0
-    return allot(sum(held), [have + want for have, want in zip(held, waiting, strict=True)], most)
+    return allot_shares(sum(held), [have + want for have, want in zip(held, waiting, strict=True)], most)
 
 
-def spread[T](line: Sequence[T], count: int) -> list[T]:
+def pick_evenly[T](line: Sequence[T], count: int) -> list[T]:
     """So many of a line, at even distances."""
     return [line[int((at + 0.5) * len(line) / count)] for at in range(count)]
 
 
-def _from(first: int, count: int) -> list[int]:
+def _rotate_indexes(first: int, count: int) -> list[int]:
     return [(first + at) % count for at in range(count)]

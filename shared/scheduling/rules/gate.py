@@ -1,7 +1,8 @@
 """The one gate: what may happen to an account next, and when. Pure.
 
-Staging complete, assessment, approval, wave, pause, supersession, a message service that is off: all are answers of
-`due`. Steps ask it before they act, the feeder asks it before it releases, the walk asks it before it sends again.
+`find_due_step` knows everything that an account may wait for: the end of staging, the assessment, the approval, its
+wave, a pause, a newer export, a message service that is off. A step asks it before it acts, the feeder before it
+releases an account, and the sweep before it sends a message again.
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.model.account import Account
-from shared.model.calendar import london
+from shared.model.calendar import convert_from_london
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import SET_YOUR_PASSWORD, Profile
-from shared.model.step import Step, message_for
-from shared.model.wave import Wave, wave_of
+from shared.model.step import Step, choose_message
+from shared.model.wave import Wave, find_wave
 
 OVERDUE: Final = timedelta(minutes=2)
 """So long past its moment an account is sent again, whatever lease still holds the old message."""
@@ -32,24 +33,24 @@ class Due:
     waits_for: str = ""
 
 
-def wave_for(account: Account, migration: Migration) -> Wave | None:
+def find_account_wave(account: Account, migration: Migration) -> Wave | None:
     """The account's wave in its migration's plan; None where there is no plan (any more)."""
-    return wave_of(account.id, account.band, migration.plan.waves) if migration.plan else None
+    return find_wave(account.id, account.band, migration.plan.waves) if migration.plan else None
 
 
-def announced_from(wave: Wave, profile: Profile) -> datetime | None:
+def get_announcement_start(wave: Wave, profile: Profile) -> datetime | None:
     """From when on the people of a wave are told what will change; None for a wave without a date."""
     return wave.starts_at - timedelta(days=profile.plan.announce_days) if wave.starts_at else None
 
 
-def changes_at(wave: Wave, profile: Profile) -> datetime | None:
+def get_change_time(wave: Wave, profile: Profile) -> datetime | None:
     """When something changes for the people of a wave: as it begins or, with `at-once`, as the portal switches."""
     if profile.plan.switch == "at-once" and profile.plan.switch_at is not None:
-        return london(profile.plan.switch_at)
+        return convert_from_london(profile.plan.switch_at)
     return wave.starts_at
 
 
-def as_told(account: Account, profile: Profile, at: datetime) -> datetime:
+def respect_told_day(account: Account, profile: Profile, at: datetime) -> datetime:
     """The moment `at`, or the day of which the customer was told, where that is still to come.
 
     With `at-once` a move changes nothing for the customer, and the message waits for the portal.
@@ -58,7 +59,7 @@ def as_told(account: Account, profile: Profile, at: datetime) -> datetime:
     return max(at, account.told_day) if knows and account.told_day is not None else at
 
 
-def due(account: Account, migration: Migration, profile: Profile, *, messages_on: bool) -> Due:
+def find_due_step(account: Account, migration: Migration, profile: Profile, *, messages_on: bool) -> Due:
     """What may happen next to `account` of `migration`, and not before when."""
     at = account.moment or account.not_before
     if migration.paused:
@@ -66,7 +67,7 @@ def due(account: Account, migration: Migration, profile: Profile, *, messages_on
     if migration.phase is Phase.CANCELLED or account.settled:
         return Due(None)
     left_to_newer = migration.superseded_by and account.state in {State.STAGED, State.CLASSIFIED, State.RELEASED}
-    if left_to_newer and not to_be_looked_for(account, migration):
+    if left_to_newer and not must_be_recovered(account, migration):
         return Due(None, waits_for=f"superseded by {migration.superseded_by}")
     match account.state:
         case State.STAGED if migration.phase in {Phase.STAGING, Phase.FAILED, Phase.SUPERSEDED}:
@@ -74,8 +75,8 @@ def due(account: Account, migration: Migration, profile: Profile, *, messages_on
         case State.STAGED:
             return Due(Step.CLASSIFY, at)
         case State.CLASSIFIED | State.RELEASED:
-            return _may_move(account, migration, profile, at, messages_on=messages_on)
-        case State.PROVISIONED if not (messages_on and message_for(account, profile)):
+            return _find_due_move(account, migration, profile, at, messages_on=messages_on)
+        case State.PROVISIONED if not (messages_on and choose_message(account, profile)):
             return Due(None)
         case State.PROVISIONED if profile.plan.switch == "at-once" and migration.switched_at is None:
             return Due(None, waits_for="the portal to switch")
@@ -85,44 +86,44 @@ def due(account: Account, migration: Migration, profile: Profile, *, messages_on
             return Due(None)
 
 
-def _may_move(account: Account, migration: Migration, profile: Profile, at: datetime, *, messages_on: bool) -> Due:
+def _find_due_move(account: Account, migration: Migration, profile: Profile, at: datetime, *, messages_on: bool) -> Due:
     """Assessment, signatures, announcement, canary, wave: in the order in which they come."""
     if migration.assessed_at is None:
         return Due(None, waits_for="the assessment")
     if account.drafted or not migration.may_move(profile):
         return Due(None, waits_for="approval")
-    if account.outcome is Outcome.CREATE and not tells(profile, messages_on=messages_on):
+    if account.outcome is Outcome.CREATE and not is_customer_told(profile, messages_on=messages_on):
         return Due(None, waits_for="somebody who tells the customers")
-    wave = wave_for(account, migration)
-    if wave is not None and not told_before(account, wave, profile, messages_on=messages_on):
-        return Due(Step.NOTIFY, max(at, announced_from(wave, profile) or at))
+    wave = find_account_wave(account, migration)
+    if wave is not None and not is_told_before(account, wave, profile, messages_on=messages_on):
+        return Due(Step.NOTIFY, max(at, get_announcement_start(wave, profile) or at))
     if migration.waits_for_canary:
         return Due(None, waits_for="a canary that passed")
     if wave is not None and migration.gate(wave.number).opened_at is None:
         return Due(None, waits_for=f"wave {wave.number}")
-    return Due(Step.PROVISION, as_told(account, profile, at))
+    return Due(Step.PROVISION, respect_told_day(account, profile, at))
 
 
-def tells(profile: Profile, *, messages_on: bool) -> bool:
+def is_customer_told(profile: Profile, *, messages_on: bool) -> bool:
     """Whether somebody tells those for whom an account is created: without that they would be locked out."""
     sent = messages_on and SET_YOUR_PASSWORD in profile.messages.templates
     return sent or profile.plan.council_tells_customers
 
 
-def told_before(account: Account, wave: Wave, profile: Profile, *, messages_on: bool) -> bool:
+def is_told_before(account: Account, wave: Wave, profile: Profile, *, messages_on: bool) -> bool:
     """Whether the customer knows what will change, or need not be told before it does."""
     if account.announced_at is not None or account.done or wave.starts_at is None or not messages_on:
         return True
-    return message_for(account, profile) is None
+    return choose_message(account, profile) is None
 
 
-def to_be_looked_for(account: Account, migration: Migration) -> bool:
+def must_be_recovered(account: Account, migration: Migration) -> bool:
     """Whether it is to be found out first what was done for the account before the tables were lost."""
     running = migration.phase in {Phase.CLASSIFYING, Phase.RUNNING}
     return running and account.state is State.STAGED and account.lost_since is not None
 
 
-def open_for(step: Step, release: int, account: Account, answer: Due, now: datetime, *, epoch: int) -> bool:
+def is_message_open(step: Step, release: int, account: Account, answer: Due, now: datetime, *, epoch: int) -> bool:
     """Whether a message of `step` with this release number may act now. `epoch` is the migration's."""
     return (
         account.release == release
@@ -134,6 +135,6 @@ def open_for(step: Step, release: int, account: Account, answer: Due, now: datet
     )
 
 
-def overdue(account: Account, answer: Due, now: datetime) -> bool:
+def is_overdue(account: Account, answer: Due, now: datetime) -> bool:
     """Whether an account's message must have been lost: it is due and long past its moment."""
     return answer.step is not None and account.moment is not None and account.moment + OVERDUE < now

@@ -13,10 +13,12 @@ from shared.model.pacing.work_query import Line
 from shared.model.profile import Profile
 from shared.model.step import ANNOUNCEMENTS, Step
 from shared.model.wave import Wave
-from shared.scheduling.rules.gate import announced_from
+from shared.scheduling.rules.gate import get_announcement_start
 
 
-def lines(migration: Migration, profile: Profile, before: datetime, *, messages_on: bool) -> list[tuple[Step, Line]]:
+def list_work_queries(
+    migration: Migration, profile: Profile, before: datetime, *, messages_on: bool
+) -> list[tuple[Step, Line]]:
     """The lines of a migration for which something may be due by `before`; who is nearest to the end comes first."""
     staged = [(Step.CLASSIFY, Line(migration.id, State.STAGED))]
     made_again = staged if migration.rebuilt_at is not None else []
@@ -29,10 +31,12 @@ def lines(migration: Migration, profile: Profile, before: datetime, *, messages_
     provisioned = [(Step.NOTIFY, Line(migration.id, State.PROVISIONED))] if told else []
     if migration.superseded_by:
         return provisioned + made_again
-    return [*provisioned, *_moving(migration, profile, before, messages_on=messages_on), *staged]
+    return [*provisioned, *_list_moving_queries(migration, profile, before, messages_on=messages_on), *staged]
 
 
-def _moving(migration: Migration, profile: Profile, before: datetime, *, messages_on: bool) -> list[tuple[Step, Line]]:
+def _list_moving_queries(
+    migration: Migration, profile: Profile, before: datetime, *, messages_on: bool
+) -> list[tuple[Step, Line]]:
     """Those who wait to be created or joined, or to be told that they will be."""
     if not migration.may_move(profile):
         return []
@@ -43,16 +47,16 @@ def _moving(migration: Migration, profile: Profile, before: datetime, *, message
     to_announce = tuple(to for to, name in ANNOUNCEMENTS.items() if name in profile.messages.templates)
     found: list[tuple[Step, Line]] = []
     for wave in waves:
-        since = announced_from(wave, profile)
+        since = get_announcement_start(wave, profile)
         if messages_on and to_announce and since is not None and since <= before:
-            untold = replace(_line(migration, wave, waves, announced=False), outcomes=to_announce)
+            untold = replace(_make_wave_query(migration, wave, waves, announced=False), outcomes=to_announce)
             found.append((Step.NOTIFY, untold))
         if migration.gate(wave.number).opened_at is not None and not migration.waits_for_canary:
-            found.append((Step.PROVISION, _line(migration, wave, waves, announced=None)))
+            found.append((Step.PROVISION, _make_wave_query(migration, wave, waves, announced=None)))
     return found
 
 
-def _line(migration: Migration, wave: Wave, waves: tuple[Wave, ...], *, announced: bool | None) -> Line:
+def _make_wave_query(migration: Migration, wave: Wave, waves: tuple[Wave, ...], *, announced: bool | None) -> Line:
     own = {other.band for other in waves if other.band is not Band.NONE}
     bands = (wave.band,) if wave.band is not Band.NONE else tuple(band for band in Band if band not in own)
     return Line(migration.id, State.CLASSIFIED, wave.keys, () if len(bands) == len(Band) else bands, announced)

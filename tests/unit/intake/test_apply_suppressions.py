@@ -10,7 +10,7 @@ import pytest
 from shared import names
 from shared.adapters.memory import MemoryDirectory
 from shared.adapters.storage.records.accounts import TableAccounts
-from shared.intake.apply_suppressions import STOPPABLE, leave_alone
+from shared.intake.apply_suppressions import STOPPABLE, apply_suppressions
 from shared.model.account import Account, AccountId, Change, DirectoryId
 from shared.model.lifecycle import State
 from shared.model.profile import Profile
@@ -35,7 +35,7 @@ async def _begun(world: World, queue: str = names.CLASSIFY_ACCOUNT) -> Account:
 
 
 async def _leave_alone(world: World, account: AccountId, reason: str = DECEASED) -> None:
-    await leave_alone(world.ports, await world.migration(), {account: reason})
+    await apply_suppressions(world.ports, await world.migration(), {account: reason})
 
 
 async def _put(world: World, state: State, reason: str = "") -> Account:
@@ -136,7 +136,7 @@ class Contended(TableAccounts):
 async def test_who_was_faster_is_looked_at_again(world: World) -> None:
     account = await _begun(world)
     ledger = replace(world.ledger, accounts=Contended(world.tables))
-    await leave_alone(replace(world.ports, ledger=ledger), await world.migration(), {account.id: DECEASED})
+    await apply_suppressions(replace(world.ports, ledger=ledger), await world.migration(), {account.id: DECEASED})
     held = await _now(world)
     assert (held.state, held.tries) == (State.HELD, 1)
 
@@ -158,7 +158,7 @@ async def _dying(world: World, account: AccountId, at: int, *, after: bool) -> i
 
     migration = await world.migration()
     with suppress(HostDiedError):
-        await leave_alone(watched(world.ports, world.tables, Life()), migration, {account: DECEASED})
+        await apply_suppressions(watched(world.ports, world.tables, Life()), migration, {account: DECEASED})
     return effects
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.intake.supersede import give_back, supersede_older
+from shared.intake.supersede import restore_older, supersede_older
 from shared.model.account import Authority, MigrationId
 from shared.model.migration import Layout, Migration, Phase
 from tests.support.world import SOUTH_NORFOLK, World
@@ -54,7 +54,7 @@ async def test_what_was_left_to_one_that_was_never_read_whole_is_left_to_the_one
     newest = await _migration(world, "newest", Phase.STAGING, row=0)
     await supersede_older(world.ports, newest)
     for _ in range(2):
-        await give_back(world.ports, newest)
+        await restore_older(world.ports, newest)
         assert await _now(world, older) == replace(older, superseded_by=between.id)
         assert await _now(world, between) == between
 
@@ -75,7 +75,7 @@ async def test_only_one_that_had_begun_keeps_what_was_left_to_it(
     await _migration(world, "between", **between)  # type: ignore[arg-type]
     newest = await _migration(world, "newest", Phase.STAGING, row=0)
     await supersede_older(world.ports, newest)
-    await give_back(world.ports, newest)
+    await restore_older(world.ports, newest)
     assert (await _now(world, older)).superseded_by == to
 
 
@@ -84,5 +84,5 @@ async def test_what_was_left_to_another_one_meanwhile_is_not_given_back(world: W
     overwritten = await _migration(world, "overwritten", Phase.SUPERSEDED)
     newest = await _migration(world, "newest", Phase.STAGING)
     await supersede_older(world.ports, newest)
-    await give_back(world.ports, overwritten)
+    await restore_older(world.ports, overwritten)
     assert (await _now(world, older)).superseded_by == newest.id

@@ -6,7 +6,7 @@ from shared.intake.rules.csv_reader import FirstPass, RecordReader, RefusedFile
 from shared.intake.rules.suppressions import Exclusion, RejectedExclusion, exclusion_columns, read_exclusion
 from shared.model.account import Authority
 from shared.model.pseudonyms import Pseudonyms
-from shared.model.reasons import explain
+from shared.model.reasons import explain_reason
 from tests.support.world import World
 
 SOUTH = Authority("south-norfolk")
@@ -75,6 +75,6 @@ def test_a_file_without_the_word_is_refused() -> None:
 
 
 def test_people_read_a_sentence() -> None:
-    told = explain("excluded_court_order")
+    told = explain_reason("excluded_court_order")
     assert told.sentence == "The council asked to leave this customer alone: court order."
     assert told.remedy == "Nothing. Nobody writes to the customer."

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared import names
-from shared.integrity.backup_tables import ROUND, copy_tables, newest_copy
+from shared.integrity.backup_tables import ROUND, backup_tables, find_newest_backup
 from shared.model.safeguards.backup import (
     MANIFESTS,
     PART_RECORDS,
@@ -18,11 +18,11 @@ from shared.model.safeguards.backup import (
     Part,
     Partition,
     Record,
-    checksum,
-    packed,
-    unpacked,
+    compute_checksum,
+    pack_records,
+    unpack_records,
 )
-from shared.operations.status import status
+from shared.operations.status import read_status
 from shared.ports import Ports
 from tests.support import timeless
 from tests.support.losses import lose
@@ -50,14 +50,14 @@ def _records(world: World, manifest: Manifest) -> set[tuple[str, str, str]]:
     return {
         (record.table, record.partition, record.key)
         for partition, part in manifest.parts()
-        for record in unpacked(partition, part, world.backups.files[part.path])
+        for record in unpack_records(partition, part, world.backups.files[part.path])
     }
 
 
 async def test_everything_is_copied_but_rows_and_what_is_counted_again(world: World) -> None:
     await _migrated(world)
-    assert await copy_tables(world.ports)
-    manifest = await newest_copy(world.ports)
+    assert await backup_tables(world.ports)
+    manifest = await find_newest_backup(world.ports)
     assert manifest is not None
     wanted = {
         (table, partition, key)
@@ -76,7 +76,7 @@ async def test_nothing_personal_is_in_a_copy(world: World) -> None:
     await settle(world)
     await world.upload(export(line("C1")).replace(b"email,", b"canary header,"), "south-norfolk/next.csv")
     await settle(world)
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)
     assert len(world.told) == 2
     for canary in ("CANARY-", "canary@", "canary.lastname", "@example", "canary header", "Surname"):
         assert canary not in _all_text(world)
@@ -84,12 +84,12 @@ async def test_nothing_personal_is_in_a_copy(world: World) -> None:
 
 async def test_a_copy_is_made_once_a_night(world: World) -> None:
     await _migrated(world)
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)
     files = dict(world.backups.files)
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)
     assert world.backups.files == files
     world.clock.tick(timedelta(days=1))
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)
     assert sorted(path for path in world.backups.files if path.startswith(MANIFESTS)) == [
         "manifests/2026-03-02.json",
         "manifests/2026-03-03.json",
@@ -98,12 +98,12 @@ async def test_a_copy_is_made_once_a_night(world: World) -> None:
 
 
 async def test_status_tells_when_the_newest_copy_was_made(world: World) -> None:
-    assert (await status(world.ports)).copied_at is None
+    assert (await read_status(world.ports)).copied_at is None
     await _migrated(world)
     at = world.clock.now()
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     world.clock.tick(timedelta(hours=5))
-    assert (await status(world.ports)).copied_at == at
+    assert (await read_status(world.ports)).copied_at == at
 
 
 async def test_a_large_copy_takes_several_rounds_and_begins_when_the_first_did(world: World) -> None:
@@ -122,10 +122,10 @@ async def test_a_large_copy_takes_several_rounds_and_begins_when_the_first_did(w
 
     world.wrap = lambda ports: watched(ports, world.tables, Slow())
     rounds = 1
-    while not await copy_tables(world.ports):
-        assert await newest_copy(world.ports) is None
+    while not await backup_tables(world.ports):
+        assert await find_newest_backup(world.ports) is None
         rounds += 1
-    manifest = await newest_copy(world.ports)
+    manifest = await find_newest_backup(world.ports)
     assert manifest is not None
     assert (manifest.begun_at, rounds > 3) == (begun, True)
     assert manifest.finished_at - begun > ROUND
@@ -159,13 +159,13 @@ def test_a_torn_copy_is_never_taken_for_a_whole_one(*, after: bool) -> None:
         dies = Dies(at, after=after)
         world.wrap = lambda ports: watched(ports, world.tables, dies)
         try:
-            await copy_tables(world.ports)
+            await backup_tables(world.ports)
         except HostDiedError:
             whole = after and at == dies.files and any(path.startswith(MANIFESTS) for path in world.backups.files)
-            assert whole or await newest_copy(world.ports) is None
+            assert whole or await find_newest_backup(world.ports) is None
         world.wrap = lambda ports: ports
-        assert await copy_tables(world.ports)
-        manifest = await newest_copy(world.ports)
+        assert await backup_tables(world.ports)
+        manifest = await find_newest_backup(world.ports)
         assert manifest is not None
         assert len(_records(world, manifest)) == manifest.records
         return dies.files
@@ -186,14 +186,14 @@ async def test_two_at_once_make_one_whole_copy(world: World) -> None:
         async def before(self, call: str) -> None:
             if call == "backups.add" and not self.begun:
                 self.begun = True
-                assert await copy_tables(plain)
+                assert await backup_tables(plain)
 
         async def after(self, call: str) -> None:
             """Nothing."""
 
     plain: Ports = world.ports
-    assert await copy_tables(watched(plain, world.tables, Both()))
-    manifest = await newest_copy(world.ports)
+    assert await backup_tables(watched(plain, world.tables, Both()))
+    manifest = await find_newest_backup(world.ports)
     assert manifest is not None
     assert len(_records(world, manifest)) == manifest.records
     assert len([path for path in world.backups.files if path.startswith(MANIFESTS)]) == 1
@@ -215,20 +215,20 @@ async def test_tables_lost_in_the_middle_of_a_copy_make_no_copy(world: World) ->
         async def after(self, call: str) -> None:
             """Nothing."""
 
-    assert not await copy_tables(watched(world.ports, world.tables, Accident()))
-    assert await newest_copy(world.ports) is None
+    assert not await backup_tables(watched(world.ports, world.tables, Accident()))
+    assert await find_newest_backup(world.ports) is None
 
 
 def test_records_survive_packing_and_a_changed_file_is_named() -> None:
     columns: dict[str, Column] = {"text": "Zoë \u2028 line", "number": 2**40, "flag": True, "empty": ""}
     records = [Record("Accounts", "south-norfolk|0", f"account|{number}", columns) for number in range(3)]
-    body = packed(records)
+    body = pack_records(records)
     of = Partition(table="Accounts", partition="south-norfolk|0", read_at=LONG_AGO, parts=())
-    part = Part(path="a.gz", records=3, sha256=checksum(body))
-    assert unpacked(of, part, body) == records
+    part = Part(path="a.gz", records=3, sha256=compute_checksum(body))
+    assert unpack_records(of, part, body) == records
     for wrong in (body + b"x", b"", None):
         with pytest.raises(Damaged, match=r"a\.gz"):
-            unpacked(of, part, wrong)
+            unpack_records(of, part, wrong)
 
 
 async def test_a_partition_of_many_records_is_cut_into_files(world: World) -> None:
@@ -237,8 +237,8 @@ async def test_a_partition_of_many_records_is_cut_into_files(world: World) -> No
     for start in range(0, PART_RECORDS + 100, 100):
         writes = [Write(Verb.PUT, f"address|{number:06d}", {"account": "a"}) for number in range(start, start + 100)]
         await world.tables.write(names.ACCOUNTS, "south-norfolk|a|0", writes)
-    await copy_tables(world.ports)
-    manifest = await newest_copy(world.ports)
+    await backup_tables(world.ports)
+    manifest = await find_newest_backup(world.ports)
     assert manifest is not None
     counts = [part.records for partition, part in manifest.parts() if partition.partition == "south-norfolk|a|0"]
     assert counts == [PART_RECORDS, 100]
@@ -254,19 +254,19 @@ NO_ZONE = b"""{"night": "2026-03-05", "begun_at": "2026-03-05T02:00:00", "finish
 @pytest.mark.parametrize("name", ["zzz.json", "2026-03-05.json", "2026-03-05.json.bak", "2026-03-05/x.json"])
 async def test_what_is_no_manifest_is_passed_over_by_everybody(world: World, name: str, content: bytes) -> None:
     await _migrated(world)
-    await copy_tables(world.ports)
-    whole = await newest_copy(world.ports)
+    await backup_tables(world.ports)
+    whole = await find_newest_backup(world.ports)
     world.backups.files[f"{MANIFESTS}{name}"] = content
     assert whole is not None
-    assert await newest_copy(world.ports) == whole
-    assert (await status(world.ports)).copied_at == whole.finished_at
+    assert await find_newest_backup(world.ports) == whole
+    assert (await read_status(world.ports)).copied_at == whole.finished_at
 
 
 async def test_a_manifest_under_the_name_of_another_night_is_none(world: World) -> None:
     await _migrated(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     world.backups.files[f"{MANIFESTS}2026-03-09.json"] = world.backups.files[f"{MANIFESTS}2026-03-02.json"]
-    found = await newest_copy(world.ports)
+    found = await find_newest_backup(world.ports)
     assert found is not None
     assert found.night == "2026-03-02"
 
@@ -276,7 +276,7 @@ async def test_a_torn_manifest_of_tonight_is_no_copy_and_is_logged(
 ) -> None:
     await _migrated(world)
     world.backups.files[f"{MANIFESTS}2026-03-02.json"] = TORN
-    assert not await copy_tables(world.ports)
+    assert not await backup_tables(world.ports)
     assert "a manifest cannot be read" in caplog.text
     world.clock.tick(timedelta(days=1))
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)

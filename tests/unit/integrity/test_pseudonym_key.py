@@ -8,7 +8,7 @@ import pytest
 from shared import names
 from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import ActionRefused
-from shared.integrity.backup_tables import copy_tables, newest_copy
+from shared.integrity.backup_tables import backup_tables, find_newest_backup
 from shared.integrity.pseudonym_key import KEY_CHANGED
 from shared.model.lifecycle import State
 from shared.model.migration import Phase
@@ -45,7 +45,7 @@ async def noted(world: World) -> str | None:
 
 async def resume_all(world: World) -> None:
     for migration in await world.migrations():
-        await control.resume(world.ports, "", migration.id, "somebody")
+        await control.resume_by_person(world.ports, "", migration.id, "somebody")
 
 
 def effects(world: World) -> tuple[int, int, int]:
@@ -145,7 +145,7 @@ async def test_neither_a_canary_nor_a_rebuild_is_begun_where_no_mark_and_no_copy
     restart(world, WRONG)
     asked = run_canary.Asked("canary@example.org")
     with pytest.raises(ActionRefused, match="escrow"):
-        await run_canary.go_on(world.ports, world.profiles[SOUTH_NORFOLK], asked, "somebody")
+        await run_canary.run_canary_step(world.ports, world.profiles[SOUTH_NORFOLK], asked, "somebody")
     with pytest.raises(ActionRefused, match="escrow"):
         await make_again(world)
     assert world.directory.writes == 0
@@ -166,7 +166,7 @@ async def test_a_rebuild_notes_the_key_again(world: World) -> None:
 async def test_after_a_loss_the_key_of_the_copy_is_the_one(world: World) -> None:
     await world.upload(export(line("C1")))
     await settle(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     restart(world, WRONG)
     profile = world.profiles[SOUTH_NORFOLK]
@@ -178,7 +178,7 @@ async def test_after_a_loss_the_key_of_the_copy_is_the_one(world: World) -> None
 
 
 async def test_a_copy_of_tables_without_accounts_binds_nobody_to_its_key(world: World) -> None:
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     restart(world, WRONG)
     await world.upload(export(line("C1")))
     await settle(world)
@@ -190,7 +190,7 @@ async def test_a_copy_that_is_made_under_another_key_says_with_which_the_account
     await world.upload(export(line("C1")))
     await settle(world)
     restart(world, WRONG)
-    await copy_tables(world.ports)
-    copy = await newest_copy(world.ports)
+    await backup_tables(world.ports)
+    copy = await find_newest_backup(world.ports)
     assert copy is not None
     assert copy.key == FINGERPRINT

@@ -7,7 +7,15 @@ from itertools import product
 
 import pytest
 
-from shared.matching.rules.match import Kind, Rules, Source, announcement, decide, kind_of, names_agree
+from shared.matching.rules.match import (
+    Kind,
+    Rules,
+    Source,
+    choose_announcement_time,
+    decide_match,
+    find_address_kind,
+    names_agree,
+)
 from shared.model.account import AccountId, Authority, DirectoryId
 from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.lifecycle import Outcome
@@ -70,7 +78,7 @@ def test_only_when_everything_holds_is_an_account_joined_else_the_first_doubt_is
     joined = 0
     for doubts in _every_combination():
         source, user, unclaimed = _case(doubts)
-        decision = decide(source, (user,), unclaimed, RULES)
+        decision = decide_match(source, (user,), unclaimed, RULES)
         assert decision.reason == doubts.first()
         assert decision.outcome is (Outcome.REVIEW if doubts.first() else Outcome.LINK)
         assert decision.user == user
@@ -82,7 +90,7 @@ def test_only_when_everything_holds_is_an_account_joined_else_the_first_doubt_is
 def test_the_evidence_is_kept_and_names_nobody(doubt: str | None) -> None:
     doubts = Doubts(**{field.name: field.name == doubt for field in fields(Doubts)})
     source, user, unclaimed = _case(doubts)
-    evidence = decide(source, (user,), unclaimed, RULES).evidence
+    evidence = decide_match(source, (user,), unclaimed, RULES).evidence
     assert {"found", "kind", "names", "source_address", "directory_enabled", "directory_created"} <= set(evidence)
     said = " ".join(evidence.values()).lower()
     assert "ada" not in said.replace("great-yarmouth", "")
@@ -90,21 +98,21 @@ def test_the_evidence_is_kept_and_names_nobody(doubt: str | None) -> None:
 
 
 def test_an_address_that_nobody_has_is_a_new_account() -> None:
-    assert decide(SOURCE, (), frozenset(), RULES).outcome is Outcome.CREATE
+    assert decide_match(SOURCE, (), frozenset(), RULES).outcome is Outcome.CREATE
 
 
 def test_several_users_with_the_address_are_for_a_person() -> None:
-    decision = decide(SOURCE, (USER, replace(USER, id=DirectoryId("u2"))), frozenset(), RULES)
+    decision = decide_match(SOURCE, (USER, replace(USER, id=DirectoryId("u2"))), frozenset(), RULES)
     assert (decision.outcome, decision.reason, decision.user) == (Outcome.REVIEW, "several_identities", None)
 
 
 @pytest.mark.parametrize("verified", [True, None])
 def test_a_source_that_says_nothing_of_verification_is_not_a_source_that_says_no(verified: bool | None) -> None:  # noqa: FBT001
-    assert decide(replace(SOURCE, verified=verified), (USER,), frozenset(), RULES).outcome is Outcome.LINK
+    assert decide_match(replace(SOURCE, verified=verified), (USER,), frozenset(), RULES).outcome is Outcome.LINK
 
 
 def test_our_own_mark_is_no_doubt() -> None:
-    assert decide(SOURCE, (replace(USER, marks={OURS: ACCOUNT}),), frozenset(), RULES).outcome is Outcome.LINK
+    assert decide_match(SOURCE, (replace(USER, marks={OURS: ACCOUNT}),), frozenset(), RULES).outcome is Outcome.LINK
 
 
 @pytest.mark.parametrize(
@@ -129,8 +137,8 @@ def test_our_own_mark_is_no_doubt() -> None:
 )
 def test_how_an_address_belongs_to_a_user(identities: tuple[Identity, ...], mails: tuple[str, ...], kind: Kind) -> None:
     user = replace(USER, identities=identities, other_mails=mails)
-    assert kind_of(user, "ada@example.org", RULES) is kind
-    joined = decide(SOURCE, (user,), frozenset(), RULES).outcome is Outcome.LINK
+    assert find_address_kind(user, "ada@example.org", RULES) is kind
+    joined = decide_match(SOURCE, (user,), frozenset(), RULES).outcome is Outcome.LINK
     assert joined is (kind in {Kind.LOCAL_EMAIL, Kind.FEDERATED})
 
 
@@ -189,13 +197,13 @@ def test_who_signed_up_after_the_announcement_proves_nothing_unless_somebody_vou
 ) -> None:
     rules = replace(RULES, announced_at=announced, sign_up_verifies_mailbox=verifies)
     user = replace(USER, created=created, marks=marks)
-    assert decide(SOURCE, (user,), frozenset(), rules).reason == reason
+    assert decide_match(SOURCE, (user,), frozenset(), rules).reason == reason
 
 
 def test_an_authority_that_made_the_user_vouches_once_its_owner_has_set_a_password() -> None:
     user = replace(USER, created=ANNOUNCED, marks={OTHER: ELSE})
-    assert decide(SOURCE, (user,), frozenset(), RULES, vouched=True).outcome is Outcome.LINK
-    assert decide(SOURCE, (user,), frozenset({OTHER}), RULES).reason == "unclaimed_other_authority"
+    assert decide_match(SOURCE, (user,), frozenset(), RULES, vouched=True).outcome is Outcome.LINK
+    assert decide_match(SOURCE, (user,), frozenset({OTHER}), RULES).reason == "unclaimed_other_authority"
 
 
 @pytest.mark.parametrize(
@@ -211,4 +219,4 @@ def test_an_authority_that_made_the_user_vouches_once_its_owner_has_set_a_passwo
 def test_the_earlier_of_the_announcement_and_our_first_message_counts(
     by_profile: date | None, first_message: datetime | None, expected: datetime | None
 ) -> None:
-    assert announcement(by_profile, first_message) == expected
+    assert choose_announcement_time(by_profile, first_message) == expected

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import AnswerLost, Hold, Stop, Throttled, TryLater
-from shared.messaging.notify_staff import tell_staff
+from shared.messaging.notify_staff import notify_staff
 from shared.model.profile import STAFF_NOTICE
 from tests.support.stories import settle
 from tests.support.watched import is_effect, watched
@@ -23,7 +23,7 @@ def _with_contacts(world: World, contacts: tuple[str, ...] = CONTACTS) -> None:
 
 
 async def _round(world: World) -> None:
-    await tell_staff(world.ports, world.profiles[SOUTH_NORFOLK])
+    await notify_staff(world.ports, world.profiles[SOUTH_NORFOLK])
     world.clock.tick(timedelta(minutes=2))
 
 
@@ -110,7 +110,7 @@ async def test_the_host_dies_at_any_effect(at: int, after: bool) -> None:  # noq
                 raise HostDiedError
 
     with pytest.raises(HostDiedError):
-        await tell_staff(watched(world.ports, world.tables, Life()), world.profiles[SOUTH_NORFOLK])
+        await notify_staff(watched(world.ports, world.tables, Life()), world.profiles[SOUTH_NORFOLK])
     for _ in range(3):
         world.clock.tick(timedelta(minutes=2))
         await _round(world)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.messaging.rules.staff_notices import notices
+from shared.messaging.rules.staff_notices import list_notices
 from shared.model.account import Authority, MigrationId
 from shared.model.migration import Gate, Kind, Migration, Phase
 from shared.model.plan import Part, Plan, Signature
@@ -59,9 +59,9 @@ def _profile() -> Profile:
     ],
 )
 def test_each_state_has_its_news_for_a_day(migration: Migration, keys: list[str]) -> None:
-    found = notices(migration, _profile(), NOW + timedelta(hours=23))
+    found = list_notices(migration, _profile(), NOW + timedelta(hours=23))
     assert [notice.key for notice in found] == keys
-    assert notices(migration, _profile(), NOW + timedelta(days=1)) == []
+    assert list_notices(migration, _profile(), NOW + timedelta(days=1)) == []
     for notice in found:
         assert notice.subject.startswith("South Norfolk Council: ")
         assert migration.id in notice.text
@@ -72,26 +72,26 @@ def test_each_state_has_its_news_for_a_day(migration: Migration, keys: list[str]
 def test_a_gate_that_stops_long_after_the_start_is_news_and_again_when_it_stops_anew() -> None:
     later = NOW + timedelta(days=9)
     stopped = replace(RUNNING, gates=(replace(STOPPED, stopped_at=later),))
-    assert [notice.key for notice in notices(stopped, _profile(), later)] == ["gate:2:2026-03-11"]
-    assert notices(stopped, _profile(), later + timedelta(days=1)) == []
+    assert [notice.key for notice in list_notices(stopped, _profile(), later)] == ["gate:2:2026-03-11"]
+    assert list_notices(stopped, _profile(), later + timedelta(days=1)) == []
     anew = replace(RUNNING, gates=(replace(STOPPED, stopped_at=later + timedelta(days=2)),))
-    assert [notice.key for notice in notices(anew, _profile(), later + timedelta(days=2))] == ["gate:2:2026-03-13"]
+    assert [notice.key for notice in list_notices(anew, _profile(), later + timedelta(days=2))] == ["gate:2:2026-03-13"]
 
 
 def test_who_is_done_because_of_a_newer_one_names_it_and_tells_no_number_that_was_only_planned() -> None:
     done = replace(RUNNING, phase=Phase.DONE, done_at=NOW)
     left = replace(done, superseded_by="newer-b3c4")
-    [told] = [each for each in notices(left, _profile(), NOW) if each.key == "done"]
+    [told] = [each for each in list_notices(left, _profile(), NOW) if each.key == "done"]
     assert told.subject == "South Norfolk Council: a migration has given way to a newer one"
     assert "It has given way to newer-b3c4" in told.text
     assert "result.csv" in told.text
     assert not any(said in told.text for said in ("New accounts", "Joined", "Waves:", "every one"))
-    [whole] = [each for each in notices(done, _profile(), NOW) if each.key == "done"]
+    [whole] = [each for each in list_notices(done, _profile(), NOW) if each.key == "done"]
     assert whole.subject == "South Norfolk Council: the migration is done"
     assert "What was planned: New accounts: 7." in whole.text
 
 
 def test_who_signs_is_told_what_to_run() -> None:
-    found = {notice.key: notice.text for notice in notices(ASSESSED, _profile(), NOW)}
+    found = {notice.key: notice.text for notice in list_notices(ASSESSED, _profile(), NOW)}
     assert f"ops plan show {ASSESSED.id}" in found["signature:operations"]
     assert f"reports/{ASSESSED.folder}/assessment.html" in found["assessed"]

@@ -16,25 +16,25 @@ from shared.model.safeguards.canary import (
     Canary,
     Done,
     Step,
-    born,
-    cancelled,
-    failed_step,
-    finished,
-    gone,
-    passed_step,
-    started,
-    told,
-    told_of_sign_in,
-    young,
+    cancel_run,
+    fail_step,
+    finish_run,
+    is_recent_pass,
+    pass_step,
+    record_answers,
+    record_created,
+    record_deleted,
+    record_sign_in,
+    start_run,
 )
-from shared.readiness.rules.canary_texts import sentence, what_to_do
+from shared.readiness.rules.canary_texts import describe_next_action, describe_step
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 AUTHORITY = Authority("south-norfolk")
 USER = DirectoryId("00000000-0000-4000-8000-000000000001")
-FRESH = started(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)
-MADE = replace(born(FRESH, USER), user=USER, step=Step.RESET)
+FRESH = start_run(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)
+MADE = replace(record_created(FRESH, USER), user=USER, step=Step.RESET)
 PROFILE = """
 name = "South Norfolk Council"
 [export.columns]
@@ -48,7 +48,7 @@ canary_within_days = {}
 def _all_steps() -> Canary:
     canary = FRESH
     for _ in ORDER[:-1]:
-        canary = passed_step(canary, LATER)
+        canary = pass_step(canary, LATER)
     return canary
 
 
@@ -60,60 +60,60 @@ def test_steps_follow_one_another_to_the_end() -> None:
 
 
 def test_a_failure_with_nobody_made_is_the_end() -> None:
-    canary = failed_step(FRESH, "force_change_refused", LATER)
+    canary = fail_step(FRESH, "force_change_refused", LATER)
     assert (canary.step, canary.verdict, canary.failed_at) == (Step.END, "failed", LATER)
 
 
 @pytest.mark.parametrize("failure", sorted(TELLS_NOTHING))
 def test_a_failure_that_says_nothing_of_the_directory_leaves_an_earlier_canary_young(failure: str) -> None:
-    again = started(_all_steps(), AUTHORITY, AddressKey("mistyped"), "somebody", LATER, by_flag=False)
-    canary = failed_step(again, failure, LATER)
+    again = start_run(_all_steps(), AUTHORITY, AddressKey("mistyped"), "somebody", LATER, by_flag=False)
+    canary = fail_step(again, failure, LATER)
     assert (canary.verdict, canary.passed_at, canary.failed_at) == ("failed", LATER, None)
-    assert young(canary, 14, LATER, by_flag=False)
-    assert "a canary that passed before still counts" in sentence(canary.done[-1])
+    assert is_recent_pass(canary, 14, LATER, by_flag=False)
+    assert "a canary that passed before still counts" in describe_step(canary.done[-1])
 
 
 def test_beside_one_that_says_something_it_is_a_failure() -> None:
     at_again = replace(_all_steps(), step=Step.AGAIN, done=(Done(Step.RESET, NOW, "sign_in_failed"),), living=())
-    assert failed_step(at_again, "address_taken", LATER).failed_at == LATER
+    assert fail_step(at_again, "address_taken", LATER).failed_at == LATER
 
 
 def test_a_failure_with_somebody_made_is_undone_first() -> None:
-    canary = failed_step(MADE, "not_visible", LATER)
+    canary = fail_step(MADE, "not_visible", LATER)
     assert (canary.step, canary.verdict) == (Step.UNDO, "running")
-    ended = gone(replace(canary, living=(), step=Step.GONE), LATER)
+    ended = record_deleted(replace(canary, living=(), step=Step.GONE), LATER)
     assert (ended.step, ended.verdict) == (Step.END, "failed")
 
 
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.END])
 def test_a_canary_can_be_ended_at_every_step(step: Step) -> None:
-    canary = cancelled(replace(MADE, step=step), USER, LATER)
+    canary = cancel_run(replace(MADE, step=step), USER, LATER)
     undoing = {Step.UNDO, Step.GONE, Step.UNDO_AGAIN, Step.GONE_AGAIN}
     assert canary.step is (step if step in undoing else Step.UNDO)
-    assert gone(replace(canary, living=(), step=Step.GONE), LATER).verdict == "cancelled"
+    assert record_deleted(replace(canary, living=(), step=Step.GONE), LATER).verdict == "cancelled"
 
 
 @pytest.mark.parametrize("step", sorted(FOR_A_PERSON))
 def test_where_a_person_is_waited_for_the_person_is_told_what_to_do(step: Step) -> None:
-    assert len(what_to_do(replace(MADE, step=step))) >= 3
+    assert len(describe_next_action(replace(MADE, step=step))) >= 3
 
 
 @pytest.mark.parametrize("step", [Step.CREATE, Step.LOOK_UP, Step.AGAIN, Step.END])
 def test_where_the_app_goes_on_by_itself_nobody_has_anything_to_do(step: Step) -> None:
-    assert what_to_do(replace(MADE, step=step)) == []
+    assert describe_next_action(replace(MADE, step=step)) == []
 
 
 def test_a_no_to_the_sign_in_takes_the_place_of_the_yes_that_was_seen() -> None:
     passed = _all_steps()
-    canary = told_of_sign_in(passed, LATER, worked=False)
+    canary = record_sign_in(passed, LATER, worked=False)
     assert [done.failure for done in canary.done if done.step is Step.RESET] == ["sign_in_failed"]
     assert canary.failed_at == LATER
-    assert told_of_sign_in(canary, LATER, worked=False) == canary
+    assert record_sign_in(canary, LATER, worked=False) == canary
 
 
 def test_a_new_run_starts_afresh_and_keeps_what_is_known() -> None:
-    passed = told(_all_steps(), LATER, conflict_property="proxyAddresses")
-    fresh = started(passed, AUTHORITY, AddressKey("other"), "somebody", LATER, by_flag=True)
+    passed = record_answers(_all_steps(), LATER, conflict_property="proxyAddresses")
+    fresh = start_run(passed, AUTHORITY, AddressKey("other"), "somebody", LATER, by_flag=True)
     assert (fresh.run, fresh.step, fresh.done, fresh.finished_at) == (2, Step.FREE, (), None)
     assert (fresh.answers, fresh.passed_at) == (passed.answers, LATER)
 
@@ -134,11 +134,11 @@ def test_a_new_run_starts_afresh_and_keeps_what_is_known() -> None:
 def test_a_young_canary_passed_lately_and_none_failed_since(
     passed: datetime | None, failed: datetime | None, *, is_young: bool
 ) -> None:
-    assert young(replace(FRESH, passed_at=passed, failed_at=failed), 14, NOW, by_flag=False) is is_young
+    assert is_recent_pass(replace(FRESH, passed_at=passed, failed_at=failed), 14, NOW, by_flag=False) is is_young
 
 
 def test_without_a_canary_none_is_young() -> None:
-    assert not young(None, 14, NOW, by_flag=False)
+    assert not is_recent_pass(None, 14, NOW, by_flag=False)
 
 
 def test_a_profile_may_ask_for_a_canary(tmp_path: Path) -> None:
@@ -158,9 +158,9 @@ def test_a_wrong_number_of_days_is_refused_by_name(tmp_path: Path, days: str) ->
 
 
 def test_a_canary_that_passed_one_way_says_nothing_of_the_other() -> None:
-    by_flag = started(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=True)
-    passed = finished(replace(by_flag, step=Step.END), NOW)
-    assert young(passed, 14, NOW, by_flag=True)
-    assert not young(passed, 14, NOW, by_flag=False)
-    again = started(passed, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)
-    assert young(again, 14, NOW, by_flag=True)
+    by_flag = start_run(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=True)
+    passed = finish_run(replace(by_flag, step=Step.END), NOW)
+    assert is_recent_pass(passed, 14, NOW, by_flag=True)
+    assert not is_recent_pass(passed, 14, NOW, by_flag=False)
+    again = start_run(passed, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)
+    assert is_recent_pass(again, 14, NOW, by_flag=True)

@@ -6,8 +6,17 @@ from itertools import product
 
 import pytest
 
-from shared.model.account import PROGRESS, Account, AccountId, AddressKey, Authority, MigrationId, apply, released
-from shared.model.lifecycle import MOVING, TRANSITIONS, Event, NotAllowed, State, after
+from shared.model.account import (
+    PROGRESS,
+    Account,
+    AccountId,
+    AddressKey,
+    Authority,
+    MigrationId,
+    apply_event,
+    release_account,
+)
+from shared.model.lifecycle import MOVING, TRANSITIONS, Event, NotAllowed, State, find_next_state
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NOT_BUILT = {State.COMPLETED, State.UNDONE}
@@ -37,12 +46,12 @@ def _account(state: State) -> Account:
 @pytest.mark.parametrize(("state", "event"), list(product(State, Event)))
 def test_only_what_is_in_the_table_can_happen(state: State, event: Event) -> None:
     if (state, event) in TRANSITIONS:
-        assert after(state, event) is TRANSITIONS[state, event]
+        assert find_next_state(state, event) is TRANSITIONS[state, event]
     else:
         with pytest.raises(NotAllowed, match=f"{event} cannot happen to an account that is {state}"):
-            after(state, event)
+            find_next_state(state, event)
         with pytest.raises(NotAllowed):
-            apply(_account(state), event, NOW)
+            apply_event(_account(state), event, NOW)
 
 
 def test_every_state_is_reached_or_told_why_not() -> None:
@@ -73,14 +82,14 @@ def test_nothing_goes_back_from_provisioned_before_its_effect() -> None:
 
 @pytest.mark.parametrize("state", sorted(MOVING))
 def test_whatever_moves_may_be_brought_again_or_left_out_by_a_newer_export(state: State) -> None:
-    assert after(state, Event.STAGE) is State.STAGED
-    assert after(state, Event.HOLD) is State.HELD
+    assert find_next_state(state, Event.STAGE) is State.STAGED
+    assert find_next_state(state, Event.HOLD) is State.HELD
 
 
 @pytest.mark.parametrize(("state", "event"), sorted(TRANSITIONS))
 def test_an_event_ends_the_release_and_leaves_one_entry(state: State, event: Event) -> None:
     before = _account(state)
-    changed, change = apply(before, event, NOW, "why", "somebody")
+    changed, change = apply_event(before, event, NOW, "why", "somebody")
     assert (changed.state, changed.reason, changed.moment) == (TRANSITIONS[state, event], "why", None)
     assert changed.changes == before.changes + 1
     assert (change.at, change.event, change.state, change.by) == (NOW, event, changed.state, "somebody")
@@ -93,5 +102,5 @@ def test_an_event_ends_the_release_and_leaves_one_entry(state: State, event: Eve
 def test_a_release_has_a_number_of_its_own() -> None:
     account = replace(_account(State.STAGED), moment=None)
     assert account.waiting
-    again = released(released(account, NOW, 0), NOW, 3)
+    again = release_account(release_account(account, NOW, 0), NOW, 3)
     assert (again.release, again.moment, again.waiting, again.epoch) == (2, NOW, False, 3)

@@ -7,7 +7,16 @@ import pytest
 
 from shared.errors import ActionRefused
 from shared.model.account import Band
-from shared.model.plan import Part, Plan, Signature, Template, hash_of, rejected, sign, templates_of
+from shared.model.plan import (
+    Part,
+    Plan,
+    Signature,
+    Template,
+    add_signature,
+    compute_plan_hash,
+    list_templates,
+    reject_plan,
+)
 from shared.model.wave import POSITIONS, Wave
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -25,13 +34,13 @@ def test_three_people_approve_a_plan_that_links() -> None:
     plan = PLAN
     for who, part in zip(("ann", "bob", "cid"), PARTS, strict=True):
         assert not plan.approved(PARTS)
-        plan = sign(plan, by(who, part), PARTS, 20)
+        plan = add_signature(plan, by(who, part), PARTS, 20)
     assert plan.approved(PARTS)
     assert plan.wanted(PARTS) == ()
 
 
 def test_the_owner_of_the_directory_signs_only_where_somebody_is_linked() -> None:
-    plan = sign(replace(PLAN, links=0), by("ann"), PARTS, None)
+    plan = add_signature(replace(PLAN, links=0), by("ann"), PARTS, None)
     assert plan.wanted(PARTS) == (Part.OPERATIONS,)
     assert PLAN.wanted(PARTS) == PARTS
 
@@ -39,15 +48,15 @@ def test_the_owner_of_the_directory_signs_only_where_somebody_is_linked() -> Non
 def test_a_wave_whose_day_is_over_is_signed_only_by_who_says_so() -> None:
     over = replace(PLAN, waves=(replace(WAVE, starts_at=NOW - timedelta(days=1)),))
     with pytest.raises(ActionRefused, match="The day of wave 1 is over"):
-        sign(over, by("ann"), PARTS, 20)
-    assert sign(over, replace(by("ann"), accepts_warnings=True), PARTS, 20).signatures
+        add_signature(over, by("ann"), PARTS, 20)
+    assert add_signature(over, replace(by("ann"), accepts_warnings=True), PARTS, 20).signatures
     nobody = replace(over, waves=(replace(over.waves[0], accounts=0), replace(WAVE, number=2)))
-    assert sign(nobody, by("ann"), PARTS, 20).signatures
+    assert add_signature(nobody, by("ann"), PARTS, 20).signatures
 
 
 def test_the_last_signature_may_come_again() -> None:
-    once = sign(PLAN, by("ann"), PARTS[:1], 20)
-    assert sign(once, by("ann"), PARTS[:1], 20) == once
+    once = add_signature(PLAN, by("ann"), PARTS[:1], 20)
+    assert add_signature(once, by("ann"), PARTS[:1], 20) == once
 
 
 @pytest.mark.parametrize(
@@ -73,24 +82,24 @@ def test_the_last_signature_may_come_again() -> None:
             "signed as data-owner already, and that counts. Somebody else is to sign as operations, then somebody else",
         ),
         (replace(PLAN, signatures=(by("ann"),)), by("bob"), 20, "Somebody else has signed as data-owner"),
-        (rejected(PLAN, "bob"), by("ann"), 20, "upload the export again"),
+        (reject_plan(PLAN, "bob"), by("ann"), 20, "upload the export again"),
     ],
 )
 def test_what_is_not_signed_says_what_to_do(plan: Plan, signature: Signature, total: int, says: str) -> None:
     with pytest.raises(ActionRefused, match=says):
-        sign(plan, signature, PARTS, total)
+        add_signature(plan, signature, PARTS, total)
 
 
 def test_a_part_that_the_profile_does_not_ask_for_is_refused() -> None:
     with pytest.raises(ActionRefused, match="asks for: data-owner, operations"):
-        sign(PLAN, by("ann", Part.DIRECTORY_OWNER), PARTS[:2], None)
+        add_signature(PLAN, by("ann", Part.DIRECTORY_OWNER), PARTS[:2], None)
 
 
 def test_a_rejected_plan_is_not_approved_whoever_had_signed() -> None:
     plan = PLAN
     for who, part in zip(("ann", "bob", "cid"), PARTS, strict=True):
-        plan = sign(plan, by(who, part), PARTS, 20)
-    assert not rejected(plan, "dan").approved(PARTS)
+        plan = add_signature(plan, by(who, part), PARTS, 20)
+    assert not reject_plan(plan, "dan").approved(PARTS)
 
 
 def test_every_part_of_a_plan_is_in_its_hash() -> None:
@@ -105,10 +114,12 @@ def test_every_part_of_a_plan_is_in_its_hash() -> None:
         (*base[:4], (replace(TEMPLATE, version=4),)),
         (*base[:4], (replace(TEMPLATE, id="2"),)),
     ]
-    assert len({hash_of(*base), *(hash_of(*other) for other in others)}) == len(others) + 1
+    assert len({compute_plan_hash(*base), *(compute_plan_hash(*other) for other in others)}) == len(others) + 1
 
 
 def test_the_order_of_templates_does_not_matter() -> None:
     second = Template("now-one-account", "2", 1)
-    assert hash_of("", "", "", (), (TEMPLATE, second)) == hash_of("", "", "", (), (second, TEMPLATE))
-    assert templates_of({"set-your-password": ("1", 3), "now-one-account": ("2", 1)}) == (second, TEMPLATE)
+    assert compute_plan_hash("", "", "", (), (TEMPLATE, second)) == compute_plan_hash(
+        "", "", "", (), (second, TEMPLATE)
+    )
+    assert list_templates({"set-your-password": ("1", 3), "now-one-account": ("2", 1)}) == (second, TEMPLATE)

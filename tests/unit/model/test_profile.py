@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import BadSetting
-from shared.model.profile import read_profile, read_profiles, suggestion
+from shared.model.profile import read_profile, read_profiles, suggest_authority
 
 SHIPPED = Path(__file__).parents[3] / "authorities"
 GOOD = """
@@ -100,8 +100,8 @@ def test_two_councils_never_share_attributes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spelt", ["South Norfolk", "southnorfolk", "south_norfolk", "south-norfolks", "SOUTH-NORFOLK"])
 def test_a_misspelt_council_is_recognised(spelt: str) -> None:
-    assert suggestion(spelt, ["great-yarmouth", "south-norfolk"]) == "did you mean `south-norfolk`?"
+    assert suggest_authority(spelt, ["great-yarmouth", "south-norfolk"]) == "did you mean `south-norfolk`?"
 
 
 def test_a_council_nobody_knows_gets_the_list() -> None:
-    assert suggestion("zzz", ["a-council", "b-council"]) == "known are: `a-council`, `b-council`"
+    assert suggest_authority("zzz", ["a-council", "b-council"]) == "known are: `a-council`, `b-council`"

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model.counts.progress import AT_FIRST, EVERY, KEPT, STRETCHES, Progress, Sample, forecast, with_sample
+from shared.model.counts.progress import AT_FIRST, EVERY, KEPT, STRETCHES, Progress, Sample, add_sample, forecast_end
 from shared.model.pacing.rate_limit import Quota
 
 NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
@@ -18,13 +18,13 @@ def samples(*done: int) -> tuple[Sample, ...]:
 
 
 def test_nothing_is_told_before_there_is_something_to_go_by() -> None:
-    assert forecast((), 10, NOW) is None
-    assert forecast(samples(0, 100), 10, NOW) is None
-    assert forecast(samples(5, 5, 5), 10, NOW) is None
+    assert forecast_end((), 10, NOW) is None
+    assert forecast_end(samples(0, 100), 10, NOW) is None
+    assert forecast_end(samples(5, 5, 5), 10, NOW) is None
 
 
 def test_a_steady_pace_is_ready_about_then() -> None:
-    told = forecast(samples(0, 100, 200, 300), 990, NOW)
+    told = forecast_end(samples(0, 100, 200, 300), 990, NOW)
     assert told
     assert told.per_minute == 100
     assert told.earliest
@@ -34,15 +34,15 @@ def test_a_steady_pace_is_ready_about_then() -> None:
 
 
 def test_where_nothing_is_left_only_the_pace_is_told() -> None:
-    told = forecast(samples(0, 100, 200), 0, NOW)
+    told = forecast_end(samples(0, 100, 200), 0, NOW)
     assert told
     assert (told.per_minute, told.earliest, told.latest) == (100, None, None)
 
 
 def test_an_uneven_pace_makes_a_wider_range() -> None:
     even, uneven = (
-        forecast(samples(*range(0, 601, 100)), 600, NOW),
-        forecast(samples(0, 10, 20, 30, 200, 400), 600, NOW),
+        forecast_end(samples(*range(0, 601, 100)), 600, NOW),
+        forecast_end(samples(0, 10, 20, 30, 200, 400), 600, NOW),
     )
     assert even
     assert uneven
@@ -55,21 +55,21 @@ def test_an_uneven_pace_makes_a_wider_range() -> None:
 
 def test_nobody_is_promised_more_than_the_quota_gives() -> None:
     quota = Quota(limit=100, window=timedelta(minutes=1), share=1.0)
-    told = forecast(samples(0, 10, 20, 500, 1000, 1500), 1000, NOW, quota)
+    told = forecast_end(samples(0, 10, 20, 500, 1000, 1500), 1000, NOW, quota)
     assert told
     assert told.earliest
     assert told.earliest >= NOW + timedelta(minutes=1000 / 300)
 
 
 def test_a_sample_is_kept_every_so_often_and_a_new_phase_begins_anew() -> None:
-    progress = with_sample(None, "classifying", Sample(NOW, 4))
-    assert with_sample(progress, "classifying", Sample(NOW + AT_FIRST / 2, 5)) == progress
-    assert len(with_sample(progress, "classifying", Sample(NOW + AT_FIRST, 5)).samples) == 2
+    progress = add_sample(None, "classifying", Sample(NOW, 4))
+    assert add_sample(progress, "classifying", Sample(NOW + AT_FIRST / 2, 5)) == progress
+    assert len(add_sample(progress, "classifying", Sample(NOW + AT_FIRST, 5)).samples) == 2
     long = Progress("classifying", tuple(Sample(NOW, 4) for _ in range(STRETCHES[1])))
-    assert with_sample(long, "classifying", Sample(NOW + AT_FIRST, 5)) == long
-    assert len(with_sample(progress, "classifying", Sample(NOW + EVERY, 5)).samples) == 2
-    assert with_sample(progress, "running", Sample(NOW + EVERY, 9)) == Progress("running", (Sample(NOW + EVERY, 9),))
-    assert with_sample(progress, "classifying", Sample(NOW + EVERY, 3)).samples == (Sample(NOW + EVERY, 3),)
+    assert add_sample(long, "classifying", Sample(NOW + AT_FIRST, 5)) == long
+    assert len(add_sample(progress, "classifying", Sample(NOW + EVERY, 5)).samples) == 2
+    assert add_sample(progress, "running", Sample(NOW + EVERY, 9)) == Progress("running", (Sample(NOW + EVERY, 9),))
+    assert add_sample(progress, "classifying", Sample(NOW + EVERY, 3)).samples == (Sample(NOW + EVERY, 3),)
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 10**6)), max_size=60), st.integers(0, 10**6))
@@ -79,10 +79,10 @@ def test_whatever_was_seen_few_samples_are_kept_and_the_range_is_in_order(
     progress, at = None, NOW
     for seconds, done in seen:
         at += timedelta(seconds=seconds)
-        progress = with_sample(progress, "running", Sample(at, done))
+        progress = add_sample(progress, "running", Sample(at, done))
     kept = progress.samples if progress else ()
     assert len(kept) <= KEPT
     assert all(later.at >= sooner.at + AT_FIRST for sooner, later in pairwise(kept))
-    told = forecast(kept, left, at, Quota())
+    told = forecast_end(kept, left, at, Quota())
     if told and told.earliest and told.latest:
         assert at <= told.earliest <= told.latest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model.account import AccountId, Band
-from shared.model.wave import POSITIONS, Census, Slice, Wave, position, wave_of
+from shared.model.wave import POSITIONS, Census, Slice, Wave, compute_position, find_wave
 
 SOON = datetime(2026, 12, 1, 10, tzinfo=UTC)
 IDS = st.integers(0, POSITIONS - 1).map(lambda number: AccountId(f"a7{number:08x}{'0' * 31}"))
@@ -33,7 +33,7 @@ def test_every_account_is_in_exactly_one_slice_and_the_counts_are_true(
     assert made[0].lower == 0
     assert made[-1].upper == POSITIONS
     assert all(before.upper == after.lower for before, after in pairwise(made))
-    found = [wave_of(each, Band.NONE, made) for each in ids]
+    found = [find_wave(each, Band.NONE, made) for each in ids]
     assert [sum(wave == each for each in found) for wave in made] == [wave.accounts for wave in made]
     assert None not in found
 
@@ -51,9 +51,9 @@ def test_a_band_goes_in_its_own_wave_or_by_position_where_it_has_none() -> None:
     account = AccountId("a0ffffffff" + "0" * 31)
     everybody = Wave(1, "everybody", Band.NONE, 0, POSITIONS, SOON, 1)
     dormant = Wave(2, "dormant", Band.DORMANT, 0, 0, SOON, 1)
-    assert wave_of(account, Band.DORMANT, [everybody, dormant]) == dormant
-    assert wave_of(account, Band.PILOT, [everybody, dormant]) == everybody
-    assert wave_of(account, Band.NONE, [dormant]) is None
+    assert find_wave(account, Band.DORMANT, [everybody, dormant]) == dormant
+    assert find_wave(account, Band.PILOT, [everybody, dormant]) == everybody
+    assert find_wave(account, Band.NONE, [dormant]) is None
 
 
 def test_a_range_of_row_keys_holds_exactly_its_positions() -> None:
@@ -62,7 +62,7 @@ def test_a_range_of_row_keys_holds_exactly_its_positions() -> None:
     last = Wave(2, "rest", Band.NONE, 0x10, POSITIONS, SOON, 1)
     assert last.keys == ("00000010", "g")
     assert Wave(1, "everybody", Band.NONE, 0, POSITIONS, SOON, 1).keys is None
-    assert position(AccountId("a3" + "00000010" + "f" * 31)) == 0x10
+    assert compute_position(AccountId("a3" + "00000010" + "f" * 31)) == 0x10
 
 
 @pytest.mark.parametrize("wrong", [0, -3, "5", "0%", "101%", "most", "", True, "%"])

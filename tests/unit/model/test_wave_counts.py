@@ -7,9 +7,9 @@ import pytest
 
 from shared.adapters.storage.entities import summary_record, summary_values
 from shared.model.account import Account, AccountId, AddressKey, Authority, MigrationId
-from shared.model.calendar import day_in_words
-from shared.model.counts.summary import ShardSummary, total
-from shared.model.counts.wave_counts import accounts, added, resting, words_of
+from shared.model.calendar import format_day
+from shared.model.counts.summary import ShardSummary, add_up_shards
+from shared.model.counts.wave_counts import add_up_waves, count_accounts, is_wave_at_rest, list_wave_words
 from shared.model.lifecycle import Outcome, State
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -47,44 +47,47 @@ def _account(state: State, reason: str = "", owner: str = "", decide_by: str = "
     ],
 )
 def test_what_an_account_counts_as(account: Account, words: list[str]) -> None:
-    assert words_of(account, NOW, due=False, undelivered=False) == words
+    assert list_wave_words(account, NOW, due=False, undelivered=False) == words
 
 
 def test_whoever_is_in_review_since_the_assessment_is_told_from_whoever_left_the_wave() -> None:
     case = _account(State.REVIEW, "names_differ", owner="desk", decide_by="2026-03-06")
-    assert words_of(replace(case, outcome=Outcome.REVIEW), NOW, due=False, undelivered=False) == ["review", "known"]
-    assert words_of(replace(case, outcome=Outcome.CREATE), NOW, due=False, undelivered=False) == ["review"]
+    assert list_wave_words(replace(case, outcome=Outcome.REVIEW), NOW, due=False, undelivered=False) == [
+        "review",
+        "known",
+    ]
+    assert list_wave_words(replace(case, outcome=Outcome.CREATE), NOW, due=False, undelivered=False) == ["review"]
 
 
 def test_what_is_due_or_came_back_counts_beside_its_state() -> None:
-    assert words_of(_account(State.TOLD), NOW, due=True, undelivered=True) == ["told", "due", "undelivered"]
+    assert list_wave_words(_account(State.TOLD), NOW, due=True, undelivered=True) == ["told", "due", "undelivered"]
 
 
 def test_who_was_told_a_moment_ago_may_still_turn_out_not_to_be_reached() -> None:
     told = replace(_account(State.TOLD), notified_at=NOW)
-    assert words_of(told, NOW + timedelta(seconds=59), due=False, undelivered=False) == ["told", "just told"]
-    assert words_of(told, NOW + timedelta(seconds=60), due=False, undelivered=False) == ["told"]
+    assert list_wave_words(told, NOW + timedelta(seconds=59), due=False, undelivered=False) == ["told", "just told"]
+    assert list_wave_words(told, NOW + timedelta(seconds=60), due=False, undelivered=False) == ["told"]
 
 
 def test_shards_are_added_wave_by_wave() -> None:
-    sums = added([{1: {"told": 2, "due": 1}, 2: {"staged": 1}}, {1: {"told": 1, "failed": 1}}])
+    sums = add_up_waves([{1: {"told": 2, "due": 1}, 2: {"staged": 1}}, {1: {"told": 1, "failed": 1}}])
     assert sums == {1: {"told": 3, "due": 1, "failed": 1}, 2: {"staged": 1}}
-    assert accounts(sums[1]) == 4
-    assert not resting(sums[1])
-    assert resting({"told": 3, "review": 1, "unowned": 1, "provisioned": 2})
+    assert count_accounts(sums[1]) == 4
+    assert not is_wave_at_rest(sums[1])
+    assert is_wave_at_rest({"told": 3, "review": 1, "unowned": 1, "provisioned": 2})
 
 
 def test_a_summary_keeps_its_waves_and_one_of_before_has_none() -> None:
     summary = ShardSummary("0", NOW, counted=True, waves={2: {"told": 3}}, told_at=NOW)
     assert summary_record(summary_values(summary)) == summary
-    assert total([summary]).waves == {2: {"told": 3}}
+    assert add_up_shards([summary]).waves == {2: {"told": 3}}
     old = {key: value for key, value in summary_values(summary).items() if key not in {"waves", "told_at"}}
     assert (summary_record(old).waves, summary_record(old).told_at) == ({}, None)
 
 
 def test_of_a_summary_of_before_everything_that_is_due_is_forecast() -> None:
     summary = ShardSummary("0", NOW, counted=True, due=5, soon=2)
-    assert (summary_record(summary_values(summary)).soon, total([summary, summary]).soon) == (2, 4)
+    assert (summary_record(summary_values(summary)).soon, add_up_shards([summary, summary]).soon) == (2, 4)
     assert summary_record({key: value for key, value in summary_values(summary).items() if key != "soon"}).soon == 5
 
 
@@ -97,4 +100,4 @@ def test_of_a_summary_of_before_everything_that_is_due_is_forecast() -> None:
     ],
 )
 def test_a_day_is_written_as_people_in_england_write_it(moment: datetime, day: str) -> None:
-    assert day_in_words(moment) == day
+    assert format_day(moment) == day

@@ -15,7 +15,7 @@ from tests.support.world import World
 async def _replayed(body: bytes) -> tuple[int, str]:
     request = func.HttpRequest(method="POST", url="/api/poison/replay", body=body)
     world = World()
-    answer = await http.answer(lambda: world.ports, operations_api.replay_poison, request)
+    answer = await http.answer_request(lambda: world.ports, operations_api.replay_poison, request)
     return answer.status_code, json.loads(answer.get_body()).get("error", "")
 
 
@@ -56,5 +56,5 @@ async def test_only_operators_have_the_whole_directory_read(
     request = func.HttpRequest(
         method="GET", url="/api/rebuild", headers=signed_in(role), params={"marks": marks} if marks else {}, body=b""
     )
-    answer = await http.answer(lambda: world.ports, recovery_api.show_rebuild, request)
+    answer = await http.answer_request(lambda: world.ports, recovery_api.show_rebuild, request)
     assert answer.status_code == status

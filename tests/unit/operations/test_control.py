@@ -33,13 +33,13 @@ async def under_way(world: World) -> Migration:
 
 
 async def test_nothing_is_written_or_told_after_a_pause_and_resume_finishes(world: World, under_way: Migration) -> None:
-    await control.pause(world.ports, "", under_way.id, "ann")
+    await control.pause_by_person(world.ports, "", under_way.id, "ann")
     before = world.directory.writes, world.told
     await world.run(rounds=30)
     assert (world.directory.writes, world.told) == before
     paused = await world.migration()
     assert (paused.pause_reason, paused.pause_detail, paused.epoch) == ("paused_by_person", "ann", under_way.epoch + 1)
-    after = await control.resume(world.ports, "", under_way.id, "bob")
+    after = await control.resume_by_person(world.ports, "", under_way.id, "bob")
     assert after
     assert (after.paused, after.resumed_by) == (False, "bob")
     await settle(world)
@@ -50,25 +50,25 @@ async def test_what_was_paused_while_it_was_read_goes_on_at_once(world: World) -
     await world.upload(export(*ROWS))
     await world.deliver_but(names.STAGE_ROWS)
     migration = await world.migration()
-    await control.pause(world.ports, "", migration.id, "ann")
+    await control.pause_by_person(world.ports, "", migration.id, "ann")
     await world.deliver()
     assert (await world.migration()).phase is Phase.STAGING
-    await control.resume(world.ports, "", migration.id, "ann")
+    await control.resume_by_person(world.ports, "", migration.id, "ann")
     await world.deliver()
     assert (await world.migration()).phase is Phase.CLASSIFYING
-    await control.resume(world.ports, "", migration.id, "ann")
+    await control.resume_by_person(world.ports, "", migration.id, "ann")
     assert world.outbox.queues[names.STAGE_ROWS] == []
 
 
 async def test_what_is_paused_keeps_its_first_reason(world: World, under_way: Migration) -> None:
-    first = await control.pause(world.ports, "", under_way.id, "ann")
-    assert await control.pause(world.ports, "", under_way.id, "bob") == first
+    first = await control.pause_by_person(world.ports, "", under_way.id, "ann")
+    assert await control.pause_by_person(world.ports, "", under_way.id, "bob") == first
 
 
 async def test_a_message_of_an_old_slot_has_no_effect_after_a_resume(world: World, under_way: Migration) -> None:
     old = [replace(item) for items in world.outbox.queues.values() for item in items]
-    await control.pause(world.ports, "", under_way.id, "ann")
-    await control.resume(world.ports, "", under_way.id, "ann")
+    await control.pause_by_person(world.ports, "", under_way.id, "ann")
+    await control.resume_by_person(world.ports, "", under_way.id, "ann")
     before = world.directory.writes
     for item in old:
         item.visible_at = world.clock.now()
@@ -79,10 +79,10 @@ async def test_a_message_of_an_old_slot_has_no_effect_after_a_resume(world: Worl
 
 
 async def test_cancel_leaves_what_is_finished_and_holds_the_rest(world: World, under_way: Migration) -> None:
-    over = await control.cancel(world.ports, "", under_way.id, "ann")
+    over = await control.cancel_by_person(world.ports, "", under_way.id, "ann")
     assert over
     assert (over.phase, over.reason, over.cancelled_by) == (Phase.CANCELLED, "cancelled", "ann")
-    assert await control.cancel(world.ports, "", under_way.id, "bob") == over
+    assert await control.cancel_by_person(world.ports, "", under_way.id, "bob") == over
     before = world.directory.writes, world.told
     await settle(world)
     assert (world.directory.writes, world.told) == before
@@ -94,7 +94,7 @@ async def test_cancel_leaves_what_is_finished_and_holds_the_rest(world: World, u
 
 
 async def test_a_later_export_begins_with_whoever_was_left(world: World, under_way: Migration) -> None:
-    await control.cancel(world.ports, "", under_way.id, "ann")
+    await control.cancel_by_person(world.ports, "", under_way.id, "ann")
     await settle(world)
     await world.upload(export(*ROWS), "south-norfolk/again.csv")
     await settle(world)
@@ -110,7 +110,7 @@ async def test_whoever_was_created_and_not_told_is_told_by_a_later_export(world:
         world.clock.tick(timedelta(seconds=5))
         if world.directory.writes:
             break
-    await control.cancel(world.ports, SOUTH_NORFOLK, (await world.migration()).id, "ann")
+    await control.cancel_by_person(world.ports, SOUTH_NORFOLK, (await world.migration()).id, "ann")
     await settle(world)
     account = (await world.accounts())[0]
     assert (account.state, account.reason, account.done, world.told) == (State.HELD, "cancelled", True, [])
@@ -123,13 +123,13 @@ async def test_a_cancelled_upload_that_is_half_read_is_read_no_further(world: Wo
     await world.upload(export(*ROWS))
     await world.deliver()
     migration = await world.migration()
-    await control.cancel(world.ports, "", migration.id, "ann")
+    await control.cancel_by_person(world.ports, "", migration.id, "ann")
     await settle(world)
     assert {account.reason for account in await world.accounts()} <= {"cancelled"}
     assert (world.directory.writes, world.told) == (0, [])
 
 
-@pytest.mark.parametrize("work", [control.pause, control.cancel])
+@pytest.mark.parametrize("work", [control.pause_by_person, control.cancel_by_person])
 async def test_what_is_done_is_neither_paused_nor_cancelled(world: World, work: control.Work) -> None:
     await world.upload(export(line("C1")))
     await settle(world)
@@ -139,7 +139,7 @@ async def test_what_is_done_is_neither_paused_nor_cancelled(world: World, work: 
     assert await world.migration() == migration
 
 
-@pytest.mark.parametrize("work", [control.pause, control.resume, control.cancel])
+@pytest.mark.parametrize("work", [control.pause_by_person, control.resume_by_person, control.cancel_by_person])
 async def test_there_is_nothing_of_another_name_or_council(
     world: World, under_way: Migration, work: control.Work
 ) -> None:
@@ -148,6 +148,6 @@ async def test_there_is_nothing_of_another_name_or_council(
 
 
 async def test_what_was_cancelled_is_not_resumed(world: World, under_way: Migration) -> None:
-    await control.cancel(world.ports, "", under_way.id, "ada")
+    await control.cancel_by_person(world.ports, "", under_way.id, "ada")
     with pytest.raises(ActionRefused, match="nothing to resume"):
-        await control.resume(world.ports, "", under_way.id, "ada")
+        await control.resume_by_person(world.ports, "", under_way.id, "ada")

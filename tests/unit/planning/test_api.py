@@ -32,7 +32,7 @@ async def _ask(
     name = migration or (await world.migration()).id
     raw = b"" if body is None else json.dumps(body).encode()
     request = func.HttpRequest(method="POST", url="/api/x", headers=headers, route_params={"migration": name}, body=raw)
-    answer = await http.answer(lambda: world.ports, handler, request, allowed)
+    answer = await http.answer_request(lambda: world.ports, handler, request, allowed)
     return answer.status_code, json.loads(answer.get_body())
 
 

@@ -16,13 +16,13 @@ from shared import names
 from shared.adapters.memory import MemoryReports
 from shared.errors import Stop, Throttled, TryLater
 from shared.model.account import AccountId, DirectoryId
-from shared.model.counts.summary import total
+from shared.model.counts.summary import add_up_shards
 from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.lifecycle import Outcome
 from shared.model.migration import Migration, Phase
-from shared.model.reasons import explain
-from shared.operations.control import resume
-from shared.planning.assess import assess
+from shared.model.reasons import explain_reason
+from shared.operations.control import resume_by_person
+from shared.planning.assess import assess_migration
 from shared.reporting import publish_lists
 from tests.support.signatures import assessed as drafted
 from tests.support.signatures import wants_signatures
@@ -279,8 +279,8 @@ async def test_without_the_message_to_those_who_need_a_password_nobody_is_create
     world.profiles[SOUTH_NORFOLK] = profile.model_copy(update={"messages": messages})
     migration = await assessed(world, export(line("C1")))
     assert (migration.paused, migration.pause_reason) == (True, "nobody_to_tell")
-    assert "set-your-password" in explain("nobody_to_tell").remedy
-    await resume(world.ports, SOUTH_NORFOLK, migration.id, "ann")  # nothing is mended by that
+    assert "set-your-password" in explain_reason("nobody_to_tell").remedy
+    await resume_by_person(world.ports, SOUTH_NORFOLK, migration.id, "ann")  # nothing is mended by that
     await world.run()
     assert world.directory.writes == 0
 
@@ -338,13 +338,13 @@ async def test_an_extract_stands_beside_the_earlier_ones(world: World) -> None:
 async def test_what_was_sent_back_since_it_was_counted_is_counted_first(world: World) -> None:
     wants_signatures(world)
     before = await drafted(world, export(line("C1")))
-    totals = total(await world.ledger.summaries.list_all(SOUTH_NORFOLK, before.id))
+    totals = add_up_shards(await world.ledger.summaries.list_all(SOUTH_NORFOLK, before.id))
     counted = replace(before, phase=Phase.CLASSIFYING, plan=None)
     later = replace(counted, moved_at=world.clock.now() + timedelta(seconds=1))
     await world.ledger.migrations.change(SOUTH_NORFOLK, before.id, lambda _: later)
-    await assess(world.ports, world.profiles[SOUTH_NORFOLK], counted, totals)
+    await assess_migration(world.ports, world.profiles[SOUTH_NORFOLK], counted, totals)
     assert (await world.migration()).phase is Phase.CLASSIFYING
-    await assess(world.ports, world.profiles[SOUTH_NORFOLK], later, totals)
+    await assess_migration(world.ports, world.profiles[SOUTH_NORFOLK], later, totals)
     assert (await world.migration()).phase is Phase.ASSESSED
 
 

@@ -12,7 +12,7 @@ import pytest
 from shared.messaging.rules.shown_message import ShownMessage
 from shared.model.account import SHARDS, Authority, MigrationId
 from shared.model.counts.directory_counts import Counting, Headcount
-from shared.model.counts.summary import ShardSummary, Totals, total
+from shared.model.counts.summary import ShardSummary, Totals, add_up_shards
 from shared.model.directory_user import Identity
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Layout, Migration, Phase
@@ -21,9 +21,9 @@ from shared.model.plan import Template
 from shared.model.profile import Columns, Export, Profile
 from shared.model.reasons import REASONS
 from shared.model.row import Person, Row
-from shared.planning.rules.assessment import Assessment, Extract, Findings, assessment, templates_of
-from shared.planning.rules.estimate import FEEDER, WALK, Effort, predict, predicted_minutes
-from shared.reporting.rules.encoding_check import SHOWN, LetterCheck, damaged
+from shared.planning.rules.assessment import Assessment, Extract, Findings, list_seen_templates, make_assessment
+from shared.planning.rules.estimate import FEEDER, WALK, Effort, estimate_migration, estimate_minutes
+from shared.reporting.rules.encoding_check import SHOWN, LetterCheck, is_damaged
 from shared.reporting.rules.personal_lists import LISTS, Fate, in_words, names_to_check
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ FUNCTIONS = Path(__file__).parents[3] / "functions"
 
 
 def totals(outcomes: dict[Outcome, int]) -> Totals:
-    return total(
+    return add_up_shards(
         ShardSummary(
             shard,
             NOW,
@@ -62,7 +62,9 @@ def picture(found: Findings = Findings(), *, templates: bool = True) -> Assessme
         Phase.CLASSIFYING,
         layout=Layout("utf-8", ",", (), 2, 0, 80),
     )
-    return assessment(migration, profile, totals({Outcome.CREATE: 2, Outcome.LINK: 1}), found, "hash", Quota(), NOW)
+    return make_assessment(
+        migration, profile, totals({Outcome.CREATE: 2, Outcome.LINK: 1}), found, "hash", Quota(), NOW
+    )
 
 
 # the figures
@@ -108,7 +110,7 @@ def test_an_old_assessment_says_less_and_is_read_all_the_same() -> None:
 def test_only_templates_that_were_seen_have_a_version() -> None:
     shown = ShownMessage(Outcome.CREATE, "set-your-password", "t1", 4)
     unseen = ShownMessage(Outcome.LINK, "now-one-account", "t2", trouble="No answer.")
-    assert templates_of([shown, unseen]) == (Template("set-your-password", "t1", 4),)
+    assert list_seen_templates([shown, unseen]) == (Template("set-your-password", "t1", 4),)
 
 
 # the prediction
@@ -119,12 +121,12 @@ def test_only_templates_that_were_seen_have_a_version() -> None:
     [(0, 0.0), (100, 0.16), (3000, 1.12), (12_000, 7.62), (100_000, 80.96)],
 )
 def test_the_windows_burst_is_free_then_the_steady_rate_counts(writes: int, minutes: float) -> None:
-    assert predicted_minutes(writes, writes, QUOTA, NOW) == pytest.approx(minutes, abs=0.01)
+    assert estimate_minutes(writes, writes, QUOTA, NOW) == pytest.approx(minutes, abs=0.01)
 
 
 def test_where_the_directory_is_fast_the_message_service_decides() -> None:
     fast = Quota(3_000_000, timedelta(seconds=150), 1.0)
-    assert predicted_minutes(240_000, 240_000, fast, NOW) == pytest.approx(80, abs=0.2)
+    assert estimate_minutes(240_000, 240_000, fast, NOW) == pytest.approx(80, abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_where_the_directory_is_fast_the_message_service_decides() -> None:
 )
 def test_what_is_beyond_a_days_messages_waits_for_midnight(messages: int, at: int, minutes: float) -> None:
     fast = Quota(30_000, timedelta(seconds=600), 1.0)
-    told = predicted_minutes(10, messages, fast, NOW.replace(hour=at))
+    told = estimate_minutes(10, messages, fast, NOW.replace(hour=at))
     assert told == pytest.approx(minutes, abs=0.2)
 
 
@@ -151,7 +153,7 @@ def test_the_timers_run_as_often_as_the_prediction_says() -> None:
 
 
 def test_work_for_people_is_what_the_profile_says_of_one_case() -> None:
-    found = predict(101, 10, 90, QUOTA, Effort(review_minutes=10, calls_percent=3.0), NOW)
+    found = estimate_migration(101, 10, 90, QUOTA, Effort(review_minutes=10, calls_percent=3.0), NOW)
     assert (found.review_hours, found.calls) == (15.0, 4)
 
 
@@ -197,7 +199,7 @@ def test_a_user_of_two_other_councils_is_counted_once() -> None:
     ],
 )
 def test_a_name_read_in_a_wrong_encoding_is_seen(name: str, looks_damaged: bool) -> None:  # noqa: FBT001
-    assert damaged(name) is looks_damaged
+    assert is_damaged(name) is looks_damaged
 
 
 def _row(number: int, given: str, surname: str = "Example") -> Row:

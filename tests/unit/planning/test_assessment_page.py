@@ -11,8 +11,8 @@ import pytest
 from shared.messaging.rules.shown_message import ShownMessage
 from shared.model.counts.directory_counts import Headcount
 from shared.model.lifecycle import Outcome
-from shared.planning.assessment_page import hours_in_words, minutes_in_words, render
-from shared.planning.flow_picture import NARROW, SLOT, WIDE, Shape, draw, share
+from shared.planning.assessment_page import hours_in_words, minutes_in_words, render_page
+from shared.planning.flow_picture import NARROW, SLOT, WIDE, Shape, draw_picture, format_share
 from shared.planning.rules.assessment import Assessment, Extract, Findings
 from shared.planning.rules.estimate import Effort, Prediction
 from shared.reporting.rules.encoding_check import Letters
@@ -85,7 +85,7 @@ class Reader(HTMLParser):
 
 @pytest.mark.parametrize("outcomes", CASES.values(), ids=CASES)
 def test_the_page_is_whole_and_needs_nothing_else(outcomes: dict[Outcome, int]) -> None:
-    text = render(picture(outcomes)).decode()
+    text = render_page(picture(outcomes)).decode()
     page = Reader(text)
     assert page.open == []
     assert "script" not in {tag for tag, _ in page.tags}
@@ -102,19 +102,19 @@ def test_the_page_is_whole_and_needs_nothing_else(outcomes: dict[Outcome, int]) 
 
 
 def test_what_others_wrote_is_shown_and_never_taken_for_markup() -> None:
-    text = render(picture()).decode()
+    text = render_page(picture()).decode()
     assert "<script>" not in text
     assert "a<b>" not in text
     assert "# Dear Ada\n<script>x</script>" in Reader(text).text
 
 
 def test_what_is_wanted_of_people_is_on_top_and_at_the_end() -> None:
-    plain = Reader(render(picture()).decode()).text
+    plain = Reader(render_page(picture()).decode()).text
     assert "Before anybody signs" not in plain
     assert "Signatures wanted" not in plain
     waves = (("pilot", NOW, 50), ("rest", NOW + timedelta(days=7), 12_000))
     warnings = (("14 % fewer rows.", "Look at the file."),)
-    full = Reader(render(picture(warnings=warnings, waves=waves, wanted=("data-owner",))).decode()).text
+    full = Reader(render_page(picture(warnings=warnings, waves=waves, wanted=("data-owner",))).decode()).text
     assert full.index("14 % fewer rows.") < full.index("In figures")
     assert "2 June 2026, 10:00" in full[full.index("Waves") :]
     assert "data-owner" in full[full.index("Signatures wanted") :]
@@ -122,7 +122,7 @@ def test_what_is_wanted_of_people_is_on_top_and_at_the_end() -> None:
 
 def test_a_message_that_cannot_be_shown_says_why() -> None:
     shown = ShownMessage(Outcome.LINK, "now-one-account", "t2", trouble="No answer.")
-    text = Reader(render(picture(found=replace(picture().found, messages=(shown,)))).decode()).text
+    text = Reader(render_page(picture(found=replace(picture().found, messages=(shown,)))).decode()).text
     assert "No answer." in text
 
 
@@ -130,7 +130,7 @@ def test_a_dated_wave_with_an_announcement_makes_two_messages() -> None:
     shown = ShownMessage(Outcome.LINK, "accounts-become-one", "t2", 1, "Soon", "Your accounts become one.")
     found = replace(picture().found, messages=(shown,))
     undated, dated = (
-        Reader(render(picture(found=found, waves=(("all", at, 50),))).decode()).text for at in (None, NOW)
+        Reader(render_page(picture(found=found, waves=(("all", at, 50),))).decode()).text for at in (None, NOW)
     )
     assert "one message each, and one before anything changes" in dated
     assert "and one before anything changes" not in undated
@@ -140,7 +140,7 @@ def test_a_dated_wave_with_an_announcement_makes_two_messages() -> None:
 def test_earlier_extracts_stand_beside_this_one() -> None:
     earlier = Extract("m0", "south-norfolk/first.csv", NOW - timedelta(days=28), 11_000, FULL, 95)
     shown = picture(found=replace(picture().found, earlier=(earlier,)), new=7, missing=0)
-    text = Reader(render(shown).decode()).text
+    text = Reader(render_page(shown).decode()).text
     beside = text[text.index("Beside earlier extracts") :]
     assert beside.index("first.csv") < beside.index("a<b>.csv")
     assert "5 May 2026" in beside
@@ -150,7 +150,7 @@ def test_earlier_extracts_stand_beside_this_one() -> None:
 @pytest.mark.parametrize("shape", [WIDE, NARROW], ids=lambda shape: shape.name)
 @pytest.mark.parametrize("outcomes", CASES.values(), ids=CASES)
 def test_no_two_labels_and_no_two_bars_meet(outcomes: dict[Outcome, int], shape: Shape) -> None:
-    drawn = draw(sum(outcomes.values()), outcomes, Headcount(10, 9), shape)
+    drawn = draw_picture(sum(outcomes.values()), outcomes, Headcount(10, 9), shape)
     for above, below in pairwise(drawn.ribbons):
         assert below.label - above.label >= SLOT
         assert below.right >= above.right + above.thickness
@@ -162,7 +162,7 @@ def test_no_two_labels_and_no_two_bars_meet(outcomes: dict[Outcome, int], shape:
 
 
 def test_a_drawing_says_in_words_what_it_shows() -> None:
-    text = render(picture()).decode()
+    text = render_page(picture()).decode()
     svg = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])  # noqa: S314 - ours
     title, words = svg[0], svg[1]
     assert (title.tag, words.tag) == ("title", "desc")
@@ -170,9 +170,9 @@ def test_a_drawing_says_in_words_what_it_shows() -> None:
 
 
 def test_the_smallest_is_not_nothing_and_the_largest_not_all() -> None:
-    told = [share(count, 1_000_000) for count in (0, 1, 1000, 500_000, 999_999, 1_000_000)]
+    told = [format_share(count, 1_000_000) for count in (0, 1, 1000, 500_000, 999_999, 1_000_000)]
     assert told == ["0 %", "under 0.1 %", "0.1 %", "50.0 %", "over 99.9 %", "100 %"]
-    assert share(0, 0) == "0 %"
+    assert format_share(0, 0) == "0 %"
 
 
 def test_time_is_told_as_exactly_as_it_is_known() -> None:

@@ -9,8 +9,8 @@ from shared.errors import ActionRefused
 from shared.model.account import Band
 from shared.model.migration import Migration, Phase
 from shared.model.plan import Part
-from shared.operations.control import resume
-from shared.planning.approve_plan import Signing, approve, reject
+from shared.operations.control import resume_by_person
+from shared.planning.approve_plan import Signing, add_approval, reject_migration
 from tests.support.plans import assessed, sign_all, signed
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
@@ -103,7 +103,7 @@ async def test_a_plan_says_who_uploaded() -> None:
     assert migration.plan is not None
     mine = Signing(Part.DATA_OWNER, "ann", migration.plan.hash, 1)
     with pytest.raises(ActionRefused, match="whoever uploads does not approve"):
-        await approve(world.ports, migration.authority, migration.id, mine)
+        await add_approval(world.ports, migration.authority, migration.id, mine)
 
 
 def _received() -> Any:  # noqa: ANN401 - the message of an upload
@@ -155,7 +155,7 @@ async def test_an_extract_unlike_the_one_before_is_told(
 async def test_a_cut_file_does_not_pass_the_second_time(turned_down: bool, folder: str) -> None:  # noqa: FBT001
     world, cut = await _second({"missing_percent": 20}, *CUT)
     if turned_down:
-        await reject(world.ports, SOUTH_NORFOLK, cut.id, "ann")
+        await reject_migration(world.ports, SOUTH_NORFOLK, cut.id, "ann")
     await world.upload(export(*CUT), f"{folder}/third.csv")
     again = await assessed(world)
     assert again.plan is not None
@@ -174,7 +174,7 @@ async def test_what_somebody_accepted_is_what_the_next_is_held_against(approval:
     if approval == "required":
         await sign_all(world, cut)
     else:
-        await resume(world.ports, SOUTH_NORFOLK, cut.id, "ann")
+        await resume_by_person(world.ports, SOUTH_NORFOLK, cut.id, "ann")
     await world.run()
     await world.upload(export(*CUT), "south-norfolk/third.csv")
     again = await assessed(world)
@@ -187,7 +187,7 @@ async def test_whoever_signs_accepts_what_is_beyond_the_limits() -> None:
     assert migration.plan is not None
     mine = Signing(Part.DATA_OWNER, "ann", migration.plan.hash, migration.rows)
     with pytest.raises(ActionRefused, match="--accept-warnings"):
-        await approve(world.ports, migration.authority, migration.id, mine)
+        await add_approval(world.ports, migration.authority, migration.id, mine)
 
 
 async def test_a_plan_that_nobody_would_tell_of_is_not_signed() -> None:
@@ -199,7 +199,7 @@ async def test_a_plan_that_nobody_would_tell_of_is_not_signed() -> None:
     assert migration.plan is not None
     mine = Signing(Part.DATA_OWNER, "ann", migration.plan.hash, 1)
     with pytest.raises(ActionRefused, match="council_tells_customers"):
-        await approve(world.ports, migration.authority, migration.id, mine)
+        await add_approval(world.ports, migration.authority, migration.id, mine)
 
 
 def _silent(ports: Any) -> Any:  # noqa: ANN401 - ports

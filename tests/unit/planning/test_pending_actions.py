@@ -13,7 +13,7 @@ from shared.model.migration import Gate, Kind, Migration, Phase
 from shared.model.plan import Part, Plan, Signature
 from shared.model.profile import Profile, read_profiles
 from shared.model.wave import POSITIONS, Wave
-from shared.planning.rules.pending_actions import held_back, waits
+from shared.planning.rules.pending_actions import count_held_back, list_waits
 from tests.support.world import ROOT, SOUTH_NORFOLK
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -49,7 +49,7 @@ def totals(**states: int) -> Totals:
 
 
 def test_each_part_that_is_wanted_is_told_with_what_to_type(profile: Profile) -> None:
-    found = waits(MIGRATION, profile, totals(), NOW)
+    found = list_waits(MIGRATION, profile, totals(), NOW)
     assert [wait.sentence for wait in found] == [
         "The signature of data-owner is wanted.",
         "The signature of operations is wanted.",
@@ -57,20 +57,20 @@ def test_each_part_that_is_wanted_is_told_with_what_to_type(profile: Profile) ->
     says = "ops plan approve 2026-03-02-portal-d7e3 --as data-owner --hash 3f2a91c07b55 --rows ROWS"
     assert found[0].command == says
     signed = replace(PLAN, signatures=(Signature(Part.DATA_OWNER, "ann", NOW, PLAN.hash),))
-    assert len(waits(replace(MIGRATION, plan=signed), profile, totals(), NOW)) == 1
+    assert len(list_waits(replace(MIGRATION, plan=signed), profile, totals(), NOW)) == 1
 
 
 def test_what_is_only_assessed_waits_for_nobody(profile: Profile) -> None:
-    assert waits(replace(MIGRATION, kind=Kind.ASSESS), profile, totals(), NOW) == []
+    assert list_waits(replace(MIGRATION, kind=Kind.ASSESS), profile, totals(), NOW) == []
 
 
 def test_what_is_paused_or_over_waits_for_nothing_else(profile: Profile) -> None:
-    assert waits(replace(MIGRATION, paused_at=NOW), profile, totals(), NOW) == []
-    assert waits(replace(MIGRATION, phase=Phase.CANCELLED), profile, totals(), NOW) == []
+    assert list_waits(replace(MIGRATION, paused_at=NOW), profile, totals(), NOW) == []
+    assert list_waits(replace(MIGRATION, phase=Phase.CANCELLED), profile, totals(), NOW) == []
 
 
 def test_a_wave_with_a_date_comes_by_itself_and_is_told_as_a_clock_in_london_shows_it(profile: Profile) -> None:
-    (wait,) = waits(RUNNING, profile, totals(), NOW)
+    (wait,) = list_waits(RUNNING, profile, totals(), NOW)
     assert (wait.what, wait.command) == ("wave", "")
     assert wait.sentence == "Wave 2 (all, 1,200 accounts) begins 2 June 2026 10:00 London time."
 
@@ -94,15 +94,15 @@ def test_a_wave_whose_day_has_come_tells_what_it_waits_for(
     profile: Profile, before: dict[str, int], begins: str
 ) -> None:
     counted = replace(totals(), waves={1: before})
-    (wait,) = waits(RUNNING, profile, counted, LATER)
+    (wait,) = list_waits(RUNNING, profile, counted, LATER)
     assert wait.sentence.startswith(f"Wave 2 (all, 1,200 accounts) begins as soon as {begins}")
-    assert held_back(RUNNING, WAVES[1], counted, LATER).startswith(f"as soon as {begins}")
-    assert held_back(RUNNING, WAVES[1], counted, NOW) == ""
-    assert held_back(replace(RUNNING, paused_at=NOW), WAVES[1], counted, LATER) == ""
+    assert count_held_back(RUNNING, WAVES[1], counted, LATER).startswith(f"as soon as {begins}")
+    assert count_held_back(RUNNING, WAVES[1], counted, NOW) == ""
+    assert count_held_back(replace(RUNNING, paused_at=NOW), WAVES[1], counted, LATER) == ""
 
 
 def test_no_wave_begins_in_the_past(profile: Profile) -> None:
-    (wait,) = waits(RUNNING, profile, totals(), LATER)
+    (wait,) = list_waits(RUNNING, profile, totals(), LATER)
     assert wait.sentence == "Wave 2 (all, 1,200 accounts) begins when nothing is in its way."
 
 
@@ -110,16 +110,16 @@ def test_before_the_portal_switches_nobody_is_asked_to_confirm_it(profile: Profi
     planned = profile.plan.model_copy(update={"switch": "at-once", "switch_at": datetime(2026, 6, 2, 10)})  # noqa: DTZ001
     profile = profile.model_copy(update={"plan": planned})
     running = replace(RUNNING, plan=None)
-    (early,) = waits(running, profile, totals(provisioned=2), NOW)
+    (early,) = list_waits(running, profile, totals(provisioned=2), NOW)
     assert (early.what, early.command) == ("switch", "")
     assert early.sentence.startswith("The portal switches on 2 June 2026 10:00 London time. Customers are told when")
-    (wait,) = waits(running, profile, totals(provisioned=2), datetime(2026, 6, 2, 9, tzinfo=UTC))
+    (wait,) = list_waits(running, profile, totals(provisioned=2), datetime(2026, 6, 2, 9, tzinfo=UTC))
     assert wait.command == "ops switch confirm 2026-03-02-portal-d7e3"
 
 
 def test_a_stopped_gate_tells_why_and_what_opens_it(profile: Profile) -> None:
     gates = (*RUNNING.gates, Gate(2, stopped=("7 % failed, 1 % may.",)))
-    (wait,) = waits(replace(RUNNING, gates=gates), profile, totals(), NOW)
+    (wait,) = list_waits(replace(RUNNING, gates=gates), profile, totals(), NOW)
     assert wait.sentence == "Wave 2 (all, 1,200 accounts) is stopped: 7 % failed, 1 % may."
     assert wait.command == "ops wave open 2026-03-02-portal-d7e3 2 --why REASON"
 
@@ -133,7 +133,7 @@ def test_no_wave_of_what_is_over_is_stopped(profile: Profile, over: dict[str, ob
     assert stopped.stops(2) == ("7 % failed, 1 % may.",)
     gone = replace(stopped, **over)  # type: ignore[arg-type]  # a phase or a name
     assert gone.stops(2) == ()
-    assert waits(gone, profile, totals(), NOW) == []
+    assert list_waits(gone, profile, totals(), NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -141,18 +141,18 @@ def test_no_wave_of_what_is_over_is_stopped(profile: Profile, over: dict[str, ob
 )
 def test_review_cases_that_the_next_gate_wants_in_somebodys_hands(profile: Profile, unowned: int, says: str) -> None:
     counted = replace(totals(), waves={1: {State.REVIEW: 20, UNOWNED: unowned}, 2: {UNOWNED: 5}})
-    review, wave = waits(RUNNING, profile, counted, NOW)
+    review, wave = list_waits(RUNNING, profile, counted, NOW)
     assert (review.what, wave.what) == ("review", "wave")
     assert review.sentence.startswith(says)
     assert review.command == "ops review assign 2026-03-02-portal-d7e3 REASON --owner TEAM --by-day DATE"
     both = replace(RUNNING, gates=(*RUNNING.gates, Gate(2, opened_at=NOW)))
-    assert waits(both, profile, counted, NOW) == []
+    assert list_waits(both, profile, counted, NOW) == []
 
 
 def test_a_canary_and_the_switch_are_waited_for_where_they_hold_somebody(profile: Profile) -> None:
     planned = profile.plan.model_copy(update={"switch": "at-once"})
     profile = profile.model_copy(update={"plan": planned})
     waiting = replace(RUNNING, waits_for_canary=True, plan=None)
-    found = waits(waiting, profile, totals(classified=3, provisioned=2), NOW)
+    found = list_waits(waiting, profile, totals(classified=3, provisioned=2), NOW)
     assert [wait.what for wait in found] == ["canary", "switch"]
-    assert waits(waiting, profile, totals(told=3), NOW) == []
+    assert list_waits(waiting, profile, totals(told=3), NOW) == []

@@ -4,14 +4,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from shared.intake.rules.cohort import band_of, day_of
+from shared.intake.rules.cohort import choose_cohort, parse_day
 from shared.model.account import AccountId, Band
 from shared.model.counts.extract_comparison import Compared
 from shared.model.profile import Limits, Plan
 from shared.model.row import Person
 from shared.model.wave import POSITIONS, Census
-from shared.planning.rules.extract_check import beyond_review, unlike
-from shared.planning.rules.schedule import own_bands, schedule
+from shared.planning.rules.extract_check import check_review_limit, find_differences
+from shared.planning.rules.schedule import list_own_cohorts, schedule_waves
 
 UPLOADED = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ UPLOADED = datetime(2026, 3, 2, 9, tzinfo=UTC)
     ],
 )
 def test_a_british_day_is_read_as_it_is_written(text: str, day: date | None) -> None:
-    assert day_of(text) == day
+    assert parse_day(text) == day
 
 
 @pytest.mark.parametrize(
@@ -45,27 +45,27 @@ def test_a_british_day_is_read_as_it_is_written(text: str, day: date | None) -> 
 )
 def test_who_has_not_signed_in_for_long_is_dormant(last: str, created: str, band: Band) -> None:
     person = Person("C1", "c1@example.org", created=created, last_sign_in=last)
-    assert band_of(person, Plan(dormant_months=24), UPLOADED, late=False) is band
-    assert band_of(person, Plan(), UPLOADED, late=False) is Band.NONE
+    assert choose_cohort(person, Plan(dormant_months=24), UPLOADED, late=False) is band
+    assert choose_cohort(person, Plan(), UPLOADED, late=False) is Band.NONE
 
 
 def test_the_pilot_goes_before_all_others() -> None:
     person = Person("C1", "c1@example.org", last_sign_in="2000-01-01")
-    assert band_of(person, Plan(pilot=("C1",), dormant_months=1), UPLOADED, late=True) is Band.PILOT
-    assert band_of(person, Plan(dormant_months=1), UPLOADED, late=True) is Band.LATE
+    assert choose_cohort(person, Plan(pilot=("C1",), dormant_months=1), UPLOADED, late=True) is Band.PILOT
+    assert choose_cohort(person, Plan(dormant_months=1), UPLOADED, late=True) is Band.LATE
 
 
 def test_without_waves_everybody_goes_as_soon_as_the_plan_is_approved() -> None:
-    [wave] = schedule(Plan(), Census())
+    [wave] = schedule_waves(Plan(), Census())
     assert (wave.lower, wave.upper, wave.starts_at, wave.accounts) == (0, POSITIONS, None, 0)
-    assert own_bands(Plan()) == frozenset()
+    assert list_own_cohorts(Plan()) == frozenset()
 
 
 def test_a_wave_starts_as_clocks_in_london_show_it() -> None:
     plan = Plan.model_validate(
         {"waves": [{"name": "all", "takes": "rest", "starts": datetime(2026, 7, 1, 10)}]}  # noqa: DTZ001 - as in a profile
     )
-    assert schedule(plan, Census())[0].starts_at == datetime(2026, 7, 1, 9, tzinfo=UTC)
+    assert schedule_waves(plan, Census())[0].starts_at == datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 
 def test_slices_and_bands_stand_in_the_profiles_order() -> None:
@@ -74,7 +74,7 @@ def test_slices_and_bands_stand_in_the_profiles_order() -> None:
         census.add(AccountId(f"a0{number * 42_000_000:08x}{'0' * 30}"), Band.NONE)
     census.add(AccountId("a0" + "0" * 39), Band.DORMANT)
     waves = [{"name": "few", "takes": "5%"}, {"name": "old", "takes": "dormant"}, {"name": "all", "takes": "rest"}]
-    found = schedule(Plan.model_validate({"waves": waves}), census)
+    found = schedule_waves(Plan.model_validate({"waves": waves}), census)
     assert [(wave.number, wave.name, wave.band, wave.accounts) for wave in found] == [
         (1, "few", Band.NONE, 5),
         (2, "old", Band.DORMANT, 1),
@@ -110,7 +110,7 @@ BEFORE, AFTER = datetime(2026, 4, 13, 10), datetime(2026, 4, 15, 10)  # noqa: DT
 
 def test_with_a_switch_at_once_a_wave_without_a_date_starts_as_the_portal_switches() -> None:
     waves = [{"name": "few", "takes": 5, "starts": BEFORE}, {"name": "all", "takes": "rest"}]
-    few, everybody = schedule(Plan.model_validate({**SWITCH, "waves": waves}), Census())
+    few, everybody = schedule_waves(Plan.model_validate({**SWITCH, "waves": waves}), Census())
     assert (few.starts_at, everybody.starts_at) == (
         datetime(2026, 4, 13, 9, tzinfo=UTC),
         datetime(2026, 4, 14, 9, tzinfo=UTC),
@@ -142,12 +142,12 @@ def test_a_switch_that_goes_by_wave_has_no_date_of_its_own() -> None:
 
 
 def test_nothing_is_exceeded_without_limits_or_without_an_extract_before() -> None:
-    assert (*unlike(Limits(), Compared(10, 10, 10, 10), 100), *beyond_review(Limits(), 100, 100)) == ()
-    assert unlike(Limits(rows_percent=0, new_percent=0), Compared(), 100) == ()
+    assert (*find_differences(Limits(), Compared(10, 10, 10, 10), 100), *check_review_limit(Limits(), 100, 100)) == ()
+    assert find_differences(Limits(rows_percent=0, new_percent=0), Compared(), 100) == ()
 
 
 def test_what_is_just_allowed_is_not_exceeded() -> None:
     limits = Limits(rows_percent=10, missing_percent=10, new_percent=10, review_percent=10)
-    assert (*unlike(limits, Compared(100, 10, 10, 0), 90), *beyond_review(limits, 100, 10)) == ()
-    assert len(unlike(limits, Compared(100, 11, 11, 0), 89)) == 3
-    assert len(beyond_review(limits, 100, 11)) == 1
+    assert (*find_differences(limits, Compared(100, 10, 10, 0), 90), *check_review_limit(limits, 100, 10)) == ()
+    assert len(find_differences(limits, Compared(100, 11, 11, 0), 89)) == 3
+    assert len(check_review_limit(limits, 100, 11)) == 1

@@ -27,7 +27,7 @@ async def world() -> World:
 async def _ask(world: World, handler: http.Handler, body: object, wave: str = "1") -> tuple[int, dict[str, Any]]:
     route = {"migration": (await world.migration()).id, "wave": wave}
     request = func.HttpRequest(method="POST", url="/api/x", route_params=route, body=json.dumps(body).encode())
-    answer = await http.answer(lambda: world.ports, handler, request)
+    answer = await http.answer_request(lambda: world.ports, handler, request)
     return answer.status_code, json.loads(answer.get_body())
 
 
@@ -56,8 +56,8 @@ async def test_a_point_is_confirmed_by_name(world: World) -> None:
     ("handler", "body"),
     [
         (wave_api.check_a_point, {"point": "nothing of the kind"}),
-        (wave_api.switch, {}),
-        (review_api.assign, {"which": "names_differ", "owner": "desk", "decide_by": "2030-01-31"}),
+        (wave_api.confirm_portal_switch, {}),
+        (review_api.assign_cases, {"which": "names_differ", "owner": "desk", "decide_by": "2030-01-31"}),
     ],
 )
 async def test_what_is_not_done_is_told_in_a_sentence(world: World, handler: http.Handler, body: object) -> None:
@@ -84,7 +84,7 @@ async def test_review_cases_are_told_with_who_decides_them_and_nobodys_first() -
     await world.run()
     first, second = sorted((a for a in await world.accounts() if a.state is State.REVIEW), key=lambda a: a.row)
     assign = {"which": first.id, "owner": "desk", "decide_by": "2026-03-31"}
-    assert (await _ask(world, review_api.assign, assign))[1]["cases"] == 1
+    assert (await _ask(world, review_api.assign_cases, assign))[1]["cases"] == 1
     _, said = await _ask(world, review_api.list_review, {})
     assert (said["cases"], said["unowned"], said["without_account"]) == (2, 1, 0)
     assert [(case["account"], case["owner"], case["decide_by"]) for case in said["first"]] == [

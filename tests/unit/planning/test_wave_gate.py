@@ -17,8 +17,18 @@ from shared.model.plan import Plan, Template
 from shared.model.profile import Columns, Export, GateLimits, Profile
 from shared.model.profile import Plan as Planned
 from shared.model.wave import Wave
-from shared.planning.rules.estimate import Effort, predict
-from shared.planning.rules.wave_gate import Answer, Facts, Said, calls_of, checked_off, judge, noted, opened, switched
+from shared.planning.rules.estimate import Effort, estimate_migration
+from shared.planning.rules.wave_gate import (
+    Answer,
+    Facts,
+    Said,
+    count_calls,
+    judge_wave,
+    open_by_person,
+    record_confirmation,
+    record_gate_answer,
+    record_switch,
+)
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 PILOT = Wave(1, "pilot", Band.PILOT, 0, 0, NOW - timedelta(days=7), 200)
@@ -57,32 +67,32 @@ def _facts(before: Mapping[str, int] = TOLD, profile: str = "p1", version: int =
 
 
 def test_a_wave_opens_when_its_time_has_come_and_nothing_is_in_its_way() -> None:
-    assert judge(SECOND, MIGRATION, _profile(), _facts(), NOW).answer is Answer.OPEN
+    assert judge_wave(SECOND, MIGRATION, _profile(), _facts(), NOW).answer is Answer.OPEN
 
 
 def test_a_wave_without_a_date_opens_when_the_one_before_is_at_rest() -> None:
-    assert judge(LAST, MIGRATION, _profile(), _facts(), NOW).answer is Answer.OPEN
+    assert judge_wave(LAST, MIGRATION, _profile(), _facts(), NOW).answer is Answer.OPEN
 
 
 def test_before_its_time_a_wave_is_not_asked_what_is_confirmed_on_the_day() -> None:
-    said = judge(SECOND, MIGRATION, _profile(checklist=("sign-up closed",)), _facts(), NOW - timedelta(hours=1))
+    said = judge_wave(SECOND, MIGRATION, _profile(checklist=("sign-up closed",)), _facts(), NOW - timedelta(hours=1))
     assert (said.answer, said.at) == (Answer.NOT_YET, NOW)
     assert said.sentences == ("Wave 2 starts on 01 December 2026 at 10:00.",)
 
 
 @pytest.mark.parametrize("word", ["staged", "classified", "released", "due"])
 def test_a_wave_waits_while_anything_of_the_one_before_is_moving(word: str) -> None:
-    said = judge(SECOND, MIGRATION, _profile(), _facts({"told": 199, word: 1, "failed": 50}), NOW)
+    said = judge_wave(SECOND, MIGRATION, _profile(), _facts({"told": 199, word: 1, "failed": 50}), NOW)
     assert (said.answer, said.sentences) == (Answer.NOT_YET, ("Wave 1 is not at rest yet.",))
 
 
 def test_a_wave_waits_until_it_is_known_whom_the_one_before_reached() -> None:
-    said = judge(LAST, MIGRATION, _profile(), _facts({"told": 200, "just told": 3}), NOW)
+    said = judge_wave(LAST, MIGRATION, _profile(), _facts({"told": 200, "just told": 3}), NOW)
     assert (said.answer, said.sentences) == (
         Answer.NOT_YET,
         ("It is not known yet whom the messages of wave 2 reached.",),
     )
-    failed = judge(LAST, MIGRATION, _profile(), _facts({"told": 100, "failed": 100, "just told": 3}), NOW)
+    failed = judge_wave(LAST, MIGRATION, _profile(), _facts({"told": 100, "failed": 100, "just told": 3}), NOW)
     assert failed.answer is Answer.STOPPED
 
 
@@ -106,11 +116,11 @@ def test_a_wave_waits_until_it_is_known_whom_the_one_before_reached() -> None:
     ],
 )
 def test_what_the_wave_before_came_to_is_held_to_the_limits(before: Mapping[str, int], answer: Answer) -> None:
-    assert judge(SECOND, MIGRATION, _profile(), _facts(before), NOW).answer is answer
+    assert judge_wave(SECOND, MIGRATION, _profile(), _facts(before), NOW).answer is answer
 
 
 def test_a_stop_names_numbers_limit_and_remedy_before_the_day() -> None:
-    said = judge(SECOND, MIGRATION, _profile(), _facts({"told": 194, "failed": 6}), NOW - timedelta(days=3))
+    said = judge_wave(SECOND, MIGRATION, _profile(), _facts({"told": 194, "failed": 6}), NOW - timedelta(days=3))
     assert said.answer is Answer.STOPPED
     assert said.sentences == (
         "Of 200 accounts of wave 1, 6 are stuck: 3.0 %, and plan.gate.failed_percent allows 1 %; replay (ops poison).",
@@ -120,24 +130,24 @@ def test_a_stop_names_numbers_limit_and_remedy_before_the_day() -> None:
 
 def test_every_point_of_the_checklist_is_wanted_for_each_wave() -> None:
     profile = _profile(checklist=("sign-up closed", "help desks briefed"))
-    half = checked_off(MIGRATION, profile, 2, "sign-up closed", "ada")
-    said = judge(SECOND, half, profile, _facts(), NOW)
+    half = record_confirmation(MIGRATION, profile, 2, "sign-up closed", "ada")
+    said = judge_wave(SECOND, half, profile, _facts(), NOW)
     assert said.answer is Answer.STOPPED
     assert said.sentences[0].startswith('"help desks briefed" is not confirmed for wave 2')
-    both = checked_off(half, profile, 2, "help desks briefed", "ben")
-    assert judge(SECOND, both, profile, _facts(), NOW).answer is Answer.OPEN
+    both = record_confirmation(half, profile, 2, "help desks briefed", "ben")
+    assert judge_wave(SECOND, both, profile, _facts(), NOW).answer is Answer.OPEN
     assert both.gate(2).checked == {"sign-up closed": "ada", "help desks briefed": "ben"}
 
 
 def test_more_calls_than_the_desk_takes_stop_a_wave() -> None:
-    assert judge(SECOND, MIGRATION, _profile(desk_calls_per_day=120), _facts(), NOW).answer is Answer.OPEN
-    said = judge(SECOND, MIGRATION, _profile(desk_calls_per_day=119), _facts(), NOW)
+    assert judge_wave(SECOND, MIGRATION, _profile(desk_calls_per_day=120), _facts(), NOW).answer is Answer.OPEN
+    said = judge_wave(SECOND, MIGRATION, _profile(desk_calls_per_day=119), _facts(), NOW)
     assert said.sentences[0].startswith("Wave 2 has 4000 accounts: about 120 calls at 3 %, and the desk takes 119")
 
 
 def test_a_wave_of_everybody_brings_the_calls_that_the_assessment_predicts() -> None:
-    [said] = calls_of(replace(SECOND, accounts=1010), _profile(desk_calls_per_day=30, calls_percent=3.0))
-    found = predict(1010, 0, 0, Quota(), Effort(review_minutes=10, calls_percent=3.0), NOW)
+    [said] = count_calls(replace(SECOND, accounts=1010), _profile(desk_calls_per_day=30, calls_percent=3.0))
+    found = estimate_migration(1010, 0, 0, Quota(), Effort(review_minutes=10, calls_percent=3.0), NOW)
     assert (found.calls, "about 31 calls" in said) == (31, True)
 
 
@@ -150,35 +160,37 @@ def test_a_wave_of_everybody_brings_the_calls_that_the_assessment_predicts() -> 
     ],
 )
 def test_what_is_not_as_it_was_signed_stops_a_wave(facts: Facts, sentence: str) -> None:
-    said = judge(SECOND, MIGRATION, _profile(), facts, NOW)
+    said = judge_wave(SECOND, MIGRATION, _profile(), facts, NOW)
     assert said.answer is Answer.STOPPED
     assert said.sentences[0].startswith(sentence)
 
 
 def test_a_stop_is_noted_and_forgotten_when_it_is_mended() -> None:
-    stop = judge(SECOND, MIGRATION, _profile(), _facts({"told": 1, "failed": 1}), NOW)
-    stopped = noted(MIGRATION, 2, stop, NOW)
+    stop = judge_wave(SECOND, MIGRATION, _profile(), _facts({"told": 1, "failed": 1}), NOW)
+    stopped = record_gate_answer(MIGRATION, 2, stop, NOW)
     assert stopped.gate(2).stopped == stop.sentences
-    assert noted(stopped, 2, stop, NOW + timedelta(minutes=1)) == stopped
-    begun = noted(stopped, 2, judge(SECOND, stopped, _profile(), _facts(), NOW), NOW)
+    assert record_gate_answer(stopped, 2, stop, NOW + timedelta(minutes=1)) == stopped
+    begun = record_gate_answer(stopped, 2, judge_wave(SECOND, stopped, _profile(), _facts(), NOW), NOW)
     assert begun.gate(2) == Gate(2, opened_at=NOW)
-    assert noted(begun, 2, stop, NOW) == begun
+    assert record_gate_answer(begun, 2, stop, NOW) == begun
     assert begun.gate(1) == MIGRATION.gate(1)
 
 
 def test_a_stop_is_known_since_its_beginning_whatever_else_comes_in_the_way() -> None:
-    stop = judge(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW)
-    stopped = noted(MIGRATION, 2, stop, NOW)
-    other = judge(SECOND, MIGRATION, _profile(), _facts({"review": 1}), NOW)
-    again = noted(stopped, 2, other, NOW + timedelta(hours=1))
+    stop = judge_wave(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW)
+    stopped = record_gate_answer(MIGRATION, 2, stop, NOW)
+    other = judge_wave(SECOND, MIGRATION, _profile(), _facts({"review": 1}), NOW)
+    again = record_gate_answer(stopped, 2, other, NOW + timedelta(hours=1))
     assert (again.gate(2).stopped, again.gate(2).stopped_at) == (other.sentences, NOW)
-    mended = noted(again, 2, Said(Answer.NOT_YET), NOW + timedelta(hours=2))
+    mended = record_gate_answer(again, 2, Said(Answer.NOT_YET), NOW + timedelta(hours=2))
     assert mended.gate(2).stopped_at is None
-    assert opened(again, _profile(), 2, "ada", "known", NOW).gate(2).stopped_at is None
+    assert open_by_person(again, _profile(), 2, "ada", "known", NOW).gate(2).stopped_at is None
 
 
 def test_a_gate_of_before_the_moment_of_a_stop_was_kept_is_read() -> None:
-    stopped = noted(MIGRATION, 2, judge(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW), NOW)
+    stopped = record_gate_answer(
+        MIGRATION, 2, judge_wave(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW), NOW
+    )
     values = MIGRATION_MAPPER.values(stopped)
     assert MIGRATION_MAPPER.record(values) == stopped
     old = json.loads(str(values["gates"]))
@@ -188,8 +200,10 @@ def test_a_gate_of_before_the_moment_of_a_stop_was_kept_is_read() -> None:
 
 
 def test_a_person_opens_a_wave_against_what_stops_it() -> None:
-    stopped = noted(MIGRATION, 2, judge(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW), NOW)
-    gate = opened(stopped, _profile(), 2, "ada", " the desk knows ", NOW).gate(2)
+    stopped = record_gate_answer(
+        MIGRATION, 2, judge_wave(SECOND, MIGRATION, _profile(), _facts({"failed": 1}), NOW), NOW
+    )
+    gate = open_by_person(stopped, _profile(), 2, "ada", " the desk knows ", NOW).gate(2)
     assert gate == Gate(2, opened_at=NOW, opened_by="ada", why="the desk knows")
 
 
@@ -200,25 +214,43 @@ AT_ONCE = _profile(switch="at-once", switch_at=datetime(2026, 12, 1, 10))  # noq
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda: opened(MIGRATION, _profile(), 7, "ada", "x", NOW), "The plan has no wave 7. It has: 1, 2, 3."),
-        (lambda: opened(MIGRATION, _profile(), 1, "ada", "x", NOW), "Wave 1 is open already"),
+        (lambda: open_by_person(MIGRATION, _profile(), 7, "ada", "x", NOW), "The plan has no wave 7. It has: 1, 2, 3."),
+        (lambda: open_by_person(MIGRATION, _profile(), 1, "ada", "x", NOW), "Wave 1 is open already"),
         (
-            lambda: switched(MIGRATION, AT_ONCE, "ada", NOW - timedelta(1)),
+            lambda: record_switch(MIGRATION, AT_ONCE, "ada", NOW - timedelta(1)),
             "The portal switches on 01 December 2026 at 10:00",
         ),
-        (lambda: opened(MIGRATION, _profile(), 3, "ada", "x", NOW), "Wave 2 is not open yet"),
-        (lambda: opened(MIGRATION, _profile(), 2, "ada", " ", NOW), "Nobody said why"),
-        (lambda: opened(MIGRATION, _profile(), 2, "ada", "x" * 201, NOW), "That is too long for why"),
-        (lambda: opened(MIGRATION, _profile(), 2, "ada", "ask b@example.org", NOW), "No e-mail address may stand"),
-        (lambda: opened(MIGRATION, _profile(), 2, "ada", "x", NOW - timedelta(1)), "Wave 2 starts on 01 December"),
-        (lambda: opened(MIGRATION, _profile(approval="required"), 2, "a", "x", NOW), "Nothing of this migration may"),
-        (lambda: opened(replace(MIGRATION, plan=None), _profile(), 1, "a", "x", NOW), "The plan has no wave 1."),
-        (lambda: checked_off(MIGRATION, _profile(), 2, "sign-up closed", "ada"), "The profile's checklist has no such"),
-        (lambda: checked_off(MIGRATION, _profile(checklist=("x",)), 1, "x", "ada"), "Wave 1 is open already"),
-        (lambda: checked_off(MIGRATION, _profile(checklist=("x",)), 9, "x", "ada"), "The plan has no wave 9."),
-        (lambda: switched(MIGRATION, _profile(), "ada", NOW), "Nobody waits for the portal to switch"),
-        (lambda: switched(replace(MIGRATION, switched_at=NOW), AT_ONCE, "ada", NOW), "It is confirmed already"),
-        (lambda: switched(replace(MIGRATION, phase=Phase.ASSESSED), AT_ONCE, "a", NOW), "Nobody of this migration was"),
+        (lambda: open_by_person(MIGRATION, _profile(), 3, "ada", "x", NOW), "Wave 2 is not open yet"),
+        (lambda: open_by_person(MIGRATION, _profile(), 2, "ada", " ", NOW), "Nobody said why"),
+        (lambda: open_by_person(MIGRATION, _profile(), 2, "ada", "x" * 201, NOW), "That is too long for why"),
+        (
+            lambda: open_by_person(MIGRATION, _profile(), 2, "ada", "ask b@example.org", NOW),
+            "No e-mail address may stand",
+        ),
+        (
+            lambda: open_by_person(MIGRATION, _profile(), 2, "ada", "x", NOW - timedelta(1)),
+            "Wave 2 starts on 01 December",
+        ),
+        (
+            lambda: open_by_person(MIGRATION, _profile(approval="required"), 2, "a", "x", NOW),
+            "Nothing of this migration may",
+        ),
+        (
+            lambda: open_by_person(replace(MIGRATION, plan=None), _profile(), 1, "a", "x", NOW),
+            "The plan has no wave 1.",
+        ),
+        (
+            lambda: record_confirmation(MIGRATION, _profile(), 2, "sign-up closed", "ada"),
+            "The profile's checklist has no such",
+        ),
+        (lambda: record_confirmation(MIGRATION, _profile(checklist=("x",)), 1, "x", "ada"), "Wave 1 is open already"),
+        (lambda: record_confirmation(MIGRATION, _profile(checklist=("x",)), 9, "x", "ada"), "The plan has no wave 9."),
+        (lambda: record_switch(MIGRATION, _profile(), "ada", NOW), "Nobody waits for the portal to switch"),
+        (lambda: record_switch(replace(MIGRATION, switched_at=NOW), AT_ONCE, "ada", NOW), "It is confirmed already"),
+        (
+            lambda: record_switch(replace(MIGRATION, phase=Phase.ASSESSED), AT_ONCE, "a", NOW),
+            "Nobody of this migration was",
+        ),
     ],
 )
 def test_every_refusal_is_a_sentence(change: Change, sentence: str) -> None:
@@ -228,5 +260,5 @@ def test_every_refusal_is_a_sentence(change: Change, sentence: str) -> None:
 
 def test_a_point_that_is_confirmed_again_keeps_the_first_name() -> None:
     profile = _profile(checklist=("sign-up closed",))
-    once = checked_off(MIGRATION, profile, 2, "sign-up closed", "ada")
-    assert checked_off(once, profile, 2, "sign-up closed", "ben") == once
+    once = record_confirmation(MIGRATION, profile, 2, "sign-up closed", "ada")
+    assert record_confirmation(once, profile, 2, "sign-up closed", "ben") == once

@@ -282,14 +282,14 @@ async def test_what_would_repeat_for_everybody_pauses_until_somebody_resumes(
     assert (migration.paused, migration.pause_reason) == (True, reason)
     assert {a.state for a in await world.accounts()} <= {State.CLASSIFIED, State.RELEASED}
     assert world.directory.writes == 0
-    assert await control.resume(world.ports, "", migration.id, "me")
+    assert await control.resume_by_person(world.ports, "", migration.id, "me")
     await settle(world)
     assert {a.state for a in await world.accounts()} == {State.TOLD}
     assert sorted(world.told) == ["c1@example.org", "c2@example.org", "c3@example.org"]
 
 
 async def test_resuming_what_does_not_exist_says_so(world: World) -> None:
-    assert await control.resume(world.ports, "", "nothing", "me") is None
+    assert await control.resume_by_person(world.ports, "", "nothing", "me") is None
 
 
 async def test_a_clear_refusal_of_one_account_stops_that_one(world: World) -> None:
@@ -347,7 +347,7 @@ async def test_who_cannot_be_reached_for_a_day_is_given_up_and_can_be_replayed(w
     assert world.clock.now() - began >= GIVE_UP
     assert len(await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)) < 3000
     world.directory.fail.clear()
-    await poison.replay(world.ports, poison.Choice(cause="directory_unreachable"), "me")
+    await poison.replay_stuck(world.ports, poison.Choice(cause="directory_unreachable"), "me")
     await settle(world)
     assert (await world.accounts())[0].state is State.TOLD
 
@@ -437,7 +437,7 @@ async def test_a_service_that_refuses_us_pauses(world: World) -> None:
     await world.run(rounds=20)
     migration = await world.migration()
     assert migration.pause_reason == "message_service_refused"
-    await control.resume(world.ports, SOUTH_NORFOLK, migration.id, "me")
+    await control.resume_by_person(world.ports, SOUTH_NORFOLK, migration.id, "me")
     await settle(world)
     assert world.told == ["c1@example.org"]
 
@@ -484,7 +484,7 @@ async def test_one_account_that_stops_again_and_again_fails_alone(world: World) 
     world.directory.fail = [Stop("permission_missing")] * 1000
     for _ in range(8):
         await settle(world)
-        await control.resume(world.ports, "", (await world.migration()).id, "somebody")
+        await control.resume_by_person(world.ports, "", (await world.migration()).id, "somebody")
     await settle(world)
     assert [account.reason for account in await world.accounts()] == ["permission_missing"]
     assert not (await world.migration()).paused

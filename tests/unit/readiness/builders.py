@@ -22,7 +22,7 @@ from shared.ports.doctor_facts import (
     Template,
     Thing,
 )
-from shared.readiness.rules.attribute_checks import attributes_wanted
+from shared.readiness.rules.attribute_checks import list_wanted_attributes
 from shared.readiness.rules.report import Check, Purpose
 from shared.readiness.rules.right_checks import NEEDED
 from shared.settings.settings import read_settings
@@ -64,7 +64,7 @@ def directory(
     may = {right: Answer.YES if right in {Right.READ, *NEEDED[purpose]} else Answer.NO for right in Right}
     good = {
         "may": may,
-        "attributes": attributes_wanted(APP, PROFILES.values()),
+        "attributes": list_wanted_attributes(APP, PROFILES.values()),
         "used": 100,
         "total": 10_000,
         "clock": reading("the directory", ahead),

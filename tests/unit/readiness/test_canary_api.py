@@ -17,13 +17,13 @@ type Json = dict[str, Any]
 
 async def _post(world: World, body: object) -> tuple[int, Json]:
     request = func.HttpRequest(method="POST", url="/api/canary", body=json.dumps(body).encode())
-    answer = await http.answer(lambda: world.ports, canary_api.run_canary, request, OPERATORS)
+    answer = await http.answer_request(lambda: world.ports, canary_api.run_canary, request, OPERATORS)
     return answer.status_code, json.loads(answer.get_body())
 
 
 async def _get(world: World, **params: str) -> tuple[int, Json]:
     request = func.HttpRequest(method="GET", url="/api/canary", params=params, body=b"")
-    answer = await http.answer(lambda: world.ports, canary_api.show_canaries, request)
+    answer = await http.answer_request(lambda: world.ports, canary_api.show_canaries, request)
     return answer.status_code, json.loads(answer.get_body())
 
 

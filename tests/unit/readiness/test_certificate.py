@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from shared.readiness.rules.certificate import Validity, check_certificate, judge, validity
+from shared.readiness.rules.certificate import Validity, check_certificate, judge_validity, read_validity
 from shared.readiness.rules.report import Code, Status
 from tests.unit.readiness.builders import NOW, settings
 
@@ -34,7 +34,7 @@ PLAIN = serialization.NoEncryption()
     ids=["key first", "certificate first", "pkcs12"],
 )
 def test_both_forms_that_the_credential_takes_are_read(content: bytes) -> None:
-    assert validity(content) == Validity(BEGINS, ENDS)
+    assert read_validity(content) == Validity(BEGINS, ENDS)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_both_forms_that_the_credential_takes_are_read(content: bytes) -> None:
     ],
 )
 def test_what_cannot_be_used_says_why(content: bytes, says: str) -> None:
-    found = validity(content)
+    found = read_validity(content)
     assert says in found.trouble
-    assert judge(found, NOW).code is Code.CERTIFICATE_UNUSABLE
+    assert judge_validity(found, NOW).code is Code.CERTIFICATE_UNUSABLE
     # The steps of infra/README.md: a new name, for the app takes the newest version whether it is trusted or not.
     for step in ("under a new name", "trust it beside the old one", "`azd env set DIRECTORY_CERTIFICATE`", "`azd prov"):
-        assert step in judge(found, NOW).mend
+        assert step in judge_validity(found, NOW).mend
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_what_cannot_be_used_says_why(content: bytes, says: str) -> None:
     ],
 )
 def test_thirty_days_before_its_end_it_is_a_finding(days: float, code: Code | None, says: str) -> None:
-    check = judge(Validity(BEGINS, NOW + timedelta(days=days)), NOW)
+    check = judge_validity(Validity(BEGINS, NOW + timedelta(days=days)), NOW)
     assert check.code is code
     assert says in check.found
 
 
 def test_a_certificate_of_tomorrow_cannot_be_used_today() -> None:
-    assert judge(Validity(NOW + timedelta(days=1), ENDS), NOW).code is Code.CERTIFICATE_UNUSABLE
+    assert judge_validity(Validity(NOW + timedelta(days=1), ENDS), NOW).code is Code.CERTIFICATE_UNUSABLE
 
 
 def test_a_stand_in_needs_none_and_a_secret_is_only_remarked_upon() -> None:

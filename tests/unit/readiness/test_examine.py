@@ -13,10 +13,10 @@ from shared.model.pseudonyms import Pseudonyms
 from shared.model.safeguards.canary import Canary, Step
 from shared.ports.doctor_facts import Answer, KeyTrouble, Presence, ProfileFacts, Right, Sending, Template
 from shared.readiness.canary_checks import Known
-from shared.readiness.examine import Case, Found, judge
+from shared.readiness.examine import Case, Found, judge_findings
 from shared.readiness.key_checks import NAME as KEY
 from shared.readiness.key_checks import NotedKey
-from shared.readiness.rules.report import Area, Code, Purpose, Status, report
+from shared.readiness.rules.report import Area, Code, Purpose, Status, make_report
 from tests.unit.readiness.builders import (
     APP,
     NOW,
@@ -48,12 +48,12 @@ def healthy(purpose: Purpose = Purpose.WAVE, **changes: Any) -> tuple[Case, Foun
 
 
 def findings(purpose: Purpose = Purpose.WAVE, **changes: Any) -> list[Any]:  # noqa: ANN401
-    return found_in(judge(*healthy(purpose, **changes), NOW))
+    return found_in(judge_findings(*healthy(purpose, **changes), NOW))
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_where_all_is_well_nothing_is_found_and_nothing_left_out(purpose: Purpose) -> None:
-    checks = judge(*healthy(purpose), NOW)
+    checks = judge_findings(*healthy(purpose), NOW)
     assert {check.status for check in checks} == {Status.OK}
 
 
@@ -286,7 +286,7 @@ def test_who_may_write_may_too_much_before_approval_and_after_the_end(purpose: P
 
 def test_after_the_end_nobody_needs_to_read_and_nobody_is_told() -> None:
     assert findings(Purpose.CLOSED, directory=directory(Purpose.CLOSED, may=ALL_NO)) == []
-    areas = {check.area for check in judge(*healthy(Purpose.CLOSED), NOW)}
+    areas = {check.area for check in judge_findings(*healthy(Purpose.CLOSED), NOW)}
     assert Area.MESSAGES not in areas
 
 
@@ -322,14 +322,16 @@ def test_what_the_script_grants_for_a_stage_is_enough_and_not_too_much(stage: St
     ],
 )
 def test_the_key_of_the_accounts_a_key_that_is_the_first_and_one_that_nobody_knows(noted: NotedKey, says: str) -> None:
-    [check] = [each for each in judge(*healthy(key=noted), NOW) if each.name == KEY]
+    [check] = [each for each in judge_findings(*healthy(key=noted), NOW) if each.name == KEY]
     assert not check.finding
     assert says in check.found
 
 
 def test_a_key_that_is_wrong_in_itself_is_not_compared() -> None:
     wrong = settings(PSEUDONYM_KEY="PSEUDONYM_KEY is missing")
-    [check] = [each for each in judge(*healthy(settings=wrong, key=NotedKey("0" * 40)), NOW) if each.name == KEY]
+    [check] = [
+        each for each in judge_findings(*healthy(settings=wrong, key=NotedKey("0" * 40)), NOW) if each.name == KEY
+    ]
     assert check.status is Status.NOT_CHECKED
 
 
@@ -379,14 +381,14 @@ def test_a_message_service_that_is_off_matters_before_a_wave_only() -> None:
 
 def test_only_the_named_council_is_looked_at_but_any_wrong_profile_is_told() -> None:
     wrong = ProfileFacts(PROFILES, {"norwich.toml": "norwich.toml: exprt: no such key"})
-    checks = judge(*healthy(authority="south-norfolk", profiles=wrong), NOW)
+    checks = judge_findings(*healthy(authority="south-norfolk", profiles=wrong), NOW)
     assert not any("yarmouth" in check.name for check in checks)
     assert [check.code for check in found_in(checks)] == [Code.PROFILE_WRONG]
 
 
 def test_the_report_is_in_the_order_of_the_areas_and_counts() -> None:
-    checks = judge(*healthy(directory=directory(sign_in="HTTP 401", may={})), NOW)
-    made = report(Purpose.WAVE, "", NOW, "app", checks)
+    checks = judge_findings(*healthy(directory=directory(sign_in="HTTP 401", may={})), NOW)
+    made = make_report(Purpose.WAVE, "", NOW, "app", checks)
     areas = [check.area for check in made.checks]
     assert areas == sorted(areas, key=list(Area).index)
     assert made.findings == made.counts[Status.MISSING] == 1

@@ -11,7 +11,7 @@ from azure.core.exceptions import ServiceRequestError
 from shared.adapters.memory import ManualClock
 from shared.ports import Ledger
 from shared.readiness.canary_checks import Known, check_canary
-from shared.readiness.examine import Case, Inspectors, examine
+from shared.readiness.examine import Case, Inspectors, examine_case
 from shared.readiness.rules.report import Check, Purpose, Status
 from tests.support import timeless
 from tests.unit.readiness.builders import NOW, PROFILES, SOUTH, found_in, profiles, settings
@@ -58,7 +58,7 @@ async def too_deep() -> None:
 
 def checks(answer: Callable[[], Any]) -> list[Check]:
     case = Case(Purpose.WAVE, "", settings(), profiles())
-    return timeless.run(examine(case, Inspectors(ManualClock(), ledger=broken_ledger(answer))))
+    return timeless.run(examine_case(case, Inspectors(ManualClock(), ledger=broken_ledger(answer))))
 
 
 @pytest.mark.parametrize("answer", [silence, nobody])

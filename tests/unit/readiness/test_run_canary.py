@@ -9,10 +9,19 @@ import pytest
 from shared.errors import ActionRefused, AnswerLost, DirectoryRefused, Stop, Throttled, TryLater
 from shared.model.account import Authority, DirectoryId
 from shared.model.lifecycle import Outcome, State
-from shared.model.safeguards.canary import CANARY_REF, GIVEN_NAME, PATIENCE, RETIRED, SURNAME, Canary, Step, young
-from shared.operations.status import status
+from shared.model.safeguards.canary import (
+    CANARY_REF,
+    GIVEN_NAME,
+    PATIENCE,
+    RETIRED,
+    SURNAME,
+    Canary,
+    Step,
+    is_recent_pass,
+)
+from shared.operations.status import read_status
 from shared.readiness.canary_steps import MOVES
-from shared.readiness.rules.canary_texts import FAILURES, OK, QUESTIONS, WAITS, failure, sentence
+from shared.readiness.rules.canary_texts import FAILURES, OK, QUESTIONS, WAITS, describe_step, explain_failure
 from tests.support.canaries import ADDRESS, Story
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
@@ -95,7 +104,7 @@ async def test_where_force_change_is_refused_it_fails_and_names_the_other_way() 
     story.world.directory.fail = [_refusal(setting=True, target="passwordProfile")]
     canary = await story.run()
     assert _codes(canary) == ["force_change_refused"]
-    assert 'password_reset = "flag"' in failure("force_change_refused").remedy
+    assert 'password_reset = "flag"' in explain_failure("force_change_refused").remedy
     assert _values(canary)["force_change_accepted"] == "no"
     assert story.world.directory.users == {}
     assert canary.made == ()
@@ -107,7 +116,7 @@ async def test_where_the_flag_survives_the_reset_it_fails_and_names_the_policy()
     story.people.clears = False
     canary = await story.run()
     assert _codes(canary) == ["flag_survives_reset"]
-    assert "MustResetPassword = false" in failure("flag_survives_reset").remedy
+    assert "MustResetPassword = false" in explain_failure("flag_survives_reset").remedy
     assert _values(canary)["flag_cleared_by_reset"] == "no"
     assert story.world.directory.users == {}
 
@@ -126,7 +135,7 @@ async def test_where_a_deleted_user_blocks_its_address_it_fails_and_says_to_purg
     story.world.directory.bin_holds_addresses = True
     canary = await story.run()
     assert _codes(canary) == ["deleted_user_blocks_address"]
-    assert "Purge deleted users" in failure("deleted_user_blocks_address").remedy
+    assert "Purge deleted users" in explain_failure("deleted_user_blocks_address").remedy
     assert _values(canary)["deleted_user_blocks_address"] == "yes"
     assert story.world.directory.users == {}
 
@@ -160,7 +169,7 @@ async def test_a_mistyped_address_does_not_hold_a_wave_that_a_canary_has_let_go(
     canary = await story.run()
     assert (canary.verdict, _codes(canary)) == ("failed", ["address_taken"])
     assert (canary.passed_at, canary.failed_at) == (passed.passed_at, None)
-    assert young(canary, 14, story.world.clock.now(), by_flag=False)
+    assert is_recent_pass(canary, 14, story.world.clock.now(), by_flag=False)
 
 
 async def test_somebody_who_signs_up_between_look_and_create_keeps_the_address() -> None:
@@ -246,7 +255,7 @@ async def test_what_the_app_may_not_do_ends_the_canary_with_the_apps_own_reason(
     story.world.directory.fail = [Stop("permission_missing", "Authorization_RequestDenied")]
     canary = await story.run()
     assert _codes(canary) == ["permission_missing"]
-    assert "then run the canary again" in failure("permission_missing").remedy
+    assert "then run the canary again" in explain_failure("permission_missing").remedy
 
 
 async def test_an_unknown_attribute_ends_the_canary() -> None:
@@ -293,10 +302,10 @@ async def test_a_sign_in_that_did_not_work_fails_the_canary() -> None:
 async def test_a_sign_in_that_did_not_work_counts_even_afterwards() -> None:
     story = Story()
     passed = await story.run()
-    assert young(passed, 14, story.world.clock.now(), by_flag=False)
+    assert is_recent_pass(passed, 14, story.world.clock.now(), by_flag=False)
     canary = (await story.ask(signed_in=False)).canary
     assert canary.verdict == "failed"
-    assert not young(canary, 14, story.world.clock.now(), by_flag=False)
+    assert not is_recent_pass(canary, 14, story.world.clock.now(), by_flag=False)
     assert canary.run == passed.run
 
 
@@ -421,7 +430,7 @@ async def test_a_later_failure_outweighs_an_earlier_pass() -> None:
     story.world.directory.fail = [_refusal(setting=True, target="passwordProfile")]
     canary = await story.run()
     assert canary.passed_at is not None
-    assert not young(canary, 14, story.world.clock.now(), by_flag=False)
+    assert not is_recent_pass(canary, 14, story.world.clock.now(), by_flag=False)
 
 
 async def test_the_record_holds_nothing_personal() -> None:
@@ -464,7 +473,7 @@ async def test_where_a_canary_is_asked_for_and_missing_nobody_is_created() -> No
     await world.run(rounds=30)
     assert world.directory.writes == 0
     assert [account.state for account in await world.accounts()] == [State.CLASSIFIED]
-    found = (await status(world.ports)).migrations[0]
+    found = (await read_status(world.ports)).migrations[0]
     assert found.next.startswith("Waits: No canary passed within 14 days")
     assert found.oldest_waiting_seconds is None
     assert (await story.run()).verdict == "passed"
@@ -524,7 +533,7 @@ async def test_every_failure_says_what_to_change() -> None:
     story = Story()
     story.world.directory.fail = [Stop("directory_full", "Directory_QuotaExceeded")]
     canary = await story.run()
-    assert "Directory_QuotaExceeded" in sentence(canary.failures[0])
+    assert "Directory_QuotaExceeded" in describe_step(canary.failures[0])
 
 
 @pytest.mark.parametrize("seconds", [5, 300])
@@ -565,6 +574,6 @@ async def test_a_profile_that_changes_its_way_under_a_canary_ends_it_and_asks_fo
     assert (canary.verdict, _codes(canary)) == ("failed", ["profile_changed"])
     assert story.world.directory.users == {}
     assert (canary.passed_at, canary.failed_at) == (passed.passed_at, None)
-    assert not young(canary, 14, story.world.clock.now(), by_flag=True)
+    assert not is_recent_pass(canary, 14, story.world.clock.now(), by_flag=True)
     story.people.resets = True
-    assert young(await story.run(), 14, story.world.clock.now(), by_flag=True)
+    assert is_recent_pass(await story.run(), 14, story.world.clock.now(), by_flag=True)

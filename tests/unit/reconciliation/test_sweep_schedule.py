@@ -8,7 +8,7 @@ import pytest
 from shared.model.account import SHARDS, MigrationId
 from shared.model.counts.summary import ShardSummary
 from shared.model.migration import Migration, Phase
-from shared.reconciliation.rules.sweep_schedule import LONGEST, Known, stale, turns
+from shared.reconciliation.rules.sweep_schedule import LONGEST, Known, is_stale, list_turns
 from tests.contract.records import ODD_MIGRATION
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -27,7 +27,7 @@ def visited(migration: Migration, ago: timedelta, took: timedelta, busy: str = S
 
 def shards(*known: Known) -> str:
     """Whose turn it is."""
-    return "".join(turn.shard for turn in turns(known, NOW))
+    return "".join(turn.shard for turn in list_turns(known, NOW))
 
 
 def test_what_was_never_visited_is_visited() -> None:
@@ -59,7 +59,7 @@ def test_what_is_done_is_visited_every_ten_minutes_though_it_costs_nothing() -> 
 
 
 def test_who_visits_for_one_counts_whatever_else_is_open() -> None:
-    found = turns([visited(RUNNING, SECOND, SECOND), visited(DONE, LONGEST, SECOND)], NOW)
+    found = list_turns([visited(RUNNING, SECOND, SECOND), visited(DONE, LONGEST, SECOND)], NOW)
     assert {turn.of for turn in found} == {frozenset({RUNNING.id, DONE.id})}
 
 
@@ -76,4 +76,4 @@ def test_counts_older_than_the_last_step_of_a_migration_count_no_more() -> None:
     moved = replace(RUNNING, moved_at=NOW)
     before, after = visited(moved, SECOND, SECOND), visited(moved, timedelta(0), SECOND)
     assert (shards(before), shards(after)) == (SHARDS, "")
-    assert [stale(moved, summaries["0"]) for _, summaries in (before, after)] == [True, False]
+    assert [is_stale(moved, summaries["0"]) for _, summaries in (before, after)] == [True, False]

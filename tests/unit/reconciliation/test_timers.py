@@ -19,9 +19,9 @@ from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import Quota, Quotas
 from shared.model.plan import Part
 from shared.operations import poison
-from shared.operations.control import cancel
-from shared.operations.status import status
-from shared.planning.approve_plan import approve
+from shared.operations.control import cancel_by_person
+from shared.operations.status import read_status
+from shared.planning.approve_plan import add_approval
 from shared.ports import Ports
 from shared.runtime.worker import run_timer
 from shared.scheduling.rate_limiter import HORIZON
@@ -119,7 +119,7 @@ async def test_a_host_that_dies_three_times_over_an_account_leaves_it_to_a_perso
         (State.TOLD, ""),
     ]
     assert len(world.outbox.poison[names.PROVISION_ACCOUNT]) == 3
-    assert (await poison.replay(world.ports, poison.Choice(cause="host_lost"), "me")).messages == 3
+    assert (await poison.replay_stuck(world.ports, poison.Choice(cause="host_lost"), "me")).messages == 3
     await settle(world)
     assert {a.state for a in await world.accounts()} == {State.TOLD}
 
@@ -131,17 +131,17 @@ async def test_a_message_that_nobody_wrote_is_left_in_poison(world: World) -> No
     await settle(world)
     assert (await world.accounts())[0].state is State.TOLD
     assert all(len(world.outbox.poison[queue]) == 1 for queue in names.QUEUES)
-    assert (await poison.replay(world.ports, poison.Choice(account="a" + "0" * 40), "me")).messages == 0
-    assert (await poison.discard(world.ports, poison.Choice(everything=True), "me")).messages == len(names.QUEUES)
+    assert (await poison.replay_stuck(world.ports, poison.Choice(account="a" + "0" * 40), "me")).messages == 0
+    assert (await poison.discard_stuck(world.ports, poison.Choice(everything=True), "me")).messages == len(names.QUEUES)
 
 
 async def test_what_is_stuck_is_listed_with_its_cause(world: World) -> None:
     await _stuck(world, "C1", "C2", "C3")
-    found = await poison.stuck(world.ports, 2)
+    found = await poison.list_stuck(world.ports, 2)
     assert len(found) == 2
     assert {item.reason for item in found} == {"unexpected_error"}
     assert all(item.sentence and item.remedy for item in found)
-    [shown] = (await status(world.ports)).migrations
+    [shown] = (await read_status(world.ports)).migrations
     assert [(cause.reason, cause.count) for cause in shown.failures] == [("unexpected_error", 3)]
     assert "ops poison" in shown.next
 
@@ -156,7 +156,7 @@ async def test_replaying_brings_back_what_is_meant(world: World, choice: str) ->
         "everything": poison.Choice(everything=True),
     }[choice]
     assert meant.valid
-    settled = await poison.replay(world.ports, meant, "me")
+    settled = await poison.replay_stuck(world.ports, meant, "me")
     assert settled.accounts == settled.messages == (1 if choice == "account" else 2)
     await settle(world)
     states = {a.id: a.state for a in await world.accounts()}
@@ -168,7 +168,7 @@ async def test_replaying_brings_back_what_is_meant(world: World, choice: str) ->
 
 async def test_discarding_leaves_them_as_they_are(world: World) -> None:
     await _stuck(world, "C1", "C2")
-    settled = await poison.discard(world.ports, poison.Choice(cause="unexpected_error"), "me")
+    settled = await poison.discard_stuck(world.ports, poison.Choice(cause="unexpected_error"), "me")
     assert (settled.accounts, settled.messages) == (2, 2)
     await settle(world)
     assert {(r["state"], r["reason"]) for r in (await world.result()).values()} == {("held", "discarded")}
@@ -188,7 +188,7 @@ async def test_who_was_provisioned_and_could_not_be_told_is_replayed_to_the_mess
     await settle(world)
     assert (await world.accounts())[0].state is State.FAILED
     await world.ledger.rows.put([row])
-    await poison.replay(world.ports, poison.Choice(everything=True), "me")
+    await poison.replay_stuck(world.ports, poison.Choice(everything=True), "me")
     await settle(world)
     assert (world.directory.writes, world.told) == (1, ["c1@example.org"])
 
@@ -202,7 +202,7 @@ async def test_stuck_staging_is_replayed(world: World) -> None:
         migration.id,
         lambda m: replace(m, phase=Phase.FAILED, reason="staging_failed"),
     )
-    settled = await poison.replay(world.ports, poison.Choice(everything=True), "me")
+    settled = await poison.replay_stuck(world.ports, poison.Choice(everything=True), "me")
     assert settled.migrations == 1
     await settle(world)
     assert (await world.migration()).phase is Phase.DONE
@@ -250,13 +250,13 @@ async def test_status_says_what_happens_and_what_to_do(world: World) -> None:
     await world.upload(small_export())
     seen: list[list[Phase]] = []
     for number in range(12):
-        seen.append([shown.phase for shown in (await status(world.ports)).migrations])
+        seen.append([shown.phase for shown in (await read_status(world.ports)).migrations])
         await world.timers(number)
         await world.deliver()
         world.clock.tick(timedelta(seconds=10))
     assert seen[0] == []
     assert seen[-1] == [Phase.DONE]
-    now = await status(world.ports)
+    now = await read_status(world.ports)
     [shown] = now.migrations
     assert shown.next == "Done. 1 need a person: see result.csv."
     assert (shown.rows, shown.staged, shown.states) == (
@@ -271,7 +271,7 @@ async def test_status_says_what_happens_and_what_to_do(world: World) -> None:
 async def test_status_shows_refusals_of_councils_nobody_knows(world: World) -> None:
     await world.upload(export(line("C1")), "norwich/a.csv")
     await world.deliver()
-    [shown] = (await status(world.ports)).migrations
+    [shown] = (await read_status(world.ports)).migrations
     assert shown.refused is not None
     assert (shown.phase, shown.refused.reason) == (Phase.REFUSED, "unknown_authority")
 
@@ -313,21 +313,21 @@ async def test_a_result_loses_no_line_when_rows_are_deleted_afterwards(world: Wo
     before = await world.result_lines()
     assert [row["state"] for row in before] == ["failed", "failed"]
     await _delete_rows(world, kept)
-    await poison.replay(world.ports, poison.Choice(everything=True), "somebody")
+    await poison.replay_stuck(world.ports, poison.Choice(everything=True), "somebody")
     await settle(world)
     migration = await world.migration()
     # Without its row nobody knows whom to create: how the account ended has changed, and would be published.
     assert {account.reason for account in await world.accounts()} >= {"row_missing"}
     assert migration.phase is Phase.DONE
     assert await world.result_lines() == before
-    await poison.discard(world.ports, poison.Choice(everything=True), "somebody")
+    await poison.discard_stuck(world.ports, poison.Choice(everything=True), "somebody")
     await settle(world)
     assert await world.result_lines() == before
 
 
 async def test_a_result_tells_again_when_all_rows_are_there(world: World) -> None:
     await _stuck(world, "C1", "C2")
-    await poison.replay(world.ports, poison.Choice(everything=True), "somebody")
+    await poison.replay_stuck(world.ports, poison.Choice(everything=True), "somebody")
     await settle(world)
     assert [row["state"] for row in await world.result_lines()] == ["told", "told"]
 
@@ -343,7 +343,7 @@ async def test_accounts_that_somebody_deleted_while_they_were_compared_are_told(
             await world.tables.write(table, partition, [Write(Verb.DELETE, key)])
     await world.run(rounds=20)
     migration = await world.migration()
-    [told] = (await status(world.ports)).migrations
+    [told] = (await read_status(world.ports)).migrations
     assert migration.phase is Phase.CLASSIFYING
     assert told.next.startswith("1 rows have no account any more: somebody deleted records from the tables")
 
@@ -357,14 +357,14 @@ async def test_a_timer_that_keeps_failing_is_told_without_its_message_until_it_r
 
     for failures in range(1, 4):
         with pytest.raises(Unexpected):
-            await run_timer(world.ports, some_timer)
-        assert len((await status(world.ports)).timers) == (failures == 3)
-    (timer,) = (await status(world.ports)).timers
+            await run_timer(world.ports, "some_timer", some_timer)
+        assert len((await read_status(world.ports)).timers) == (failures == 3)
+    (timer,) = (await read_status(world.ports)).timers
     assert timer.sentence.startswith("The timer some_timer has failed 3 times in a row: ValueError at test_timers.py:")
     assert "example.org" not in timer.model_dump_json()
     broken = False
-    await run_timer(world.ports, some_timer)
-    assert (await status(world.ports)).timers == []
+    await run_timer(world.ports, "some_timer", some_timer)
+    assert (await read_status(world.ports)).timers == []
 
 
 async def test_a_timer_that_runs_well_asks_the_tables_once_in_five_minutes(world: World) -> None:
@@ -379,7 +379,7 @@ async def test_a_timer_that_runs_well_asks_the_tables_once_in_five_minutes(world
 
     ports = replace(world.ports, ledger=open_ledger(Counted(), world.clock))
     for _ in range(10):
-        await run_timer(ports, some_timer)
+        await run_timer(ports, "some_timer", some_timer)
     assert asked == ["app|timers"]
 
 
@@ -393,7 +393,7 @@ async def test_where_a_failure_cannot_be_noted_it_is_still_the_failure(world: Wo
 
     ports = replace(world.ports, ledger=open_ledger(Unreachable(), world.clock))
     with pytest.raises(Unexpected, match=r"^ValueError"):
-        await run_timer(ports, some_timer)
+        await run_timer(ports, "some_timer", some_timer)
 
 
 async def _stuck_in_a_draft(world: World) -> Migration:
@@ -418,16 +418,16 @@ async def _stuck_in_a_draft(world: World) -> Migration:
 
 async def test_what_is_stuck_in_a_draft_is_listed_and_a_replay_makes_its_plan_anew(world: World) -> None:
     before = await _stuck_in_a_draft(world)
-    assert [(each.migration, each.reason) for each in await poison.stuck(world.ports, 10)] == [
+    assert [(each.migration, each.reason) for each in await poison.list_stuck(world.ports, 10)] == [
         (before.id, "unexpected_error")
     ] * 2
-    await approve(world.ports, "", before.id, signing(before))
-    done = await poison.replay(world.ports, poison.Choice(everything=True), "me")
+    await add_approval(world.ports, "", before.id, signing(before))
+    done = await poison.replay_stuck(world.ports, poison.Choice(everything=True), "me")
     assert (done.accounts, done.messages) == (2, 2)
     waiting = await world.migration()
     assert (waiting.phase, waiting.plan, waiting.assessed_at) == (Phase.CLASSIFYING, None, None)
     with pytest.raises(ActionRefused):
-        await approve(world.ports, "", before.id, signing(before, Part.OPERATIONS, "bob"))
+        await add_approval(world.ports, "", before.id, signing(before, Part.OPERATIONS, "bob"))
     for number in range(20):
         await world.timers(number)
         await world.deliver()
@@ -440,20 +440,20 @@ async def test_what_is_stuck_in_a_draft_is_listed_and_a_replay_makes_its_plan_an
     await signed(world, await world.migration())
     await settle(world)
     assert {account.state for account in await world.accounts()} == {State.TOLD}
-    assert await poison.stuck(world.ports, 10) == []
+    assert await poison.list_stuck(world.ports, 10) == []
 
 
 async def test_messages_of_a_draft_stay_in_poison_while_their_accounts_are_stuck(world: World) -> None:
     await _stuck_in_a_draft(world)
-    done = await poison.replay(world.ports, poison.Choice(cause="another_one"), "me")
+    done = await poison.replay_stuck(world.ports, poison.Choice(cause="another_one"), "me")
     assert (done.accounts, done.messages) == (0, 0)
-    assert (await poison.discard(world.ports, poison.Choice(everything=True), "me")).accounts == 0
-    assert len(await poison.stuck(world.ports, 10)) == 2
+    assert (await poison.discard_stuck(world.ports, poison.Choice(everything=True), "me")).accounts == 0
+    assert len(await poison.list_stuck(world.ports, 10)) == 2
 
 
 async def test_a_draft_that_is_over_has_nothing_to_bring_back(world: World) -> None:
     migration = await _stuck_in_a_draft(world)
-    await cancel(world.ports, "", migration.id, "me")
-    assert await poison.stuck(world.ports, 10) == []
-    assert (await poison.replay(world.ports, poison.Choice(everything=True), "me")).accounts == 0
+    await cancel_by_person(world.ports, "", migration.id, "me")
+    assert await poison.list_stuck(world.ports, 10) == []
+    assert (await poison.replay_stuck(world.ports, poison.Choice(everything=True), "me")).accounts == 0
     assert (await world.migration()).phase is Phase.CANCELLED

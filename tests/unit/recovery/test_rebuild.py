@@ -9,16 +9,16 @@ import pytest
 
 from shared import names
 from shared.errors import ActionRefused, TryLater
-from shared.integrity.backup_tables import copy_tables
-from shared.integrity.table_loss import TABLES_LOST, loss
+from shared.integrity.backup_tables import backup_tables
+from shared.integrity.table_loss import TABLES_LOST, find_table_loss
 from shared.model.account import SHARDS, Account
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.migration import Phase
 from shared.model.pseudonyms import Pseudonyms
 from shared.model.safeguards.rebuild import Source
-from shared.operations.status import status
-from shared.recovery.rebuild import rebuild
-from shared.recovery.rebuild_outlook import outlook
+from shared.operations.status import read_status
+from shared.recovery.rebuild import rebuild_tables
+from shared.recovery.rebuild_outlook import preview_rebuild
 from tests.support.canaries import Story
 from tests.support.losses import ForgetfulNotifier, lose, make_again
 from tests.support.stories import (
@@ -65,7 +65,7 @@ async def test_lost_tables_are_noticed_and_nothing_is_done_for_the_council(
     assert await _effects(world) == effects
     assert world.reports.files == files
     assert {record.getMessage() for record in caplog.records} == {TABLES_LOST}
-    [lost] = (await status(world.ports)).lost
+    [lost] = (await read_status(world.ports)).lost
     assert lost.authority == SOUTH_NORFOLK
     assert lost.tables == (sorted(names.TABLES) if table == "all" else [table])
     assert lost.next == "Run `ops rebuild`."
@@ -91,23 +91,23 @@ async def test_an_upload_that_comes_after_the_loss_waits_and_is_taken_afterwards
 
 async def test_a_council_that_never_uploaded_anything_has_lost_nothing(world: World) -> None:
     await _told(world)
-    assert await loss(world.ports, GREAT_YARMOUTH) is None
+    assert await find_table_loss(world.ports, GREAT_YARMOUTH) is None
     assert await make_again(world) == 1
-    assert (await status(world.ports)).lost == []
+    assert (await read_status(world.ports)).lost == []
 
 
 async def test_a_crash_at_the_first_upload_does_not_look_like_a_loss(world: World) -> None:
     # The anchors of two tables are there, the last one and everything after it are not.
     await world.ledger.losses.leave_anchors(SOUTH_NORFOLK)
     world.tables.empty(names.MIGRATIONS)
-    assert await loss(world.ports, SOUTH_NORFOLK) is None
+    assert await find_table_loss(world.ports, SOUTH_NORFOLK) is None
     assert (await _told(world)).state is State.TOLD
 
 
 async def test_a_loss_makes_no_copy(world: World) -> None:
     await _told(world)
     lose(world, names.ACCOUNTS)
-    assert not await copy_tables(world.ports)
+    assert not await backup_tables(world.ports)
     assert world.backups.files == {}
 
 
@@ -145,7 +145,7 @@ async def test_an_account_whose_row_is_lost_waits_and_is_not_stuck(world: World)
 
 async def test_what_was_never_lost_is_not_made_again(world: World) -> None:
     account = await _told(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     before = world.tables.everything()
     assert await make_again(world) == 1
     assert world.tables.everything() == before
@@ -157,7 +157,7 @@ async def test_everything_comes_back_as_it_was(world: World, source: Source) -> 
     before = populate(world)
     await world.upload(small_export())
     await settle(world)
-    assert await copy_tables(world.ports)
+    assert await backup_tables(world.ports)
     lose(world)
     await make_again(world, source)
     await settle(world)
@@ -167,7 +167,7 @@ async def test_everything_comes_back_as_it_was(world: World, source: Source) -> 
 async def test_history_tells_of_the_rebuild(world: World) -> None:
     await world.upload(export(line("C1"), line("C2")))
     await world.run(rounds=2)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     await world.run(rounds=2)
     lose(world)
     await make_again(world)
@@ -180,7 +180,7 @@ async def test_history_tells_of_the_rebuild(world: World) -> None:
 async def test_a_release_of_the_lost_tables_can_never_come_again(world: World) -> None:
     await _told(world, line("C1"), line("C2"), line("V1", given="Vera"))
     old = max(account.release for account in await world.accounts())
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     await make_again(world)
     assert min(account.release for account in await world.accounts()) > old + 1_000_000
@@ -225,7 +225,7 @@ async def test_where_the_service_has_forgotten_a_person_is_asked_and_nobody_is_t
     await settle(world)
     told = len(world.told)
     world.clock.tick(timedelta(days=8))
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     await make_again(world, source)
     await settle(world)
@@ -269,7 +269,7 @@ async def test_accounts_stuck_in_the_copy_stay_stuck_until_a_person_replays_them
     [stored] = [s for shard in SHARDS async for s in world.ledger.accounts.list_shard(SOUTH_NORFOLK, shard)]
     stuck = replace(stored.record, state=State.FAILED, reason="directory_refused", moment=None)
     await world.ledger.accounts.save(stored, stuck, None)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     await make_again(world)
     await settle(world)
@@ -298,10 +298,10 @@ async def test_an_export_whose_file_is_gone_keeps_its_result_and_its_accounts(wo
     await world.upload(small_export())
     await settle(world)
     result = await outcome_by_row(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     del world.exports.blobs["south-norfolk/portal.csv"]
     lose(world)
-    found = await outlook(world.ports, world.profiles[SOUTH_NORFOLK], marks=False)
+    found = await preview_rebuild(world.ports, world.profiles[SOUTH_NORFOLK], marks=False)
     assert (found.lost, found.read_again) == (tuple(sorted(names.TABLES)), ())
     assert found.gone == ((await _only_report(world)),)
     await make_again(world)
@@ -327,7 +327,7 @@ async def test_marks_that_no_export_explains_are_counted_and_left_alone(world: W
     await make_again(world)
     await settle(world)
     assert world.directory.users == users
-    found = await outlook(world.ports, world.profiles[SOUTH_NORFOLK], marks=True)
+    found = await preview_rebuild(world.ports, world.profiles[SOUTH_NORFOLK], marks=True)
     # The new upload was never known to the lost tables: whose the mark is on C1's user, a person decides.
     [row] = (await world.result()).values()
     assert (row["reason"], found.unexplained) == ("already_marked", 2)
@@ -339,16 +339,16 @@ async def test_a_canary_under_way_is_no_mark_that_nobody_explains(world: World) 
     story.people.resets = False
     await story.ask()
     assert len(world.directory.users) == 2
-    found = await outlook(world.ports, world.profiles[SOUTH_NORFOLK], marks=True)
+    found = await preview_rebuild(world.ports, world.profiles[SOUTH_NORFOLK], marks=True)
     assert found.unexplained == 0
 
 
 async def test_a_file_among_the_manifests_that_is_none_stops_no_rebuild(world: World) -> None:
     await _told(world, line("C1"), line("C2"))
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     world.backups.files["manifests/zzz.json"] = b"torn"
     lose(world)
-    assert [lost.authority for lost in (await status(world.ports)).lost] == [SOUTH_NORFOLK]
+    assert [lost.authority for lost in (await read_status(world.ports)).lost] == [SOUTH_NORFOLK]
     await make_again(world)
     await settle(world)
     assert [account.state for account in await world.accounts()] == [State.TOLD] * 2
@@ -388,9 +388,9 @@ async def test_another_council_that_has_not_come_back_yet_proves_nothing(world: 
     await world.upload(export(line("L1")))
     await world.run(rounds=1)
     lose(world)
-    progress = await rebuild(world.ports, SOUTH_NORFOLK, None, "somebody")
+    progress = await rebuild_tables(world.ports, SOUTH_NORFOLK, None, "somebody")
     while not progress.finished:
-        progress = await rebuild(world.ports, SOUTH_NORFOLK, None, "somebody")
+        progress = await rebuild_tables(world.ports, SOUTH_NORFOLK, None, "somebody")
     await world.run(rounds=10)
     [account] = await world.accounts()
     assert (account.state, account.reason) == (State.STAGED, "tables_lost")
@@ -415,13 +415,13 @@ def _with_all_columns(world: World, body: bytes) -> bytes:
 
 async def test_another_key_is_refused_with_a_copy_and_without(world: World) -> None:
     await _told(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     world.wrap = lambda ports: replace(ports, pseudonyms=Pseudonyms(b"other" * 8))
     for source in (Source.COPY, Source.EXPORT):
         with pytest.raises(ActionRefused, match="PSEUDONYM_KEY is not the key"):
             await make_again(world, source)
-    assert [lost.authority for lost in (await status(world.ports)).lost] == [SOUTH_NORFOLK]
+    assert [lost.authority for lost in (await read_status(world.ports)).lost] == [SOUTH_NORFOLK]
     assert world.told == ["c1@example.org"]
     world.wrap = lambda ports: ports
     await make_again(world)
@@ -438,7 +438,7 @@ async def test_no_copy_is_said_where_one_is_wanted(world: World) -> None:
 
 async def test_a_damaged_copy_is_named_and_the_exports_do_instead(world: World) -> None:
     await _told(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     damaged = next(path for path in world.backups.files if path.endswith(".gz") and "Accounts" in path)
     world.backups.files[damaged] += b"x"
     lose(world)
@@ -453,7 +453,7 @@ async def test_a_damaged_copy_is_named_and_the_exports_do_instead(world: World) 
 @pytest.mark.parametrize("source", [Source.COPY, Source.EXPORT])
 async def test_a_directory_that_does_not_answer_is_said_and_asked_again(world: World, source: Source) -> None:
     await _told(world)
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     lose(world)
     world.directory.fail_reads.append(TryLater("directory_unreachable"))
     with pytest.raises(ActionRefused, match="run `ops rebuild` again"):
@@ -465,15 +465,15 @@ async def test_a_directory_that_does_not_answer_is_said_and_asked_again(world: W
 
 async def test_nobody_forgets_a_whole_copy_by_one_word(world: World) -> None:
     account = await _told(world, line("C1"))
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     world.exports.blobs.clear()
     lose(world)
     with pytest.raises(ActionRefused, match="`ops rebuild --from export --without-copy`") as refused:
-        await rebuild(world.ports, "", Source.EXPORT, "somebody")
+        await rebuild_tables(world.ports, "", Source.EXPORT, "somebody")
     assert "The copy of 2026-03-02 holds" in str(refused.value)
-    await rebuild(world.ports, "", None, "somebody else")
+    await rebuild_tables(world.ports, "", None, "somebody else")
     with pytest.raises(ActionRefused, match="cannot be later"):
-        await rebuild(world.ports, "", Source.EXPORT, "somebody")
+        await rebuild_tables(world.ports, "", Source.EXPORT, "somebody")
     await make_again(world)
     assert [found.id for found in await world.accounts()] == [account.id]
 
@@ -481,17 +481,17 @@ async def test_nobody_forgets_a_whole_copy_by_one_word(world: World) -> None:
 async def test_without_a_copy_exports_alone_are_not_asked_for_twice(world: World) -> None:
     await _told(world, line("C1"))
     lose(world)
-    assert not (await rebuild(world.ports, "", Source.EXPORT, "somebody")).finished
+    assert not (await rebuild_tables(world.ports, "", Source.EXPORT, "somebody")).finished
 
 
 async def test_after_a_rebuild_nothing_is_called_done_before_it_is_counted(world: World) -> None:
     await _told(world, line("C1"))
-    await copy_tables(world.ports)
+    await backup_tables(world.ports)
     world.exports.blobs.clear()
     lose(world, names.ACCOUNTS)
     await make_again(world)
-    [told] = (await status(world.ports)).migrations
+    [told] = (await read_status(world.ports)).migrations
     assert told.next.startswith("Is being counted again")
     await world.timers()
-    [told] = (await status(world.ports)).migrations
+    [told] = (await read_status(world.ports)).migrations
     assert (told.states, told.next) == ({"told": 1}, "Done. Nothing to do.")

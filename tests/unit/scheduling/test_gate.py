@@ -9,8 +9,8 @@ from shared.model.account import Account, AccountId, AddressKey, Authority, Migr
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Columns, Export, Messages, Plan, Profile
-from shared.model.step import Step, message_for
-from shared.scheduling.rules.gate import EARLY, OVERDUE, Due, due, open_for, overdue
+from shared.model.step import Step, choose_message
+from shared.scheduling.rules.gate import EARLY, OVERDUE, Due, find_due_step, is_message_open, is_overdue
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AUTHORITY = Authority("south-norfolk")
@@ -40,7 +40,7 @@ MIGRATION = Migration(MigrationId("m"), AUTHORITY, "b", "e", 1, NOW, NOW, Phase.
 def _due(
     state: State, migration: Migration = MIGRATION, profile: Profile = PROFILE, *, messages_on: bool = True
 ) -> Due:
-    return due(replace(ACCOUNT, state=state), migration, profile, messages_on=messages_on)
+    return find_due_step(replace(ACCOUNT, state=state), migration, profile, messages_on=messages_on)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_nobody_is_moved_before_the_day_that_was_told(
 ) -> None:
     account = replace(ACCOUNT, state=State.CLASSIFIED, announced_at=announced_at, told_day=day)
     profile = PROFILE.model_copy(update={"plan": plan})
-    assert due(account, MIGRATION, profile, messages_on=True) == Due(Step.PROVISION, at)
+    assert find_due_step(account, MIGRATION, profile, messages_on=True) == Due(Step.PROVISION, at)
 
 
 def test_nothing_is_provisioned_before_the_assessment() -> None:
@@ -128,7 +128,7 @@ def test_a_wave_that_waits_for_a_canary_compares_and_tells_and_moves_nobody(stat
 def test_nobody_is_told_while_messages_are_off_or_have_no_template() -> None:
     assert _due(State.PROVISIONED, messages_on=False).step is None
     linked = replace(ACCOUNT, state=State.PROVISIONED, outcome=Outcome.LINK)
-    assert due(linked, MIGRATION, PROFILE, messages_on=True).step is None
+    assert find_due_step(linked, MIGRATION, PROFILE, messages_on=True).step is None
 
 
 @pytest.mark.parametrize("outcome", [None, *Outcome])
@@ -138,14 +138,14 @@ def test_only_who_was_created_or_joined_gets_a_message(outcome: Outcome | None) 
     expected = {Outcome.CREATE: "set-your-password", Outcome.LINK: "now-one-account"}
     name = expected.get(outcome) if outcome else None
     done = replace(ACCOUNT, state=State.PROVISIONED, outcome=outcome)
-    assert message_for(done, profile) == name
-    assert message_for(replace(done, state=State.CLASSIFIED), profile) is None
+    assert choose_message(done, profile) == name
+    assert choose_message(replace(done, state=State.CLASSIFIED), profile) is None
 
 
 def test_what_waits_for_a_moment_may_have_one_when_it_is_time_to() -> None:
     later = NOW + timedelta(hours=1)
     waiting = replace(ACCOUNT, moment=None, not_before=later)
-    assert due(waiting, MIGRATION, PROFILE, messages_on=True).at == later
+    assert find_due_step(waiting, MIGRATION, PROFILE, messages_on=True).at == later
 
 
 @pytest.mark.parametrize(
@@ -169,24 +169,24 @@ def test_a_message_is_let_in_with_the_current_number_at_its_moment(
     is_open: bool,  # noqa: FBT001
 ) -> None:
     account = replace(ACCOUNT, moment=moment)
-    answer = due(account, MIGRATION, PROFILE, messages_on=True)
-    assert open_for(step, release, account, answer, now, epoch=0) is is_open
-    assert not open_for(step, release, account, answer, now, epoch=1)
+    answer = find_due_step(account, MIGRATION, PROFILE, messages_on=True)
+    assert is_message_open(step, release, account, answer, now, epoch=0) is is_open
+    assert not is_message_open(step, release, account, answer, now, epoch=1)
 
 
 @pytest.mark.parametrize(
-    ("moment", "late", "is_overdue"),
+    ("moment", "late", "long_past"),
     [
         (NOW, OVERDUE, False),
         (NOW, OVERDUE + timedelta(seconds=1), True),
         (None, timedelta(days=1), False),
     ],
 )
-def test_what_is_long_past_its_moment_is_overdue(moment: datetime | None, late: timedelta, is_overdue: bool) -> None:  # noqa: FBT001
+def test_what_is_long_past_its_moment_long_past(moment: datetime | None, late: timedelta, long_past: bool) -> None:  # noqa: FBT001
     account = replace(ACCOUNT, moment=moment)
-    answer = due(account, MIGRATION, PROFILE, messages_on=True)
-    assert overdue(account, answer, NOW + late) is is_overdue
+    answer = find_due_step(account, MIGRATION, PROFILE, messages_on=True)
+    assert is_overdue(account, answer, NOW + late) is long_past
 
 
-def test_nothing_is_overdue_for_which_nothing_is_due() -> None:
-    assert not overdue(ACCOUNT, Due(None), NOW + timedelta(days=1))
+def test_nothing_long_past_for_which_nothing_is_due() -> None:
+    assert not is_overdue(ACCOUNT, Due(None), NOW + timedelta(days=1))

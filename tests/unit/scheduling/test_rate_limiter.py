@@ -9,13 +9,13 @@ import pytest
 from shared import names
 from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import Throttled
-from shared.model.account import Authority, released
+from shared.model.account import Authority, release_account
 from shared.model.lifecycle import State
 from shared.model.migration import Phase
 from shared.model.pacing.held_slots import Ahead
 from shared.model.pacing.rate_limit import FIRST_DELAY, READ, WRITE, Lane, Pace, Quota, Quotas, message_lane
 from shared.operations import control
-from shared.scheduling.rate_limiter import HORIZON, slots, throttle
+from shared.scheduling.rate_limiter import HORIZON, record_throttling, reserve_slots
 from shared.scheduling.release_accounts import SOON, release_accounts
 from tests.support.stories import settle
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
@@ -71,7 +71,7 @@ async def test_a_throttled_message_stops_the_messages_of_its_council_alone(world
 async def test_another_process_does_not_ask_while_everybody_waits(world: World) -> None:
     await _until(world, names.PROVISION_ACCOUNT, *(line(f"C{n}") for n in range(5)))
     world.ledger = open_ledger(world.tables, world.clock)  # a process that met no throttling itself
-    await throttle(world.ports, [WRITE], timedelta(minutes=3))
+    await record_throttling(world.ports, [WRITE], timedelta(minutes=3))
     world.clock.tick(timedelta(seconds=30))
     await world.deliver()
     assert world.directory.writes == 0
@@ -85,7 +85,7 @@ async def test_another_process_does_not_ask_while_everybody_waits(world: World) 
 async def test_without_a_time_to_wait_the_wait_grows(world: World) -> None:
     waits = []
     for _ in range(3):
-        await throttle(world.ports, [WRITE], None)
+        await record_throttling(world.ports, [WRITE], None)
         waits.append((await _pace(world, WRITE)).blocked_until - world.clock.now())
         world.clock.tick(waits[-1] + timedelta(seconds=1))
     assert waits == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]
@@ -94,7 +94,7 @@ async def test_without_a_time_to_wait_the_wait_grows(world: World) -> None:
 async def test_two_feeders_at_once_never_give_away_the_same_slot() -> None:
     quota = Quota(10, timedelta(seconds=10), 1.0)
     world = World(quotas=Quotas(write=quota))
-    found = await asyncio.gather(*(slots(world.ports, WRITE, [1] * 20) for _ in range(6)))
+    found = await asyncio.gather(*(reserve_slots(world.ports, WRITE, [1] * 20) for _ in range(6)))
     given = sorted(slot for each in found for slot in each)
     assert len(given) == 69  # 9 at once, 60 in the horizon: the first second gains nothing
     assert given[:9] == [world.clock.now()] * 9
@@ -118,7 +118,7 @@ async def test_what_somebody_else_uses_slows_our_writes_and_only_what_changes_is
 
 async def test_what_our_own_pace_explains_slows_nobody(world: World) -> None:
     await _until(world, names.PROVISION_ACCOUNT, line("C1"))
-    await slots(world.ports, WRITE, [1] * 5000)
+    await reserve_slots(world.ports, WRITE, [1] * 5000)
     world.directory.full = 0.98
     before = await world.ledger.rate_limits.get(WRITE)
     await world.deliver()
@@ -130,7 +130,7 @@ async def test_two_councils_get_their_slots_in_turns_from_the_first_on() -> None
     await world.upload(export(*(line(f"C{n}") for n in range(200))))
     few = "\r\n".join([YARMOUTH, *(f"Y{n};y{n}@example.org;Ada;Example;Yes;Open;;;" for n in range(12))])
     await world.upload(few.encode(), "great-yarmouth/a.csv")
-    await throttle(world.ports, [WRITE], timedelta(minutes=30))
+    await record_throttling(world.ports, [WRITE], timedelta(minutes=30))
     while {m.phase for m in await world.migrations()} != {Phase.RUNNING}:
         await world.timers()
         await world.deliver()
@@ -164,15 +164,15 @@ async def _one_has_the_whole_horizon() -> World:
     """South Norfolk has all slots until the horizon; then Great Yarmouth is ready."""
     world = World(quotas=Quotas(write=Quota(10, timedelta(seconds=10), 1.0)))
     await world.upload(export(*(line(f"C{n}") for n in range(200))))
-    await throttle(world.ports, [WRITE], timedelta(minutes=30))
+    await record_throttling(world.ports, [WRITE], timedelta(minutes=30))
     await _until_running(world, 1)
     await world.upload(_few(40), "great-yarmouth/a.csv")
     await _until_running(world, 2)
     yarmouth = next(m for m in await world.migrations() if m.authority == GREAT_YARMOUTH)
-    await control.pause(world.ports, GREAT_YARMOUTH, yarmouth.id, "ann")
+    await control.pause_by_person(world.ports, GREAT_YARMOUTH, yarmouth.id, "ann")
     world.clock.tick(timedelta(minutes=30, seconds=10))
     await release_accounts(world.ports)
-    await control.resume(world.ports, GREAT_YARMOUTH, yarmouth.id, "ann")
+    await control.resume_by_person(world.ports, GREAT_YARMOUTH, yarmouth.id, "ann")
     return world
 
 
@@ -226,7 +226,7 @@ async def test_what_was_begun_meanwhile_keeps_its_slot() -> None:
         if stored is None or account.moment is None:
             continue
         await world.ledger.accounts.save(
-            stored, released(account, account.moment + timedelta(seconds=1), account.epoch), None
+            stored, release_account(account, account.moment + timedelta(seconds=1), account.epoch), None
         )
     before = await _moments(world)
     await release_accounts(world.ports)

@@ -7,7 +7,7 @@ import pytest
 from shared import names
 from shared.errors import BadMessage, BadSetting
 from shared.model.account import Authority
-from shared.model.messages import AccountMessage, ReceiveExport, StageRows, decode, decode_upload
+from shared.model.messages import AccountMessage, ReceiveExport, StageRows, decode_message, decode_upload
 from shared.settings.settings import read_settings
 
 ACCOUNT = "a" + "0" * 40
@@ -63,7 +63,7 @@ def test_what_is_no_upload_is_refused_and_not_repeated(junk: bytes) -> None:
     ],
 )
 def test_our_own_messages_are_read_back(message: ReceiveExport | StageRows | AccountMessage) -> None:
-    assert decode(message.model_dump_json().encode()) == message
+    assert decode_message(message.model_dump_json().encode()) == message
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_our_own_messages_are_read_back(message: ReceiveExport | StageRows | Acc
 def test_a_message_of_another_shape_is_refused_and_not_repeated(changed: dict[str, object]) -> None:
     body = {"kind": names.CLASSIFY_ACCOUNT, "authority": "south-norfolk", "account": ACCOUNT, "release": 1, **changed}
     with pytest.raises(BadMessage) as refused:
-        decode(json.dumps(body).encode())
+        decode_message(json.dumps(body).encode())
     assert "canary" not in str(refused.value)
 
 

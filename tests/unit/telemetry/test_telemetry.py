@@ -14,14 +14,14 @@ from opentelemetry.trace import StatusCode
 from shared import names
 from shared.adapters.memory import MemoryOutbox, Queued
 from shared.errors import AnswerLost, Hold, Stop, Throttled
-from shared.integrity.backup_tables import copy_tables
+from shared.integrity.backup_tables import backup_tables
 from shared.model.account import Account
 from shared.model.lifecycle import RowState, State
-from shared.model.messages import AccountMessage, StageRows, decode
-from shared.operations.control import resume
-from shared.operations.poison import Choice, replay
+from shared.model.messages import AccountMessage, StageRows, decode_message
+from shared.operations.control import resume_by_person
+from shared.operations.poison import Choice, replay_stuck
 from shared.ports import Ports
-from shared.reconciliation.reconcile import reconcile
+from shared.reconciliation.reconcile import reconcile_authorities
 from shared.runtime.worker import run_timer
 from shared.telemetry import metrics, spans
 from tests.support import timeless
@@ -143,7 +143,7 @@ def test_a_replay_goes_on_in_the_same_trace(collected: Collected) -> None:
         world.directory.fail_reads = [ValueError("a bug")] * names.MAX_DEQUEUE_COUNT
         await world.upload(export(line("C1")))
         await settle(world)
-        await replay(world.ports, Choice(everything=True), "somebody")
+        await replay_stuck(world.ports, Choice(everything=True), "somebody")
         await settle(world)
         [account] = await world.accounts()
         return account
@@ -296,7 +296,7 @@ def test_spans_and_attributes_are_those_of_the_table(collected: Collected) -> No
 
 def test_a_message_of_before_the_traces_is_still_one() -> None:
     old = b'{"v":1,"kind":"classify-account","authority":"south-norfolk","account":"a%s","release":1}' % (b"0" * 40)
-    message = decode(old)
+    message = decode_message(old)
     assert isinstance(message, AccountMessage)
     assert message.traceparent == ""
     assert "traceparent" not in json.loads(message.model_dump_json())
@@ -305,7 +305,7 @@ def test_a_message_of_before_the_traces_is_still_one() -> None:
 def test_the_context_is_carried_as_it_is() -> None:
     context = f"00-{'a' * 32}-{'b' * 16}-01"
     message = StageRows(authority=SOUTH_NORFOLK, migration="m", piece=0, traceparent=context)  # type: ignore[arg-type]
-    assert decode(message.model_dump_json().encode()) == message
+    assert decode_message(message.model_dump_json().encode()) == message
 
 
 # --- metrics ---
@@ -377,7 +377,7 @@ def test_a_pause_that_is_over_is_not_told_any_more(collected: Collected) -> None
     async def story() -> None:
         await _everything_that_can_happen(world)
         paused = await world.migration()
-        await resume(world.ports, paused.authority, paused.id, "somebody")
+        await resume_by_person(world.ports, paused.authority, paused.id, "somebody")
         collected.points()
         await world.timers()
 
@@ -435,8 +435,8 @@ def test_a_timer_that_fails_is_no_heartbeat(collected: Collected) -> None:
 
     async def story() -> None:
         world = World()
-        await run_timer(world.ports, reconcile)
-        await world._guarded(run_timer(world.ports, broken))  # noqa: SLF001 - as the world runs its own
+        await run_timer(world.ports, "reconcile", reconcile_authorities)
+        await world._guarded(run_timer(world.ports, "broken", broken))  # noqa: SLF001 - as the world runs its own
 
     timeless.run(story())
     heard = [p.attributes for p in collected.points() if p.name == metrics.TIMER_RUNS.name]
@@ -494,7 +494,7 @@ def test_how_old_the_newest_whole_copy_is_and_without_one_the_first_upload(colle
         await world.timers()
         await world.deliver()
         await after(2)
-        await copy_tables(world.ports)
+        await backup_tables(world.ports)
         world.backups.files["manifests/2026-12-31.json"] = b"no manifest"
         await after(53)
 

@@ -14,7 +14,7 @@ from shared.telemetry.settings import (
     SIGN_IN,
     wrong_settings,
 )
-from shared.telemetry.setup import configure
+from shared.telemetry.setup import configure_telemetry
 from tests.unit.readiness.builders import GOOD
 
 KEY = "00000000-0000-4000-8000-000000000001"
@@ -74,6 +74,6 @@ def test_what_a_library_would_refuse_or_pass_over_is_named(
     for key, value in {**GOOD, **environment}.items():
         monkeypatch.setenv(key, value)
     with pytest.raises(BadSetting) as refused:
-        configure()
+        configure_telemetry()
     assert str(refused.value) == sentence
     assert setting_facts({**GOOD, **environment}).wrong == {name: sentence}

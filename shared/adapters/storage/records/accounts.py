@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import batched
 
 from shared import names
-from shared.adapters.storage.entities import ACCOUNT, CHANGE, GLANCE, glance, moment
+from shared.adapters.storage.entities import ACCOUNT, CHANGE, GLANCE, format_time, read_projection
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
 from shared.model.account import Account, AccountId, Change, Place
 from shared.model.pacing.work_query import Line
@@ -28,7 +28,7 @@ class TableAccounts:
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account with its history."""
         etags = await self._store.write(
-            names.ACCOUNTS, f"{account.place}|{account.shard}", _saving(before, account, change)
+            names.ACCOUNTS, f"{account.place}|{account.shard}", _make_save_writes(before, account, change)
         )
         return Stored(account, etags[0])
 
@@ -45,7 +45,7 @@ class TableAccounts:
 
     async def _save_batch(self, items: list[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
         first = items[0][1]
-        writes = [write for before, account, change in items for write in _saving(before, account, change)]
+        writes = [write for before, account, change in items for write in _make_save_writes(before, account, change)]
         try:
             await self._store.write(names.ACCOUNTS, f"{first.place}|{first.shard}", writes)
         except Conflict:
@@ -97,7 +97,7 @@ class TableAccounts:
         """The same with the columns that the gate and the counts look at."""
         query = Query(prefix="account|", select=GLANCE)
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
-            yield glance(entity.values)
+            yield read_projection(entity.values)
 
     async def list_due(
         self, place: Place, shard: str, of: Line, before: datetime, limit: int
@@ -109,7 +109,7 @@ class TableAccounts:
         keys = tuple(f"account|a{shard}{key}" for key in of.keys) if of.keys else ()
         wanted: dict[str, tuple[str, ...]] = {"band": of.bands, "outcome": of.outcomes}
         one_of = {column: some for column, some in wanted.items() if some}
-        bound = {"not_before": moment(before)}
+        bound = {"not_before": format_time(before)}
         query = Query("account|", equal=equal, one_of=one_of, at_most=bound, limit=limit, keys=keys)
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield stored_account(entity)
@@ -138,7 +138,7 @@ def stored_account(entity: Entity) -> Stored[Account]:
     return Stored(ACCOUNT.record(values), entity.etag)
 
 
-def _saving(before: Stored[Account], account: Account, change: Change | None) -> list[Write]:
+def _make_save_writes(before: Stored[Account], account: Account, change: Change | None) -> list[Write]:
     writes = [Write(Verb.REPLACE, f"account|{account.id}", account_values(account), before.etag)]
     if change is not None:
         writes.append(Write(Verb.PUT, history_key(account), CHANGE.values(change)))

@@ -21,8 +21,8 @@ class TableIdentityClaims:
             except Conflict:
                 entity = await self._store.get(names.ACCOUNTS, partition, user)
             else:
-                return _claims(write.values)[1:]
-            claims = _claims(entity.values) if entity else []
+                return _read_claims(write.values)[1:]
+            claims = _read_claims(entity.values) if entity else []
             others = [other for other in claims if other != account]
             if entity is not None and claims[0] == account:
                 return others
@@ -32,8 +32,8 @@ class TableIdentityClaims:
     async def list_accounts(self, place: Place, user: DirectoryId) -> list[AccountId]:
         """Every account that ever matched this user, the newest match first."""
         entity = await self._store.get(names.ACCOUNTS, f"{place}|i|{user[0]}", user)
-        return _claims(entity.values) if entity else []
+        return _read_claims(entity.values) if entity else []
 
 
-def _claims(values: Values) -> list[AccountId]:
+def _read_claims(values: Values) -> list[AccountId]:
     return [AccountId(account) for account in str(values["accounts"]).split(",")]

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared import names
-from shared.adapters.storage.entities import TROUBLE, canary_record, canary_values, moment
+from shared.adapters.storage.entities import TROUBLE, canary_record, canary_values, format_time
 from shared.adapters.storage.recent import Recent
 from shared.adapters.storage.records.writing import insert_missing
 from shared.adapters.storage.store import Query, Store, Verb, Write
 from shared.errors import StaleWrite
 from shared.model.account import Authority
 from shared.model.safeguards.canary import Canary
-from shared.model.safeguards.timer_failure import Trouble, failed_again
+from shared.model.safeguards.timer_failure import Trouble, count_failure
 from shared.ports import Clock, Stored
 
 _KEY: Final = ("app|key", "fingerprint")
@@ -63,7 +63,7 @@ class TableTimerFailures:
     async def note(self, timer: str, error: str, at: datetime) -> None:
         """One more failure. A timer runs in one place at a time, so nobody else writes its row."""
         known = await self._store.get(names.MIGRATIONS, _TIMERS, timer)
-        trouble = failed_again(TROUBLE.record(known.values) if known else None, timer, error, at)
+        trouble = count_failure(TROUBLE.record(known.values) if known else None, timer, error, at)
         self._well.forget()
         await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.PUT, timer, TROUBLE.values(trouble))])
 
@@ -123,7 +123,7 @@ class TableFirstMessages:
         """Only the first note counts."""
         if await self.get(authority) is not None:
             return
-        write = Write(Verb.INSERT, "message", {"at": moment(at)})
+        write = Write(Verb.INSERT, "message", {"at": format_time(at)})
         try:
             await self._store.write(names.MIGRATIONS, f"{authority}|first", [write])
         except StaleWrite:
@@ -135,5 +135,8 @@ class TableFirstMessages:
         """Insert it although this process may have seen one."""
         self._unsent.forget()
         await insert_missing(
-            self._store, names.MIGRATIONS, f"{authority}|first", [[Write(Verb.INSERT, "message", {"at": moment(at)})]]
+            self._store,
+            names.MIGRATIONS,
+            f"{authority}|first",
+            [[Write(Verb.INSERT, "message", {"at": format_time(at)})]],
         )

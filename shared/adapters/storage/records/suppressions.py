@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from shared import names
-from shared.adapters.storage.entities import moment
+from shared.adapters.storage.entities import format_time
 from shared.adapters.storage.records.writing import put_partitions
 from shared.adapters.storage.store import Query, Store, Verb, Write
 from shared.model.account import AccountId, Authority
@@ -21,18 +21,18 @@ class TableSuppressions:
         """Whoever is taken off the list leaves nothing behind on it."""
         noted = await self._noted(authority, found)
         # Lists may be read in another order than they came.
-        newer = {account for account, since in noted.items() if since > moment(at)}
+        newer = {account for account, since in noted.items() if since > format_time(at)}
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for account, reason in found.items():
             if reason and account not in newer:
-                write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": moment(at)})
+                write = Write(Verb.PUT, f"excluded|{account}", {"reason": reason, "at": format_time(at)})
                 by_partition[f"{authority}|{account[1]}"].append(write)
         await put_partitions(self._store, names.ACCOUNTS, by_partition)
         for account in (account for account, reason in found.items() if not reason and account not in newer):
             # One by one: a transaction fails as a whole where one of its records is gone already.
             write = Write(Verb.DELETE, f"excluded|{account}")
             await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
-        return {account for account in found if account in noted and noted[account] != moment(at)}
+        return {account for account in found if account in noted and noted[account] != format_time(at)}
 
     async def _noted(self, authority: Authority, found: Iterable[AccountId]) -> dict[AccountId, str]:
         """Who is on the list, and since which list."""
