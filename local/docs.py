@@ -1,10 +1,12 @@
-"""`python -m local.docs`: print docs/flow.md and docs/reasons.md from the code, so that they cannot lie.
+"""`python -m local.docs`: print docs/flow.md, docs/reasons.md and docs/where-things-go.md from the code.
 
 Their prose is the code's own: the doc comments of states, events and phases, and the comments that part the tables.
 """
 
 import ast
 import inspect
+import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+import shared
 from shared.model import lifecycle, migration, reasons
 from shared.model.lifecycle import MOVING, TRANSITIONS, Event, Outcome, State
 from shared.model.migration import Phase
@@ -76,6 +79,73 @@ what to do next. By symptom instead: [runbook.md](runbook.md).
 """
 
 
+_PLACES: Final = """{printed}
+# Where a new thing goes
+
+Each package of `shared/` has one purpose. Choose the package whose sentence fits the new thing. Inside a package, pure
+rules go into the package *rules*, each step into a module that is named with a verb, and the HTTP handlers into the
+module *api*. A package imports only packages after it in this list, and `lint-imports` checks that:
+
+{layers}
+
+| New thing | Place |
+|---|---|
+| a reason code | `shared/model/reasons.py` |
+| a state or an event of an account | `shared/model/lifecycle.py` |
+| a column or a setting of a council | `shared/model/profile.py` |
+| a setting of the app | `shared/settings/settings.py` |
+| a container, a queue or a table | `shared/names.py` |
+| a message on a queue | `shared/model/messages.py` |
+| a stored field | its record in `shared/model/`, `shared/adapters/storage/entities.py` |
+| a kind of record | a protocol in `shared/ports/ledger.py`, a class in `shared/adapters/storage/records/` |
+| a function of the app | a file in `functions/`, a line in `function_app.py` |
+| a command for people | `ops/` |
+| a rule that `infra/` must keep | `local/infra_checks/` |
+| a behaviour of Microsoft Graph that tests need | `local/standins/graph/` |
+| a behaviour of GOV.UK Notify that tests need | `local/standins/notify/` |
+
+{packages}
+"""
+
+
+def places() -> str:
+    """docs/where-things-go.md."""
+    return _PLACES.format(
+        printed=_PRINTED.format(source="the docstrings of `shared/`"),
+        layers=", ".join(f"`{name}`" for layer in _list_layers() for name in layer.split(" | ")),
+        packages="\n\n".join(_describe_package(package) for package in _list_packages()),
+    )
+
+
+def _list_layers() -> list[str]:
+    settings = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    return next(list(each["layers"]) for each in contracts if each["id"] == "layers")
+
+
+def _list_packages() -> list[Path]:
+    """The packages as `shared/__init__.py` orders them. A package that it does not name is an error."""
+    named = re.findall(r"`(\w+)`", inspect.getdoc(shared) or "")
+    there = {path.name: path for path in Path(shared.__file__).parent.iterdir() if (path / "__init__.py").is_file()}
+    if set(named) != set(there):
+        raise ValueError(f"shared/__init__.py and its folders differ: {set(named) ^ set(there)}")
+    return [there[name] for name in named]
+
+
+def _describe_package(package: Path) -> str:
+    root = Path(shared.__file__).parent.parent
+    rows = [
+        (f"`{module.relative_to(root).as_posix()}`", _first_line(module))
+        for module in sorted(package.rglob("*.py"))
+        if module.name != "__init__.py"
+    ]
+    return f"## `{package.name}`\n\n{_first_line(package / '__init__.py')}\n\n{_table(('module', 'holds'), rows)}"
+
+
+def _first_line(module: Path) -> str:
+    return (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
 def flow() -> str:
     """docs/flow.md."""
     return _FLOW.format(
@@ -105,7 +175,7 @@ def reason_codes() -> str:
     )
 
 
-PAGES: Final = {"flow.md": flow, "reasons.md": reason_codes}
+PAGES: Final = {"flow.md": flow, "reasons.md": reason_codes, "where-things-go.md": places}
 
 
 def main() -> None:

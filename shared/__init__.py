@@ -1,12 +1,13 @@
 """What the migration app is made of: one package for each capability, in the order in which work flows.
 
-`intake` takes an upload and stages its rows; `matching` finds each person in the directory; `planning` makes the plan
-that people approve; `scheduling` decides what may happen next and when; `provisioning` creates or links the user;
-`messaging` sends the messages; `reporting` writes what happened to each row; `reconciliation` finds stuck work and
-counts. People use `review`, `operations`, `readiness` and `recovery` through `access`. Everything rests on `model`,
-`settings`, `ports`, `integrity` and `telemetry`. Only `runtime` knows the `adapters`.
+Work on accounts: `intake`, `matching`, `planning`, `scheduling`, `provisioning`, `messaging`, `reporting`,
+`reconciliation`.
+Work of people: `review`, `operations`, `readiness`, `recovery`, which they reach through `access`.
+What all of it rests on: `model`, `settings`, `ports`, `integrity`, `telemetry`.
+What connects it with Azure: `adapters`, which only `runtime` knows.
 
-Start at `model/lifecycle.py`: it has the whole life of an account in one table.
+Start at `model/lifecycle.py`: it has the whole life of an account in one table. `docs/where-things-go.md` lists every
+module, and says in which package a new thing goes.
 """
 
 import os
