@@ -1,4 +1,4 @@
-"""plan-report: the frozen plan and its signatures as `plan.json`, for people and for a rebuild."""
+"""plan-report: the frozen plan and its signatures as a report, for people and for a rebuild."""
 
 from typing import Final
 
