@@ -14,6 +14,7 @@ from shared.domain.account import Authority
 from shared.domain.profile import Profile, read_profile
 from shared.errors import BadSetting
 from shared.names import STORAGE_CONNECTION
+from shared.schedules import find_wrong_schedules
 from shared.settings import ROOT, Settings, read_settings
 from shared.telemetry.settings import wrong_settings
 
@@ -45,7 +46,7 @@ def setting_facts(environment: Mapping[str, str] = os.environ) -> SettingFacts:
     """All that is wrong with the settings, one sentence each."""
     wrong: dict[str, str] = {}
     settings = _settings(wrong)
-    wrong |= dict(wrong_settings(environment))
+    wrong |= dict(wrong_settings(environment)) | dict(find_wrong_schedules(environment))
     try:
         check_storage(environment)
     except BadSetting as bad:
