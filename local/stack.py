@@ -103,6 +103,8 @@ class Stack:
     notify: Process
     hosts: list[Process] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
+    owns_storage: bool = True
+    """Whether Azurite ends with the rest."""
 
     def environment(self) -> dict[str, str]:
         """What the app's settings are here."""
@@ -145,7 +147,8 @@ class Stack:
                 host.child.send_signal(signal.SIGTERM)
         for process in [*self.hosts, self.directory, self.notify]:
             process.stop()
-        self.storage.stop()
+        if self.owns_storage:
+            self.storage.stop()
 
 
 @contextmanager
@@ -156,12 +159,16 @@ def stack(
     directory_options: Sequence[str] = (),
     notify_options: Sequence[str] = (),
     ports: Sequence[int] = (0, 0),
+    storage: azurite.Azurite | None = None,
     storage_ports: azurite.Ports | None = None,
     storage_log: Path | None = None,
 ) -> Iterator[Stack]:
-    """Azurite, a directory and a Notify; hosts are added by the caller. Everything is stopped at the end."""
+    """Azurite, a directory and a Notify; hosts are added by the caller. Everything is stopped at the end.
+
+    Where the caller gives an Azurite that runs, it is used, and it goes on running.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    storage = azurite.start(storage_ports, access_log=storage_log)
+    used = storage or azurite.start(storage_ports, access_log=storage_log)
     directory = _stand_in(
         folder,
         "directory",
@@ -169,7 +176,7 @@ def stack(
         ["--data", str(folder / "directory"), *(["--seed", str(seed)] if seed else []), *directory_options],
     )
     notify = _stand_in(folder, "notify", ports[1], ["--data", str(folder / "notify"), *notify_options])
-    running = Stack(folder, storage, directory, notify)
+    running = Stack(folder, used, directory, notify, owns_storage=storage is None)
     try:
         directory.start()
         notify.start()

@@ -106,6 +106,12 @@ var settings = {
 
   PSEUDONYM_KEY: '${reference}pseudonym-key)'
   AUTHORITIES_FOLDER: 'authorities'
+
+  // When the timers run (shared/settings/schedules.py): second, minute, hour, day, month, day of the week, in UTC.
+  RELEASE_ACCOUNTS_SCHEDULE: '*/5 * * * * *'
+  RECONCILE_SCHEDULE: '*/10 * * * * *'
+  SWEEP_EXPORTS_SCHEDULE: '0 * * * * *'
+  COPY_TABLES_SCHEDULE: '0 */10 2-5 * * *'
 }
 
 resource app 'Microsoft.Web/sites@2024-11-01' existing = {

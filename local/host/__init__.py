@@ -5,8 +5,9 @@ requirements.txt). What the .NET host does around it is copied here from its sou
 listener, poison queues, timers, HTTP routes. A development tool: Azure runs the real host.
 
 What it does: queue, timer and HTTP triggers; `$return` and named HTTP output; queue output; `%SETTING%`,
-connections by string or identity, `AzureWebJobs.<function>.Disabled`; several hosts on one storage account; a
-stand-in for Event Grid (`event_grid.py`); `GET /` shows what runs, `POST /admin/functions/<name>` runs a timer now.
+connections by string or identity, `AzureWebJobs.<function>.Disabled`; settings `AzureFunctionsJobHost__…` that go
+before host.json; several hosts on one storage account; a stand-in for Event Grid (`event_grid.py`); `GET /` shows what
+runs, `POST /admin/functions/<name>` runs a timer now.
 
 What it does not do:
 - no scale controller: one process, started by you, for all functions of the app;

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.trace_file:
             _trace(chosen.trace_file.resolve())
         apply_local_settings(options.app)
-        config = host_json.read(options.app)
+        config = host_json.read(options.app, os.environ)
         functions = load(options.app, os.environ)
         return asyncio.run(Host(options, functions, config, os.environ).run())
     except CannotStartError as error:

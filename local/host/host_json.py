@@ -1,4 +1,7 @@
-"""host.json: the few of its settings that this host obeys, with the real host's defaults."""
+"""host.json: the few of its settings that this host obeys, with the real host's defaults.
+
+As in the real host, an app setting goes before the file: `AzureFunctionsJobHost__extensions__queues__batchSize`.
+"""
 
 import json
 import os
@@ -13,6 +16,8 @@ from local.host.errors import CannotStartError
 
 _DURATION: Final = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d+)?)")
 _NO_TIMEOUT: Final = "-1"
+OVERRIDE: Final = "AzureFunctionsJobHost__"
+"""How a setting begins that goes before host.json; two underscores part the keys on the way to the value."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class HostJson:
     function_timeout: timedelta | None = timedelta(minutes=30)
 
 
-def read(app: Path) -> HostJson:
-    """Read the app's host.json.
+def read(app: Path, settings: Mapping[str, str]) -> HostJson:
+    """Read the app's host.json, and the settings that go before it.
 
     Raises:
         CannotStartError: it is missing or malformed.
@@ -50,12 +55,23 @@ def read(app: Path) -> HostJson:
         raise CannotStartError(f"there is no host.json in {app}. Is this the folder of a function app?") from None
     except ValueError as error:
         raise CannotStartError(f"host.json is not valid JSON: {error}") from None
+    _override(content, settings)
     extensions = content.get("extensions", {})
     return HostJson(
         queues=_queues(extensions.get("queues", {})),
         route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
         function_timeout=_timeout(content.get("functionTimeout", "00:30:00")),
     )
+
+
+def _override(content: dict[str, Any], settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        if name.startswith(OVERRIDE):
+            *path, last = name.removeprefix(OVERRIDE).split("__")
+            there = content
+            for key in path:
+                there = there.setdefault(key, {})
+            there[last] = value
 
 
 def duration(text: str) -> timedelta:

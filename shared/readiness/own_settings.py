@@ -13,6 +13,7 @@ from shared.model.account import Authority
 from shared.model.profile import Profile, read_profile
 from shared.names import STORAGE_CONNECTION
 from shared.ports.doctor_facts import ProfileFacts, SettingFacts
+from shared.settings.schedules import find_wrong_schedules
 from shared.settings.settings import ROOT, Settings, read_settings
 from shared.settings.storage_address import check_storage
 from shared.telemetry.settings import wrong_settings
@@ -45,7 +46,7 @@ def setting_facts(environment: Mapping[str, str] = os.environ) -> SettingFacts:
     """All that is wrong with the settings, one sentence each."""
     wrong: dict[str, str] = {}
     settings = _read_settings(wrong)
-    wrong |= dict(wrong_settings(environment))
+    wrong |= dict(wrong_settings(environment)) | dict(find_wrong_schedules(environment))
     try:
         check_storage(environment)
     except BadSetting as bad:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,24 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from local.azurite import Azurite
 from local.samples.generate import Order, generate
 from local.stack import EXTENSIONS_APP, ROOT, Process, Stack, get_json, send_json, stack
 from shared import names
+from shared.settings import schedules
 
 SOUTH_NORFOLK: Final = "south-norfolk"
 GREAT_YARMOUTH: Final = "great-yarmouth"
 PATIENCE: Final = 420.0
 OURS: Final = f"extension_{EXTENSIONS_APP}_"
+SMALL: Final = 60
+"""Rows that hold every case of the samples, and few of the ordinary ones."""
+QUICK: Final = {
+    schedules.RELEASE_ACCOUNTS: "* * * * * *",
+    schedules.RECONCILE: "* * * * * *",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.5",
+}
+"""Settings with which tests wait less: timers come every second, and queues are looked at twice a second."""
 
 
 @dataclass
@@ -90,7 +100,7 @@ class Run:
                 found = None
             if found is not None and fits(found):
                 return found
-            time.sleep(0.5)
+            time.sleep(0.3)
         raise AssertionError(f"{file} did not get there in {patience} s: {json.dumps(found)[:2000]}")
 
     def result(self, migration: dict[str, Any]) -> list[dict[str, str]]:
@@ -218,11 +228,21 @@ def profiles(folder: Path, plans: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def running(folder: Path, *, rows: int, users: int = 300, hosts: int = 1, **options: Any) -> Iterator[Run]:  # noqa: ANN401
-    """A stack with so many hosts; everything is stopped at the end."""
-    generate(Order({SOUTH_NORFOLK: rows, GREAT_YARMOUTH: max(rows // 3, 100)}, 7, users), folder / "samples")
-    host_options = options.pop("host_options", ())
-    with stack(folder / "run", seed=folder / "samples" / "directory.json", **options) as started:
+def running(
+    folder: Path,
+    storage: Azurite,
+    *,
+    rows: int = SMALL,
+    users: int = 100,
+    hosts: int = 1,
+    host_options: Sequence[str] = (),
+    directory_options: Sequence[str] = (),
+) -> Iterator[Run]:
+    """A stack on an empty Azurite, with so many hosts; everything but Azurite is stopped at the end."""
+    generate(Order({SOUTH_NORFOLK: rows, GREAT_YARMOUTH: rows}, 7, users), folder / "samples")
+    seed = folder / "samples" / "directory.json"
+    with stack(folder / "run", seed=seed, storage=storage, directory_options=directory_options) as started:
+        started.settings |= QUICK
         for _ in range(hosts):
             started.add_host(*host_options)
         yield Run(started, folder / "samples")

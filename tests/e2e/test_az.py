@@ -69,8 +69,11 @@ class Az:
         )
 
 
-def test_an_upload_starts_a_migration_and_emptying_every_queue_changes_nothing_in_the_end(tmp_path: Path) -> None:
-    with running(tmp_path, rows=200, hosts=0) as run:
+@pytest.mark.deep
+def test_an_upload_starts_a_migration_and_emptying_every_queue_changes_nothing_in_the_end(
+    tmp_path: Path, clean_azurite: Azurite
+) -> None:
+    with running(tmp_path, clean_azurite, rows=200, users=300, hosts=0) as run:
         run.stack.settings.update(SLOW)
         run.stack.add_host()
         az, before = Az(run.stack.storage.connection_string, tmp_path / "home"), run.users()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.azurite import Azurite
 from local.stack import ROOT
 from tests.e2e.kit import SOUTH_NORFOLK, Run, running
 
@@ -18,8 +19,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
 EXPORT = f"{SOUTH_NORFOLK}/portal.csv"
 
 
-def test_a_canary_passes_and_fails_with_what_to_change(tmp_path: Path) -> None:
-    with running(tmp_path, rows=100, users=50) as run:
+def test_a_canary_passes_and_fails_with_what_to_change(tmp_path: Path, clean_azurite: Azurite) -> None:
+    with running(tmp_path, clean_azurite) as run:
         before = run.users()
         _passes(run)
         _somebody_is_there(run, before)

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from local.azurite import Azurite
 from shared import names
 from shared.telemetry import metrics, spans
 from tests.e2e.kit import SOUTH_NORFOLK, Run, running
@@ -164,8 +165,10 @@ def accounts(run: Run) -> dict[str, dict[str, Any]]:
     return {e["id"]: e for table, e in run.entities() if table == names.ACCOUNTS and e["RowKey"].startswith("account|")}
 
 
-def test_one_trace_for_each_account_and_every_metric_and_no_name_in_them(tmp_path: Path) -> None:
-    with collector() as (collected, address), running(tmp_path, rows=120, hosts=0) as run:
+def test_one_trace_for_each_account_and_every_metric_and_no_name_in_them(
+    tmp_path: Path, clean_azurite: Azurite
+) -> None:
+    with collector() as (collected, address), running(tmp_path, clean_azurite, hosts=0) as run:
         run.stack.settings |= {
             "OTEL_EXPORTER_OTLP_ENDPOINT": address,
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",

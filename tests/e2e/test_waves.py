@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pytest
 
+from local.azurite import Azurite
 from local.samples.cases import KNOWN, NEW
 from local.stack import send_json
 from tests.e2e.kit import GREAT_YARMOUTH, OURS, SOUTH_NORFOLK, Run, profiles, running
@@ -26,16 +27,18 @@ FILE: Final = f"{SOUTH_NORFOLK}/portal.csv"
 KONTO: Final = f"{GREAT_YARMOUTH}/konto.csv"
 PREFIX: Final = {SOUTH_NORFOLK: "SouthNorfolk", GREAT_YARMOUTH: "GreatYarmouth"}
 ENCODING: Final = {SOUTH_NORFOLK: "utf-8", GREAT_YARMOUTH: "cp1252"}
-QUIET: Final = 12
+QUIET: Final = 5
 """Seconds in which the timers that release and open have come round: whatever was to be begun would have been."""
 
 
 @contextmanager
-def planned(folder: Path, plans: Callable[[Run], Mapping[str, str]], **settings: str) -> Iterator[Run]:
+def planned(
+    folder: Path, storage: Azurite, plans: Callable[[Run], Mapping[str, str]], **settings: str
+) -> Iterator[Run]:
     """A stack whose councils have plans that are made of their samples."""
     slow = settings.get("DIRECTORY_WRITE_LIMIT")
     options = ("--write-limit", slow, "--write-window", settings["DIRECTORY_WRITE_WINDOW_SECONDS"]) if slow else ()
-    with running(folder, rows=100, users=60, hosts=0, directory_options=options) as run:
+    with running(folder, storage, hosts=0, directory_options=options) as run:
         run.stack.settings |= {"AUTHORITIES_FOLDER": str(profiles(folder, plans(run))), **settings}
         run.stack.add_host()
         yield run
@@ -114,8 +117,10 @@ waves = [{{name = "pilot", takes = "pilot"}}, {{name = "half", takes = "50%"}}, 
     return {SOUTH_NORFOLK: plan}
 
 
-def test_a_wave_that_went_wrong_holds_the_next_until_people_have_seen_to_it(tmp_path: Path) -> None:
-    with planned(tmp_path, _three_waves) as run:
+def test_a_wave_that_went_wrong_holds_the_next_until_people_have_seen_to_it(
+    tmp_path: Path, clean_azurite: Azurite
+) -> None:
+    with planned(tmp_path, clean_azurite, _three_waves) as run:
         run.rules(run.stack.directory, {"extension_max_length": 50})
         run.rules(run.stack.notify, {"sending_after_ms": 0, "completed_after_ms": 0})
         run.upload(run.sample(), FILE)
@@ -265,8 +270,10 @@ def _leave_alone(run: Run, name: str, why: Mapping[str, str]) -> dict[str, Any]:
     return run.done(f"{GREAT_YARMOUTH}/exclude/{name}.csv", 60)
 
 
-def test_nobody_is_told_before_the_switch_and_whoever_is_to_be_left_alone_never(tmp_path: Path) -> None:
-    with planned(tmp_path, _at_once) as run:
+def test_nobody_is_told_before_the_switch_and_whoever_is_to_be_left_alone_never(
+    tmp_path: Path, clean_azurite: Azurite
+) -> None:
+    with planned(tmp_path, clean_azurite, _at_once) as run:
         body, wanted = _chosen(run, GREAT_YARMOUTH, 5)
         created, joined = ([who for who, outcome in wanted.items() if outcome == o] for o in ("create", "link"))
         alone = {created[0]: "deceased", joined[0]: "objection", created[1]: "His daughter rang and asked for it"}
@@ -359,10 +366,11 @@ waves = [{{name = "pilot", takes = "pilot"}}, {{name = "all", takes = "rest"}}, 
     return {SOUTH_NORFOLK: south_norfolk, GREAT_YARMOUTH: 'approval = "required"\nsignatures = ["data-owner"]'}
 
 
-def test_plans_are_rejected_cancelled_and_taken_over_by_newer_ones(tmp_path: Path) -> None:
+@pytest.mark.deep
+def test_plans_are_rejected_cancelled_and_taken_over_by_newer_ones(tmp_path: Path, clean_azurite: Azurite) -> None:
     # Fewer at once than there are accounts, or nothing is left to be cancelled.
     slowly = {"DIRECTORY_WRITE_LIMIT": "12", "DIRECTORY_WRITE_WINDOW_SECONDS": "15"}
-    with planned(tmp_path, _signed_plans, **slowly) as run:
+    with planned(tmp_path, clean_azurite, _signed_plans, **slowly) as run:
         run.upload(run.sample(GREAT_YARMOUTH), f"{GREAT_YARMOUTH}/rejected.csv")
         _rejected(run)
         run.upload(run.sample(GREAT_YARMOUTH), KONTO)

@@ -4,19 +4,21 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.azurite import Azurite
 from tests.e2e.kit import GREAT_YARMOUTH, OURS, SOUTH_NORFOLK, Run, decoded, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
 
 
-def test_two_councils_move_and_a_second_upload_changes_nothing(tmp_path: Path) -> None:
+def test_two_councils_move_and_a_second_upload_changes_nothing(tmp_path: Path, clean_azurite: Azurite) -> None:
     spans = tmp_path / "spans.jsonl"
-    with running(tmp_path, rows=240, host_options=("--trace-file", str(spans))) as run:
+    with running(tmp_path, clean_azurite, host_options=("--trace-file", str(spans))) as run:
         before = run.users()
         first = _south_norfolk(run, before)
         _again(run, first)
@@ -65,20 +67,50 @@ def _only_ours_changed(
 
 
 def _again(run: Run, first: dict[str, Any]) -> None:
-    """The same bytes under another name: unchanged, no write, no message."""
-    writes, messages, users = run.directory_writes(), run.messages(), run.users()
-    run.upload(run.sample(), f"{SOUTH_NORFOLK}/the-same-again.csv")
-    again = run.done(f"{SOUTH_NORFOLK}/the-same-again.csv")
-    assert again["migration"] != first["migration"]
-    earlier = {row["row"]: row for row in run.result(first)}
+    """Those who have moved, in another file: unchanged, no write, no message."""
+    moved = {row["source_id"]: row for row in run.result(first) if row["outcome"] in {"create", "link"}}
+    assert moved
+    again = _upload_again(run, _only(run.sample(), {row["row"] for row in moved.values()}), first)
+    assert {row["source_id"] for row in run.result(again)} == moved.keys()
     for row in run.result(again):
-        was = earlier[row["row"]]
-        if was["outcome"] in {"create", "link"}:
-            assert row["outcome"] == "unchanged"
-            assert row["directory_id"] == was["directory_id"]
-        else:
-            assert (row["outcome"], row["state"], row["reason"]) == (was["outcome"], was["state"], was["reason"])
-    assert (run.directory_writes(), run.messages(), run.users()) == (writes, messages, users)
+        assert row["outcome"] == "unchanged"
+        assert row["directory_id"] == moved[row["source_id"]]["directory_id"]
+
+
+def _only(export: bytes, rows: Collection[str]) -> bytes:
+    """An export of these data rows, by number."""
+    header, *found = csv.reader(io.StringIO(export.decode()))
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *(row for number, row in enumerate(found, 1) if str(number) in rows)])
+    return out.getvalue().encode()
+
+
+def _upload_again(run: Run, export: bytes, first: dict[str, Any]) -> dict[str, Any]:
+    """Upload what came before; nobody is written to, and no user changes."""
+    before = (run.directory_writes(), run.messages(), run.users())
+    run.upload(export, f"{SOUTH_NORFOLK}/again.csv")
+    again = run.done(f"{SOUTH_NORFOLK}/again.csv")
+    assert again["migration"] != first["migration"]
+    assert (run.directory_writes(), run.messages(), run.users()) == before
+    return again
+
+
+@pytest.mark.deep
+def test_the_same_export_under_another_name_changes_nothing(tmp_path: Path, clean_azurite: Azurite) -> None:
+    # Cases in review are judged anew two minutes later: a step for the older export may still be at work.
+    with running(tmp_path, clean_azurite) as run:
+        run.upload(run.sample(), f"{SOUTH_NORFOLK}/portal.csv")
+        first = run.done(f"{SOUTH_NORFOLK}/portal.csv")
+        again = _upload_again(run, run.sample(), first)
+        earlier = {row["row"]: row for row in run.result(first)}
+        assert {row["row"] for row in run.result(again)} == earlier.keys()
+        for row in run.result(again):
+            was = earlier[row["row"]]
+            if was["outcome"] in {"create", "link"}:
+                assert row["outcome"] == "unchanged"
+                assert row["directory_id"] == was["directory_id"]
+            else:
+                assert (row["outcome"], row["state"], row["reason"]) == (was["outcome"], was["state"], was["reason"])
 
 
 def _great_yarmouth(run: Run) -> None:

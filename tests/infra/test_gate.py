@@ -10,6 +10,7 @@ from local.infra_checks.code import Code
 from local.infra_checks.deployment import Instance
 from local.infra_checks.parsing import read
 from local.infra_checks.template import understand
+from shared.settings.schedules import DEFAULTS
 from shared.telemetry.setup import LIBRARIES
 from tests.infra.kit import ROOT, Clone
 
@@ -66,6 +67,12 @@ def test_every_allowed_setting_is_set_and_nobody_else_reads_it(deployment: Insta
     assert found is not None
     assert [name for name in settings.lists().platform if name not in found.values or name in fields] == []
     assert [name for name in settings.lists().without if name not in fields] == []
+
+
+def test_azure_is_given_the_default_schedule_of_each_timer(deployment: Instance) -> None:
+    found = settings.app_settings(list(deployment.resources()))
+    assert found is not None
+    assert {name: found.values.get(name) for name in DEFAULTS} == DEFAULTS
 
 
 def _allowed_roles() -> list[roles.Allowed]:

@@ -11,6 +11,7 @@ import pytest
 
 import dev
 from local.standins.notify import services
+from shared.settings import schedules
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -207,13 +208,14 @@ def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyP
     assert ran[-1] == "pytest -n 4 --dist worksteal --durations=20 --deep"
 
 
-def test_the_sample_settings_fit_the_stand_ins() -> None:
+def test_the_sample_settings_fit_the_stand_ins_and_the_app() -> None:
     content = json.loads((REPOSITORY / "local.settings.sample.json").read_text())
     values = content["Values"]
     assert content["IsEncrypted"] is False
     assert values["NOTIFY_API_KEY_SOUTH_NORFOLK"] == services.SOUTH_NORFOLK_LIVE_KEY
     assert values["NOTIFY_API_KEY_GREAT_YARMOUTH"] == services.GREAT_YARMOUTH_LIVE_KEY
     assert len(bytes.fromhex(values["PSEUDONYM_KEY"])) == 32
+    assert {name: values[name] for name in schedules.DEFAULTS} == schedules.DEFAULTS
 
 
 def test_the_pins_of_azurite_name_no_registry() -> None:

@@ -196,19 +196,33 @@ def test_bindings_that_the_host_does_not_have_are_refused(kinds: list[str]) -> N
 
 def test_host_json_is_read_and_the_rest_is_the_platforms_default(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
-    config = host_json.read(tmp_path)
+    config = host_json.read(tmp_path, {})
     assert (config.queues.batch_size, config.queues.max_dequeue_count) == (16, 5)
     assert config.queues.visibility_timeout == timedelta(0)
     assert config.route_prefix == "api"
     queues = {"batchSize": 1, "visibilityTimeout": "1.00:00:30", "messageEncoding": "none"}
     content = {"functionTimeout": "-1", "extensions": {"queues": queues, "http": {"routePrefix": ""}}}
     (tmp_path / "host.json").write_text(json.dumps(content))
-    config = host_json.read(tmp_path)
+    config = host_json.read(tmp_path, {})
     assert config.function_timeout is None
     assert config.queues.new_batch_threshold == 0
     assert config.queues.visibility_timeout == timedelta(days=1, seconds=30)
     assert not config.queues.base64
     assert config.route_prefix == ""
+
+
+def test_a_setting_goes_before_host_json(tmp_path: Path) -> None:
+    content = {"version": "2.0", "extensions": {"queues": {"batchSize": 16, "maxPollingInterval": "00:00:02"}}}
+    (tmp_path / "host.json").write_text(json.dumps(content))
+    given = {
+        "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.5",
+        "AzureFunctionsJobHost__extensions__http__routePrefix": "other",
+        "MigrationStorage": "UseDevelopmentStorage=true",
+    }
+    config = host_json.read(tmp_path, given)
+    assert config.queues.max_polling_interval == timedelta(seconds=0.5)
+    assert config.queues.batch_size == 16
+    assert config.route_prefix == "other"
 
 
 # --- timers ---

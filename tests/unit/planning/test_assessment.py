@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -25,11 +23,11 @@ from shared.planning.rules.assessment import Assessment, Extract, Findings, list
 from shared.planning.rules.estimate import FEEDER, WALK, Effort, estimate_migration, estimate_minutes
 from shared.reporting.rules.encoding_check import SHOWN, LetterCheck, is_damaged
 from shared.reporting.rules.personal_lists import LISTS, Fate, in_words, names_to_check
+from shared.settings.schedules import DEFAULTS, RECONCILE, RELEASE_ACCOUNTS
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SOUTH = Authority("south-norfolk")
 QUOTA = Quota(3000, timedelta(seconds=150), 1.0)
-FUNCTIONS = Path(__file__).parents[3] / "functions"
 
 
 def totals(outcomes: dict[Outcome, int]) -> Totals:
@@ -145,11 +143,9 @@ def test_what_is_beyond_a_days_messages_waits_for_midnight(messages: int, at: in
     assert told == pytest.approx(minutes, abs=0.2)
 
 
-def test_the_timers_run_as_often_as_the_prediction_says() -> None:
-    for timer, every in (("release_accounts", FEEDER), ("reconcile", WALK)):
-        schedule = re.search(r'schedule="([^"]+)"', (FUNCTIONS / f"{timer}.py").read_text(encoding="utf-8"))
-        assert schedule is not None
-        assert schedule[1] == f"*/{every.seconds} * * * * *"
+def test_the_timers_run_by_default_as_often_as_the_prediction_says() -> None:
+    for setting, every in ((RELEASE_ACCOUNTS, FEEDER), (RECONCILE, WALK)):
+        assert DEFAULTS[setting] == f"*/{every.seconds} * * * * *"
 
 
 def test_work_for_people_is_what_the_profile_says_of_one_case() -> None:

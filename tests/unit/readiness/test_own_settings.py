@@ -47,6 +47,7 @@ def test_every_wrong_setting_is_told_at_once_and_the_others_are_read(monkeypatch
         ("DIRECTORY_CLIENT_CERTIFICATE", "no base64"),
         ("AUTHORITIES_FOLDER", " "),
         ("DIRECTORY_WRITE_SHARE", "2"),
+        ("RECONCILE_SCHEDULE", "every ten seconds"),
     ],
 )
 def test_one_wrong_setting_is_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
