@@ -23,7 +23,7 @@ from local import azurite
 from local.standins.notify import services
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 TENANT: Final = "norfolkidentity.onmicrosoft.com"
 EXTENSIONS_APP: Final = "0123456789abcdef0123456789abcdef"
 PSEUDONYM_KEY: Final = "deadbeef" * 8

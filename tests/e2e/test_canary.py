@@ -19,7 +19,18 @@ pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
 EXPORT = f"{SOUTH_NORFOLK}/portal.csv"
 
 
+def test_a_wave_waits_until_a_canary_has_passed(tmp_path: Path, clean_azurite: Azurite) -> None:
+    with running(tmp_path, clean_azurite, hosts=0) as run:
+        _flag(run, tmp_path)
+        before = run.users()
+        _a_wave_waits_for_a_canary(run)
+        _nobody_is_left(run, before, canaries=2)
+        _no_address_is_kept(run, tmp_path)
+
+
+@pytest.mark.deep
 def test_a_canary_passes_and_fails_with_what_to_change(tmp_path: Path, clean_azurite: Azurite) -> None:
+    # That a deleted user blocks its address, and that a flag survives, is known only after a minute of looking.
     with running(tmp_path, clean_azurite) as run:
         before = run.users()
         _passes(run)
@@ -29,7 +40,7 @@ def test_a_canary_passes_and_fails_with_what_to_change(tmp_path: Path, clean_azu
         _flag(run, tmp_path)
         _the_flag_survives_the_reset(run)
         _a_wave_waits_for_a_canary(run)
-        _nobody_is_left(run, before)
+        _nobody_is_left(run, before, canaries=7)
         _no_address_is_kept(run, tmp_path)
 
 
@@ -109,7 +120,8 @@ def _flag(run: Run, folder: Path) -> None:
     assert 'password_reset = "flag"' in text
     profile.write_text(text.replace("[directory]\n", "[directory]\ncanary_within_days = 14\n"))
     run.stack.settings["AUTHORITIES_FOLDER"] = str(profiles)
-    run.stack.hosts[0].stop()
+    for host in run.stack.hosts:
+        host.stop()
     run.stack.add_host()
 
 
@@ -123,7 +135,7 @@ def _the_flag_survives_the_reset(run: Run) -> None:
 
 
 def _a_wave_waits_for_a_canary(run: Run) -> None:
-    """The last one failed, so nobody is created until another has passed."""
+    """Nobody is created until a canary has passed: none has run, or the last one failed."""
     users = len(run.users())
     run.upload(run.sample(), EXPORT)
     waiting = run.until(EXPORT, lambda m: any(each["what"] == "canary" for each in m["waits"]))
@@ -136,11 +148,11 @@ def _a_wave_waits_for_a_canary(run: Run) -> None:
     run.assert_ended_as_true(SOUTH_NORFOLK, run.done(EXPORT))
 
 
-def _nobody_is_left(run: Run, before: dict[str, dict[str, Any]]) -> None:
+def _nobody_is_left(run: Run, before: dict[str, dict[str, Any]], *, canaries: int) -> None:
     """Canaries lie in the recycle bin without a mark of ours, and nobody else was touched by them."""
-    canaries = [user for user in run.users().values() if user["displayName"].startswith("Canary")]
-    assert len(canaries) == 7
-    for user in canaries:
+    found = [user for user in run.users().values() if user["displayName"].startswith("Canary")]
+    assert len(found) == canaries
+    for user in found:
         assert user["displayName"] == "Canary, to be deleted"
         assert user["deletedDateTime"]
         assert [name for name in user if name.endswith(("Account", "CustomerRef"))] == []

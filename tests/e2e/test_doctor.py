@@ -53,28 +53,38 @@ class Ward:
         found: dict[str, Any] = get_json(f"{self.stack.hosts[0].url}/api/doctor?for={purpose}&authority={authority}")
         return found
 
-    def ops(self, *arguments: str, **settings: str | None) -> subprocess.CompletedProcess[str]:
-        """The command as a person types it, with some settings of the shell changed."""
-        environment = {**self.stack.environment(), "OPS_URL": f"http://127.0.0.1:{free_port()}", "COLUMNS": "160"}
-        changed = {name: value for name, value in {**environment, **settings}.items() if value is not None}
+    def ops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command as a person types it."""
+        return self._run("ops", "doctor", *arguments, OPS_URL=f"http://127.0.0.1:{free_port()}", COLUMNS="160")
+
+    def here(self, purpose: str = "wave", **settings: str | None) -> dict[str, Any]:
+        """What the examination says that `ops doctor` runs where no app answers, with some settings changed."""
+        return self._report(self._run("shared.doctor", "--for", purpose, "--json", **settings))
+
+    def here_by_ops(self, purpose: str = "wave") -> dict[str, Any]:
+        """The same by the command itself."""
+        done = self.ops("--for", purpose, "--json")
+        assert "No app answers" in done.stderr
+        return self._report(done)
+
+    def _report(self, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+        """What it says; its exit status tells whether there are findings."""
+        assert done.returncode in {0, 2}, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (2 if found["findings"] else 0)
+        return found
+
+    def _run(self, module: str, *arguments: str, **settings: str | None) -> subprocess.CompletedProcess[str]:
+        environment = {**self.stack.environment(), **settings}
         return subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "ops", "doctor", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=changed,
+            env={name: value for name, value in environment.items() if value is not None},
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
-
-    def here(self, purpose: str = "wave", **settings: str | None) -> dict[str, Any]:
-        """What `ops doctor` says where no app answers; its exit status tells whether there are findings."""
-        done = self.ops("--for", purpose, "--json", **settings)
-        assert done.returncode in {0, 2}, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == (2 if found["findings"] else 0)
-        assert "No app answers" in done.stderr
-        return found
 
     @contextmanager
     def directory(self, **rules: object) -> Iterator[None]:
@@ -119,7 +129,7 @@ def the_finding(report: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_healthy_stack_has_no_finding(ward: Ward) -> None:
     users = get_json(f"{ward.stack.directory.url}/_standin/users")
-    for report in (ward.asked(), ward.here()):
+    for report in (ward.asked(), ward.here(), ward.here_by_ops()):
         assert [check for check in report["checks"] if check["status"] != "ok"] == []
         assert report["findings"] == 0
     assert get_json(f"{ward.stack.directory.url}/_standin/users") == users
@@ -297,6 +307,7 @@ def test_a_message_key_of_another_service(ward: Ward) -> None:
     assert services.GREAT_YARMOUTH.keys[0].secret not in json.dumps(report)
 
 
+@pytest.mark.deep
 def test_a_council_without_a_key_and_one_whose_key_was_revoked(ward: Ward) -> None:
     assert the_finding(ward.here(NOTIFY_API_KEY_SOUTH_NORFOLK=None))["code"] == "message_key_missing"
     revoked = services.SOUTH_NORFOLK_LIVE_KEY[:-1] + "9"
@@ -305,6 +316,7 @@ def test_a_council_without_a_key_and_one_whose_key_was_revoked(ward: Ward) -> No
     assert "NOTIFY_API_KEY_GREAT_YARMOUTH" in the_finding(without)["found"]
 
 
+@pytest.mark.deep
 def test_a_template_with_a_placeholder_that_nobody_fills(ward: Ward) -> None:
     changed = BUILT_IN_FILE.read_text().replace("Choose a new password.", "Use the code ((reset code)).", 1)
     file = ward.folder / "templates.toml"
@@ -342,7 +354,9 @@ def certificate(days: int, *, packed: bool) -> str:
     return (plain + made.public_bytes(pem)).decode()
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["pem", "pkcs12"])
+@pytest.mark.parametrize(
+    "packed", [pytest.param(False, id="pem", marks=pytest.mark.deep), pytest.param(True, id="pkcs12")]
+)
 def test_a_certificate_that_expires_in_20_days(ward: Ward, packed: bool) -> None:  # noqa: FBT001
     found = the_finding(ward.here(DIRECTORY_CLIENT_CERTIFICATE=certificate(20, packed=packed)))
     assert found["code"] == "certificate_expiring"
@@ -372,6 +386,7 @@ def test_a_profile_with_a_wrong_key(ward: Ward) -> None:
     assert any(check["name"] == "key of great-yarmouth" and check["status"] == "ok" for check in report["checks"])
 
 
+@pytest.mark.deep
 def test_a_profile_that_went_wrong_since_the_app_started(ward: Ward) -> None:
     with changed_profile(ward, "nothing", "") as folder:
         host = Stack(ward.folder, ward.stack.storage, ward.stack.directory, ward.stack.notify)
@@ -386,6 +401,7 @@ def test_a_profile_that_went_wrong_since_the_app_started(ward: Ward) -> None:
             app.stop()
 
 
+@pytest.mark.deep
 def test_a_reply_to_address_that_the_service_does_not_know(ward: Ward) -> None:
     unknown = "00000000-0000-4000-8000-00000000dead"
     with changed_profile(
@@ -419,6 +435,7 @@ def test_a_wrong_setting_hides_nothing_else(ward: Ward) -> None:
     assert any(check["name"] == "rights that are needed" and check["status"] == "ok" for check in report["checks"])
 
 
+@pytest.mark.deep
 def test_services_that_do_not_answer_hide_nothing_else(ward: Ward) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     assert the_finding(ward.here(DIRECTORY_GRAPH_URL=f"{nobody}/v1.0"))["code"] == "directory_unreachable"

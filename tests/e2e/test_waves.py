@@ -19,7 +19,7 @@ import pytest
 from local.azurite import Azurite
 from local.samples.cases import KNOWN, NEW
 from local.stack import send_json
-from tests.e2e.kit import GREAT_YARMOUTH, OURS, SOUTH_NORFOLK, Run, profiles, running
+from tests.e2e.kit import GREAT_YARMOUTH, OURS, PATIENCE, SOUTH_NORFOLK, Run, profiles, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
 
@@ -62,7 +62,7 @@ def _stops(migration: dict[str, Any]) -> str:
 
 
 def _until_stopped(run: Run, file: str, *parts: str) -> dict[str, Any]:
-    return run.until(file, lambda m: all(part in _stops(m) for part in parts), 120)
+    return run.until(file, lambda m: all(part in _stops(m) for part in parts))
 
 
 def _line(said: str, pattern: str) -> str:
@@ -169,9 +169,9 @@ def _mended_one_by_one(run: Run, migration: dict[str, Any]) -> None:
     listed = run.ops("review", "list", name)
     assert "names_differ" in listed.stdout
     assert _assign(run, name, "names_differ").returncode == 0
-    run.until(FILE, lambda m: "no owner" not in _stops(m), 60)
+    run.until(FILE, lambda m: "no owner" not in _stops(m))
     assert run.ops("wave", "check", name, "2", POINT).returncode == 0
-    stopped = run.until(FILE, lambda m: "not confirmed" not in _stops(m), 60)
+    stopped = run.until(FILE, lambda m: "not confirmed" not in _stops(m))
     assert "are stuck" in _stops(stopped)
     assert "not reached" in _stops(stopped)
 
@@ -209,11 +209,11 @@ def _cases_hold_the_last(run: Run, migration: dict[str, Any]) -> None:
     before = _written(run)
     assert before > len(_in_pilot(run))
     assert run.ops("wave", "check", name, "3", POINT).returncode == 0
-    run.until(FILE, lambda m: "no owner" in _stops(m) and "not confirmed" not in _stops(m), 60)
+    run.until(FILE, lambda m: "no owner" in _stops(m) and "not confirmed" not in _stops(m))
     assert _written(run) == before
     reasons = {row["reason"] for row in run.truth().values() if row["outcome"] == "review"}
     assert sum(_assigned_over_http(run, name, reason) for reason in reasons) > 1
-    run.until(FILE, lambda m: not m["waits"], 120)
+    run.until(FILE, lambda m: not m["waits"])
     assert run.ops("wave", "list", name).returncode == 0
 
 
@@ -267,7 +267,7 @@ def _chosen(run: Run, authority: str, of_each: int) -> tuple[bytes, dict[str, st
 def _leave_alone(run: Run, name: str, why: Mapping[str, str]) -> dict[str, Any]:
     lines = "".join(f"{reference};{word}\n" for reference, word in why.items())
     run.upload(f"AccountNo;why\n{lines}".encode(), f"{GREAT_YARMOUTH}/exclude/{name}.csv")
-    return run.done(f"{GREAT_YARMOUTH}/exclude/{name}.csv", 60)
+    return run.done(f"{GREAT_YARMOUTH}/exclude/{name}.csv")
 
 
 def test_nobody_is_told_before_the_switch_and_whoever_is_to_be_left_alone_never(
@@ -282,7 +282,7 @@ def test_nobody_is_told_before_the_switch_and_whoever_is_to_be_left_alone_never(
         run.upload(_chosen(run, SOUTH_NORFOLK, 2)[0], FILE)
         migration = _created_and_not_told(run, set(wanted) - set(alone))
         _leave_alone(run, "second", {created[2]: "safeguarding"})
-        run.until(KONTO, lambda m: m["states"].get("held") == 1, 60)
+        run.until(KONTO, lambda m: m["states"].get("held") == 1)
         _not_before_its_time(run)
         _confirmed(run, migration)
         _left_alone(run, {**dict.fromkeys(alone, "reject"), created[2]: "create"})
@@ -445,8 +445,8 @@ def _marked(run: Run) -> dict[str, dict[str, Any]]:
 
 def _stayed_so(run: Run, stopped: Stopped) -> None:
     """What was finished is as it was, the rest was left alone, and result.csv tells which is which."""
-    migration = run.until(KONTO, lambda m: not {"classified", "released", "provisioned"} & set(_some(m["states"])), 240)
-    deadline = time.monotonic() + 60
+    migration = run.until(KONTO, lambda m: not {"classified", "released", "provisioned"} & set(_some(m["states"])))
+    deadline = time.monotonic() + PATIENCE
     while run.report(f"{migration['reports'].removeprefix('reports/')}result.csv") is None:
         assert time.monotonic() < deadline, "nothing is told of it"
         time.sleep(1)
@@ -488,7 +488,7 @@ def _taken_over(run: Run) -> None:
     _sign(run, migration)
     _check(run, migration, 1, 2, 3)
     migration = run.done(newer)
-    assert run.until(FILE, lambda m: m["superseded_by"] == migration["migration"], 60)
+    assert run.until(FILE, lambda m: m["superseded_by"] == migration["migration"])
     _each_once(run, migration, before, changed)
 
 
@@ -515,4 +515,4 @@ def _each_once(run: Run, newer: dict[str, Any], before: int, changed: Mapping[st
 
 def _of(run: Run, file: str) -> dict[str, Any]:
     """The older one, once it has told what the newer left of it."""
-    return run.done(file, 120)
+    return run.done(file)

@@ -150,7 +150,7 @@ def _refusals(run: Run) -> None:
     for name, (body, _) in REFUSED.items():
         run.upload(body, name)
     for name, (_, reason) in REFUSED.items():
-        migration = run.until(name, lambda m: m["phase"] == "refused", 60)
+        migration = run.until(name, lambda m: m["phase"] == "refused")
         assert migration["refused"]["reason"] == reason, name
         report = run.report(f"{migration['reports'].removeprefix('reports/')}refused.json")
         assert report is not None
