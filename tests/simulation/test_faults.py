@@ -139,7 +139,8 @@ class ForgetfulWorld(World):
             self.outbox.queues[queue].append(item)
 
 
-def _stormy(seed: int) -> ForgetfulWorld:
+def stormy(seed: int) -> ForgetfulWorld:
+    """A world in which this script of faults strikes."""
     world = ForgetfulWorld()
     world.weather = Weather(world, Random(seed))  # noqa: S311 - a seed must repeat the same run
 
@@ -166,25 +167,31 @@ async def _stuck(world: World) -> bool:
     return failed or any(migration.open for migration in await world.migrations())
 
 
-async def _end(world: ForgetfulWorld) -> None:
+async def come_to_the_end(world: World) -> None:
+    """Without faults from here on: until all is at rest, with people who replay what failed."""
     await settle(world)
     while await _stuck(world):
-        await poison.replay_stuck(world.ports, poison.Choice(everything=True), "somebody")
+        await replay(world)
         await settle(world)
 
 
+async def replay(world: World) -> None:
+    """A person replays everything that failed."""
+    await poison.replay_stuck(world.ports, poison.Choice(everything=True), "somebody")
+
+
 async def _one_export(seed: int) -> None:
-    world = _stormy(seed)
+    world = stormy(seed)
     before = populate(world)
     await world.upload(small_export())
     await _storm(world, before)
-    await _end(world)
+    await come_to_the_end(world)
     await check_end(world, before)
     check_marks(world)
 
 
 async def _overtaken(seed: int) -> None:
-    world = _stormy(seed)
+    world = stormy(seed)
     # A corrected address within the lag of an unrecorded create would make a second user: nobody can see the first.
     world.weather.longest_lag = 20
     before = populate(world)
@@ -196,7 +203,7 @@ async def _overtaken(seed: int) -> None:
     world.clock.tick(timedelta(seconds=1))
     await world.upload(export(*NEWER), "south-norfolk/tuesday.csv")
     await _storm(world, before)
-    await _end(world)
+    await come_to_the_end(world)
     await check_overtaken(world, before)
 
 

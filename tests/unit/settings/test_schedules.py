@@ -11,7 +11,7 @@ import pytest
 from shared.errors import BadSetting
 from shared.settings.schedules import DEFAULTS, RECONCILE, find_wrong_schedules, read_schedule
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIST_TIMERS = """
 import json
 from functions import copy_tables, reconcile, release_accounts, sweep_exports
