@@ -9,6 +9,7 @@ from azure.storage.queue import QueueServiceClient
 from hypothesis import settings
 
 from local.azurite import Azurite, running
+from tests.support.rotation import EIGHTHS, choose_eighth
 
 # Here, before any test imports them: what is shared by tests explains its failures as tests do.
 for module in ("stories", "telemetry", "losses", "canaries"):
@@ -24,9 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="run the tests marked `deep`, too")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the part of the simulation before any worker starts."""
+    choose_eighth(deep=config.getoption("--deep"))
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Which lane this is."""
-    return "lane: deep, every test" if config.getoption("--deep") else "lane: push, without the tests marked `deep`"
+    if config.getoption("--deep"):
+        return "lane: deep, every test and every crash point"
+    eighth = int(choose_eighth(deep=False)) + 1
+    return f"lane: push, without the tests marked `deep`; of the crash points and seeds, eighth {eighth} of {EIGHTHS}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -22,6 +22,7 @@ from shared.scheduling.rules.gate import find_account_wave
 from tests.simulation.test_crash import PARTS, Death
 from tests.support import timeless
 from tests.support.plans import assessed, sign_all
+from tests.support.rotation import take_points
 from tests.support.stories import populate
 from tests.support.watched import watched
 from tests.support.world import SOUTH_NORFOLK, World, export, line
@@ -589,5 +590,5 @@ def test_the_host_dies_at_an_effect_and_everybody_is_announced_to_and_told_once(
     death = Death()
     timeless.run(_two_waves(death))
     assert death.effects.count("notifier.send") == 4
-    for at in range(1 + part, len(death.effects) + 1, PARTS):
+    for at in take_points(range(1 + part, len(death.effects) + 1, PARTS), death.effects):
         timeless.run(_two_waves(Death(at, after=after)))
