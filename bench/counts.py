@@ -27,7 +27,7 @@ def kind_of(method: str, target: str) -> tuple[str, bool]:
     if name == "$batch":
         return "table transaction", True
     if name.startswith(("Accounts", "Rows")):
-        return _table(method, name, unquote(target).partition("?")[2])
+        return _classify_request(method, name, unquote(target).partition("?")[2])
     if name.startswith("Migrations"):
         one = "(PartitionKey" in name and ("|m'" in name or "|first'" in name)
         return (f"Migrations {'get' if method == 'GET' else 'write'}", one and method == "GET")
@@ -40,7 +40,7 @@ def kind_of(method: str, target: str) -> tuple[str, bool]:
     return f"other ({parts[0] if parts else method})", False
 
 
-def _table(method: str, name: str, asks: str) -> tuple[str, bool]:
+def _classify_request(method: str, name: str, asks: str) -> tuple[str, bool]:
     """A request to Accounts or Rows; timers look for anchors, and go through accounts and rows shard by shard."""
     table = name.partition("(")[0]
     if method != "GET":
@@ -51,21 +51,21 @@ def _table(method: str, name: str, asks: str) -> tuple[str, bool]:
     return (f"{table} query", True) if of_address else (f"{table} query (timers)", False)
 
 
-def count(folder: Path, accounts: int, *, linked: bool) -> tuple[Counter[str], Counter[str], Counter[str]]:
+def count_requests(folder: Path, accounts: int, *, linked: bool) -> tuple[Counter[str], Counter[str], Counter[str]]:
     """Directory requests by kind; storage transactions of accounts; and those of host and timers."""
     log = folder / "azurite.log"
-    users = kit.seed(folder, range(accounts)) if linked else None
-    with kit.running(folder / "run", hosts=1, users=users, storage_log=log) as stack:
-        kit.upload(stack, kit.export(range(accounts)))
-        found = kit.done(stack)
+    users = kit.write_seed(folder, range(accounts)) if linked else None
+    with kit.run_bench_stack(folder / "run", hosts=1, users=users, storage_log=log) as stack:
+        kit.upload_export(stack, kit.make_export(range(accounts)))
+        found = kit.wait_until_done(stack)
         if found["states"] != {"told": accounts}:
             raise kit.BenchError(f"not everybody was told: {found['states']}")
-        directory = kit.counters(stack)
+        directory = kit.read_counters(stack)
         # The assessment reads the whole directory once, however many accounts there are.
         directory["reads"] -= 1 + accounts * linked // 999
     accounts_share: Counter[str] = Counter()
     beside: Counter[str] = Counter()
-    for method, target, _ in kit.requests(log):
+    for method, target, _ in kit.read_requests(log):
         kind, of_account = kind_of(method, target)
         (accounts_share if of_account else beside)[kind] += 1
     return directory, accounts_share, beside
@@ -78,20 +78,22 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     for name, linked in (("create", False), ("link", True)):
         with tempfile.TemporaryDirectory() as folder:
-            directory, storage, beside = count(Path(folder), options.accounts, linked=linked)
-        _show(name, options.accounts, directory, storage, beside)
+            directory, storage, beside = count_requests(Path(folder), options.accounts, linked=linked)
+        _print_counts(name, options.accounts, directory, storage, beside)
     return 0
 
 
-def _show(name: str, accounts: int, directory: Counter[str], storage: Counter[str], beside: Counter[str]) -> None:
+def _print_counts(
+    name: str, accounts: int, directory: Counter[str], storage: Counter[str], beside: Counter[str]
+) -> None:
     print(f"\n## {name}: {accounts} accounts\n")
     print(f"directory: {directory['writes'] / accounts:.2f} writes and {directory['reads'] / accounts:.2f} reads each")
     print(f"storage: {storage.total() / accounts:.2f} transactions each\n")
     rows = [(kind, number, f"{number / accounts:.2f}") for kind, number in storage.most_common()]
-    print(kit.table(("storage, of accounts", "requests", "each"), rows))
+    print(kit.format_table(("storage, of accounts", "requests", "each"), rows))
     print()
     rows = [(kind, number, f"{number / accounts:.2f}") for kind, number in beside.most_common()]
-    print(kit.table(("storage, of host and timers", "requests", "each"), rows))
+    print(kit.format_table(("storage, of host and timers", "requests", "each"), rows))
 
 
 if __name__ == "__main__":

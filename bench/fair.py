@@ -51,12 +51,12 @@ def great_yarmouth(numbers: Sequence[int]) -> bytes:
     """An export of Great Yarmouth with these people."""
     lines = [HEADER]
     for number in numbers:
-        ref, address, given, surname = kit.person(number)
+        ref, address, given, surname = kit.make_person(number)
         lines.append(f"{ref};{address};{given};{surname};Yes;Open;2015-01-01;2019-01-01;NR30 1AA")
     return "\r\n".join([*lines, ""]).encode("cp1252")
 
 
-def taken(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+def list_write_times(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     """When a write of each council was taken, in order.
 
     Raises:
@@ -72,7 +72,7 @@ def taken(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     return found
 
 
-def measured(
+def measure_council(
     moments: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, resumed: float
 ) -> Measured:
     """What one council got from the resume on."""
@@ -86,24 +86,26 @@ def measured(
     return Measured(council, accounts, within[council] / sum(within.values()), longest, wrong)
 
 
-def run(folder: Path, limits: kit.Limits, sizes: Mapping[str, int], hosts: int) -> tuple[list[Measured], list[str]]:
+def run_both(
+    folder: Path, limits: kit.Limits, sizes: Mapping[str, int], hosts: int
+) -> tuple[list[Measured], list[str]]:
     """Both councils at once: each one's part, and the figures of the whole."""
-    with kit.running(folder, hosts=hosts, limits=limits) as stack:
+    with kit.run_bench_stack(folder, hosts=hosts, limits=limits) as stack:
         first = sizes[LARGER]
-        bodies = {LARGER: kit.export(range(first)), SMALLER: great_yarmouth(range(first, first + sizes[SMALLER]))}
+        bodies = {LARGER: kit.make_export(range(first)), SMALLER: great_yarmouth(range(first, first + sizes[SMALLER]))}
         for council, body in bodies.items():
-            kit.upload(stack, body, FILES[council])
+            kit.upload_export(stack, body, FILES[council])
         _hold_both(stack)
         resumed = time.time()
         for file in FILES.values():
-            _ask(stack, file, "resume")
-        told = {council: kit.done(stack, file)["states"].get("told", 0) for council, file in FILES.items()}
-        entries = kit.journal(stack)
-        if len(entries) < kit.counters(stack)["requests"]:
+            _ask_app(stack, file, "resume")
+        told = {council: kit.wait_until_done(stack, file)["states"].get("told", 0) for council, file in FILES.items()}
+        entries = kit.read_journal(stack)
+        if len(entries) < kit.read_counters(stack)["requests"]:
             raise kit.BenchError("the journal forgot its first lines: take fewer accounts")
-    moments = taken(entries)
-    parts = [measured(moments, council, size, size - told[council], resumed) for council, size in sizes.items()]
-    return parts, _whole(entries, moments, limits, resumed)
+    moments = list_write_times(entries)
+    parts = [measure_council(moments, council, size, size - told[council], resumed) for council, size in sizes.items()]
+    return parts, _describe_whole(entries, moments, limits, resumed)
 
 
 def _nearly_done(moments: Mapping[str, Sequence[float]]) -> float:
@@ -119,21 +121,21 @@ def _hold_both(stack: Stack) -> None:
         if time.monotonic() > deadline:
             raise kit.BenchError("not both were compared")
         for file in set(FILES.values()) - held:
-            found = kit.migration(stack, file)
+            found = kit.read_migration(stack, file)
             if found is not None and found["phase"] == "running":
-                _ask(stack, file, "pause")
+                _ask_app(stack, file, "pause")
                 held.add(file)
         time.sleep(0.2)
 
 
-def _ask(stack: Stack, file: str, verb: str) -> None:
-    found = kit.migration(stack, file)
+def _ask_app(stack: Stack, file: str, verb: str) -> None:
+    found = kit.read_migration(stack, file)
     if found is None:
         raise kit.BenchError(f"{file} is not there")
     send_json(f"{stack.hosts[0].url}/api/migrations/{found['migration']}/{verb}", {"by": "bench"})
 
 
-def _whole(
+def _describe_whole(
     entries: Sequence[Mapping[str, Any]], moments: Mapping[str, Sequence[float]], limits: kit.Limits, resumed: float
 ) -> list[str]:
     after = sorted(at for each in moments.values() for at in each if at >= resumed)
@@ -164,10 +166,14 @@ def main(arguments: Sequence[str]) -> int:
     limits = kit.Limits(options.limit, options.window, options.latency)
     with tempfile.TemporaryDirectory() as folder:
         sizes = {LARGER: options.larger, SMALLER: options.smaller}
-        parts, whole = run(Path(folder), limits, sizes, options.hosts)
+        parts, whole = run_both(Path(folder), limits, sizes, options.hosts)
     header = ("council", "accounts", "share of writes while both move", "longest without one", "wrong")
-    print(kit.table(header, [part.row() for part in parts]) + "\n")
-    print(kit.table(("writes after the resume", "time", "time / ideal", "both moved for", "429 of writes"), [whole]))
+    print(kit.format_table(header, [part.row() for part in parts]) + "\n")
+    print(
+        kit.format_table(
+            ("writes after the resume", "time", "time / ideal", "both moved for", "429 of writes"), [whole]
+        )
+    )
     smaller = next(part for part in parts if part.council == SMALLER)
     return 0 if FAIR[0] <= smaller.share <= FAIR[1] and not any(part.wrong for part in parts) else 1
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from azure.storage.blob import BlobServiceClient
 
-from local.stack import TENANT, Stack, get_json, stack
+from local.stack import TENANT, Stack, get_json, run_stack
 
 HEADER: Final = "customer_ref,email,first_name,last_name,email_verified,status,created,last_login,postcode"
 FILE: Final = "south-norfolk/bench.csv"
@@ -25,25 +25,25 @@ class BenchError(Exception):
     """The run did not come to its end; the message says where it stood."""
 
 
-def person(number: int) -> tuple[str, str, str, str]:
+def make_person(number: int) -> tuple[str, str, str, str]:
     """Customer reference, address and names of an invented person."""
     return f"B{number:07}", f"b{number:07}@example.org", "Ada", f"Example{number % 97}"
 
 
-def export(numbers: Sequence[int]) -> bytes:
+def make_export(numbers: Sequence[int]) -> bytes:
     """An export of South Norfolk with these people."""
     lines = [HEADER]
     for number in numbers:
-        ref, address, given, surname = person(number)
+        ref, address, given, surname = make_person(number)
         lines.append(f"{ref},{address},{given},{surname},true,active,2015-01-01,2019-01-01,NR15 1AA")
     return "\r\n".join([*lines, ""]).encode()
 
 
-def seed(folder: Path, numbers: Sequence[int]) -> Path:
+def write_seed(folder: Path, numbers: Sequence[int]) -> Path:
     """A directory in which these people have signed up themselves, before anything was announced."""
     users = []
     for number in numbers:
-        _, address, given, surname = person(number)
+        _, address, given, surname = make_person(number)
         users.append(
             {
                 "id": f"00000000-0000-4000-8000-{number:012}",
@@ -91,7 +91,7 @@ class Limits:
 
 
 @contextmanager
-def running(
+def run_bench_stack(
     folder: Path,
     *,
     hosts: int,
@@ -101,7 +101,7 @@ def running(
 ) -> Iterator[Stack]:
     """A stack with so many hosts; without limits the directory refuses nobody and answers at once."""
     options = limits.options if limits else ["--write-limit", "0", "--units-limit", "-1"]
-    with stack(folder, seed=users, directory_options=options, storage_log=storage_log) as started:
+    with run_stack(folder, seed=users, directory_options=options, storage_log=storage_log) as started:
         # What is allowed without limits is more than one machine can do.
         started.settings.update(limits.settings if limits else UNLIMITED)
         for _ in range(hosts):
@@ -109,19 +109,19 @@ def running(
         yield started
 
 
-def upload(running_stack: Stack, body: bytes, name: str = FILE) -> None:
+def upload_export(running_stack: Stack, body: bytes, name: str = FILE) -> None:
     """Upload an export."""
     with BlobServiceClient.from_connection_string(running_stack.storage.connection_string) as service:
         service.get_blob_client("exports", name).upload_blob(body, overwrite=True)
 
 
-def migration(running_stack: Stack, name: str = FILE) -> dict[str, Any] | None:
+def read_migration(running_stack: Stack, name: str = FILE) -> dict[str, Any] | None:
     """Where the migration of a file stands, as the app says."""
     found = get_json(f"{running_stack.hosts[0].url}/api/status")["migrations"]
     return next((each for each in found if each["file"] == name), None)
 
 
-def wait(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], name: str = FILE) -> dict[str, Any]:
+def wait_until(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], name: str = FILE) -> dict[str, Any]:
     """Wait until a migration is so far.
 
     Raises:
@@ -130,7 +130,7 @@ def wait(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], name: str
     deadline = time.monotonic() + PATIENCE
     found = None
     while time.monotonic() < deadline:
-        found = migration(running_stack, name)
+        found = read_migration(running_stack, name)
         if found is not None and fits(found):
             return found
         if found is not None and (found["paused"] or found["phase"] in {"refused", "failed"}):
@@ -139,30 +139,30 @@ def wait(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], name: str
     raise BenchError(f"{name} did not get there: {json.dumps(found)[:1000]}")
 
 
-def done(running_stack: Stack, name: str = FILE) -> dict[str, Any]:
+def wait_until_done(running_stack: Stack, name: str = FILE) -> dict[str, Any]:
     """Wait until a migration has come to rest."""
-    return wait(running_stack, lambda found: found["phase"] == "done", name)
+    return wait_until(running_stack, lambda found: found["phase"] == "done", name)
 
 
-def journal(running_stack: Stack) -> list[dict[str, Any]]:
+def read_journal(running_stack: Stack) -> list[dict[str, Any]]:
     """The latest requests to the directory."""
     entries: list[dict[str, Any]] = get_json(f"{running_stack.directory.url}/_standin/journal")["entries"]
     return entries
 
 
-def counters(running_stack: Stack) -> Counter[str]:
+def read_counters(running_stack: Stack) -> Counter[str]:
     """How much was asked of the directory, over all."""
     return Counter(get_json(f"{running_stack.directory.url}/_standin/journal")["counters"])
 
 
-def requests(log: Path) -> Iterator[tuple[str, str, int]]:
+def read_requests(log: Path) -> Iterator[tuple[str, str, int]]:
     """Method, target and status of every request in Azurite's access log."""
     for line in log.read_text(errors="replace").splitlines():
         if match := REQUEST.search(line):
             yield match["method"], match["target"], int(match["status"])
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table that reads well on a screen and in Markdown."""
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]

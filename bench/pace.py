@@ -57,14 +57,14 @@ class Measured:
         ]
 
 
-def ours(folder: Path, accounts: int, limits: kit.Limits, hosts: int) -> Measured:
+def measure_app(folder: Path, accounts: int, limits: kit.Limits, hosts: int) -> Measured:
     """The app itself, with so many host processes."""
-    with kit.running(folder, hosts=hosts, limits=limits) as stack:
-        kit.upload(stack, kit.export(range(accounts)))
-        found = kit.done(stack)
-        predicted = _predicted(stack.storage.connection_string, found["reports"])
+    with kit.run_bench_stack(folder, hosts=hosts, limits=limits) as stack:
+        kit.upload_export(stack, kit.make_export(range(accounts)))
+        found = kit.wait_until_done(stack)
+        predicted = _read_prediction(stack.storage.connection_string, found["reports"])
         wrong = accounts - found["states"].get("told", 0)
-        return _measured(f"this app, {hosts} host{'s' * (hosts > 1)}", stack.directory.url, wrong, predicted)
+        return _make_measured(f"this app, {hosts} host{'s' * (hosts > 1)}", stack.directory.url, wrong, predicted)
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,19 @@ LOOPS: Final = (
 )
 
 
-def theirs(folder: Path, accounts: int, limits: kit.Limits, loop: Loop) -> Measured:
+def measure_loop(folder: Path, accounts: int, limits: kit.Limits, loop: Loop) -> Measured:
     """What a loop comes to; it is ended after `PATIENCE` times the ideal."""
-    with kit.running(folder, hosts=0, limits=limits) as stack:
+    with kit.run_bench_stack(folder, hosts=0, limits=limits) as stack:
         send_json(f"{stack.directory.url}/_standin/rules", {"refused_requests_count": loop.refused_count}, "PATCH")
         patience = PATIENCE * max(limits.ideal(accounts), limits.window)
         began = time.monotonic()
         wrong = asyncio.run(create_all(f"{stack.directory.url}/v1.0", range(accounts), loop.at_once, patience))
-        measured = _measured(loop.name, stack.directory.url, wrong, None)
+        measured = _make_measured(loop.name, stack.directory.url, wrong, None)
         # Its last write would be flattering where many are still to come.
         return replace(measured, seconds=time.monotonic() - began, ended=True) if wrong else measured
 
 
-def _measured(name: str, directory: str, wrong: int, predicted: float | None) -> Measured:
+def _make_measured(name: str, directory: str, wrong: int, predicted: float | None) -> Measured:
     found = get_json(f"{directory}/_standin/journal")
     writes = [entry for entry in found["entries"] if entry["kind"] == "write"]
     taken = [entry["seconds"] for entry in writes if entry["status"] < 300]  # noqa: PLR2004 - success
@@ -110,7 +110,7 @@ def _measured(name: str, directory: str, wrong: int, predicted: float | None) ->
     )
 
 
-def _predicted(connection: str, reports: str) -> float:
+def _read_prediction(connection: str, reports: str) -> float:
     with BlobServiceClient.from_connection_string(connection) as service:
         path = reports.removeprefix("reports/") + "assessment.json"
         body = service.get_blob_client("reports", path).download_blob().readall()
@@ -140,20 +140,20 @@ def main(arguments: Sequence[str]) -> int:
     )
     with tempfile.TemporaryDirectory() as folder:
         rows = [
-            _told(ours(Path(folder, f"ours-{hosts}"), options.accounts, limits, int(hosts)), ideal)
+            _describe_measured(measure_app(Path(folder, f"ours-{hosts}"), options.accounts, limits, int(hosts)), ideal)
             for hosts in filter(None, options.hosts.split(","))
         ]
         rows += [
-            _told(theirs(Path(folder, f"loop-{number}"), options.accounts, limits, loop), ideal)
+            _describe_measured(measure_loop(Path(folder, f"loop-{number}"), options.accounts, limits, loop), ideal)
             for number, loop in enumerate(() if options.no_baseline else LOOPS)
         ]
     header = ("who", "time", "time / ideal", "429 of all requests", "429 of writes", "wrong", "predicted / measured")
-    print("\n" + kit.table(header, rows))
+    print("\n" + kit.format_table(header, rows))
     print(f"\nmeasured at the directory, first write to last; the whole run took {time.monotonic() - began:.0f} s")
     return 0
 
 
-def _told(measured: Measured, ideal: float) -> list[str]:
+def _describe_measured(measured: Measured, ideal: float) -> list[str]:
     print(f"  {measured.name}: {measured.seconds:.1f} s, {measured.seconds / ideal:.3f} of ideal", flush=True)
     return measured.row(ideal)
 

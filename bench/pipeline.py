@@ -29,40 +29,40 @@ AUTHORITIES: Final = Path(__file__).resolve().parent.parent / "authorities"
 BAR: Final = 0.6
 
 
-def app(stack: Stack, accounts: int) -> tuple[float, float]:
+def measure_app(stack: Stack, accounts: int) -> tuple[float, float]:
     """Seconds of comparing, and of creating and telling."""
-    kit.upload(stack, kit.export(range(accounts)))
-    found = kit.done(stack)
+    kit.upload_export(stack, kit.make_export(range(accounts)))
+    found = kit.wait_until_done(stack)
     if found["states"] != {"told": accounts}:
         raise kit.BenchError(f"not everybody was told: {found['states']}")
-    entities = _entities(stack, "Accounts")
-    classified = _moments(entities, "classify")
+    entities = _list_entities(stack, "Accounts")
+    classified = _list_times(entities, "classify")
     return (
         (max(classified) - min(classified)).total_seconds(),
-        (max(_moments(entities, "tell")) - min(_moments(entities, "release"))).total_seconds(),
+        (max(_list_times(entities, "tell")) - min(_list_times(entities, "release"))).total_seconds(),
     )
 
 
-def _moments(entities: Iterable[dict[str, Any]], event: str) -> list[datetime]:
+def _list_times(entities: Iterable[dict[str, Any]], event: str) -> list[datetime]:
     return [datetime.fromisoformat(each["at"]) for each in entities if each.get("event") == event]
 
 
-def _entities(stack: Stack, table: str) -> list[dict[str, Any]]:
+def _list_entities(stack: Stack, table: str) -> list[dict[str, Any]]:
     with TableServiceClient.from_connection_string(stack.storage.connection_string) as service:
         return [dict(entity) for entity in service.get_table_client(table).list_entities()]
 
 
-def sizes(stack: Stack) -> Sizes:
+def measure_sizes(stack: Stack) -> Sizes:
     """An account, an entry of its history and its row, for every account."""
-    entities = _entities(stack, "Accounts")
+    entities = _list_entities(stack, "Accounts")
     accounts = {e["RowKey"].split("|")[1]: e for e in entities if e["RowKey"].startswith("account|")}
     histories = {e["RowKey"].split("|")[1]: e for e in entities if e["RowKey"].startswith("history|")}
-    rows = {e["account"]: e for e in _entities(stack, "Rows") if "account" in e}
+    rows = {e["account"]: e for e in _list_entities(stack, "Rows") if "account" in e}
     ids = sorted(accounts)
     return Sizes([accounts[i] for i in ids], [histories[i] for i in ids], [rows[i] for i in ids])
 
 
-def kinds(requests: Iterable[tuple[str, str, int]]) -> Counter[str]:
+def count_kinds(requests: Iterable[tuple[str, str, int]]) -> Counter[str]:
     """What was asked of storage for accounts, by what it costs there."""
     counted: Counter[str] = Counter()
     for method, target, _ in requests:
@@ -84,22 +84,22 @@ def main(arguments: Sequence[str]) -> int:
     profile = read_profiles(AUTHORITIES)[Authority("south-norfolk")]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "azurite.log")
-        with kit.running(Path(folder, "run"), hosts=1, storage_log=log) as stack:
-            ours = app(stack, options.accounts)
+        with kit.run_bench_stack(Path(folder, "run"), hosts=1, storage_log=log) as stack:
+            ours = measure_app(stack, options.accounts)
             stack.hosts[0].stop()
-            asked = list(kit.requests(log))
-            replay = Replay(stack, profile.messages.templates[SET_YOUR_PASSWORD], sizes(stack))
-            bare = asyncio.run(_run(replay))
-            replayed = list(kit.requests(log))[len(asked) :]
-    _show(options.accounts, ours, bare, kinds(asked), kinds(replayed))
+            asked = list(kit.read_requests(log))
+            replay = Replay(stack, profile.messages.templates[SET_YOUR_PASSWORD], measure_sizes(stack))
+            bare = asyncio.run(_run_replay(replay))
+            replayed = list(kit.read_requests(log))[len(asked) :]
+    _print_result(options.accounts, ours, bare, count_kinds(asked), count_kinds(replayed))
     return 0
 
 
-async def _run(replay: Replay) -> tuple[float, float]:
+async def _run_replay(replay: Replay) -> tuple[float, float]:
     return await replay.run()
 
 
-def _show(
+def _print_result(
     accounts: int, ours: Sequence[float], bare: Sequence[float], asked: Counter[str], replayed: Counter[str]
 ) -> None:
     rows = [
@@ -109,10 +109,10 @@ def _show(
         )
     ]
     print(f"{accounts} accounts, one host, no quota; bar: {BAR} of the speed of the bare replay\n")
-    print(kit.table(("part", "app", "bare replay", "speed of the app / of the replay"), rows))
+    print(kit.format_table(("part", "app", "bare replay", "speed of the app / of the replay"), rows))
     print(f"\napp: {accounts / sum(ours):.1f} accounts a second; requests for each account, as counted at Azurite:\n")
     lines = [(kind, f"{asked[kind] / accounts:.2f}", f"{replayed[kind] / accounts:.2f}") for kind in sorted(asked)]
-    print(kit.table(("request", "app, timers included", "bare replay"), lines))
+    print(kit.format_table(("request", "app, timers included", "bare replay"), lines))
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Replay:
 
         async def classify(number: int) -> None:
             await self._read(number)
-            _, address, _, _ = kit.person(self._person(number))
+            _, address, _, _ = kit.make_person(self._person(number))
             await self._find(f"identities/any(c:c/issuerAssignedId eq '{address}' and c/issuer eq '{TENANT}')")
             await self._find(f"otherMails/any(x:x eq '{address}')")
             await self._save(number, history=True)
@@ -204,7 +204,7 @@ class Replay:
         left, running = len(self._sizes.accounts), set[asyncio.Task[None]]()
         while left:
             pages = client.receive_messages(messages_per_page=BATCH, visibility_timeout=LEASE).by_page()
-            messages = await _first(pages)
+            messages = await _read_first_page(pages)
             left -= len(messages)
             running |= {asyncio.create_task(handle(message)) for message in messages}
             if not messages:
@@ -236,7 +236,7 @@ class Replay:
         ]
 
     def _send(self, number: int) -> None:
-        _, address, given, surname = kit.person(self._person(number))
+        _, address, given, surname = kit.make_person(self._person(number))
         self._notify.send_email_notification(
             email_address=address,
             template_id=self._template,
@@ -245,7 +245,7 @@ class Replay:
         )
 
 
-async def _first(pages: AsyncIterator[AsyncIterator[Any]]) -> list[Any]:
+async def _read_first_page(pages: AsyncIterator[AsyncIterator[Any]]) -> list[Any]:
     """What one request brings; none where the queue is empty."""
     async for page in pages:
         return [message async for message in page]

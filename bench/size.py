@@ -50,10 +50,10 @@ class MadeExport:
         self._blob = Blob(kit.FILE, "0x1", size, UPLOADED)
 
     def _chunks(self) -> Iterable[bytes]:
-        header, _, _ = kit.export([]).partition(b"\r\n")
+        header, _, _ = kit.make_export([]).partition(b"\r\n")
         yield header + b"\r\n"
         for start in range(0, self._rows, BLOCK):
-            yield kit.export(range(start, min(start + BLOCK, self._rows))).partition(b"\r\n")[2]
+            yield kit.make_export(range(start, min(start + BLOCK, self._rows))).partition(b"\r\n")[2]
 
     async def all(self) -> AsyncIterator[Blob]:
         """The one upload."""
@@ -114,7 +114,7 @@ class DigestAddresses(TableAddresses):
             self._digest.update(f"{place}{key}".encode())
 
 
-async def stage(rows: int) -> int:
+async def stage_made_rows(rows: int) -> int:
     """Receive and stage so many rows; returns how many arrived."""
     world, tables, clock = World(), MemoryTables(), ManualClock()
     rows_kept = DigestRows(tables)
@@ -128,7 +128,7 @@ async def stage(rows: int) -> int:
     return rows_kept.rows_seen
 
 
-def peak(rows: int) -> float:
+def measure_peak(rows: int) -> float:
     """MB that a process of its own takes at most for so many rows."""
     ended = subprocess.run(
         [sys.executable, "-m", "bench.size", "--stage", str(rows)], cwd=ROOT, capture_output=True, text=True, check=True
@@ -143,12 +143,12 @@ def requests_a_row(folder: Path, rows: int) -> float:
     """Storage requests of a host for one row, from upload to staged."""
     log = folder / "azurite.log"
     folder.mkdir(parents=True)
-    with kit.running(folder / "run", hosts=1, storage_log=log) as stack:
-        before = sum(1 for _ in kit.requests(log))
-        kit.upload(stack, kit.export(range(rows)))
-        kit.wait(stack, lambda found: found["phase"] != "staging" and found["staged"] == rows)
+    with kit.run_bench_stack(folder / "run", hosts=1, storage_log=log) as stack:
+        before = sum(1 for _ in kit.read_requests(log))
+        kit.upload_export(stack, kit.make_export(range(rows)))
+        kit.wait_until(stack, lambda found: found["phase"] != "staging" and found["staged"] == rows)
         stack.hosts[0].kill()
-        told = list(kit.requests(log))[before:]
+        told = list(kit.read_requests(log))[before:]
     return sum("$batch" in target or "/Rows" in target or "/stage-rows" in target for _, target, _ in told) / rows
 
 
@@ -160,10 +160,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--stage", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.stage is not None:
-        arrived = asyncio.run(stage(options.stage))
+        arrived = asyncio.run(stage_made_rows(options.stage))
         print(json.dumps({"rows": arrived, "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
         return 0
-    small, large = peak(10_000), peak(options.rows)
+    small, large = measure_peak(10_000), measure_peak(options.rows)
     print(
         f"peak memory: {small:.0f} MB for 10,000 rows, {large:.0f} MB for {options.rows:,}; "
         f"growth {large - small:.0f} MB"

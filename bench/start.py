@@ -34,7 +34,7 @@ SETTINGS: Final = {
 }
 
 
-def timed(program: str) -> tuple[float, str]:
+def time_process(program: str) -> tuple[float, str]:
     """Seconds and output of a fresh process."""
     began = time.perf_counter()
     ended = subprocess.run(
@@ -53,12 +53,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.start", description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="how many processes of each kind, in turn (7)")
     options = parser.parse_args(arguments)
-    timed(INDEX)  # compiles
+    time_process(INDEX)  # compiles
     index, bare, said = [], [], ""
     for _ in range(options.runs):
-        seconds, said = timed(INDEX)
+        seconds, said = time_process(INDEX)
         index.append(seconds)
-        bare.append(timed("import azure.functions")[0])
+        bare.append(time_process("import azure.functions")[0])
     number, imported = said.split()
     ours, least = statistics.median(index), statistics.median(bare)
     print(f"{number} functions indexed in {ours:.2f} s (median of {options.runs} fresh processes)")

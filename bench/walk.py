@@ -55,22 +55,22 @@ class SizedReports(MemoryReports):
         return size > 0
 
 
-def _migration(rows: int) -> Migration:
+def _make_migration(rows: int) -> Migration:
     layout = Layout("utf-8", ",", (("source_id", 0), ("email", 1)), 2, 0, rows)
     return Migration(ID, SOUTH_NORFOLK, kit.FILE, "0x1", rows, NOW, NOW, Phase.RUNNING, layout=layout, assessed_at=NOW)
 
 
-async def fill(world: World, rows: int) -> None:
+async def fill_world(world: World, rows: int) -> None:
     """So many accounts that were told, each with its row."""
     keys = Pseudonyms(b"k" * 32)
-    await world.ledger.migrations.insert(_migration(rows))
+    await world.ledger.migrations.insert(_make_migration(rows))
     await world.ledger.losses.leave_anchors(SOUTH_NORFOLK)
     for start in range(0, rows, AT_ONCE):
         by_shard: dict[str, list[tuple[Account, Change]]] = {shard: [] for shard in SHARDS}
         staged: list[Row] = []
         for number in range(start + 1, min(start + AT_ONCE, rows) + 1):
             ref = f"B{number:07}"
-            account = _told(keys, ref, number)
+            account = _make_account(keys, ref, number)
             by_shard[account.shard].append((account, Change(NOW, Event.STAGE, State.STAGED)))
             staged.append(Row(SOUTH_NORFOLK, ID, number, ref, account.id))
         for accounts in by_shard.values():
@@ -78,7 +78,7 @@ async def fill(world: World, rows: int) -> None:
         await world.ledger.rows.put(staged)
 
 
-def _told(keys: Pseudonyms, ref: str, number: int) -> Account:
+def _make_account(keys: Pseudonyms, ref: str, number: int) -> Account:
     user = DirectoryId(f"00000000-0000-4000-8000-{number:012}")
     id_ = keys.account(SOUTH_NORFOLK, ref)
     return Account(
@@ -91,23 +91,23 @@ def _told(keys: Pseudonyms, ref: str, number: int) -> Account:
     )
 
 
-def _peak() -> float:
+def _measure_peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def measure(rows: int) -> dict[str, float]:
+async def measure_sweep(rows: int) -> dict[str, float]:
     """Microseconds an account of a visit, of result.csv whole, and an account of one shard; MB that all that took."""
     world, reports = World(), SizedReports()
-    await fill(world, rows)
+    await fill_world(world, rows)
     ports = replace(world.ports, reports=reports)
     # The app keeps its tables elsewhere: the collector need not go through these.
     gc.collect()
     gc.freeze()
-    before = _peak()
+    before = _measure_peak()
     await reconcile_authorities(ports)
     whole, result = reports.written, reports.seconds
     world.clock.tick(timedelta(minutes=11))
-    visit = await _timed(ports)
+    visit = await _time_sweep(ports)
     unchanged = reports.written
     world.clock.tick(timedelta(minutes=11))
     stored = await anext(world.ledger.accounts.list_shard(SOUTH_NORFOLK, "0"))
@@ -120,11 +120,11 @@ async def measure(rows: int) -> dict[str, float]:
         "visit": visit * micro,
         "result": result * micro,
         "shard": (reports.seconds - result) * micro * len(SHARDS),
-        "memory": _peak() - before,
+        "memory": _measure_peak() - before,
     }
 
 
-async def _timed(ports: Ports) -> float:
+async def _time_sweep(ports: Ports) -> float:
     began = time.process_time()
     await reconcile_authorities(ports)
     return time.process_time() - began
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.measure is not None:
-        print(json.dumps(asyncio.run(measure(options.measure))))
+        print(json.dumps(asyncio.run(measure_sweep(options.measure))))
         return 0
     few, many = in_a_process(options.few), in_a_process(options.many)
     what = {"visit": "a visit", "result": "result.csv, written whole", "shard": "result.csv, when one shard changed"}
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str]) -> int:
         (text, f"{few[key]:.1f} us", f"{many[key]:.1f} us", f"{many[key] / few[key]:.2f}") for key, text in what.items()
     ]
     header = ("for each account", f"{options.few:,} accounts", f"{options.many:,} accounts", "ratio")
-    print(kit.table(header, rows))
+    print(kit.format_table(header, rows))
     print(f"\nmemory beside the tables: {few['memory']:.0f} MB and {many['memory']:.0f} MB")
     beyond = [text for key, text in what.items() if many[key] / few[key] > BAR]
     print(f"bar: a ratio of {BAR}; beyond it: {', '.join(beyond) or 'none'}")

@@ -51,7 +51,7 @@ class AzureCli:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """See `Graph`."""
-        url = path if path.startswith(V1) else V1 + _encoded(path)
+        url = path if path.startswith(V1) else V1 + _encode_path(path)
         # What people typed goes by standard input: on Windows `az` is a batch file, whose shell would take the quotes
         # out of an argument, and read what follows an & as a command of its own.
         if body is None:
@@ -60,7 +60,7 @@ class AzureCli:
             content = ["--body", "@-", "--headers", "Content-Type=application/json"]
             said = self._run(["--method", method, "--url", url, *content], json.dumps(body))
         if said.returncode:
-            raise _refusal(method, path.partition("?")[0], said.stderr.strip())
+            raise _make_refusal(method, path.partition("?")[0], said.stderr.strip())
         return dict(json.loads(said.stdout)) if said.stdout.strip() else {}
 
     def _run(self, arguments: Sequence[str], by_input: str) -> "subprocess.CompletedProcess[str]":
@@ -80,12 +80,12 @@ class AzureCli:
             ) from None
 
 
-def _encoded(path: str) -> str:
+def _encode_path(path: str) -> str:
     """Only an & before a $ parts the query; any other belongs to a name."""
     return quote(path, safe="/?$=(),;:@'").replace("%26$", "&$")
 
 
-def every(graph: Graph, path: str) -> list[dict[str, Any]]:
+def list_every(graph: Graph, path: str) -> list[dict[str, Any]]:
     """All entries of a list, page after page."""
     found: list[dict[str, Any]] = []
     following: str | None = path
@@ -129,7 +129,7 @@ def check_tenant(graph: Graph, domain: str) -> SignedIn:
     Raises:
         CannotGoOnError: it is another one.
     """
-    organization = every(graph, "organization?$select=id,verifiedDomains")[0]
+    organization = list_every(graph, "organization?$select=id,verifiedDomains")[0]
     domains = [str(each["name"]) for each in organization["verifiedDomains"]]
     if domain.casefold() not in {name.casefold() for name in domains} | {str(organization["id"]).casefold()}:
         raise CannotGoOnError(
@@ -142,12 +142,12 @@ def check_tenant(graph: Graph, domain: str) -> SignedIn:
     return SignedIn(str(organization["id"]), first)
 
 
-def _refusal(method: str, path: str, said: str) -> CannotGoOnError:
+def _make_refusal(method: str, path: str, said: str) -> CannotGoOnError:
     kind = NotThereError if any(sign in said for sign in NOT_THERE) else CannotGoOnError
-    return kind(_explain(method, path, said))
+    return kind(_explain_refusal(method, path, said))
 
 
-def _explain(method: str, path: str, said: str) -> str:
+def _explain_refusal(method: str, path: str, said: str) -> str:
     what = f"{method.upper()} {path}"
     if any(sign in said for sign in NOT_SIGNED_IN):
         return "Nobody is signed in. Sign in first: az login --tenant DOMAIN --allow-no-subscriptions"

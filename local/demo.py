@@ -26,8 +26,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from local import azurite
-from local.samples.generate import Order, generate
-from local.stack import ROOT, Stack, StackError, get_json, stack, unless_used
+from local.samples.generate import Order, generate_samples
+from local.stack import ROOT, Stack, StackError, find_unused_port, get_json, run_stack
 
 FOLDER: Final = ROOT / ".local" / "demo"
 PATIENCE: Final = 15 * 60
@@ -65,14 +65,14 @@ class Places:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when every account came to rest as the sample's truth says."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     places = Places(FOLDER)
     shutil.rmtree(places.folder, ignore_errors=True)
     console.print("[bold]1[/] An invented council export and directory")
-    generate(Order({"south-norfolk": options.rows}, options.seed), places.samples)
+    generate_samples(Order({"south-norfolk": options.rows}, options.seed), places.samples)
     try:
-        return _run(console, places, options)
+        return _run_demo(console, places, options)
     except (StackError, azurite.AzuriteError) as error:
         console.print(f"[red]{error}[/]")
         return 1
@@ -81,33 +81,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(console: Console, places: Places, options: argparse.Namespace) -> int:
+def _run_demo(console: Console, places: Places, options: argparse.Namespace) -> int:
     console.print("[bold]2[/] Azurite, the stand-in directory and Notify, the functions host")
     # What stays is best found at the ports of local.settings.sample.json; what ends by itself disturbs nobody there.
     keep = options.keep
-    ports = [unless_used(port) for port in STAND_IN_PORTS] if keep else [0, 0]
-    storage = azurite.DEFAULT_PORTS if keep and all(map(_free, azurite.DEFAULT_PORTS)) else None
+    ports = [find_unused_port(port) for port in STAND_IN_PORTS] if keep else [0, 0]
+    storage = azurite.DEFAULT_PORTS if keep and all(map(_is_free, azurite.DEFAULT_PORTS)) else None
     seed = places.samples / "directory.json"
-    with stack(places.folder / "run", seed=seed, ports=ports, storage_ports=storage) as running:
-        host = running.add_host(port=unless_used(HOST_PORT) if keep else 0)
+    with run_stack(places.folder / "run", seed=seed, ports=ports, storage_ports=storage) as running:
+        host = running.add_host(port=find_unused_port(HOST_PORT) if keep else 0)
         _show_addresses(console, running)
         console.print(f"[bold]3[/] Upload to exports/{EXPORT}: from here on, what happens is what Azure would do")
         began = time.monotonic()
-        _upload(running, places.samples / "south-norfolk.csv")
-        migration = _watch(console, f"{host.url}/api/status")
+        _upload_export(running, places.samples / "south-norfolk.csv")
+        migration = _watch_migration(console, f"{host.url}/api/status")
         if migration is None:
             console.print(f"[red]It did not end within {PATIENCE // 60} minutes. The host's log is {host.log}.[/]")
             return 1
         _copy_reports(running, places, migration)
         _copy_pages(running, places)
         console.print(f"[bold]4[/] Done in {time.monotonic() - began:.0f} seconds")
-        right = _tell(console, running, places, migration)
+        right = _print_result(console, running, places, migration)
         if options.keep:
-            _keep(console, running)
+            _keep_running(console, running)
     return 0 if right else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py demo", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--keep", action="store_true", help="leave everything running afterwards, until Ctrl-C")
     parser.add_argument("--rows", type=int, default=1200, metavar="N", help="rows of the export (default: 1200)")
@@ -115,8 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _free(port: int) -> bool:
-    return unless_used(port) == port
+def _is_free(port: int) -> bool:
+    return find_unused_port(port) == port
 
 
 def _show_addresses(console: Console, running: Stack) -> None:
@@ -125,12 +125,12 @@ def _show_addresses(console: Console, running: Stack) -> None:
     console.print(f"  host       {running.hosts[0].url}/   (functions and queues), {running.hosts[0].url}/api/status")
 
 
-def _upload(running: Stack, file: Path) -> None:
+def _upload_export(running: Stack, file: Path) -> None:
     with BlobServiceClient.from_connection_string(running.storage.connection_string) as service:
         service.get_blob_client("exports", EXPORT).upload_blob(file.read_bytes())
 
 
-def _watch(console: Console, url: str) -> dict[str, Any] | None:
+def _watch_migration(console: Console, url: str) -> dict[str, Any] | None:
     """Show live progress until the migration has come to rest."""
     columns = [TextColumn("  {task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     progress = Progress(*columns, console=console)
@@ -148,11 +148,11 @@ def _watch(console: Console, url: str) -> dict[str, Any] | None:
     with Live(progress, console=console, refresh_per_second=4) if not plain else progress:
         said = ""
         while time.monotonic() < deadline:
-            found = _newest(url)
+            found = _read_newest(url)
             if found:
-                for name, done, of in _done(found):
+                for name, done, of in _list_progress(found):
                     progress.update(tasks[name], completed=done, total=of)
-                if plain and (text := _line(found)) != said:
+                if plain and (text := _make_line(found)) != said:
                     said = text
                     console.print(f"  {said}", soft_wrap=True)
                 if found["phase"] in {"done", "refused", "failed"} or found["paused"]:
@@ -161,7 +161,7 @@ def _watch(console: Console, url: str) -> dict[str, Any] | None:
     return None
 
 
-def _newest(url: str) -> dict[str, Any] | None:
+def _read_newest(url: str) -> dict[str, Any] | None:
     try:
         migrations = get_json(url)["migrations"]
     except (OSError, urllib.error.URLError):
@@ -170,7 +170,7 @@ def _newest(url: str) -> dict[str, Any] | None:
     return newest
 
 
-def _done(found: dict[str, Any]) -> list[tuple[str, int, int | None]]:
+def _list_progress(found: dict[str, Any]) -> list[tuple[str, int, int | None]]:
     states, outcomes = Counter(found["states"]), Counter(found["outcomes"])
     accounts = sum(states.values()) - states["rejected"] - states["duplicate"]
     told = states["told"] + states["completed"]
@@ -184,8 +184,8 @@ def _done(found: dict[str, Any]) -> list[tuple[str, int, int | None]]:
     ]
 
 
-def _line(found: dict[str, Any]) -> str:
-    parts = [f"{name} {done:,}" + (f" of {of:,}" if of else "") for name, done, of in _done(found)]
+def _make_line(found: dict[str, Any]) -> str:
+    parts = [f"{name} {done:,}" + (f" of {of:,}" if of else "") for name, done, of in _list_progress(found)]
     return f"{found['phase']:<12} {', '.join(parts)}"
 
 
@@ -203,20 +203,20 @@ def _copy_reports(running: Stack, places: Places, migration: dict[str, Any]) -> 
 def _copy_pages(running: Stack, places: Places) -> None:
     """What the stand-ins show, kept for when they are gone."""
     pages = {"messages": f"{running.notify.url}/", "users": f"{running.directory.url}/"}
-    for message in _messages(running):
+    for message in _read_messages(running):
         pages.setdefault(f"message-{message['template']}", f"{running.notify.url}/messages/{message['id']}")
     for name, url in pages.items():
         with urllib.request.urlopen(url, timeout=30) as page:  # noqa: S310 - a loopback address of ours
             (places.reports / f"{name}.html").write_bytes(page.read())
 
 
-def _tell(console: Console, running: Stack, places: Places, migration: dict[str, Any]) -> bool:
+def _print_result(console: Console, running: Stack, places: Places, migration: dict[str, Any]) -> bool:
     """Print the scenarios and where to look; whether the result is what the sample's truth says."""
     if migration["phase"] != "done":
         trouble = migration["paused"] or migration["refused"] or {}
         console.print(f"[red]It stopped: {trouble.get('sentence')} {trouble.get('remedy')}[/]")
         return False
-    assessed = _json(places.reports / "assessment.json")
+    assessed = _read_json(places.reports / "assessment.json")
     table = Table(title="What became of whom", title_justify="left")
     table.add_column("scenario", justify="center")
     table.add_column("outcome", no_wrap=True)
@@ -225,8 +225,8 @@ def _tell(console: Console, running: Stack, places: Places, migration: dict[str,
     for outcome, (scenario, who, what) in WORDS.items():
         table.add_row(scenario, outcome, f"{assessed[outcome]:,}", f"{who}: {what}")
     console.print(table)
-    console.print(f"{assessed['rows']:,} rows; {len(_messages(running)):,} messages, none to anybody else")
-    wrong = _differences(places)
+    console.print(f"{assessed['rows']:,} rows; {len(_read_messages(running)):,} messages, none to anybody else")
+    wrong = _list_differences(places)
     if wrong:
         console.print(f"[red]{len(wrong)} rows did not end as the sample's truth says, the first: {wrong[0]}[/]")
     console.print("[bold]Look at[/]")
@@ -242,12 +242,12 @@ def _tell(console: Console, running: Stack, places: Places, migration: dict[str,
     return not wrong
 
 
-def _messages(running: Stack) -> list[Any]:
+def _read_messages(running: Stack) -> list[Any]:
     found = get_json(f"{running.notify.url}/_standin/notifications")
     return list(found["notifications"] if isinstance(found, dict) else found)
 
 
-def _differences(places: Places) -> list[str]:
+def _list_differences(places: Places) -> list[str]:
     """Rows whose outcome or reason is not the true one."""
     with (places.samples / "south-norfolk.truth.csv").open(newline="", encoding="utf-8") as file:
         truth = {row["row"]: (row["outcome"], row["reason"]) for row in csv.DictReader(file)}
@@ -262,12 +262,12 @@ def _differences(places: Places) -> list[str]:
     ]
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def _keep(console: Console, running: Stack) -> None:
+def _keep_running(console: Console, running: Stack) -> None:
     console.print("[bold]Everything is left running[/] (Ctrl-C ends it)")
     _show_addresses(console, running)
     console.print(f"  storage    {running.storage.connection_string}", soft_wrap=True)

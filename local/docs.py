@@ -139,24 +139,24 @@ def _describe_package(package: Path) -> str:
         for module in sorted(package.rglob("*.py"))
         if module.name != "__init__.py"
     ]
-    return f"## `{package.name}`\n\n{_first_line(package / '__init__.py')}\n\n{_table(('module', 'holds'), rows)}"
+    return f"## `{package.name}`\n\n{_first_line(package / '__init__.py')}\n\n{_make_table(('module', 'holds'), rows)}"
 
 
 def _first_line(module: Path) -> str:
     return (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").partition("\n")[0]
 
 
-def flow() -> str:
+def write_flow() -> str:
     """docs/flow.md."""
     return _FLOW.format(
         printed=_PRINTED.format(source="shared/model/lifecycle.py"),
-        diagram="\n".join(_diagram()),
-        states=_states(),
-        unreached=_unreached(),
-        events=_described(lifecycle, Event, "event"),
-        transitions="\n\n".join(_transitions()),
-        outcomes=_described(lifecycle, Outcome, "outcome"),
-        phases=_described(migration, Phase, "phase"),
+        diagram="\n".join(_draw_diagram()),
+        states=_describe_states(),
+        unreached=_list_unreached(),
+        events=_describe_words(lifecycle, Event, "event"),
+        transitions="\n\n".join(_list_transitions()),
+        outcomes=_describe_words(lifecycle, Outcome, "outcome"),
+        phases=_describe_words(migration, Phase, "phase"),
     )
 
 
@@ -170,12 +170,12 @@ def reason_codes() -> str:
     ]
     return _REASONS.format(
         printed=_PRINTED.format(source="shared/model/reasons.py"),
-        sections="\n\n".join(_reasons()),
-        made=_table(("code", "means", "what to do"), made),
+        sections="\n\n".join(_list_reasons()),
+        made=_make_table(("code", "means", "what to do"), made),
     )
 
 
-PAGES: Final = {"flow.md": flow, "reasons.md": reason_codes, "where-things-go.md": places}
+PAGES: Final = {"flow.md": write_flow, "reasons.md": reason_codes, "where-things-go.md": places}
 
 
 def main() -> None:
@@ -185,7 +185,7 @@ def main() -> None:
         print(f"docs/{name} is printed")
 
 
-def _diagram() -> Iterator[str]:
+def _draw_diagram() -> Iterator[str]:
     events: dict[tuple[State, State], list[Event]] = defaultdict(list)
     for (state, event), following in TRANSITIONS.items():
         events[state, following].append(event)
@@ -195,38 +195,38 @@ def _diagram() -> Iterator[str]:
         yield f"    {state} --> {following}: {', '.join(happened)}"
 
 
-def _states() -> str:
+def _describe_states() -> str:
     said = _doc_comments(lifecycle, State)
     rows = [(f"`{state}`", "moving" if state in MOVING else "at rest", said[state]) for state in State]
-    return _table(("state", "", "means"), rows)
+    return _make_table(("state", "", "means"), rows)
 
 
-def _unreached() -> str:
+def _list_unreached() -> str:
     """States that are named and not built yet; `staged` is where an account begins."""
     return " and ".join(f"`{state}`" for state in State if state not in {State.STAGED, *TRANSITIONS.values()})
 
 
-def _transitions() -> Iterator[str]:
+def _list_transitions() -> Iterator[str]:
     keys = {f"State.{state.name}, Event.{event.name}": (state, event) for state, event in TRANSITIONS}
-    for title, found in sections(lifecycle, "TRANSITIONS"):
+    for title, found in list_sections(lifecycle, "TRANSITIONS"):
         rows = [(f"`{keys[key][0]}`", f"`{keys[key][1]}`", f"`{TRANSITIONS[keys[key]]}`") for key in found]
-        yield f"**{title.capitalize()}**\n\n" + _table(("an account that is", "and then", "is afterwards"), rows)
+        yield f"**{title.capitalize()}**\n\n" + _make_table(("an account that is", "and then", "is afterwards"), rows)
 
 
-def _reasons() -> Iterator[str]:
-    for title, codes in sections(reasons, "REASONS"):
+def _list_reasons() -> Iterator[str]:
+    for title, codes in list_sections(reasons, "REASONS"):
         known = [(code, REASONS[code]) for code in codes]
         # The anchor stands beside the code, so that runbook and people can point at one reason.
         rows = [(f"`{code}`", f'<a id="{code}"></a>{reason.sentence}', reason.remedy) for code, reason in known]
-        yield f"## {title.capitalize()}\n\n" + _table(("code", "means", "what to do"), rows)
+        yield f"## {title.capitalize()}\n\n" + _make_table(("code", "means", "what to do"), rows)
 
 
-def _described(module: ModuleType, words: type[StrEnum], title: str) -> str:
+def _describe_words(module: ModuleType, words: type[StrEnum], title: str) -> str:
     said = _doc_comments(module, words)
-    return _table((title, "means"), [(f"`{word}`", said[word]) for word in words])
+    return _make_table((title, "means"), [(f"`{word}`", said[word]) for word in words])
 
 
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _make_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '\\|') for cell in line)} |" for line in lines)
 
@@ -234,7 +234,9 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _doc_comments(module: ModuleType, words: type[StrEnum]) -> dict[str, str]:
     """The string below each member of an enumeration: Python itself forgets it, its source does not."""
     found: dict[str, str] = {}
-    body = next(node.body for node in _tree(module) if isinstance(node, ast.ClassDef) and node.name == words.__name__)
+    body = next(
+        node.body for node in _parse_module(module) if isinstance(node, ast.ClassDef) and node.name == words.__name__
+    )
     for member, comment in pairwise(body):
         match member, comment:
             case ast.Assign(targets=[ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
@@ -244,26 +246,26 @@ def _doc_comments(module: ModuleType, words: type[StrEnum]) -> dict[str, str]:
     return found
 
 
-def sections(module: ModuleType, table: str) -> Iterator[tuple[str, list[str]]]:
+def list_sections(module: ModuleType, table: str) -> Iterator[tuple[str, list[str]]]:
     """The comments that part a dictionary, each with the keys below it (as text for a pair, as itself for a string)."""
     source = inspect.getsource(module).splitlines()
     title, keys = "", list[str]()
-    for key in _keys(module, table):
+    for key in _list_keys(module, table):
         comment = source[key.lineno - 2].strip()
         if comment.startswith("# "):
             if keys:
                 yield title, keys
             title, keys = comment.removeprefix("# "), []
-        keys.append(key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else _pair(key))
+        keys.append(key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else _format_pair(key))
     yield title, keys
 
 
-def _pair(key: ast.expr) -> str:
+def _format_pair(key: ast.expr) -> str:
     return ast.unparse(key).strip("()")
 
 
-def _keys(module: ModuleType, table: str) -> list[ast.expr]:
-    for node in _tree(module):
+def _list_keys(module: ModuleType, table: str) -> list[ast.expr]:
+    for node in _parse_module(module):
         match node:
             case ast.AnnAssign(target=ast.Name(name), value=ast.Dict(keys)) if name == table:
                 return [key for key in keys if key is not None]
@@ -272,7 +274,7 @@ def _keys(module: ModuleType, table: str) -> list[ast.expr]:
     raise LookupError(f"{module.__name__} has no dictionary {table}")
 
 
-def _tree(module: ModuleType) -> list[ast.stmt]:
+def _parse_module(module: ModuleType) -> list[ast.stmt]:
     return ast.parse(inspect.getsource(module)).body
 
 

@@ -62,7 +62,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
             )
         deadline = time.monotonic() + PATIENCE
-        while not answers(self.health):
+        while not is_answering(self.health):
             if self.child.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 said = self.log.read_text(errors="replace").strip().splitlines()[-5:]
@@ -152,7 +152,7 @@ class Stack:
 
 
 @contextmanager
-def stack(
+def run_stack(
     folder: Path,
     *,
     seed: Path | None = None,
@@ -168,7 +168,7 @@ def stack(
     Where the caller gives an Azurite that runs, it is used, and it goes on running.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    used = storage or azurite.start(storage_ports, access_log=storage_log)
+    used = storage or azurite.start_azurite(storage_ports, access_log=storage_log)
     directory = _stand_in(
         folder,
         "directory",
@@ -200,7 +200,7 @@ def free_port() -> int:
         return port
 
 
-def unless_used(port: int) -> int:
+def find_unused_port(port: int) -> int:
     """The port, or another free one where somebody has it."""
     with socket.socket() as probe:
         try:
@@ -210,7 +210,7 @@ def unless_used(port: int) -> int:
     return port
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     """Whether somebody answers 200 there."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - a loopback address of ours

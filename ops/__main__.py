@@ -8,7 +8,7 @@ import typer
 from typer import rich_utils
 
 from ops.commands import commands
-from ops.shell import ERROR, complain
+from ops.shell import ERROR, print_error
 
 STOPPED: Final = 130
 """What a shell expects of a program that ended with Ctrl+C."""
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
         rich_utils.rich_format_error(error)  # type: ignore[arg-type]  # what typer itself does with it
         return ERROR
     except (typer.Abort, KeyboardInterrupt):
-        complain("Stopped.")
+        print_error("Stopped.")
         return STOPPED
     return result if isinstance(result, int) else 0
 

@@ -21,14 +21,14 @@ from ops.shell import (
     AsJson,
     Url,
     app_at,
+    ask_patiently,
     commands,
-    complain,
-    out,
-    patiently,
+    get_console,
     print_answer,
-    waiting,
+    print_error,
+    show_waiting,
 )
-from ops.words import moment
+from ops.words import format_time
 
 AGAIN: Final = 5.0
 """Seconds between two attempts to reach an app that is starting again."""
@@ -126,7 +126,7 @@ def canary(
       ops canary --show
     """
     if show:
-        _show(url, authority, as_json)
+        _show_canaries(url, authority, as_json)
         return
     if not authority or not (address or undo):
         raise typer.BadParameter(
@@ -140,24 +140,26 @@ def canary(
     body: Json = {"authority": authority, "address": address, "undo": undo}
     first = body if signed_in is None else {**body, "signed_in": signed_in == "yes"}
     with app_at(url) as app:
-        answer = _follow(app, first, body, Telling(Console(stderr=True, highlight=False) if as_json else out()), once)
-    print_answer(answer, as_json, ending(answer.read))
+        answer = _follow_canary(
+            app, first, body, Telling(Console(stderr=True, highlight=False) if as_json else get_console()), once
+        )
+    print_answer(answer, as_json, make_ending(answer.read))
     if answer.read.failures or (answer.read.verdict == "cancelled" and not undo):
         raise typer.Exit(FINDINGS)
 
 
-def _show(url: str, authority: str, as_json: bool) -> None:
+def _show_canaries(url: str, authority: str, as_json: bool) -> None:
     params = {"authority": authority} if authority else None
     with app_at(url) as app:
-        answer = waiting("Asking the app", lambda: app.get(Canaries, "canary", params))
-    print_answer(answer, as_json, overview(answer.read))
+        answer = show_waiting("Asking the app", lambda: app.get(Canaries, "canary", params))
+    print_answer(answer, as_json, make_overview(answer.read))
     if any(each.failures for each in answer.read.canaries):
         raise typer.Exit(FINDINGS)
 
 
-def _follow(app: App, first: Json, body: Json, telling: "Telling", once: bool) -> Answer[Canary]:
+def _follow_canary(app: App, first: Json, body: Json, telling: "Telling", once: bool) -> Answer[Canary]:
     """Ask again until it is over; tell whatever is new."""
-    answer = waiting("The canary is at it", lambda: app.post(Canary, "canary", first))
+    answer = show_waiting("The canary is at it", lambda: app.post(Canary, "canary", first))
     # With its number, so that a run that ended while its answer was lost is told, and none is begun anew.
     this = {**body, "run": answer.read.run}
     try:
@@ -166,9 +168,9 @@ def _follow(app: App, first: Json, body: Json, telling: "Telling", once: bool) -
             if once or answer.read.finished_at:
                 return answer
             time.sleep(answer.read.ask_again_seconds)
-            answer = patiently(lambda: app.post(Canary, "canary", this), AGAIN)
+            answer = ask_patiently(lambda: app.post(Canary, "canary", this), AGAIN)
     except KeyboardInterrupt:
-        complain("The canary waits where it is. The same command goes on with it.")
+        print_error("The canary waits where it is. The same command goes on with it.")
         raise
 
 
@@ -183,7 +185,7 @@ class Telling:
         """The steps since the last time, and what is to be done now."""
         for step in canary.steps:
             if self._new(f"{step.step} {step.result} {step.sentence}"):
-                self._out.print(line(step))
+                self._out.print(make_step_line(step))
         if canary.next and self._new("\n".join(canary.next)):
             self._out.print(to_do(canary.next))
 
@@ -193,7 +195,7 @@ class Telling:
         return fresh
 
 
-def line(step: Step) -> Text:
+def make_step_line(step: Step) -> Text:
     """One step in a line."""
     text = Text(f"{step.result:<7}", style=STYLES.get(step.result, ""))
     return text.append(f"{step.step:<22}", style="not bold cyan").append(step.sentence, style="not bold default")
@@ -205,7 +207,7 @@ def to_do(sentences: Iterable[str]) -> RenderableType:
     return Panel(Text(numbered), title="Your turn", title_align="left", border_style="yellow")
 
 
-def ending(canary: Canary) -> RenderableType:
+def make_ending(canary: Canary) -> RenderableType:
     """The verdict, what to change, and what was found out."""
     style = {"passed": "bold green", "failed": "bold red"}.get(canary.verdict, "bold yellow")
     parts: list[RenderableType] = [Text(VERDICTS.get(canary.verdict, canary.verdict), style=style)]
@@ -213,20 +215,20 @@ def ending(canary: Canary) -> RenderableType:
         parts.append(Text(f"{failure.code}: {failure.sentence}", style="bold"))
         parts.append(Text(f"What to change: {failure.remedy}"))
     parts += [Text(f"Note: {note}", style="yellow") for note in canary.notes]
-    return Group(*parts, learned(canary.answers))
+    return Group(*parts, make_answer_table(canary.answers))
 
 
-def learned(answers: Iterable[Learned]) -> Table:
+def make_answer_table(answers: Iterable[Learned]) -> Table:
     """What the directory answered, and when."""
     table = Table(box=None, pad_edge=False)
     for column in ("question", "answer", "found out"):
         table.add_column(column)
     for each in answers:
-        table.add_row(Text(each.question), Text(each.value, style="bold"), moment(each.at))
+        table.add_row(Text(each.question), Text(each.value, style="bold"), format_time(each.at))
     return table
 
 
-def overview(found: Canaries) -> RenderableType:
+def make_overview(found: Canaries) -> RenderableType:
     """Every council's newest canary."""
     if not found.canaries:
         return Text("No canary has run yet: ops canary --authority <council> --address <a mailbox that you can read>.")
@@ -235,8 +237,8 @@ def overview(found: Canaries) -> RenderableType:
 
 def _of_council(canary: Canary) -> RenderableType:
     title = Text(f"{canary.council} ({canary.authority})", style="bold")
-    when = f"started {moment(canary.started_at)}"
-    when += f", passed last {moment(canary.passed_at)}" if canary.passed_at else ", none has passed yet"
+    when = f"started {format_time(canary.started_at)}"
+    when += f", passed last {format_time(canary.passed_at)}" if canary.passed_at else ", none has passed yet"
     if canary.asked_within_days:
         when += f"; asked for within {canary.asked_within_days} days of a wave"
-    return Group(title, Text(when), *(line(step) for step in canary.steps), ending(canary))
+    return Group(title, Text(when), *(make_step_line(step) for step in canary.steps), make_ending(canary))

@@ -35,8 +35,8 @@ class App:
     """The app's HTTP functions at one address; use it in a `with`."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        self._url = address(url)
-        local = _host(self._url) in LOOPBACK
+        self._url = clean_address(url)
+        local = _find_host(self._url) in LOOPBACK
         if not (token.isascii() and token.isprintable() and " " not in token):
             raise NoAnswerError("OPS_TOKEN is not a token: it has blanks, line breaks or letters that none has.")
         if token and not local and not self._url.startswith("https://"):
@@ -103,7 +103,7 @@ class App:
 
     def _refusal(self, response: httpx.Response) -> str:
         """What an answer that is not a yes means, in a sentence."""
-        sentence = _error(response)
+        sentence = _read_error(response)
         status = response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or response.is_redirect:
             why = sentence or f"The app at {self._url} does not let you in (HTTP {status})."
@@ -136,17 +136,17 @@ def of_council(authority: str) -> dict[str, str] | None:
     return {"authority": authority} if authority else None
 
 
-def named(by: str) -> Json:
+def make_name_body(by: str) -> Json:
     """Who asks, where nobody signs in."""
     return {"by": by} if by else {}
 
 
-def address(url: str) -> str:
+def clean_address(url: str) -> str:
     """The app's address without what people copy along: a slash or `/api` at its end."""
     return url.strip().rstrip("/").removesuffix("/api").rstrip("/")
 
 
-def _host(url: str) -> str | None:
+def _find_host(url: str) -> str | None:
     """The name in an address that may be asked.
 
     Raises:
@@ -162,7 +162,7 @@ def _host(url: str) -> str | None:
     return host
 
 
-def _error(response: httpx.Response) -> str:
+def _read_error(response: httpx.Response) -> str:
     """The app's own sentence, empty where it gave none."""
     try:
         body = response.json()

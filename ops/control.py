@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ops import show
 from ops.answers import Resumed
-from ops.client import named, of_council, path_of
+from ops.client import make_name_body, of_council, path_of
 from ops.shell import (
     ERROR,
     HERE,
@@ -20,9 +20,9 @@ from ops.shell import (
     Yes,
     app_at,
     commands,
-    complain,
     print_answer,
-    waiting,
+    print_error,
+    show_waiting,
 )
 
 
@@ -37,7 +37,7 @@ def pause(migration: Wanted, authority: Authority = "", by: By = "", as_json: As
       ops pause 2026-03-02-portal-d7e3
       ops pause 2026-03-02-portal-d7e3 --json | jq .phase
     """
-    _control(url, migration, "pause", authority, by, as_json, show.paused)
+    _control_migration(url, migration, "pause", authority, by, as_json, show.describe_paused)
 
 
 @commands.command()
@@ -50,7 +50,7 @@ def resume(migration: Wanted, authority: Authority = "", by: By = "", as_json: A
     Examples:
       ops resume 2026-03-02-portal-d7e3
     """
-    _control(url, migration, "resume", authority, by, as_json, show.resumed)
+    _control_migration(url, migration, "resume", authority, by, as_json, show.describe_resumed)
 
 
 @commands.command()
@@ -75,25 +75,25 @@ def cancel(
       ops cancel 2026-03-02-portal-d7e3 --yes
     """
     if not yes:
-        _agree(migration, no_input=no_input)
-    _control(url, migration, "cancel", authority, by, as_json, show.cancelled)
+        _confirm_cancel(migration, no_input=no_input)
+    _control_migration(url, migration, "cancel", authority, by, as_json, show.describe_cancelled)
 
 
-def _agree(migration: str, *, no_input: bool) -> None:
+def _confirm_cancel(migration: str, *, no_input: bool) -> None:
     """Have the migration's name typed, and end here unless it is."""
     if no_input:
-        complain("Nothing was done: with --no-input, cancelling needs --yes.")
+        print_error("Nothing was done: with --no-input, cancelling needs --yes.")
         raise typer.Exit(ERROR)
     typed = typer.prompt(f"This stops {migration} for good. Type its name to do it", err=True).strip()
     if typed != migration:
-        complain("That is another name. Nothing was done.")
+        print_error("That is another name. Nothing was done.")
         raise typer.Exit(ERROR)
 
 
-def _control(
+def _control_migration(
     url: str, migration: str, verb: str, authority: str, by: str, as_json: bool, says: Callable[[Resumed], str]
 ) -> None:
     with app_at(url) as app:
         path, params = path_of(migration, verb), of_council(authority)
-        answer = waiting("Asking the app", lambda: app.post(Resumed, path, named(by), params))
+        answer = show_waiting("Asking the app", lambda: app.post(Resumed, path, make_name_body(by), params))
     print_answer(answer, as_json, Text(says(answer.read)))

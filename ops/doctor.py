@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ops.answers_doctor import Report
-from ops.client import LOOPBACK, Answer, NoAnswerError, NotReachableError, address
-from ops.shell import FINDINGS, HERE, AsJson, Authority, Url, app_at, commands, print_answer, waiting
-from ops.show_doctor import examination
+from ops.client import LOOPBACK, Answer, NoAnswerError, NotReachableError, clean_address
+from ops.shell import FINDINGS, HERE, AsJson, Authority, Url, app_at, commands, print_answer, show_waiting
+from ops.show_doctor import make_examination
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODULE: Final = "shared.runtime.doctor"
@@ -61,7 +61,7 @@ def doctor(
       ops doctor --for wave --here
     """
     answer = _by_process(purpose, authority) if here else _by_app(purpose, authority, url)
-    print_answer(answer, as_json, examination(answer.read))
+    print_answer(answer, as_json, make_examination(answer.read))
     if answer.read.findings:
         raise typer.Exit(FINDINGS)
 
@@ -71,21 +71,21 @@ def _by_app(purpose: For, authority: str, url: str) -> Answer[Report]:
     params = {"for": purpose.value} | ({"authority": authority} if authority else {})
     with app_at(url) as app:
         try:
-            return waiting("The app is looking", lambda: app.get(Report, "doctor", params))
+            return show_waiting("The app is looking", lambda: app.get(Report, "doctor", params))
         except NotReachableError:
-            if urlsplit(address(url)).hostname not in LOOPBACK:
+            if urlsplit(clean_address(url)).hostname not in LOOPBACK:
                 raise
-    _tell(f"No app answers at {address(url)}: the same checks run here, in a process of their own.")
+    _print_warning(f"No app answers at {clean_address(url)}: the same checks run here, in a process of their own.")
     return _by_process(purpose, authority)
 
 
 def _by_process(purpose: For, authority: str) -> Answer[Report]:
     # What goes wrong is told in the same way as by the app's commands.
     with app_at(HERE):
-        return waiting("A process here is looking", lambda: _examined(purpose, authority))
+        return show_waiting("A process here is looking", lambda: _examine_here(purpose, authority))
 
 
-def _examined(purpose: For, authority: str) -> Answer[Report]:
+def _examine_here(purpose: For, authority: str) -> Answer[Report]:
     """Run the app's own checks without the app. Nothing of the app is imported here."""
     command = [sys.executable, "-m", MODULE, "--for", purpose.value, "--json", "--authority", authority]
     environment = {**_local_settings(), **os.environ}
@@ -113,5 +113,5 @@ def _local_settings() -> dict[str, str]:
     return {str(name): str(value) for name, value in values.items()}
 
 
-def _tell(sentence: str) -> None:
+def _print_warning(sentence: str) -> None:
     Console(stderr=True, highlight=False).print(Text(sentence, style="yellow"), soft_wrap=True)

@@ -4,29 +4,29 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ops.answers import Migration, Status
-from ops.words import moment, number
+from ops.words import format_count, format_time
 
 FORGOTTEN: Final = timedelta(days=7)
 """An upload to a folder of no council is news for so long; no later upload can be told to make up for it."""
 
 
-def findings(status: Status) -> list[str]:
+def list_findings(status: Status) -> list[str]:
     """Everything that is lost, stuck, paused, or refused and not made up for since; and timers that keep failing."""
     found = [f"{lost.council}: tables of the app were emptied. {lost.next}" for lost in status.lost]
-    found += [f"{timer.sentence} Since {moment(timer.since)}. {timer.next}" for timer in status.timers]
-    found += [sentence for migration in status.migrations for sentence in _of(migration, status)]
+    found += [f"{timer.sentence} Since {format_time(timer.since)}. {timer.next}" for timer in status.timers]
+    found += [sentence for migration in status.migrations for sentence in _list_migration_findings(migration, status)]
     poison = sum(queue.poison for queue in status.queues)
     if poison:
-        found.append(f"{number(poison, 'message')} in the poison queues: `ops poison list`.")
+        found.append(f"{format_count(poison, 'message')} in the poison queues: `ops poison list`.")
     return found
 
 
-def _of(migration: Migration, status: Status) -> list[str]:
+def _list_migration_findings(migration: Migration, status: Status) -> list[str]:
     found = []
     if migration.paused:
         found.append(f"{migration.name} is paused: {migration.paused.reason}.")
     if migration.stuck:
-        found.append(f"{migration.name}: {number(migration.stuck, 'account is', 'accounts are')} stuck.")
+        found.append(f"{migration.name}: {format_count(migration.stuck, 'account is', 'accounts are')} stuck.")
     found += [f"{migration.name} waits: {wait.sentence}" for wait in migration.waits if wait.command]
     if migration.phase == "failed" and migration.refused:
         found.append(f"{migration.name}: the file {migration.file} is stuck: {migration.refused.reason}.")
@@ -40,7 +40,7 @@ def refused_for_now(migration: Migration, status: Status) -> bool:
     if migration.phase != "refused":
         return False
     if not migration.council:
-        return _age(migration, status.at) < FORGOTTEN
+        return _measure_age(migration, status.at) < FORGOTTEN
     return not any(
         other.authority == migration.authority
         and other.uploaded_at > migration.uploaded_at
@@ -51,12 +51,12 @@ def refused_for_now(migration: Migration, status: Status) -> bool:
 
 def needs_a_look(migration: Migration, status: Status) -> bool:
     """Whether this migration is behind any finding."""
-    return bool(_of(migration, status))
+    return bool(_list_migration_findings(migration, status))
 
 
-def moves(status: Status) -> bool:
+def is_moving(status: Status) -> bool:
     """Whether anything happens by itself: a message lies in a queue, or a migration goes on."""
-    going = any(_goes(m) for m in status.migrations)
+    going = any(_is_going_on(m) for m in status.migrations)
     return going or any(queue.messages for queue in status.queues)
 
 
@@ -64,9 +64,9 @@ GOING: Final = frozenset({"staging", "classifying", "adopting", "running"})
 """Phases in which something happens by itself."""
 
 
-def _goes(migration: Migration) -> bool:
+def _is_going_on(migration: Migration) -> bool:
     return migration.phase in GOING and not migration.paused
 
 
-def _age(migration: Migration, now: datetime) -> timedelta:
+def _measure_age(migration: Migration, now: datetime) -> timedelta:
     return now - migration.uploaded_at

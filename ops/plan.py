@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.client import Json, named, of_council, path_of
+from ops.client import Json, make_name_body, of_council, path_of
 from ops.shell import (
     ERROR,
     FINDINGS,
@@ -26,11 +26,11 @@ from ops.shell import (
     Yes,
     app_at,
     commands,
-    complain,
     print_answer,
-    waiting,
+    print_error,
+    show_waiting,
 )
-from ops.words import OUTCOMES, PHASES, in_london, moment, number
+from ops.words import OUTCOMES, PHASES, format_count, format_time, in_london
 
 plan_commands = typer.Typer(no_args_is_help=True, help="What will be done to whom, when; and who has signed it.")
 commands.add_typer(plan_commands, name="plan")
@@ -120,8 +120,10 @@ def show_plan(migration: Wanted, authority: Authority = "", as_json: AsJson = Fa
       ops plan show 2026-03-02-portal-d7e3 --json | jq -r .hash
     """
     with app_at(url) as app:
-        answer = waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan"), of_council(authority)))
-    print_answer(answer, as_json, page(answer.read))
+        answer = show_waiting(
+            "Asking the app", lambda: app.get(Plan, path_of(migration, "plan"), of_council(authority))
+        )
+    print_answer(answer, as_json, make_plan_page(answer.read))
     if answer.read.wanted:
         raise typer.Exit(FINDINGS)
 
@@ -151,11 +153,11 @@ def approve(
     """
     body: Json = {"as": part.value, "hash": plan_hash.lower(), "rows": rows, "accept_warnings": accept_warnings}
     with app_at(url) as app:
-        answer = waiting(
+        answer = show_waiting(
             "Asking the app",
-            lambda: app.post(Plan, path_of(migration, "plan/approve"), {**body, **named(by)}),
+            lambda: app.post(Plan, path_of(migration, "plan/approve"), {**body, **make_name_body(by)}),
         )
-    print_answer(answer, as_json, Group(Text(f"Signed as {part}.", style="green"), _signed(answer.read)))
+    print_answer(answer, as_json, Group(Text(f"Signed as {part}.", style="green"), _describe_signatures(answer.read)))
 
 
 @plan_commands.command()
@@ -177,12 +179,12 @@ def reject(
       ops plan reject 2026-03-02-portal-d7e3 --yes --json
     """
     if not yes and (no_input or not typer.confirm(f"Reject the plan of {migration}?", err=True)):
-        complain("Nothing was done." + (" With --no-input, rejecting needs --yes." if no_input else ""))
+        print_error("Nothing was done." + (" With --no-input, rejecting needs --yes." if no_input else ""))
         raise typer.Exit(ERROR)
     with app_at(url) as app:
-        answer = waiting(
+        answer = show_waiting(
             "Asking the app",
-            lambda: app.post(Plan, path_of(migration, "plan/reject"), named(by), of_council(authority)),
+            lambda: app.post(Plan, path_of(migration, "plan/reject"), make_name_body(by), of_council(authority)),
         )
     print_answer(answer, as_json, Text(f"The plan of {answer.read.migration} is rejected. Nothing was done."))
 
@@ -206,74 +208,81 @@ def supersede(
     """
     body: Json = {"newer": newer} if newer else {}
     with app_at(url) as app:
-        answer = waiting(
+        answer = show_waiting(
             "Asking the app", lambda: app.post(Left, path_of(migration, "plan/supersede"), body, of_council(authority))
         )
     left = answer.read
     print_answer(answer, as_json, Text(f"{left.migration} gives way to {left.superseded_by}."))
 
 
-def page(plan: Plan) -> RenderableType:
+def make_plan_page(plan: Plan) -> RenderableType:
     """A plan as a person reads it."""
-    parts: list[RenderableType] = [_title(plan), _table(plan.outcomes), _waves(plan.waves), _templates(plan.templates)]
+    parts: list[RenderableType] = [
+        _make_title(plan),
+        _make_outcome_table(plan.outcomes),
+        _make_wave_table(plan.waves),
+        _make_template_table(plan.templates),
+    ]
     parts += [Text(f"Warning: {warning}", style="bold yellow") for warning in plan.warnings]
-    return Group(*parts, _signed(plan))
+    return Group(*parts, _describe_signatures(plan))
 
 
-def _title(plan: Plan) -> Text:
+def _make_title(plan: Plan) -> Text:
     title = Text(plan.council, style="bold").append(f" · {plan.migration}", style="not bold cyan")
-    uploaded = f"uploaded {moment(plan.uploaded_at)} by {plan.uploaded_by or 'somebody (it is not known who)'}"
+    uploaded = f"uploaded {format_time(plan.uploaded_at)} by {plan.uploaded_by or 'somebody (it is not known who)'}"
     title.append(f"\n{plan.file} · {uploaded} · {PHASES.get(plan.phase, plan.phase)}", style="not bold default")
     title.append(f"\nPlan {plan.hash}", style="bold")
-    return title.append(f"\nmade {moment(plan.made_at)} of {number(plan.rows, 'row')}", style="not bold default")
+    return title.append(
+        f"\nmade {format_time(plan.made_at)} of {format_count(plan.rows, 'row')}", style="not bold default"
+    )
 
 
-def _grid(*columns: str) -> Table:
+def _make_grid(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in {"rows", "accounts"} else "left")
     return table
 
 
-def _table(outcomes: dict[str, int]) -> Table:
-    table = _grid("rows", "outcome", "which is")
+def _make_outcome_table(outcomes: dict[str, int]) -> Table:
+    table = _make_grid("rows", "outcome", "which is")
     for name, count in outcomes.items():
         if count:
             table.add_row(f"{count:,}", Text(name), Text(OUTCOMES.get(name, "")))
     return table
 
 
-def _waves(waves: Iterable[Wave]) -> Table:
-    table = _grid("accounts", "wave", "takes", "begins", "open since")
+def _make_wave_table(waves: Iterable[Wave]) -> Table:
+    table = _make_grid("accounts", "wave", "takes", "begins", "open since")
     for wave in waves:
         begins = in_london(wave.starts_at) if wave.starts_at else "when nothing is in its way"
-        opened = moment(wave.opened_at) if wave.opened_at else "not yet"
+        opened = format_time(wave.opened_at) if wave.opened_at else "not yet"
         cells = (f"{wave.number} {wave.name}", wave.takes, begins, opened)
         table.add_row(f"{wave.accounts:,}", *map(Text, cells))
     return table
 
 
-def _templates(templates: Iterable[Template]) -> Table:
-    table = _grid("message", "template", "version")
+def _make_template_table(templates: Iterable[Template]) -> Table:
+    table = _make_grid("message", "template", "version")
     for each in templates:
         table.add_row(Text(each.message), Text(each.id), str(each.version))
     return table
 
 
-def _signed(plan: Plan) -> Text:
+def _describe_signatures(plan: Plan) -> Text:
     """Who has signed, whose signature is wanted, and what that person types."""
     text = Text()
     for each in plan.signatures:
-        text.append(f"Signed as {each.part} by {each.by}, {moment(each.at)}.\n")
+        text.append(f"Signed as {each.part} by {each.by}, {format_time(each.at)}.\n")
     for part, command in zip(plan.wanted, plan.commands, strict=False):
         text.append(f"Wanted: the signature of {part}. That person types:\n", style="bold yellow")
         text.append(f"  {command}\n", style="not bold cyan")
     if plan.wanted:
         return text.append("ROWS is how many rows the portal says it exported: take it from there, not from here.")
-    return text.append(_verdict(plan))
+    return text.append(_describe_verdict(plan))
 
 
-def _verdict(plan: Plan) -> str:
+def _describe_verdict(plan: Plan) -> str:
     if plan.rejected_by:
         return f"Rejected by {plan.rejected_by}. Mend what was wrong, and upload the export again."
     if plan.kind == "assess":
@@ -283,7 +292,7 @@ def _verdict(plan: Plan) -> str:
     if plan.superseded_by and plan.phase != "done":
         return f"Gives way to {plan.superseded_by}."
     if plan.approved_at:
-        return f"Approved {moment(plan.approved_at)}. `ops status --watch` shows how it goes."
+        return f"Approved {format_time(plan.approved_at)}. `ops status --watch` shows how it goes."
     if plan.approval == "automatic":
         return "No signature is wanted: the council's profile says that plans are approved automatically."
     return f"No signature is wanted now: {PHASES.get(plan.phase, plan.phase)}. `ops status` says what to do."

@@ -10,7 +10,7 @@ from rich.text import Text
 from ops import show
 from ops.answers import Poison, Settled
 from ops.client import Json
-from ops.shell import ERROR, HERE, AsJson, NoInput, Url, Yes, app_at, commands, complain, print_answer, waiting
+from ops.shell import ERROR, HERE, AsJson, NoInput, Url, Yes, app_at, commands, print_answer, print_error, show_waiting
 
 ACCOUNT_ID: Final = re.compile(r"a[0-9a-f]{40}")
 
@@ -37,8 +37,8 @@ def list_poison(
       ops poison list --limit 1000 --json | jq -r '.stuck[].account'
     """
     with app_at(url) as app:
-        answer = waiting("Looking for what is stuck", lambda: app.get(Poison, "poison", {"limit": limit}))
-    print_answer(answer, as_json, show.poison(answer.read, limit))
+        answer = show_waiting("Looking for what is stuck", lambda: app.get(Poison, "poison", {"limit": limit}))
+    print_answer(answer, as_json, show.make_poison_page(answer.read, limit))
 
 
 @poison_commands.command()
@@ -63,12 +63,12 @@ def replay(
       ops poison replay --account a0123456789abcdef0123456789abcdef01234567
       ops poison replay --all --yes
     """
-    choice = _choice(account, cause, everything)
+    choice = _read_choice(account, cause, everything)
     at_keyboard = sys.stdin.isatty() and not as_json
     if everything and at_keyboard and not (yes or no_input) and not typer.confirm("Replay everything that is stuck?"):
-        complain("Nothing was done.")
+        print_error("Nothing was done.")
         raise typer.Exit(ERROR)
-    _settle(url, "replay", choice, as_json, "replayed")
+    _settle_stuck(url, "replay", choice, as_json, "replayed")
 
 
 @poison_commands.command()
@@ -91,13 +91,13 @@ def discard(
       ops poison discard --account a0123456789abcdef0123456789abcdef01234567
       ops poison discard --cause directory_refused --yes
     """
-    choice = _choice(account, cause, everything)
+    choice = _read_choice(account, cause, everything)
     if not yes:
         _agree_to_discard(everything=everything, no_input=no_input)
-    _settle(url, "discard", choice, as_json, "discarded")
+    _settle_stuck(url, "discard", choice, as_json, "discarded")
 
 
-def _choice(account: str, cause: str, everything: bool) -> Json:
+def _read_choice(account: str, cause: str, everything: bool) -> Json:
     chosen: Json = {"account": account, "cause": cause, "all": everything}
     named = {name: value for name, value in chosen.items() if value}
     if len(named) != 1:
@@ -112,18 +112,18 @@ def _choice(account: str, cause: str, everything: bool) -> Json:
 def _agree_to_discard(*, everything: bool, no_input: bool) -> None:
     """Ask, and end here unless the answer is yes."""
     if no_input:
-        complain("Nothing was done: with --no-input, discarding needs --yes.")
+        print_error("Nothing was done: with --no-input, discarding needs --yes.")
         raise typer.Exit(ERROR)
     if everything:
         agreed = typer.prompt("This discards everything that is stuck. Type discard to do it").strip() == "discard"
     else:
         agreed = typer.confirm("Discard them?")
     if not agreed:
-        complain("Nothing was done.")
+        print_error("Nothing was done.")
         raise typer.Exit(ERROR)
 
 
-def _settle(url: str, verb: str, choice: Json, as_json: bool, done: str) -> None:
+def _settle_stuck(url: str, verb: str, choice: Json, as_json: bool, done: str) -> None:
     with app_at(url) as app:
-        answer = waiting("The app is at it", lambda: app.post(Settled, f"poison/{verb}", choice))
-    print_answer(answer, as_json, Text(show.settled(answer.read, done)))
+        answer = show_waiting("The app is at it", lambda: app.post(Settled, f"poison/{verb}", choice))
+    print_answer(answer, as_json, Text(show.describe_settled(answer.read, done)))

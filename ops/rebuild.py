@@ -19,14 +19,14 @@ from ops.shell import (
     Url,
     Yes,
     app_at,
+    ask_patiently,
     commands,
-    complain,
-    out,
-    patiently,
+    get_console,
     print_answer,
-    waiting,
+    print_error,
+    show_waiting,
 )
-from ops.words import moment, number
+from ops.words import format_count, format_time
 
 AGAIN: Final = 5.0
 """Seconds between two attempts to reach an app that is starting again."""
@@ -116,35 +116,35 @@ def rebuild(
       ops rebuild --marks
     """
     with app_at(url) as app:
-        found = _look(app, authority, marks=marks)
+        found = _read_outlook(app, authority, marks=marks)
         if dry_run or marks:
-            print_answer(found, as_json, _outlook(found.read.councils, marks=marks))
-            raise typer.Exit(FINDINGS if _findings(found.read) else 0)
+            print_answer(found, as_json, _make_outlook(found.read.councils, marks=marks))
+            raise typer.Exit(FINDINGS if _has_findings(found.read) else 0)
         if not any(council.to_do for council in found.read.councils):
-            print_answer(found, as_json, _nothing(authority))
+            print_answer(found, as_json, _describe_nothing(authority))
             return
         if not yes:
-            _agree(found.read)
+            _confirm_rebuild(found.read)
         body: Json = {"authority": authority, "source": source or "", "without_copy": without_copy}
         answer = _make_again(app, {name: value for name, value in body.items() if value})
     print_answer(answer, as_json, Text(WHAT_NOW, style="green"))
 
 
-def _look(app: App, authority: str, *, marks: bool) -> Answer[Outlooks]:
+def _read_outlook(app: App, authority: str, *, marks: bool) -> Answer[Outlooks]:
     params = {"authority": authority, "marks": "true" if marks else ""}
     given = {name: value for name, value in params.items() if value}
-    return waiting("Asking the app", lambda: app.get(Outlooks, "rebuild", given))
+    return show_waiting("Asking the app", lambda: app.get(Outlooks, "rebuild", given))
 
 
-def _findings(found: Outlooks) -> bool:
+def _has_findings(found: Outlooks) -> bool:
     return any(council.to_do or council.unexplained for council in found.councils)
 
 
-def _agree(found: Outlooks) -> None:
+def _confirm_rebuild(found: Outlooks) -> None:
     """Show what would be done and ask; ends here unless the answer is yes."""
-    Console(stderr=True, highlight=False).print(_outlook(found.councils, marks=False))
+    Console(stderr=True, highlight=False).print(_make_outlook(found.councils, marks=False))
     if not typer.confirm("Make the tables again?", err=True):
-        complain("Nothing was done.")
+        print_error("Nothing was done.")
         raise typer.Exit(ERROR)
 
 
@@ -152,41 +152,43 @@ def _make_again(app: App, body: Json) -> Answer[Progress]:
     """Ask for piece after piece; a line for each on a pipe, one that changes on a terminal."""
     with Console(stderr=True).status("Making the tables again ...") as bar:
         while True:
-            answer = patiently(lambda: app.post(Progress, "rebuild", body), AGAIN)
+            answer = ask_patiently(lambda: app.post(Progress, "rebuild", body), AGAIN)
             if answer.read.finished:
                 return answer
-            line = _line(answer.read)
+            line = _make_progress_line(answer.read)
             bar.update(line)
-            if not out().is_terminal:
+            if not get_console().is_terminal:
                 Console(stderr=True, highlight=False).print(line, soft_wrap=True)
 
 
-def _nothing(authority: str) -> Text:
+def _describe_nothing(authority: str) -> Text:
     of = f"No tables of {authority} are lost: there is nothing to make again." if authority else NOTHING_LOST
     return Text(of, style="green")
 
 
-def _line(progress: Progress) -> Text:
+def _make_progress_line(progress: Progress) -> Text:
     share = f" ({progress.done:,} of {progress.of:,})" if progress.of else ""
     return Text(f"{progress.authority}: {progress.doing}{share}")
 
 
-def _outlook(councils: Iterable[Council], *, marks: bool) -> RenderableType:
+def _make_outlook(councils: Iterable[Council], *, marks: bool) -> RenderableType:
     parts: list[Text] = []
     for council in councils:
         if council.to_do:
-            parts += _lost(council)
+            parts += _describe_lost(council)
         elif marks:
-            parts.append(_marks(council))
+            parts.append(_describe_owner_markers(council))
     return Group(*parts) if parts else Text(NOTHING_LOST, style="green")
 
 
-def _lost(council: Council) -> list[Text]:
+def _describe_lost(council: Council) -> list[Text]:
     lines = [f"Lost: {', '.join(council.lost)}."] if council.lost else []
     if council.under_way_since is not None:
-        lines.append(f"A rebuild was begun {moment(council.under_way_since)}; it goes on where it was.")
+        lines.append(f"A rebuild was begun {format_time(council.under_way_since)}; it goes on where it was.")
     if council.night:
-        lines.append(f"The copy of the night of {council.night} holds {number(council.copy_records, 'record')} of it.")
+        lines.append(
+            f"The copy of the night of {council.night} holds {format_count(council.copy_records, 'record')} of it."
+        )
     else:
         lines.append("There is no copy: it is made from the exports, our marks and the message references alone.")
     if council.read_again:
@@ -197,12 +199,12 @@ def _lost(council: Council) -> list[Text]:
     return [Text(council.council, style="bold"), *(Text(f"  {line}") for line in lines)]
 
 
-def _marks(council: Council) -> Text:
+def _describe_owner_markers(council: Council) -> Text:
     if council.unexplained is None:
         return Text(f"{council.council}: exports are being read or compared; ask again when that is over.")
     if not council.unexplained:
         return Text(f"{council.council}: every mark in the directory belongs to an account.", style="green")
-    users = number(council.unexplained, "user in the directory has", "users in the directory have")
+    users = format_count(council.unexplained, "user in the directory has", "users in the directory have")
     return Text(
         f"{council.council}: {users} our mark, and no export that is left brought them. They are left alone; "
         "an upload that holds them makes their accounts known again.",

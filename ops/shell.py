@@ -63,17 +63,17 @@ def app_at(url: str) -> Iterator[App]:
         with App(url, os.environ.get("OPS_TOKEN", "")) as app:
             yield app
     except NoAnswerError as error:
-        complain(str(error))
+        print_error(str(error))
         raise typer.Exit(ERROR) from None
 
 
-def waiting[T: BaseModel](what: str, ask: Callable[[], Answer[T]]) -> Answer[T]:
+def show_waiting[T: BaseModel](what: str, ask: Callable[[], Answer[T]]) -> Answer[T]:
     """Ask, and show in the meantime that something is going on (on a terminal only)."""
     with Console(stderr=True).status(f"{what} ..."):
         return ask()
 
 
-def patiently[T: BaseModel](ask: Callable[[], Answer[T]], every: float) -> Answer[T]:
+def ask_patiently[T: BaseModel](ask: Callable[[], Answer[T]], every: float) -> Answer[T]:
     """An app that does not answer for a moment is starting again."""
     for _ in range(PATIENCE - 1):
         try:
@@ -88,15 +88,15 @@ def print_answer[T: BaseModel](answer: Answer[T], as_json: bool, page: object) -
     if as_json:
         print(json.dumps(answer.said, indent=2))
     else:
-        out().print(page)
+        get_console().print(page)
 
 
-def out() -> Console:
+def get_console() -> Console:
     """Standard output; wide where nobody's window is the limit."""
     console = Console(highlight=False)
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=PIPED_WIDTH)
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Say on standard error what went wrong."""
     Console(stderr=True, highlight=False).print(Text(sentence, style="red"), soft_wrap=True)

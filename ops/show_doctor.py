@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.answers_doctor import Check, Report
-from ops.words import moment, number
+from ops.words import format_count, format_time
 
 PURPOSES: Final = {
     "assess": "to look only: before a plan is approved",
@@ -38,33 +38,35 @@ LOOKED: Final = {
 }
 
 
-def examination(report: Report) -> RenderableType:
+def make_examination(report: Report) -> RenderableType:
     """Everything, area by area, what to mend under each finding, the verdict at the end."""
-    parts: list[RenderableType] = [_title(report)]
+    parts: list[RenderableType] = [_make_title(report)]
     for area in dict.fromkeys(check.area for check in report.checks):
         parts.append(Text(AREAS.get(area, area), style="bold"))
-        parts.append(Padding(_table(check for check in report.checks if check.area == area), (0, 0, 1, 1)))
-    return Group(*parts, _verdict(report))
+        parts.append(Padding(_make_table(check for check in report.checks if check.area == area), (0, 0, 1, 1)))
+    return Group(*parts, _make_verdict(report))
 
 
-def _title(report: Report) -> Text:
+def _make_title(report: Report) -> Text:
     title = Text(f"Ready for `{report.purpose}`?", style="bold")
     title.append(f" ({PURPOSES.get(report.purpose, report.purpose)})", style="not bold")
     who = report.authority or "all councils"
-    return title.append(f"\n{who} · {moment(report.at)} · {LOOKED.get(report.by, report.by)}\n", style="not bold dim")
+    return title.append(
+        f"\n{who} · {format_time(report.at)} · {LOOKED.get(report.by, report.by)}\n", style="not bold dim"
+    )
 
 
-def _table(checks: Iterable[Check]) -> Table:
+def _make_table(checks: Iterable[Check]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for no_wrap, width in ((True, len("- not checked")), (True, None), (False, None)):
         table.add_column(no_wrap=no_wrap, min_width=width)
     for check in checks:
         sign, word, style = MARKS.get(check.status, ("?", check.status, ""))
-        table.add_row(Text(f"{sign} {word}", style=style), Text(check.name), _found(check))
+        table.add_row(Text(f"{sign} {word}", style=style), Text(check.name), _make_found_text(check))
     return table
 
 
-def _found(check: Check) -> Text:
+def _make_found_text(check: Check) -> Text:
     found = Text(check.found, style="bold" if check.mend else "dim" if check.status == "not_checked" else "")
     if check.mend:
         found.append(f"\nMend: {check.mend}", style="not bold")
@@ -72,11 +74,11 @@ def _found(check: Check) -> Text:
     return found
 
 
-def _verdict(report: Report) -> Text:
+def _make_verdict(report: Report) -> Text:
     skipped = report.counts.get("not_checked", 0)
-    rest = f" {number(skipped, 'thing was', 'things were')} not checked." if skipped else ""
+    rest = f" {format_count(skipped, 'thing was', 'things were')} not checked." if skipped else ""
     if not report.findings:
         return Text(f"Nothing to mend.{rest}", style="green")
     return Text(
-        f"{number(report.findings, 'finding')}: mend what is marked ✗, then look again.{rest}", style="bold red"
+        f"{format_count(report.findings, 'finding')}: mend what is marked ✗, then look again.{rest}", style="bold red"
     )

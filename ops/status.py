@@ -10,8 +10,20 @@ from rich.live import Live
 from ops import show
 from ops.answers import Migration, Status
 from ops.client import Answer
-from ops.findings import findings, moves
-from ops.shell import FINDINGS, HERE, AsJson, Authority, Url, app_at, commands, out, patiently, print_answer, waiting
+from ops.findings import is_moving, list_findings
+from ops.shell import (
+    FINDINGS,
+    HERE,
+    AsJson,
+    Authority,
+    Url,
+    app_at,
+    ask_patiently,
+    commands,
+    get_console,
+    print_answer,
+    show_waiting,
+)
 
 
 @commands.command()
@@ -44,39 +56,39 @@ def status(
         def ask() -> Answer[Status]:
             return app.get(Status, "status", params)
 
-        answer = _watch(ask, every) if watch else waiting("Asking the app", ask)
-    print_answer(answer, as_json, show.overview(answer.read))
-    if findings(answer.read):
+        answer = _watch_status(ask, every) if watch else show_waiting("Asking the app", ask)
+    print_answer(answer, as_json, show.make_overview(answer.read))
+    if list_findings(answer.read):
         raise typer.Exit(FINDINGS)
 
 
-def _watch(ask: Callable[[], Answer[Status]], every: float) -> Answer[Status]:
+def _watch_status(ask: Callable[[], Answer[Status]], every: float) -> Answer[Status]:
     """Show how far things are until nothing moves; returns the last answer."""
     answer = ask()
-    if not out().is_terminal:
-        return _follow(ask, answer, every)
-    with Live(show.progress(answer.read), console=out(), auto_refresh=False, transient=True) as live:
-        while moves(answer.read):
+    if not get_console().is_terminal:
+        return _follow_status(ask, answer, every)
+    with Live(show.make_progress_table(answer.read), console=get_console(), auto_refresh=False, transient=True) as live:
+        while is_moving(answer.read):
             time.sleep(every)
-            answer = patiently(ask, every)
-            live.update(show.progress(answer.read), refresh=True)
+            answer = ask_patiently(ask, every)
+            live.update(show.make_progress_table(answer.read), refresh=True)
     return answer
 
 
-def _follow(ask: Callable[[], Answer[Status]], answer: Answer[Status], every: float) -> Answer[Status]:
+def _follow_status(ask: Callable[[], Answer[Status]], answer: Answer[Status], every: float) -> Answer[Status]:
     """The same into a pipe or a log: a line whenever it says something new."""
     said: dict[str, str] = {}
     while True:
-        for migration in show.watched(answer.read):
-            line = _line(migration)
+        for migration in show.list_watched(answer.read):
+            line = _make_line(migration)
             if said.get(migration.migration) != line:
                 print(line, flush=True)
                 said[migration.migration] = line
-        if not moves(answer.read):
+        if not is_moving(answer.read):
             return answer
         time.sleep(every)
-        answer = patiently(ask, every)
+        answer = ask_patiently(ask, every)
 
 
-def _line(migration: Migration) -> str:
+def _make_line(migration: Migration) -> str:
     return " · ".join(filter(None, show.progress_cells(migration)))

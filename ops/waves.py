@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.client import Json, named, path_of
+from ops.client import Json, make_name_body, path_of
 from ops.plan import Plan, Wave
-from ops.shell import FINDINGS, HERE, AsJson, By, Url, Wanted, app_at, commands, print_answer, waiting
-from ops.words import in_london, moment, number
+from ops.shell import FINDINGS, HERE, AsJson, By, Url, Wanted, app_at, commands, print_answer, show_waiting
+from ops.words import format_count, format_time, in_london
 
 wave_commands = typer.Typer(no_args_is_help=True, help="The waves of a plan: list, confirm, open.")
 switch_commands = typer.Typer(no_args_is_help=True, help="The portal has switched: confirm it.")
@@ -90,8 +90,8 @@ def list_waves(migration: Wanted, as_json: AsJson = False, url: Url = HERE) -> N
       ops wave list 2026-03-02-portal-d7e3 --json | jq '.waves[].stopped'
     """
     with app_at(url) as app:
-        answer = waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan")))
-    print_answer(answer, as_json, waves(answer.read.waves))
+        answer = show_waiting("Asking the app", lambda: app.get(Plan, path_of(migration, "plan")))
+    print_answer(answer, as_json, make_wave_page(answer.read.waves))
     if any(wave.stopped and not wave.opened_at for wave in answer.read.waves):
         raise typer.Exit(FINDINGS)
 
@@ -113,11 +113,11 @@ def open_wave(
     Examples:
       ops wave open 2026-03-02-portal-d7e3 2 --why "the 12 failures are one closed domain"
     """
-    body: Json = {"why": why, **named(by)}
+    body: Json = {"why": why, **make_name_body(by)}
     with app_at(url) as app:
         path = path_of(migration, f"waves/{wave}/open")
-        answer = waiting("Asking the app", lambda: app.post(Gate, path, body))
-    print_answer(answer, as_json, gate(answer.read))
+        answer = show_waiting("Asking the app", lambda: app.post(Gate, path, body))
+    print_answer(answer, as_json, make_gate_page(answer.read))
 
 
 @wave_commands.command("check")
@@ -134,11 +134,11 @@ def check(
     Examples:
       ops wave check 2026-03-02-portal-d7e3 2 "help desks briefed"
     """
-    body: Json = {"point": point, **named(by)}
+    body: Json = {"point": point, **make_name_body(by)}
     with app_at(url) as app:
         path = path_of(migration, f"waves/{wave}/check")
-        answer = waiting("Asking the app", lambda: app.post(Gate, path, body))
-    print_answer(answer, as_json, gate(answer.read))
+        answer = show_waiting("Asking the app", lambda: app.post(Gate, path, body))
+    print_answer(answer, as_json, make_gate_page(answer.read))
 
 
 @switch_commands.command()
@@ -149,7 +149,9 @@ def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = 
       ops switch confirm 2026-03-02-portal-d7e3
     """
     with app_at(url) as app:
-        answer = waiting("Asking the app", lambda: app.post(Switched, path_of(migration, "switch"), named(by)))
+        answer = show_waiting(
+            "Asking the app", lambda: app.post(Switched, path_of(migration, "switch"), make_name_body(by))
+        )
     print_answer(answer, as_json, Text(f"The portal has switched: customers of {answer.read.migration} are told now."))
 
 
@@ -174,8 +176,8 @@ def list_review(
     """
     with app_at(url) as app:
         path = path_of(migration, "review")
-        answer = waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
-    print_answer(answer, as_json, cases(answer.read))
+        answer = show_waiting("Asking the app", lambda: app.get(Cases, path, {"limit": limit}))
+    print_answer(answer, as_json, make_case_page(answer.read))
     if answer.read.unowned:
         raise typer.Exit(FINDINGS)
 
@@ -195,31 +197,33 @@ def assign(
     Examples:
       ops review assign 2026-03-02-portal-d7e3 names_differ --owner customer-services --by-day 2026-03-31
     """
-    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **named(by)}
+    body: Json = {"which": which, "owner": owner, "decide_by": by_day, **make_name_body(by)}
     with app_at(url) as app:
-        answer = waiting("Asking the app", lambda: app.post(Assigned, path_of(migration, "review"), body))
-    told = number(answer.read.cases, "case is", "cases are")
+        answer = show_waiting("Asking the app", lambda: app.post(Assigned, path_of(migration, "review"), body))
+    told = format_count(answer.read.cases, "case is", "cases are")
     print_answer(answer, as_json, Text(f"{told} for {owner} to decide until {by_day}."))
 
 
-def waves(found: list[Wave]) -> RenderableType:
+def make_wave_page(found: list[Wave]) -> RenderableType:
     """The waves as a person reads them."""
-    table = _grid("wave", "accounts", "begins", "stands")
+    table = _make_grid("wave", "accounts", "begins", "stands")
     for wave in found:
         begins = in_london(wave.starts_at) if wave.starts_at else "when nothing is in its way"
-        table.add_row(Text(f"{wave.number} {wave.name}"), f"{wave.accounts:,}", Text(begins), Text(_stands(wave)))
+        table.add_row(
+            Text(f"{wave.number} {wave.name}"), f"{wave.accounts:,}", Text(begins), Text(_describe_wave(wave))
+        )
     return table
 
 
-def _stands(wave: Wave) -> str:
+def _describe_wave(wave: Wave) -> str:
     if wave.opened_at:
-        return f"open since {moment(wave.opened_at)}"
+        return f"open since {format_time(wave.opened_at)}"
     if wave.stopped:
         return f"stopped: {' '.join(wave.stopped)}"
     return f"opens {wave.held_back}" if wave.held_back else "not open yet"
 
 
-def gate(found: Gate) -> RenderableType:
+def make_gate_page(found: Gate) -> RenderableType:
     """One wave, after somebody did something about it."""
     stands = "is open" if found.opened else "is not open yet"
     lines = [Text(f"Wave {found.wave} of {found.migration} {stands}.")]
@@ -238,34 +242,34 @@ def gate(found: Gate) -> RenderableType:
     return Group(*lines)
 
 
-def cases(found: Cases) -> RenderableType:
+def make_case_page(found: Cases) -> RenderableType:
     """Review cases: how many of a kind, then one by one; those that nobody decides first."""
     parts: list[RenderableType] = [Text("No case is in review.", style="green")]
     if found.cases:
-        parts = [Text(f"{number(found.cases, 'case')} in review, {found.unowned:,} without an owner or a day.")]
-        groups = _grid("cases", "reason", "owner", "decide by")
+        parts = [Text(f"{format_count(found.cases, 'case')} in review, {found.unowned:,} without an owner or a day.")]
+        groups = _make_grid("cases", "reason", "owner", "decide by")
         for each in found.groups:
-            groups.add_row(f"{each.cases:,}", *_who(each))
-        single = _grid("account", "row", "reason", "owner", "decide by")
+            groups.add_row(f"{each.cases:,}", *_make_owner_cells(each))
+        single = _make_grid("account", "row", "reason", "owner", "decide by")
         for case in found.first:
-            single.add_row(case.account, f"{case.row:,}", *_who(case))
+            single.add_row(case.account, f"{case.row:,}", *_make_owner_cells(case))
         parts += [groups, single]
     if len(found.first) < found.cases:
         parts.append(Text(f"These are the first {len(found.first):,} (--limit, at most 1000)."))
     if found.unowned:
         parts.append(Text(f"ops review assign {found.migration} REASON --owner TEAM --by-day DATE", style="cyan"))
     if found.without_account:
-        rows = number(found.without_account, "row without an account needs", "rows without an account need")
+        rows = format_count(found.without_account, "row without an account needs", "rows without an account need")
         parts.append(Text(f"{rows} a person too: result.csv tells which."))
     return Group(*parts)
 
 
-def _who(case: Case | Cases.Group) -> tuple[Text, Text, Text]:
+def _make_owner_cells(case: Case | Cases.Group) -> tuple[Text, Text, Text]:
     nobody = Text("nobody", style="yellow")
     return Text(case.reason), Text(case.owner) if case.owner else nobody, Text(case.decide_by or "no day")
 
 
-def _grid(*columns: str) -> Table:
+def _make_grid(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in {"cases", "accounts", "row"} else "left")

@@ -57,7 +57,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 
-def duration(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """`40 s`, `3 min`, `2 h 5 min`, `3 days`: as exactly as a person needs it."""
     if seconds < MINUTE:
         return f"{seconds} s"
@@ -68,7 +68,7 @@ def duration(seconds: int) -> str:
     return f"{seconds // DAY} days"
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """`2 March 2026 09:00 UTC`, as the app's logs and reports say it."""
     utc = at.astimezone(UTC)
     return f"{utc.day} {utc:%B %Y %H:%M} UTC"
@@ -80,7 +80,7 @@ def in_london(at: datetime) -> str:
     return f"{local.day} {local:%B %Y %H:%M} London time"
 
 
-def between(start: datetime, end: datetime) -> str:
+def format_interval(start: datetime, end: datetime) -> str:
     """`between 14:20 and 14:45 UTC`, with the day where it is not one and the same."""
     first, last = start.astimezone(UTC), end.astimezone(UTC)
     if first.date() == last.date():
@@ -88,6 +88,6 @@ def between(start: datetime, end: datetime) -> str:
     return f"between {first.day} {first:%B %H:%M} and {last.day} {last:%B %H:%M} UTC"
 
 
-def number(count: int, one: str, several: str = "") -> str:
+def format_count(count: int, one: str, several: str = "") -> str:
     """`1 account`, `1,200 accounts`."""
     return f"{count:,} {one if count == 1 else several or f'{one}s'}"

@@ -8,7 +8,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 from hypothesis import settings
 
-from local.azurite import Azurite, running
+from local.azurite import Azurite, run_azurite
 from tests.support.rotation import EIGHTHS, choose_eighth
 
 # Here, before any test imports them: what is shared by tests explains its failures as tests do.
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Azurite]:
     """An Azurite of this test process alone, on free ports, in memory. What other tests left is in it."""
-    with running() as emulator:
+    with run_azurite() as emulator:
         yield emulator
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from infra.directory import attributes, credentials, permissions
 from infra.directory.permissions import Stage
 from infra.graph import AzureCli, CannotGoOnError, Changes, Graph, check_tenant
-from infra.registration import register
+from infra.registration import ensure_registration
 
 PROFILES: Final = Path(__file__).resolve().parents[2] / "authorities"
 ABOUT: Final = """\
@@ -58,13 +58,13 @@ def set_up(graph: Graph, changes: Changes, wish: Wish) -> dict[str, str]:
         CannotGoOnError: something is for a person to decide or to mend first.
     """
     tenant = check_tenant(graph, wish.tenant)
-    extensions_app = attributes.define(graph, changes, attributes.wanted(wish.prefixes))
-    app = register(graph, changes, wish.name)
+    extensions_app = attributes.define_attributes(graph, changes, attributes.list_attributes(wish.prefixes))
+    app = ensure_registration(graph, changes, wish.name)
     if wish.certificate:
-        credentials.trust(changes, app, wish.certificate, alone=wish.alone)
+        credentials.trust_certificate(changes, app, wish.certificate, alone=wish.alone)
     elif not app.found.get("keyCredentials"):
         changes.note("it has no certificate yet: run this again with --certificate when the council has made one")
-    permissions.settle(graph, changes, app, wish.stage)
+    permissions.settle_permissions(graph, changes, app, wish.stage)
     return {
         # The issuer of local identities: the first domain, whichever of its names was typed.
         "DIRECTORY_TENANT": tenant.domain,
@@ -76,10 +76,10 @@ def set_up(graph: Graph, changes: Changes, wish: Wish) -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do it and say what was done; returns the exit status."""
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         changes = Changes(graph := AzureCli(), print, dry=options.dry_run)
-        settings = set_up(graph, changes, _wish(options))
+        settings = set_up(graph, changes, _read_wish(options))
     except CannotGoOnError as error:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The options."""
     found = argparse.ArgumentParser(
         prog="python3 -m infra.directory",
@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-def _wish(options: argparse.Namespace) -> Wish:
+def _read_wish(options: argparse.Namespace) -> Wish:
     certificate = credentials.public_part(options.certificate) if options.certificate else ""
     if options.alone and not certificate:
         raise CannotGoOnError("--alone needs the --certificate that is to stay.")

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from infra.graph import CannotGoOnError, Changes, Graph, every
+from infra.graph import CannotGoOnError, Changes, Graph, list_every
 
 EXTENSIONS_APP: Final = "b2c-extensions-app"
 MUST_RESET: Final = "MustResetPassword"
 
 
-def wanted(prefixes: Iterable[str]) -> dict[str, str]:
+def list_attributes(prefixes: Iterable[str]) -> dict[str, str]:
     """Attribute -> type: two for each council, so that none overwrites another's, and one for all."""
     each = {f"{prefix}{name}": "String" for prefix in prefixes for name in ("Account", "CustomerRef")}
     return {**each, MUST_RESET: "Boolean"}
@@ -37,13 +37,13 @@ def prefix_of(profile: Path) -> str:
     return str(said) if said else "".join(part.capitalize() for part in profile.stem.split("-"))
 
 
-def define(graph: Graph, changes: Changes, names: dict[str, str]) -> str:
+def define_attributes(graph: Graph, changes: Changes, names: dict[str, str]) -> str:
     """Define what is missing; returns the app id of the b2c-extensions-app.
 
     Raises:
         CannotGoOnError: that app is not there, or an attribute has another type.
     """
-    found = every(
+    found = list_every(
         graph, f"applications?$filter=startswith(displayName,'{EXTENSIONS_APP}')&$select=id,appId,displayName"
     )
     if len(found) != 1:
@@ -53,7 +53,7 @@ def define(graph: Graph, changes: Changes, names: dict[str, str]) -> str:
         )
     app_id = str(found[0]["appId"])
     path = f"applications/{found[0]['id']}/extensionProperties"
-    there = {str(each["name"]): str(each["dataType"]) for each in every(graph, path)}
+    there = {str(each["name"]): str(each["dataType"]) for each in list_every(graph, path)}
     for name, kind in names.items():
         full = f"extension_{app_id.replace('-', '')}_{name}"
         if full not in there:

@@ -29,17 +29,17 @@ def public_part(file: Path) -> str:
         content = file.read_bytes()
     except OSError as error:
         raise CannotGoOnError(f"{file} cannot be read: {error.strerror}.") from None
-    if b"PRIVATE KEY" in content or any(_begins(each, INTEGER) for each in (content, _der(content))):
+    if b"PRIVATE KEY" in content or any(_begins_with(each, INTEGER) for each in (content, _decode_der(content))):
         raise CannotGoOnError(
             f"{file} has a private key in it. It must not leave the vault: delete this file, have a new certificate "
             "made, and bring its public part only (az keyvault certificate download)."
         )
-    if not _is_one_certificate(_der(content)):
+    if not _is_one_certificate(_decode_der(content)):
         raise CannotGoOnError(f"{file} is no certificate: it should be a .cer or .pem file as Key Vault gives it.")
-    return base64.b64encode(_der(content)).decode()
+    return base64.b64encode(_decode_der(content)).decode()
 
 
-def _der(content: bytes) -> bytes:
+def _decode_der(content: bytes) -> bytes:
     """The bytes of a certificate that is text; other content as it is."""
     try:
         if BEGIN not in content:
@@ -49,29 +49,29 @@ def _der(content: bytes) -> bytes:
         return b""
 
 
-def _begins(der: bytes, first: bytes) -> bool:
+def _begins_with(der: bytes, first: bytes) -> bool:
     """Whether the outermost sequence begins with this."""
-    return der.startswith(SEQUENCE) and der[_head(der) :].startswith(first)
+    return der.startswith(SEQUENCE) and der[_measure_head(der) :].startswith(first)
 
 
 def _is_one_certificate(der: bytes) -> bool:
     """Whether it is a certificate from its first byte to its last: nothing may follow."""
-    inner = der[_head(der) :]
-    return _begins(der, SEQUENCE) and len(inner) == _length(der) and _begins(inner, THIRD_VERSION)
+    inner = der[_measure_head(der) :]
+    return _begins_with(der, SEQUENCE) and len(inner) == _measure_length(der) and _begins_with(inner, THIRD_VERSION)
 
 
-def _head(der: bytes) -> int:
+def _measure_head(der: bytes) -> int:
     """Bytes of kind and length before what a piece of ASN.1 holds. A long length says first how long it is itself."""
     long = der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0
     return 2 + long
 
 
-def _length(der: bytes) -> int:
-    head = _head(der)
+def _measure_length(der: bytes) -> int:
+    head = _measure_head(der)
     return int.from_bytes(der[2:head]) if head > 2 else der[1]  # noqa: PLR2004 - kind, length
 
 
-def trust(changes: Changes, app: Registration, certificate: str, *, alone: bool) -> None:
+def trust_certificate(changes: Changes, app: Registration, certificate: str, *, alone: bool) -> None:
     """Let the app prove itself by this certificate; `alone`: by no other any more."""
     there = list(app.found.get("keyCredentials", []))
     kept = [] if alone else there

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from infra.graph import MICROSOFT_GRAPH, Changes, Graph, every
+from infra.graph import MICROSOFT_GRAPH, Changes, Graph, list_every
 from infra.registration import Registration
 
 READING: Final = ("User.Read.All", "Organization.Read.All")
@@ -26,22 +26,22 @@ class Stage(StrEnum):
     """All is moved: writing is taken away."""
 
 
-def wanted(stage: Stage, offered: Collection[str]) -> tuple[str, ...]:
+def list_permissions(stage: Stage, offered: Collection[str]) -> tuple[str, ...]:
     """The permissions of a stage, as narrow as the tenant offers them."""
     if stage is not Stage.WAVE:
         return READING
     return READING + (NARROW if set(NARROW) <= set(offered) else WIDE)
 
 
-def settle(graph: Graph, changes: Changes, app: Registration, stage: Stage) -> tuple[str, ...]:
+def settle_permissions(graph: Graph, changes: Changes, app: Registration, stage: Stage) -> tuple[str, ...]:
     """Give the app the permissions of this stage with admin consent, and take every other one of Graph away."""
     microsoft = graph.ask("get", f"servicePrincipals(appId='{MICROSOFT_GRAPH}')?$select=id,appRoles")
     offered = {str(role["value"]): str(role["id"]) for role in microsoft["appRoles"] if _for_apps(role)}
-    names = wanted(stage, offered)
+    names = list_permissions(stage, offered)
     ids = {name: offered[name] for name in names}
     _ask_for(changes, app, ids)
     if app.exists:
-        held = every(graph, f"servicePrincipals/{app.principal_id}/appRoleAssignments")
+        held = list_every(graph, f"servicePrincipals/{app.principal_id}/appRoleAssignments")
         of_graph = [each for each in held if each["resourceId"] == microsoft["id"]]
         _take_away(changes, app, of_graph, ids, {id_: name for name, id_ in offered.items()})
         _note_the_rest(graph, changes, app, len(held) - len(of_graph))
@@ -50,7 +50,7 @@ def settle(graph: Graph, changes: Changes, app: Registration, stage: Stage) -> t
     there = {each["appRoleId"] for each in of_graph}
     for name, id_ in ids.items():
         if id_ not in there:
-            _grant(changes, app, str(microsoft["id"]), name, id_)
+            _grant_permission(changes, app, str(microsoft["id"]), name, id_)
     return names
 
 
@@ -85,7 +85,7 @@ def _take_away(
             changes.make(f"take {name} away", "delete", path)
 
 
-def _grant(changes: Changes, app: Registration, graph_id: str, name: str, role: str) -> None:
+def _grant_permission(changes: Changes, app: Registration, graph_id: str, name: str, role: str) -> None:
     body = {"principalId": app.principal_id, "resourceId": graph_id, "appRoleId": role}
     changes.make(f"grant {name}", "post", f"servicePrincipals/{app.principal_id}/appRoleAssignments", body)
 
@@ -94,7 +94,7 @@ def _note_the_rest(graph: Graph, changes: Changes, app: Registration, elsewhere:
     """Rights that are not permissions of Graph. They are somebody's decision, so they are only told."""
     if elsewhere:
         changes.note(f"it holds {elsewhere} permissions of other services, and needs none: look at them in the portal")
-    for each in every(graph, f"servicePrincipals/{app.principal_id}/memberOf?$select=id,displayName"):
+    for each in list_every(graph, f"servicePrincipals/{app.principal_id}/memberOf?$select=id,displayName"):
         if each.get("@odata.type") == ROLE:
             changes.note(f"it holds the directory role {each['displayName']}, which it never needs: take it away")
     if app.found.get("passwordCredentials"):

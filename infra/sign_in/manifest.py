@@ -22,7 +22,7 @@ def fixed_id(name: str) -> str:
     return str(uuid5(NAMESPACE_URL, _SPACE + name))
 
 
-def roles(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def make_roles(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The app roles; one that is there keeps its id, because people are assigned to it. Others' roles stay."""
     known = {each["value"]: each["id"] for each in there}
     ours = [
@@ -39,7 +39,7 @@ def roles(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*ours, *(each for each in there if each["value"] not in ROLES)]
 
 
-def scope() -> dict[str, Any]:
+def make_scope() -> dict[str, Any]:
     """The scope that a token for a person carries."""
     sentence = "Ask the migration app as yourself."
     return {
@@ -59,7 +59,7 @@ def trusted_client() -> dict[str, Any]:
     return {"appId": AZURE_CLI, "delegatedPermissionIds": [fixed_id(f"scope/{SCOPE}")]}
 
 
-def voucher(tenant: str, identity: str) -> dict[str, Any]:
+def make_voucher(tenant: str, identity: str) -> dict[str, Any]:
     """The managed identity vouches for the registration, in place of a client secret."""
     return {
         "name": "function-app",

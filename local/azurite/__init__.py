@@ -3,7 +3,7 @@
 `dev.py setup` has put Azurite into the tools' folder, and Node into the virtual environment. Nothing is looked
 for elsewhere, so that everybody tests against the same version.
 
-    with azurite.running() as emulator:
+    with azurite.run_azurite() as emulator:
         BlobServiceClient.from_connection_string(emulator.connection_string)
 """
 
@@ -12,9 +12,9 @@ from local.azurite.runner import (
     Azurite,
     AzuriteError,
     Ports,
-    running,
+    run_azurite,
     running_async,
-    start,
+    start_azurite,
 )
 
-__all__ = ["DEFAULT_PORTS", "Azurite", "AzuriteError", "Ports", "running", "running_async", "start"]
+__all__ = ["DEFAULT_PORTS", "Azurite", "AzuriteError", "Ports", "run_azurite", "running_async", "start_azurite"]

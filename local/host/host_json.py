@@ -42,7 +42,7 @@ class HostJson:
     function_timeout: timedelta | None = timedelta(minutes=30)
 
 
-def read(app: Path, settings: Mapping[str, str]) -> HostJson:
+def read_host_json(app: Path, settings: Mapping[str, str]) -> HostJson:
     """Read the app's host.json, and the settings that go before it.
 
     Raises:
@@ -58,9 +58,9 @@ def read(app: Path, settings: Mapping[str, str]) -> HostJson:
     _override(content, settings)
     extensions = content.get("extensions", {})
     return HostJson(
-        queues=_queues(extensions.get("queues", {})),
+        queues=_read_queue_options(extensions.get("queues", {})),
         route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
-        function_timeout=_timeout(content.get("functionTimeout", "00:30:00")),
+        function_timeout=_parse_timeout(content.get("functionTimeout", "00:30:00")),
     )
 
 
@@ -74,7 +74,7 @@ def _override(content: dict[str, Any], settings: Mapping[str, str]) -> None:
             there[last] = value
 
 
-def duration(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """A .NET TimeSpan, `[days.]hours:minutes:seconds`."""
     found = _DURATION.fullmatch(text)
     if found is None:
@@ -83,7 +83,7 @@ def duration(text: str) -> timedelta:
     return timedelta(days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=float(seconds))
 
 
-def _queues(content: Mapping[str, Any]) -> QueueOptions:
+def _read_queue_options(content: Mapping[str, Any]) -> QueueOptions:
     batch_size = int(content.get("batchSize", 16))
     encoding = content.get("messageEncoding", "base64").lower()
     if encoding not in {"base64", "none"}:
@@ -92,11 +92,11 @@ def _queues(content: Mapping[str, Any]) -> QueueOptions:
         batch_size=batch_size,
         new_batch_threshold=int(content.get("newBatchThreshold", batch_size // 2 * (os.cpu_count() or 1))),
         max_dequeue_count=int(content.get("maxDequeueCount", 5)),
-        visibility_timeout=duration(content.get("visibilityTimeout", "00:00:00")),
-        max_polling_interval=duration(content.get("maxPollingInterval", "00:01:00")),
+        visibility_timeout=parse_duration(content.get("visibilityTimeout", "00:00:00")),
+        max_polling_interval=parse_duration(content.get("maxPollingInterval", "00:01:00")),
         base64=encoding == "base64",
     )
 
 
-def _timeout(text: str) -> timedelta | None:
-    return None if text == _NO_TIMEOUT else duration(text)
+def _parse_timeout(text: str) -> timedelta | None:
+    return None if text == _NO_TIMEOUT else parse_duration(text)

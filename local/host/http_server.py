@@ -11,7 +11,7 @@ from multidict import CIMultiDict, MultiMapping
 
 from local.host.bindings import HttpTrigger
 from local.host.routes import Route, compile_route
-from local.host.runtime import Function, text
+from local.host.runtime import Function, make_text_datum
 
 log: Final = logging.getLogger("host.http")
 
@@ -30,7 +30,7 @@ class Endpoint:
     methods: frozenset[str]
 
 
-def endpoints(functions: Sequence[Function], prefix: str) -> list[Endpoint]:
+def list_endpoints(functions: Sequence[Function], prefix: str) -> list[Endpoint]:
     """The HTTP functions, in the order in which their routes are tried."""
     found = [
         Endpoint(function, compile_route(f"{prefix}/{trigger.route}"), trigger.methods)
@@ -40,7 +40,7 @@ def endpoints(functions: Sequence[Function], prefix: str) -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: endpoint.route.rank)
 
 
-def application(
+def make_application(
     found: Sequence[Endpoint],
     answer: Answer,
     show_page: Callable[[], Awaitable[web.Response]],
@@ -55,7 +55,7 @@ def application(
         for endpoint in found:
             parameters = endpoint.route.match(request.rel_url.raw_path)
             if parameters is not None and (not endpoint.methods or request.method in endpoint.methods):
-                return await answer(endpoint.function, await _datum(request, parameters))
+                return await answer(endpoint.function, await _make_datum(request, parameters))
         return web.Response(status=404)
 
     async def root(_: web.Request) -> web.Response:
@@ -71,37 +71,37 @@ def application(
     return app
 
 
-def response(returned: Datum | None) -> web.Response:
+def make_response(returned: Datum | None) -> web.Response:
     """What the client gets for what a function returned."""
     if returned is None or returned.type is None:
         return web.Response(status=204)
     if returned.type != "http":
-        return web.Response(body=_bytes(returned), content_type="text/plain", charset="utf-8")
+        return web.Response(body=_read_bytes(returned), content_type="text/plain", charset="utf-8")
     value: Mapping[str, Any] = returned.value
     headers = CIMultiDict((name, each.value) for name, each in value["headers"].items())
     for cookie in value.get("cookies") or ():
         for morsel in cookie.values():
             headers.add("Set-Cookie", morsel.OutputString())
-    return web.Response(status=int(value["status_code"].value), headers=headers, body=_bytes(value["body"]))
+    return web.Response(status=int(value["status_code"].value), headers=headers, body=_read_bytes(value["body"]))
 
 
-async def _datum(request: web.Request, parameters: Mapping[str, str]) -> Datum:
+async def _make_datum(request: web.Request, parameters: Mapping[str, str]) -> Datum:
     """The request as the host sends it: header names in lower case, the body as bytes."""
     value = {
-        "method": text(request.method),
-        "url": text(str(request.url)),
-        "headers": {name.lower(): text(joined) for name, joined in _joined(request.headers).items()},
-        "query": {name: text(joined) for name, joined in _joined(request.query).items()},
-        "params": {name: text(each) for name, each in parameters.items()},
+        "method": make_text_datum(request.method),
+        "url": make_text_datum(str(request.url)),
+        "headers": {name.lower(): make_text_datum(joined) for name, joined in _join_values(request.headers).items()},
+        "query": {name: make_text_datum(joined) for name, joined in _join_values(request.query).items()},
+        "params": {name: make_text_datum(each) for name, each in parameters.items()},
         "body": Datum(await request.read(), "bytes"),
     }
     return Datum(value, "http")
 
 
-def _joined(values: MultiMapping[str]) -> dict[str, str]:
+def _join_values(values: MultiMapping[str]) -> dict[str, str]:
     """What comes more than once is one value with commas, as .NET writes it."""
     return {name: ",".join(values.getall(name)) for name in values}
 
 
-def _bytes(datum: Datum) -> bytes:
+def _read_bytes(datum: Datum) -> bytes:
     return datum.value if isinstance(datum.value, bytes) else str(datum.value).encode()

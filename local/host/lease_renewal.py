@@ -25,11 +25,11 @@ class Receipt:
 
 
 @asynccontextmanager
-async def renewed(queue: QueueClient, message: QueueMessage, lease: timedelta) -> AsyncIterator[Receipt]:
+async def renew_lease(queue: QueueClient, message: QueueMessage, lease: timedelta) -> AsyncIterator[Receipt]:
     """Renew the lease at its half, again and again; after the block the receipt is the latest."""
     receipt = Receipt(message.pop_receipt or "")
     done = Stopping()
-    renewal = asyncio.create_task(_renew(queue, message.id, receipt, lease, done))
+    renewal = asyncio.create_task(_renew_until_done(queue, message.id, receipt, lease, done))
     try:
         yield receipt
     finally:
@@ -38,7 +38,9 @@ async def renewed(queue: QueueClient, message: QueueMessage, lease: timedelta) -
         await renewal
 
 
-async def _renew(queue: QueueClient, message_id: str, receipt: Receipt, lease: timedelta, done: Stopping) -> None:
+async def _renew_until_done(
+    queue: QueueClient, message_id: str, receipt: Receipt, lease: timedelta, done: Stopping
+) -> None:
     seconds = lease.total_seconds()
     while True:
         await done.pause(seconds / 2)

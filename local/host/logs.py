@@ -20,7 +20,7 @@ class Formatter(logging.Formatter):
         return "\n".join([f"{first} {extras}".rstrip(), *rest])
 
 
-def configure(level: str) -> None:
+def configure_logs(level: str) -> None:
     """Send the log to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))

@@ -34,6 +34,6 @@ def decode_text(content: str, *, as_base64: bool) -> str:
         raise UndecodableError from None
 
 
-def encode(body: bytes, *, as_base64: bool) -> str:
+def encode_text(body: bytes, *, as_base64: bool) -> str:
     """What goes on the wire for a body."""
     return base64.b64encode(body).decode() if as_base64 else body.decode()

@@ -82,7 +82,7 @@ class Schedule:
         return None
 
 
-def parse(expression: str) -> Schedule:
+def parse_schedule(expression: str) -> Schedule:
     """Read `{second} {minute} {hour} {day} {month} {day of the week}`; without seconds it means second 0.
 
     Raises:
@@ -94,7 +94,7 @@ def parse(expression: str) -> Schedule:
     if len(parts) != _WITH_SECONDS:
         raise ValueError(f"{expression!r} is not a schedule: it should have six fields, or five without seconds")
     seconds, minutes, hours, days, months, weekdays = (
-        _values(field, part) for field, part in zip(_FIELDS, parts, strict=True)
+        _parse_values(field, part) for field, part in zip(_FIELDS, parts, strict=True)
     )
     schedule = Schedule(tuple(sorted(seconds)), tuple(sorted(minutes)), tuple(sorted(hours)), days, months, weekdays)
     try:
@@ -104,24 +104,24 @@ def parse(expression: str) -> Schedule:
     return schedule
 
 
-def _values(field: _Field, text: str) -> frozenset[int]:
-    return frozenset().union(*(_part(field, part) for part in text.split(",")))
+def _parse_values(field: _Field, text: str) -> frozenset[int]:
+    return frozenset().union(*(_parse_part(field, part) for part in text.split(",")))
 
 
-def _part(field: _Field, text: str) -> frozenset[int]:
+def _parse_part(field: _Field, text: str) -> frozenset[int]:
     span, slash, step_text = text.partition("/")
-    step = max(_number(field, step_text), 1) if slash else 1
+    step = max(_parse_number(field, step_text), 1) if slash else 1
     if span == "*":
         return frozenset(range(field.least, field.most + 1, step))
     first_text, dash, last_text = span.partition("-")
-    first = _value(field, first_text)
-    last = _value(field, last_text) if dash else (field.most if slash else first)
+    first = _parse_value(field, first_text)
+    last = _parse_value(field, last_text) if dash else (field.most if slash else first)
     return frozenset(range(min(first, last), max(first, last) + 1, step))
 
 
-def _value(field: _Field, text: str) -> int:
+def _parse_value(field: _Field, text: str) -> int:
     if text[:1].isdigit():
-        value = _number(field, text)
+        value = _parse_number(field, text)
         if not field.least <= value <= field.most:
             raise ValueError(f"{text} is not a {field.name}: it can be {field.least} to {field.most}")
         return value
@@ -131,7 +131,7 @@ def _value(field: _Field, text: str) -> int:
     raise ValueError(f"{text!r} is not a {field.name}")
 
 
-def _number(field: _Field, text: str) -> int:
+def _parse_number(field: _Field, text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text!r} is not a number, in the field for the {field.name}")
     return int(text)

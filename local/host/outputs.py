@@ -28,9 +28,9 @@ class QueueOutputs:
         values: Mapping[str, Datum | None] = {RETURNED: outcome.returned, **dict(outcome.outputs)}
         reached = []
         for output in function.bindings.queue_outputs:
-            bodies = _bodies(values.get(output.argument))
+            bodies = _list_bodies(values.get(output.argument))
             for body in bodies:
-                await self._put(output, message_text.encode(body, as_base64=self.base64))
+                await self._put(output, message_text.encode_text(body, as_base64=self.base64))
             if bodies:
                 reached.append(output.queue)
         return reached
@@ -44,16 +44,16 @@ class QueueOutputs:
             await queue.send_message(content)
 
 
-def _bodies(datum: Datum | None) -> list[bytes]:
+def _list_bodies(datum: Datum | None) -> list[bytes]:
     if datum is None or datum.value is None:
         return []
     if datum.type == "json":
         content = json.loads(datum.value)
-        return [_body(each) for each in (content if isinstance(content, list) else [content])]
+        return [_read_body(each) for each in (content if isinstance(content, list) else [content])]
     return [datum.value if isinstance(datum.value, bytes) else str(datum.value).encode()]
 
 
-def _body(content: Any) -> bytes:  # noqa: ANN401 - an element of a JSON array
+def _read_body(content: Any) -> bytes:  # noqa: ANN401 - an element of a JSON array
     """The library writes a `func.QueueMessage` as an object with `id` and `body`."""
     if isinstance(content, dict) and set(content) == {"id", "body"}:
         content = content["body"]

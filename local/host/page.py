@@ -9,9 +9,9 @@ from local.host.runtime import Function
 _STYLE = "body{font:16px/1.5 sans-serif;margin:2em}td,th{padding:.2em 1em .2em 0;text-align:left}"
 
 
-def render(functions: Sequence[Function], depths: Mapping[str, int | None]) -> str:
+def render_page(functions: Sequence[Function], depths: Mapping[str, int | None]) -> str:
     """The page; `depths` by queue name, with none for a queue that is not there."""
-    rows = "".join(f"<tr><td>{escape(each.name)}<td>{escape(_trigger(each))}" for each in functions)
+    rows = "".join(f"<tr><td>{escape(each.name)}<td>{escape(_describe_state(each))}" for each in functions)
     queues = "".join(f"<tr><td>{escape(name)}<td>{'-' if depth is None else depth}" for name, depth in depths.items())
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Local functions host</title><style>{_STYLE}</style>"
@@ -20,11 +20,11 @@ def render(functions: Sequence[Function], depths: Mapping[str, int | None]) -> s
     )
 
 
-def _trigger(function: Function) -> str:
-    return ("disabled: " if function.disabled else "") + describe(function)
+def _describe_state(function: Function) -> str:
+    return ("disabled: " if function.disabled else "") + describe_trigger(function)
 
 
-def describe(function: Function) -> str:
+def describe_trigger(function: Function) -> str:
     """What makes the function run, in a few words."""
     match function.bindings.trigger:
         case QueueTrigger(queue=queue):

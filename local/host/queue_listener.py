@@ -21,9 +21,9 @@ from local.host import message_text
 from local.host.backoff import Backoff
 from local.host.bindings import QueueTrigger
 from local.host.host_json import QueueOptions
-from local.host.lease_renewal import renewed
+from local.host.lease_renewal import renew_lease
 from local.host.poison import Poison
-from local.host.runtime import as_json, text
+from local.host.runtime import as_json, make_text_datum
 from local.host.stopping import Stopping
 
 log: Final = logging.getLogger("host.queue")
@@ -66,7 +66,7 @@ class QueueListener:
             if running:
                 await asyncio.wait(running)
         finally:
-            await _cancel(running)
+            await _cancel_tasks(running)
 
     async def _room(self, running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
         """Wait until there is room for another batch; what still runs then."""
@@ -113,15 +113,15 @@ class QueueListener:
             if self.poison:
                 await self._to_poison(message, message.pop_receipt or "")
             return
-        async with renewed(self.queue, message, self.lease) as receipt:
-            succeeded = await self.invoke(trigger, _metadata(message, trigger))
+        async with renew_lease(self.queue, message, self.lease) as receipt:
+            succeeded = await self.invoke(trigger, _make_metadata(message, trigger))
         await self._settle(message, receipt.value, succeeded=succeeded)
 
     def _datum(self, message: QueueMessage) -> Datum:
         content = message.content or ""
         if self.trigger.binary:
             return Datum(message_text.decode(content, as_base64=self.options.base64), "bytes")
-        return text(message_text.decode_text(content, as_base64=self.options.base64))
+        return make_text_datum(message_text.decode_text(content, as_base64=self.options.base64))
 
     async def _settle(self, message: QueueMessage, receipt: str, *, succeeded: bool) -> None:
         if succeeded:
@@ -155,37 +155,37 @@ class QueueListener:
         return {"function": self.function, "id": message.id, "attempt": message.dequeue_count}
 
 
-def _metadata(message: QueueMessage, trigger: Datum) -> dict[str, Datum]:
+def _make_metadata(message: QueueMessage, trigger: Datum) -> dict[str, Datum]:
     """What the host sends beside the body; for a JSON object also its properties."""
     body = trigger.value if isinstance(trigger.value, str) else ""
     return {
-        **_properties(body),
-        "QueueTrigger": text(body),
-        "Id": text(message.id),
-        "PopReceipt": text(message.pop_receipt or ""),
+        **_read_properties(body),
+        "QueueTrigger": make_text_datum(body),
+        "Id": make_text_datum(message.id),
+        "PopReceipt": make_text_datum(message.pop_receipt or ""),
         "DequeueCount": as_json(message.dequeue_count),
-        "InsertionTime": as_json(_offset(message.inserted_on)),
-        "ExpirationTime": as_json(_offset(message.expires_on)),
-        "NextVisibleTime": as_json(_offset(message.next_visible_on)),
+        "InsertionTime": as_json(_format_offset(message.inserted_on)),
+        "ExpirationTime": as_json(_format_offset(message.expires_on)),
+        "NextVisibleTime": as_json(_format_offset(message.next_visible_on)),
     }
 
 
-def _properties(body: str) -> dict[str, Datum]:
+def _read_properties(body: str) -> dict[str, Datum]:
     if not body.lstrip().startswith("{"):
         return {}
     try:
         content = json.loads(body)
     except ValueError:
         return {}
-    return {key: text(value) if isinstance(value, str) else as_json(value) for key, value in content.items()}
+    return {key: make_text_datum(value) if isinstance(value, str) else as_json(value) for key, value in content.items()}
 
 
-def _offset(moment: datetime | None) -> str:
+def _format_offset(moment: datetime | None) -> str:
     """A DateTimeOffset; what never expires has the largest one."""
     return (moment or _NEVER).isoformat()
 
 
-async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+async def _cancel_tasks(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -51,31 +51,33 @@ def compile_route(template: str) -> Route:
         CannotStartError: the template is malformed, or has a constraint that this host does not know.
     """
     segments = template.strip("/").split("/")
-    pattern = "".join(_segment(template, segment, first=index == 0) for index, segment in enumerate(segments))
+    pattern = "".join(_compile_segment(template, segment, first=index == 0) for index, segment in enumerate(segments))
     defaults = {found["name"]: found["default"] for found in _PARAMETER.finditer(template) if found["default"]}
     try:
         compiled = re.compile(pattern, re.IGNORECASE)
     except re.error as error:
         raise CannotStartError(f"route {template!r} is malformed: {error}.") from None
-    return Route(template, compiled, defaults, tuple(_rank(segment) for segment in segments))
+    return Route(template, compiled, defaults, tuple(_rank_segment(segment) for segment in segments))
 
 
-def _segment(template: str, segment: str, *, first: bool) -> str:
+def _compile_segment(template: str, segment: str, *, first: bool) -> str:
     slash = "" if first else "/"
     whole = _PARAMETER.fullmatch(segment)
     if whole is None:
-        return slash + _mixed(template, segment)
-    group = f"(?P<{whole['name']}>{_value(template, whole)})"
+        return slash + _compile_mixed(template, segment)
+    group = f"(?P<{whole['name']}>{_compile_value(template, whole)})"
     if whole["star"] or whole["optional"] or whole["default"] is not None:
         return f"(?:{slash}{group})?"
     return slash + group
 
 
-def _mixed(template: str, segment: str) -> str:
+def _compile_mixed(template: str, segment: str) -> str:
     """Text and parameters in one segment, like `{name}.{extension}`."""
     pattern, position = "", 0
     for found in _PARAMETER.finditer(segment):
-        pattern += re.escape(segment[position : found.start()]) + f"(?P<{found['name']}>{_value(template, found)})"
+        pattern += (
+            re.escape(segment[position : found.start()]) + f"(?P<{found['name']}>{_compile_value(template, found)})"
+        )
         position = found.end()
     rest = segment[position:]
     if "{" in rest or "}" in rest:
@@ -83,15 +85,15 @@ def _mixed(template: str, segment: str) -> str:
     return pattern + re.escape(rest)
 
 
-def _value(template: str, parameter: re.Match[str]) -> str:
+def _compile_value(template: str, parameter: re.Match[str]) -> str:
     if parameter["star"]:
         return ".*"
     rules = [rule for rule in parameter["rules"].split(":") if rule]
-    ahead = "".join(f"(?={_rule(template, rule)}(?:/|$))" for rule in rules)
+    ahead = "".join(f"(?={_compile_rule(template, rule)}(?:/|$))" for rule in rules)
     return f"{ahead}[^/]+"
 
 
-def _rule(template: str, rule: str) -> str:
+def _compile_rule(template: str, rule: str) -> str:
     name, _, argument = rule.rstrip(")").partition("(")
     if name in _CONSTRAINTS:
         return _CONSTRAINTS[name]
@@ -100,7 +102,7 @@ def _rule(template: str, rule: str) -> str:
     raise CannotStartError(f"route {template!r}: the local host does not know the constraint {rule!r}.")
 
 
-def _rank(segment: str) -> int:
+def _rank_segment(segment: str) -> int:
     """Literals go before parameters, constrained ones before free ones, catch-alls last."""
     found = _PARAMETER.search(segment)
     if found is None:

@@ -48,7 +48,7 @@ class Outcome:
     outputs: Sequence[tuple[str, Datum]] = ()
 
 
-def load(app: Path, settings: Mapping[str, str]) -> tuple[Function, ...]:
+def load_functions(app: Path, settings: Mapping[str, str]) -> tuple[Function, ...]:
     """Index the app in that folder and return its functions in the order in which it registers them.
 
     The runtime library does this once per process. The process moves into the folder, as in Azure.
@@ -77,14 +77,14 @@ def load(app: Path, settings: Mapping[str, str]) -> tuple[Function, ...]:
         Function(
             each.name,
             each.function_id,
-            bindings.parse(each.name, each.raw_bindings, settings),
+            bindings.parse_bindings(each.name, each.raw_bindings, settings),
             is_disabled(each.name, settings),
         )
         for each in found
     )
 
 
-async def invoke(
+async def invoke_function(
     function: Function,
     trigger: Datum,
     metadata: Mapping[str, Datum],
@@ -113,7 +113,7 @@ async def invoke(
     return Outcome(ok, returned, outputs)
 
 
-def text(value: str) -> Datum:
+def make_text_datum(value: str) -> Datum:
     """A string as the host sends it."""
     return Datum(value, "string")
 

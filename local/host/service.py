@@ -26,7 +26,7 @@ from local.host.leadership import CONTAINER, Leadership
 from local.host.outputs import RETURNED, QueueOutputs
 from local.host.poison import poison_of
 from local.host.queue_listener import QueueListener
-from local.host.runtime import Function, Outcome, invoke
+from local.host.runtime import Function, Outcome, invoke_function
 from local.host.stopping import Stopping
 from local.host.storage import Accounts, Storage
 from local.host.timers import Due, TimerListener
@@ -131,7 +131,7 @@ class Host:
             self._timers[function.name] = TimerListener(
                 function.name,
                 trigger,
-                _schedule(function.name, trigger),
+                _read_schedule(function.name, trigger),
                 leadership,
                 storage.blobs.get_blob_client(CONTAINER, f"timers/{self._host_id}/{function.name}/status"),
                 partial(self._run, function, metadata={}),
@@ -150,8 +150,8 @@ class Host:
         return leadership
 
     async def _serve_http(self) -> web.AppRunner:
-        found = http_server.endpoints(self._functions, self._config.route_prefix)
-        app = http_server.application(found, self._answer, self._show_page, self._run_now)
+        found = http_server.list_endpoints(self._functions, self._config.route_prefix)
+        app = http_server.make_application(found, self._answer, self._show_page, self._run_now)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._options.drain.total_seconds())
         await runner.setup()
         try:
@@ -193,7 +193,7 @@ class Host:
         width = max(len(function.name) for function in self._functions)
         for function in self._functions:
             off = "  (disabled)" if function.disabled else ""
-            print(f"  {function.name:<{width}}  {page.describe(function)}{off}")
+            print(f"  {function.name:<{width}}  {page.describe_trigger(function)}{off}")
         # Last, so that whoever waits for this line has read the rest.
         print(f"host listening on http://{LOOPBACK}:{port}", flush=True)
 
@@ -214,7 +214,7 @@ class Host:
     # --- invocations ---
 
     async def _run(self, function: Function, trigger: Datum, metadata: Mapping[str, Datum]) -> Outcome:
-        outcome = await invoke(function, trigger, metadata, self._config.function_timeout)
+        outcome = await invoke_function(function, trigger, metadata, self._config.function_timeout)
         if not outcome.ok:
             return outcome
         try:
@@ -235,7 +235,7 @@ class Host:
         if not outcome.ok:
             return web.Response(status=500)
         values = {RETURNED: outcome.returned, **dict(outcome.outputs)}
-        return http_server.response(values.get(function.bindings.http_output or RETURNED))
+        return http_server.make_response(values.get(function.bindings.http_output or RETURNED))
 
     async def _run_now(self, name: str) -> web.Response:
         if name not in self._timers:
@@ -247,10 +247,10 @@ class Host:
         depths: dict[str, int | None] = {}
         for _, trigger in self._enabled(QueueTrigger):
             queues = self._accounts.named(trigger.connection).queues
-            depths[trigger.queue] = await _depth(queues.get_queue_client(trigger.queue))
+            depths[trigger.queue] = await _read_depth(queues.get_queue_client(trigger.queue))
             if poison := poison_of(trigger.queue, queues):
-                depths[poison.name] = await _depth(poison.queue)
-        return web.Response(text=page.render(self._functions, depths), content_type="text/html")
+                depths[poison.name] = await _read_depth(poison.queue)
+        return web.Response(text=page.render_page(self._functions, depths), content_type="text/html")
 
     # --- settings ---
 
@@ -278,14 +278,14 @@ class Host:
         return self._settings.get(HOST_ID_SETTING) or slug[:_LONGEST_HOST_ID] or "app"
 
 
-def _schedule(function: str, trigger: TimerTrigger) -> ncrontab.Schedule:
+def _read_schedule(function: str, trigger: TimerTrigger) -> ncrontab.Schedule:
     try:
-        return ncrontab.parse(trigger.schedule)
+        return ncrontab.parse_schedule(trigger.schedule)
     except ValueError as error:
         raise CannotStartError(f"function {function}: {error}.") from None
 
 
-async def _depth(queue: QueueClient) -> int | None:
+async def _read_depth(queue: QueueClient) -> int | None:
     try:
         return (await queue.get_queue_properties()).approximate_message_count
     except ResourceNotFoundError:

@@ -33,7 +33,7 @@ def read_local_settings(app: Path) -> Mapping[str, str]:
     return {name: str(value) for name, value in content.get("Values", {}).items()}
 
 
-def resolve(text: str, settings: Mapping[str, str]) -> str:
+def resolve_settings(text: str, settings: Mapping[str, str]) -> str:
     """The text with every `%NAME%` replaced by that app setting, as the real host does in binding properties."""
 
     def value(match: re.Match[str]) -> str:

@@ -57,13 +57,13 @@ class Due:
     past_due: bool
 
 
-def monitored(trigger: TimerTrigger, schedule: Schedule, now: datetime) -> bool:
+def is_monitored(trigger: TimerTrigger, schedule: Schedule, now: datetime) -> bool:
     """Whether missed occurrences are made up for: not for schedules that come more often than every minute."""
     moments = schedule.occurrences(now, 5)
     return trigger.use_monitor and all(later - earlier >= _MONITORED_FROM for earlier, later in pairwise(moments))
 
 
-def first_due(status: Status | None, schedule: Schedule, now: datetime) -> Due:
+def find_first_due(status: Status | None, schedule: Schedule, now: datetime) -> Due:
     """When a timer that begins now should fire.
 
     The occurrence after the last run decides, and not the recorded next one: the schedule may have changed since.
@@ -93,7 +93,7 @@ class TimerListener:
         self._leadership = leadership
         self._blob = status
         self._invoke = invoke
-        self._monitored = monitored(trigger, schedule, datetime.now(UTC))
+        self._monitored = is_monitored(trigger, schedule, datetime.now(UTC))
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, stopping: Stopping) -> None:
@@ -105,7 +105,7 @@ class TimerListener:
                 if at_start:
                     await self.fire(Due(datetime.now(UTC), past_due=False))
                     at_start = False
-                await self._lead(first_due(status, self._schedule, datetime.now(UTC)), stopping)
+                await self._lead(find_first_due(status, self._schedule, datetime.now(UTC)), stopping)
             except AzureError as error:
                 log.warning(
                     "timer status not reached", extra={"function": self._function, "error": type(error).__name__}

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--no-policies", action="store_true", help="leave checkov out")
     options = parser.parse_args(arguments)
     checkout = checkout_of(options.folder.resolve())
-    found = gate.check(checkout, with_policies=not options.no_policies)
+    found = gate.check_infra(checkout, with_policies=not options.no_policies)
     for finding in found:
         print(finding)
     left_out = " checkov was left out as asked." if options.no_policies else ""

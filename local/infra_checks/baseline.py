@@ -7,7 +7,7 @@ from typing import Final
 from local.infra_checks.deployment import Deployed
 from local.infra_checks.findings import Finding
 from local.infra_checks.grants import REGISTRATION
-from local.infra_checks.values import Value, at, known
+from local.infra_checks.values import Value, get_value, is_known
 
 RULE: Final = "baseline"
 
@@ -138,11 +138,11 @@ NEEDED: Final[Mapping[str, str]] = {
 """Resources without which the rest is not safe."""
 
 
-def check(deployed: Sequence[Deployed]) -> Iterator[Finding]:
+def check_baseline(deployed: Sequence[Deployed]) -> Iterator[Finding]:
     """Every resource that has a baseline, as it would be deployed; and those that must not be missing."""
     for each in deployed:
-        yield from _missed(each, BY_TYPE)
-    there = {kind.lower() for each in deployed if each.certain and not each.existing for kind in _kinds(each)}
+        yield from _list_missed(each, BY_TYPE)
+    there = {kind.lower() for each in deployed if each.certain and not each.existing for kind in _list_kinds(each)}
     for kind, why in NEEDED.items():
         if kind.lower() not in there:
             yield Finding("infra/main.bicep", 1, RULE, f"no {kind} is declared", f"declare one: {why}")
@@ -152,36 +152,36 @@ def check_closed(deployed: Sequence[Deployed]) -> Iterator[Finding]:
     """The same resources, as they would be with a private network."""
     by_type = {kind.lower(): musts for kind, musts in CLOSED.items()}
     for each in deployed:
-        yield from _missed(each, by_type)
+        yield from _list_missed(each, by_type)
 
 
-def _missed(each: Deployed, by_type: Mapping[str, tuple[Must, ...]]) -> Iterator[Finding]:
-    for must in _musts(each, by_type):
-        value = at(dict(each.properties), *must.path.split("."))
+def _list_missed(each: Deployed, by_type: Mapping[str, tuple[Must, ...]]) -> Iterator[Finding]:
+    for must in _list_musts(each, by_type):
+        value = get_value(dict(each.properties), *must.path.split("."))
         fine = value in must.values if must.values else bool(value)
         if not fine and not (value is None and must.absent):
-            mend = f"set it to {_spelt(must.values)}" if must.values else "set it"
-            yield each.finding(RULE, _wrong(each, must, value), f"{mend}: {must.why}")
+            mend = f"set it to {_spell_values(must.values)}" if must.values else "set it"
+            yield each.finding(RULE, _describe_wrong(each, must, value), f"{mend}: {must.why}")
 
 
-def _kinds(each: Deployed) -> tuple[str, str]:
+def _list_kinds(each: Deployed) -> tuple[str, str]:
     """By its type alone, and by its type and name."""
     return each.type, f"{each.type} {each.name}"
 
 
-def _musts(each: Deployed, by_type: Mapping[str, tuple[Must, ...]]) -> tuple[Must, ...]:
+def _list_musts(each: Deployed, by_type: Mapping[str, tuple[Must, ...]]) -> tuple[Must, ...]:
     if each.existing:
         return ()
-    return tuple(must for kind in _kinds(each) for must in by_type.get(kind.lower(), ()))
+    return tuple(must for kind in _list_kinds(each) for must in by_type.get(kind.lower(), ()))
 
 
-def _wrong(each: Deployed, must: Must, value: Value) -> str:
+def _describe_wrong(each: Deployed, must: Must, value: Value) -> str:
     if value is None:
         return f"`{each.symbol}` leaves {must.path} to the platform"
-    if not known(value):
+    if not is_known(value):
         return f"{must.path} of `{each.symbol}` depends on {value}"
-    return f"{must.path} of `{each.symbol}` is {_spelt((value,))}"
+    return f"{must.path} of `{each.symbol}` is {_spell_values((value,))}"
 
 
-def _spelt(values: tuple[Value, ...]) -> str:
+def _spell_values(values: tuple[Value, ...]) -> str:
     return " or ".join(str(value).lower() if isinstance(value, bool) else f"`{value}`" for value in values)

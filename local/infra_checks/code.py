@@ -64,7 +64,7 @@ class Code(BaseModel):
         return setting in self.words or any(setting.startswith(each) for each in self.beginnings)
 
 
-def read(checkout: Path) -> Code:
+def read_code(checkout: Path) -> Code:
     """Import the code of a checkout in a process of its own.
 
     Raises:
@@ -83,21 +83,21 @@ def read(checkout: Path) -> Code:
     if done.returncode != 0:
         raise CodeError((done.stderr.strip().splitlines() or ["it said nothing"])[-1])
     said = Code.model_validate_json(done.stdout)
-    words, beginnings = _constants(checkout)
+    words, beginnings = _list_constants(checkout)
     authorities = tuple(sorted(file.stem for file in (checkout / "authorities").glob("*.toml")))
-    more = {"authorities": authorities, "words": words, "beginnings": beginnings, "lines": _lines(checkout)}
+    more = {"authorities": authorities, "words": words, "beginnings": beginnings, "lines": _find_lines(checkout)}
     return said.model_copy(update=more)
 
 
-def trouble(error: CodeError) -> Finding:
+def make_trouble_finding(error: CodeError) -> Finding:
     """That error as a finding."""
     return Finding("shared/names.py", 1, RULE, f"the code cannot be imported: {error}", "mend that first")
 
 
-def _constants(checkout: Path) -> tuple[frozenset[str], frozenset[str]]:
+def _list_constants(checkout: Path) -> tuple[frozenset[str], frozenset[str]]:
     """Texts of the deployed code that look like settings, and beginnings of texts that are put together."""
     words, beginnings = set[str](), set[str]()
-    for tree in _trees(checkout):
+    for tree in _parse_trees(checkout):
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words |= {node.value} if LOOKS_LIKE_A_SETTING.fullmatch(node.value) else set()
@@ -108,19 +108,19 @@ def _constants(checkout: Path) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(words), frozenset(beginnings)
 
 
-def _lines(checkout: Path) -> dict[str, int]:
-    tree = _tree((checkout / "shared/names.py").read_text(encoding="utf-8"))
+def _find_lines(checkout: Path) -> dict[str, int]:
+    tree = _parse_tree((checkout / "shared/names.py").read_text(encoding="utf-8"))
     texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return {str(node.value): node.lineno for node in texts}
 
 
-def _trees(checkout: Path) -> Iterator[ast.Module]:
+def _parse_trees(checkout: Path) -> Iterator[ast.Module]:
     for place in DEPLOYED:
         path = checkout / place
         for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            yield _tree(file.read_text(encoding="utf-8"))
+            yield _parse_tree(file.read_text(encoding="utf-8"))
 
 
 @cache
-def _tree(text: str) -> ast.Module:
+def _parse_tree(text: str) -> ast.Module:
     return ast.parse(text)

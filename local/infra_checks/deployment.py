@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tree_sitter import Node
 
-from local.infra_checks.evaluation import evaluate, loop
+from local.infra_checks.evaluation import evaluate_loop, evaluate_node
 from local.infra_checks.findings import Finding
-from local.infra_checks.template import Declaration, Template, body, entries, entry, plain, text
-from local.infra_checks.values import Reference, Unknown, Value, known
+from local.infra_checks.template import Declaration, Template, find_entry, get_body, get_text, list_entries, unquote_key
+from local.infra_checks.values import Reference, Unknown, Value, is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Deployed:
     @property
     def symbol(self) -> str:
         """The name by which the file speaks of it."""
-        return text(self.node.named_children[0])
+        return get_text(self.node.named_children[0])
 
     def finding(self, rule: str, wrong: str, mend: str) -> Finding:
         """Something that is wrong with it."""
@@ -70,13 +70,15 @@ class Instance:
 
     def turns(self, declared: Declaration, scope: "Locals") -> Iterator[tuple["Locals", bool]]:
         """Each time that a resource or module is deployed, and whether it is by default."""
-        yield from _turns(declared.value, scope, happens=True)
+        yield from _list_turns(declared.value, scope, happens=True)
 
     def _deployed(
         self, declared: Declaration, scope: "Locals", within: tuple[str, ...] = (), *, certain: bool
     ) -> Iterator[Deployed]:
         inner = scope.with_locals({each.name: self.reference(each, scope) for each in declared.nested})
-        properties = {plain(key): evaluate(value, inner) for key, value in entries(body(declared.value))}
+        properties = {
+            unquote_key(key): evaluate_node(value, inner) for key, value in list_entries(get_body(declared.value))
+        }
         above = self._above(properties.get("parent")) or within
         name = str(properties.get("name", Unknown("name")))
         kind, _, version = declared.type_and_version.partition("@")
@@ -106,7 +108,7 @@ class Instance:
             return self.reference(declared, Locals(self, {}))
         if declared.kind == "parameter" and name in self.arguments:
             return self.arguments[name]
-        return Unknown(name) if declared.value is None else evaluate(declared.value, Locals(self, {}))
+        return Unknown(name) if declared.value is None else evaluate_node(declared.value, Locals(self, {}))
 
     def reference(self, declared: Declaration, scope: "Locals") -> Reference:
         """A resource or module, to be asked for its properties."""
@@ -117,7 +119,7 @@ class Instance:
         def item(index: Value) -> Value:
             turns = list(self.turns(declared, scope))
             known_index = isinstance(index, int) and index < len(turns)
-            return self.reference(_once(declared), turns[index if known_index else 0][0])  # type: ignore[index]
+            return self.reference(_take_single(declared), turns[index if known_index else 0][0])  # type: ignore[index]
 
         return Reference(declared.name, declared, ask, item)
 
@@ -128,17 +130,17 @@ class Instance:
         if declared.kind == "module" and key == "outputs":
             module = self.module(declared, scope)
             return Unknown(f"{declared.name}.outputs") if module is None else module.outputs()
-        value = entry(body(declared.value), key) if key in {"name", "parent"} else None
+        value = find_entry(get_body(declared.value), key) if key in {"name", "parent"} else None
         if value is not None:
-            return evaluate(value, scope)
+            return evaluate_node(value, scope)
         if key == "parent":
             return None if declared.parent is None else self.reference(declared.parent, scope)
         return Unknown(f"{self.template.source.path.stem}/{declared.name}.{key}")
 
     def module(self, declared: Declaration, scope: "Locals") -> "Instance | None":
         """One use of a module; None where its file is missing."""
-        given = entry(body(declared.value), "params")
-        arguments = evaluate(given, scope) if given is not None else {}
+        given = find_entry(get_body(declared.value), "params")
+        arguments = evaluate_node(given, scope) if given is not None else {}
         key = (declared.name, repr(sorted(scope.local)) + repr(arguments))
         if key not in self._modules:
             template = self.templates.get((self.folder / declared.path).resolve())
@@ -150,7 +152,7 @@ class Instance:
         """The outputs by name."""
         scope = Locals(self, {})
         return {
-            name: Unknown(name) if each.value is None else evaluate(each.value, scope)
+            name: Unknown(name) if each.value is None else evaluate_node(each.value, scope)
             for name, each in self.template.outputs.items()
         }
 
@@ -185,19 +187,19 @@ class Locals:
         return replace(self, local={**self.local, **more})
 
 
-def _turns(value: Node | None, scope: Locals, *, happens: bool) -> Iterator[tuple[Locals, bool]]:
+def _list_turns(value: Node | None, scope: Locals, *, happens: bool) -> Iterator[tuple[Locals, bool]]:
     if value is not None and value.type == "for_statement":
         inner = value.named_children[-1]
-        for more, certain in loop(value, scope):
-            yield from _turns(inner, scope.with_locals(more), happens=happens and certain)
+        for more, certain in evaluate_loop(value, scope):
+            yield from _list_turns(inner, scope.with_locals(more), happens=happens and certain)
     elif value is not None and value.type == "if_statement":
         condition, inner = value.named_children[0], value.named_children[-1]
-        answer = evaluate(condition, scope)
-        yield from _turns(inner, scope, happens=happens and not (known(answer) and not answer))
+        answer = evaluate_node(condition, scope)
+        yield from _list_turns(inner, scope, happens=happens and not (is_known(answer) and not answer))
     else:
         yield scope, happens
 
 
-def _once(declared: Declaration) -> Declaration:
+def _take_single(declared: Declaration) -> Declaration:
     """One of a loop, or what stands under a condition, by itself."""
-    return replace(declared, value=body(declared.value))
+    return replace(declared, value=get_body(declared.value))

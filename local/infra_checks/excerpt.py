@@ -73,10 +73,10 @@ def main(arguments: Sequence[str]) -> int:
     program: Path = parser.parse_args(arguments).azmcp
     files: dict[str, Kept] = defaultdict(lambda: {"source": "azmcp bicepschema get", "resources": {}, "types": {}})
     for wanted in WANTED:
-        said = asked(program, wanted)
+        said = ask_azmcp(program, wanted)
         resource = next(each for each in said if each["$type"] == "Resource")
         kind, _, version = str(resource["name"]).partition("@")
-        add(files[f"{kind.partition('/')[0]}-{version}"], resource, said)
+        add_resource(files[f"{kind.partition('/')[0]}-{version}"], resource, said)
     for name, content in sorted(files.items()):
         text = json.dumps(content, indent=1, sort_keys=True)
         (FOLDER / f"{name.lower()}.json").write_text(text + "\n", encoding="utf-8")
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def asked(program: Path, resource_type: str) -> list[Said]:
+def ask_azmcp(program: Path, resource_type: str) -> list[Said]:
     """What azmcp says of a resource type: the resource, and all types of its provider."""
     done = subprocess.run(
         [str(program), "bicepschema", "get", "--resource-type", resource_type],
@@ -96,68 +96,68 @@ def asked(program: Path, resource_type: str) -> list[Said]:
     return said
 
 
-def add(file: Kept, resource: Said, said: Iterable[Said]) -> None:
+def add_resource(file: Kept, resource: Said, said: Iterable[Said]) -> None:
     """Keep a resource, and of the types those that somebody who writes it can reach."""
     known = {each["name"]: each for each in said if each["$type"] in {"Object", "DiscriminatedObject"}}
-    body = kept(resource["bodyType"], known)
+    body = reduce_type(resource["bodyType"], known)
     file["resources"][resource["name"]] = body
-    reached = set(named(body))
+    reached = set(list_named_types(body))
     while reached:
         name = reached.pop()
         if name in known and name not in file["types"]:
-            file["types"][name] = kept(known[name], known)
-            reached |= set(named(file["types"][name]))
+            file["types"][name] = reduce_type(known[name], known)
+            reached |= set(list_named_types(file["types"][name]))
 
 
-def kept(said: Said, known: Mapping[str, Said]) -> Kept:
+def reduce_type(said: Said, known: Mapping[str, Said]) -> Kept:
     """A type without descriptions; a property is `type`, `type; required` or `type; read-only`."""
     if said["$type"] == "DiscriminatedObject":
         by = said["discriminator"]
         return {
-            "properties": properties(said["baseProperties"], known),
+            "properties": list_properties(said["baseProperties"], known),
             "choice": by,
-            "choices": {choice(each, by): kept(each, known) for each in said["elements"]},
+            "choices": {find_choice(each, by): reduce_type(each, known) for each in said["elements"]},
         }
-    found: Kept = {"properties": properties(said["properties"], known)}
+    found: Kept = {"properties": list_properties(said["properties"], known)}
     if said.get("additionalPropertiesType"):
-        found["others"] = spelt(said["additionalPropertiesType"], known)
+        found["others"] = spell_type(said["additionalPropertiesType"], known)
     return found
 
 
-def choice(said: Said, by: str) -> str:
+def find_choice(said: Said, by: str) -> str:
     """The value of the discriminating property that stands for this one."""
     return next(str(each["type"]) for each in said["properties"] if each["name"] == by)
 
 
-def properties(said: Iterable[Said], known: Mapping[str, Said]) -> dict[str, str]:
+def list_properties(said: Iterable[Said], known: Mapping[str, Said]) -> dict[str, str]:
     """The properties by name."""
-    return {each["name"]: described(each, known) for each in said}
+    return {each["name"]: describe_property(each, known) for each in said}
 
 
-def described(said: Said, known: Mapping[str, Said]) -> str:
+def describe_property(said: Said, known: Mapping[str, Said]) -> str:
     """One property."""
     flags = str(said.get("flags", ""))
     flag = "; read-only" if "ReadOnly" in flags else "; required" if "Required" in flags else ""
-    return spelt(str(said["type"]), known) + flag
+    return spell_type(str(said["type"]), known) + flag
 
 
-def spelt(text: str, known: Mapping[str, Said]) -> str:
+def spell_type(text: str, known: Mapping[str, Said]) -> str:
     """A type as Bicep writes it: literals in quotes, `[]` for an array."""
     if text.endswith("[]"):
-        return spelt(text[:-2], known) + "[]" if " | " not in text else "string[]"
+        return spell_type(text[:-2], known) + "[]" if " | " not in text else "string[]"
     parts = text.split(" | ")
     if len(parts) == 1 and (text in known or text in PRIMITIVES):
         return text
     return " | ".join(part if part in PRIMITIVES else f"'{part}'" for part in parts)
 
 
-def named(body: Kept) -> Iterator[str]:
+def list_named_types(body: Kept) -> Iterator[str]:
     """The names of the types that a type refers to."""
     texts = [*body["properties"].values(), body.get("others", "")]
     for text in texts:
         yield text.partition(";")[0].replace("[]", "")
     for each in body.get("choices", {}).values():
-        yield from named(each)
+        yield from list_named_types(each)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from local.infra_checks.values import Reference, Unknown, Value, known, written
+from local.infra_checks.values import Reference, Unknown, Value, is_known, write_value
 
 type Lambda = Callable[..., Value]
 type Argument = Value | Lambda
@@ -14,7 +14,7 @@ class NotKnownError(Exception):
     """The answer depends on something that is not known before a deployment."""
 
 
-def call(name: str, arguments: Sequence[Argument], shown: str) -> Value:
+def call_function(name: str, arguments: Sequence[Argument], shown: str) -> Value:
     """What a function gives; `shown` is the call's text, which stands for an answer that is not known."""
     function = COMPUTED.get(name)
     if function is None:
@@ -25,54 +25,54 @@ def call(name: str, arguments: Sequence[Argument], shown: str) -> Value:
         return Unknown(shown)
 
 
-def _sure(*values: Value) -> None:
-    if not all(known(value) for value in values):
+def _require_known(*values: Value) -> None:
+    if not all(is_known(value) for value in values):
         raise NotKnownError
 
 
-def _text(value: Value) -> str:
-    _sure(value)
+def _require_text(value: Value) -> str:
+    _require_known(value)
     if not isinstance(value, str):
         raise NotKnownError
     return value
 
 
-def _list(value: Value) -> list[Value]:
+def _require_list(value: Value) -> list[Value]:
     """The members of a list; an unknown one stands for its members."""
     if isinstance(value, list):
         return value
-    return [] if value is None else [value if isinstance(value, Unknown | Reference) else _fail()]
+    return [] if value is None else [value if isinstance(value, Unknown | Reference) else _raise_failure()]
 
 
-def _fail() -> Value:
+def _raise_failure() -> Value:
     raise NotKnownError
 
 
-def _object(value: Value) -> dict[str, Value]:
+def _require_object(value: Value) -> dict[str, Value]:
     """The entries of an object; an unknown one has one entry, under its own mark."""
     if isinstance(value, dict):
         return value
-    return {} if value is None else {str(value): value if isinstance(value, Unknown | Reference) else _fail()}
+    return {} if value is None else {str(value): value if isinstance(value, Unknown | Reference) else _raise_failure()}
 
 
-def _concat(*values: Value) -> Value:
+def _call_concat(*values: Value) -> Value:
     if any(isinstance(value, list) for value in values):
-        return [each for value in values for each in _list(value)]
-    return "".join(written(value) for value in values)
+        return [each for value in values for each in _require_list(value)]
+    return "".join(write_value(value) for value in values)
 
 
-def _union(*values: Value) -> Value:
+def _call_union(*values: Value) -> Value:
     if any(isinstance(value, list) for value in values):
-        return _unique(each for value in values for each in _list(value))
+        return _keep_unique(each for value in values for each in _require_list(value))
     merged: dict[str, Value] = {}
     for value in values:
-        for key, each in _object(value).items():
+        for key, each in _require_object(value).items():
             old = merged.get(key)
-            merged[key] = _union(old, each) if isinstance(old, dict) and isinstance(each, dict) else each
+            merged[key] = _call_union(old, each) if isinstance(old, dict) and isinstance(each, dict) else each
     return merged
 
 
-def _unique(values: object) -> list[Value]:
+def _keep_unique(values: object) -> list[Value]:
     kept: list[Value] = []
     for value in values:  # type: ignore[attr-defined]  # any iterable of values; dicts among them have no hash
         if value not in kept:
@@ -80,100 +80,104 @@ def _unique(values: object) -> list[Value]:
     return kept
 
 
-def _intersection(first: Value, *others: Value) -> Value:
-    _sure(first, *others)
+def _call_intersection(first: Value, *others: Value) -> Value:
+    _require_known(first, *others)
     if isinstance(first, list):
-        return [each for each in _unique(first) if all(each in _list(other) for other in others)]
-    return {key: each for key, each in _object(first).items() if all(key in _object(other) for other in others)}
+        return [each for each in _keep_unique(first) if all(each in _require_list(other) for other in others)]
+    return {
+        key: each
+        for key, each in _require_object(first).items()
+        if all(key in _require_object(other) for other in others)
+    }
 
 
-def _filter(values: Value, keep: Lambda) -> Value:
+def _call_filter(values: Value, keep: Lambda) -> Value:
     kept = []
-    for value in _list(values):
+    for value in _require_list(values):
         answer = keep(value)
-        _sure(answer)
+        _require_known(answer)
         if answer:
             kept.append(value)
     return kept
 
 
 def _to_object(values: Value, key: Lambda, value: Lambda = lambda each: each) -> Value:
-    return {written(key(each)): value(each) for each in _list(values)}
+    return {write_value(key(each)): value(each) for each in _require_list(values)}
 
 
-def _items(value: Value) -> Value:
-    return [{"key": key, "value": _object(value)[key]} for key in sorted(_object(value))]
+def _call_items(value: Value) -> Value:
+    return [{"key": key, "value": _require_object(value)[key]} for key in sorted(_require_object(value))]
 
 
-def _contains(where: Value, what: Value) -> Value:
-    _sure(what)
+def _call_contains(where: Value, what: Value) -> Value:
+    _require_known(what)
     if isinstance(where, dict):
         if what in where:
             return True
     elif isinstance(where, list) and what in where:
         return True
-    _sure(where)
-    return _text(what) in where if isinstance(where, str) else False
+    _require_known(where)
+    return _require_text(what) in where if isinstance(where, str) else False
 
 
-def _empty(value: Value) -> Value:
+def _call_empty(value: Value) -> Value:
     if isinstance(value, Unknown | Reference):
         raise NotKnownError
     return not value
 
 
-def _length(value: Value) -> Value:
+def _call_length(value: Value) -> Value:
     if not isinstance(value, list | dict):
-        return len(_text(value))
-    _sure(*(each for each in value if isinstance(each, Unknown | Reference)))
+        return len(_require_text(value))
+    _require_known(*(each for each in value if isinstance(each, Unknown | Reference)))
     return len(value)
 
 
-def _format(pattern: Value, *values: Value) -> Value:
-    return _text(pattern).format(*(written(value) for value in values))
+def _call_format(pattern: Value, *values: Value) -> Value:
+    return _require_text(pattern).format(*(write_value(value) for value in values))
 
 
-def _replace(text: Value, old: Value, new: Value) -> Value:
-    return _text(text).replace(_text(old), _text(new))
+def _call_replace(text: Value, old: Value, new: Value) -> Value:
+    return _require_text(text).replace(_require_text(old), _require_text(new))
 
 
-def _split(text: Value, by: Value) -> Value:
-    return list(_text(text).split(_text(by)))
+def _call_split(text: Value, by: Value) -> Value:
+    return list(_require_text(text).split(_require_text(by)))
 
 
-def _join(values: Value, by: Value) -> Value:
-    return _text(by).join(written(value) for value in _list(values))
+def _call_join(values: Value, by: Value) -> Value:
+    return _require_text(by).join(write_value(value) for value in _require_list(values))
 
 
-def _string(value: Value) -> Value:
+def _call_string(value: Value) -> Value:
     if isinstance(value, dict | list):
-        _sure(value)
+        _require_known(value)
         return json.dumps(value, separators=(",", ":"))
-    return written(value)
+    return write_value(value)
 
 
-def _whole(value: Value) -> Value:
-    _sure(value)
+def _call_int(value: Value) -> Value:
+    _require_known(value)
     return int(value)  # type: ignore[arg-type]  # anything else is a TypeError, and that is not known
 
 
-def _range(start: Value, count: Value) -> Value:
-    _sure(start, count)
+def _call_range(start: Value, count: Value) -> Value:
+    _require_known(start, count)
     return list(range(start, start + count))  # type: ignore[operator,arg-type]  # the same
 
 
-def _some(value: Value, start: int | None, end: int | None) -> Value:
+def _call_substring(value: Value, start: int | None, end: int | None) -> Value:
     if isinstance(value, list):
         return value[start:end]
-    return _text(value)[start:end]
+    return _require_text(value)[start:end]
 
 
 def _resource_id(*parts: Value) -> Value:
     """Of the type and the names; what precedes them only Azure knows."""
-    return "«scope»/providers/" + "/".join(written(part) for part in parts)
+    return "«scope»/providers/" + "/".join(write_value(part) for part in parts)
 
 
-def _coalesce(*values: Value) -> Value:
+def _call_coalesce(*values: Value) -> Value:
     for value in values:
         if isinstance(value, Unknown | Reference):
             raise NotKnownError
@@ -185,42 +189,42 @@ def _coalesce(*values: Value) -> Value:
 COMPUTED: Final[Mapping[str, Callable[..., Value]]] = {
     "any": lambda value: value,
     "array": lambda value: value if isinstance(value, list) else [value],
-    "bool": lambda value: _text(value).lower() == "true",
-    "coalesce": _coalesce,
-    "concat": _concat,
-    "contains": _contains,
-    "empty": _empty,
-    "endsWith": lambda text, end: _text(text).lower().endswith(_text(end).lower()),
-    "filter": _filter,
+    "bool": lambda value: _require_text(value).lower() == "true",
+    "coalesce": _call_coalesce,
+    "concat": _call_concat,
+    "contains": _call_contains,
+    "empty": _call_empty,
+    "endsWith": lambda text, end: _require_text(text).lower().endswith(_require_text(end).lower()),
+    "filter": _call_filter,
     "first": lambda values: values[0] if values else None,
-    "flatten": lambda values: [each for value in _list(values) for each in _list(value)],
-    "format": _format,
-    "int": _whole,
-    "intersection": _intersection,
-    "items": _items,
-    "join": _join,
+    "flatten": lambda values: [each for value in _require_list(values) for each in _require_list(value)],
+    "format": _call_format,
+    "int": _call_int,
+    "intersection": _call_intersection,
+    "items": _call_items,
+    "join": _call_join,
     "json": json.loads,  # marks of what is unknown stand in its texts, and survive
     "last": lambda values: values[-1] if values else None,
-    "length": _length,
-    "map": lambda values, each: [each(value) for value in _list(values)],
-    "mapValues": lambda value, each: {key: each(part) for key, part in _object(value).items()},
-    "objectKeys": lambda value: list[Value](sorted(_object(value))),
-    "range": _range,
-    "replace": _replace,
+    "length": _call_length,
+    "map": lambda values, each: [each(value) for value in _require_list(values)],
+    "mapValues": lambda value, each: {key: each(part) for key, part in _require_object(value).items()},
+    "objectKeys": lambda value: list[Value](sorted(_require_object(value))),
+    "range": _call_range,
+    "replace": _call_replace,
     "resourceId": _resource_id,
-    "skip": lambda value, count: _some(value, count, None),
-    "split": _split,
-    "startsWith": lambda text, start: _text(text).lower().startswith(_text(start).lower()),
-    "string": _string,
+    "skip": lambda value, count: _call_substring(value, count, None),
+    "split": _call_split,
+    "startsWith": lambda text, start: _require_text(text).lower().startswith(_require_text(start).lower()),
+    "string": _call_string,
     "subscriptionResourceId": _resource_id,
-    "substring": lambda text, start, count=None: _some(text, start, None if count is None else start + count),
-    "take": lambda value, count: _some(value, 0, count),
+    "substring": lambda text, start, count=None: _call_substring(text, start, None if count is None else start + count),
+    "take": lambda value, count: _call_substring(value, 0, count),
     "tenantResourceId": _resource_id,
-    "toLower": lambda text: _text(text).lower(),
+    "toLower": lambda text: _require_text(text).lower(),
     "toObject": _to_object,
-    "toUpper": lambda text: _text(text).upper(),
-    "trim": lambda text: _text(text).strip(),
-    "union": _union,
+    "toUpper": lambda text: _require_text(text).upper(),
+    "trim": lambda text: _require_text(text).strip(),
+    "union": _call_union,
 }
 
 FILES: Final = frozenset({"loadTextContent", "loadJsonContent", "loadFileAsBase64", "loadYamlContent"})

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from local.infra_checks.deployment import Deployed
-from local.infra_checks.values import MARKED, Reference, Unknown, Value, at, written
+from local.infra_checks.values import MARKED, Reference, Unknown, Value, get_value, write_value
 
 ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
 GROUP: Final = "the resource group"
@@ -15,14 +15,14 @@ REGISTRATION: Final = "5191519e-0000-4000-8000-000000000000"
 """The invented registration for sign-in."""
 
 
-def _somebody(holder: str, **more: Value) -> list[Value]:
+def _make_holder(holder: str, **more: Value) -> list[Value]:
     return [{"principalId": Unknown(holder), "principalType": "Group", **more}]
 
 
 PEOPLE: Final[Mapping[str, Value]] = {
-    "uploaders": _somebody("an uploader", authority=Unknown("council")),
-    "operators": _somebody("an operator"),
-    "keepers": _somebody("a keeper"),
+    "uploaders": _make_holder("an uploader", authority=Unknown("council")),
+    "operators": _make_holder("an operator"),
+    "keepers": _make_holder("a keeper"),
     "signInClientId": REGISTRATION,
 }
 """Parameters of main.bicep that are empty by default, so that what goes by them is seen as it would be."""
@@ -35,37 +35,39 @@ class Grant(NamedTuple):
     on: str
 
 
-def assignments(deployed: Iterable[Deployed]) -> Iterator[Deployed]:
+def list_assignments(deployed: Iterable[Deployed]) -> Iterator[Deployed]:
     """The resources that give somebody a role."""
     return (each for each in deployed if each.type.lower() == ASSIGNMENTS and not each.existing)
 
 
-def grant(each: Deployed) -> Grant:
+def read_grant(each: Deployed) -> Grant:
     """What one of them comes to."""
-    return Grant(written(at(dict(each.properties), "properties", "principalId")).strip("«»"), scope(each))
+    return Grant(
+        write_value(get_value(dict(each.properties), "properties", "principalId")).strip("«»"), read_scope(each)
+    )
 
 
-def scope(each: Deployed) -> str:
+def read_scope(each: Deployed) -> str:
     """Kind and path of the resource it is for: `containers stdata/default/reports`. What Azure adds is left out."""
     found = each.properties.get("scope")
     if found is None:
         return GROUP
     if not isinstance(found, Reference):
-        return written(found)
+        return write_value(found)
     kind = found.declared.type_and_version.partition("@")[0].rpartition("/")[2]
-    return f"{kind} {'/'.join(_path(found))}"
+    return f"{kind} {'/'.join(_read_path(found))}"
 
 
-def _path(found: Value) -> list[str]:
+def _read_path(found: Value) -> list[str]:
     if not isinstance(found, Reference):
         return []
-    return [*_path(found.ask("parent")), MARKED.sub("", written(found.ask("name")))]
+    return [*_read_path(found.ask("parent")), MARKED.sub("", write_value(found.ask("name")))]
 
 
-def condition(each: Deployed) -> str:
+def read_condition(each: Deployed) -> str:
     """Its condition in one line, empty where it has none."""
-    found = at(dict(each.properties), "properties", "condition")
-    return "" if found is None else one_line(written(found))
+    found = get_value(dict(each.properties), "properties", "condition")
+    return "" if found is None else one_line(write_value(found))
 
 
 def one_line(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from local.infra_checks.template import Declaration, Template, text
+from local.infra_checks.template import Declaration, Template, get_text
 
 STRING: Final = "string"
 INT: Final = "int"
@@ -57,15 +57,15 @@ class Kinds:
             case "ternary_expression":
                 return self._either(parts[1], parts[2], depth)
             case "identifier":
-                return self._named(text(node), depth)
+                return self._named(get_text(node), depth)
             case "member_expression":
                 return self._output(node)
             case "call_expression":
-                return GIVES.get(text(parts[0]))
+                return GIVES.get(get_text(parts[0]))
             case "unary_expression":
-                return BOOL if text(node).startswith("!") else INT
+                return BOOL if get_text(node).startswith("!") else INT
             case "binary_expression":
-                return BOOL if any(text(child) in TRUTHS for child in node.children if not child.is_named) else None
+                return BOOL if any(get_text(child) in TRUTHS for child in node.children if not child.is_named) else None
         return None
 
     def _either(self, yes: Node, no: Node, depth: int) -> str | None:
@@ -84,7 +84,7 @@ class Kinds:
 
     def _output(self, node: Node) -> str | None:
         """`module.outputs.name`."""
-        words = text(node).split(".")
+        words = get_text(node).split(".")
         module = self.template.names.get(words[0])
         if len(words) != 3 or words[1] != "outputs" or module is None or module.kind != "module":  # noqa: PLR2004
             return None
@@ -97,7 +97,7 @@ def declared_kind(declared: Declaration) -> str | None:
     """The kind that a parameter or an output is declared to have."""
     if declared.annotation is None:
         return None
-    words = text(declared.annotation).removesuffix("?")
+    words = get_text(declared.annotation).removesuffix("?")
     if words.endswith("[]"):
         return ARRAY
     if words.startswith("{"):

@@ -9,9 +9,9 @@ from tree_sitter import Node
 
 from local.infra_checks.deployment import Instance
 from local.infra_checks.findings import Finding
-from local.infra_checks.parsing import excerpt, walk
-from local.infra_checks.shapes import Shape, Type, resources, shape
-from local.infra_checks.template import Declaration, Template, text
+from local.infra_checks.parsing import shorten_node, walk_nodes
+from local.infra_checks.shapes import Shape, Type, list_resources, make_shape
+from local.infra_checks.template import Declaration, Template, get_text
 
 RULE: Final = "members"
 SUFFIXES: Final = "acrLoginServer azureDatalakeStoreFileSystem keyvaultDns sqlServerHostname storage"
@@ -33,31 +33,31 @@ ANSWERS: Final[Mapping[str, frozenset[str]]] = {
 OF_EVERY_RESOURCE: Final = frozenset({"id", "name", "type", "apiVersion"})
 
 
-def check(template: Template) -> Iterator[Finding]:
+def check_members(template: Template) -> Iterator[Finding]:
     """One file: what it asks of resources and of functions."""
-    for node in walk(template.source.root):
-        if node.type == "member_expression" and not _careful(node):
-            yield from _asked(node, template)
+    for node in walk_nodes(template.source.root):
+        if node.type == "member_expression" and not _is_careful(node):
+            yield from _check_asked(node, template)
 
 
-def _careful(node: Node) -> bool:
+def _is_careful(node: Node) -> bool:
     return any(child.type == ".?" for child in node.children)
 
 
-def _asked(node: Node, template: Template) -> Iterator[Finding]:
-    owner, name = node.named_children[0], text(node.named_children[-1])
-    answer = ANSWERS.get(text(owner))
+def _check_asked(node: Node, template: Template) -> Iterator[Finding]:
+    owner, name = node.named_children[0], get_text(node.named_children[-1])
+    answer = ANSWERS.get(get_text(owner))
     if answer is not None and name not in answer:
-        yield _missing(template, node, name, answer)
+        yield _make_missing_finding(template, node, name, answer)
     outline = Chain(template).of(owner)
     if isinstance(outline, Shape) and outline.member(name) is None and name not in OF_EVERY_RESOURCE:
-        yield _missing(template, node, name, outline.all)
+        yield _make_missing_finding(template, node, name, outline.all)
 
 
-def _missing(template: Template, node: Node, name: str, has: Iterable[str]) -> Finding:
+def _make_missing_finding(template: Template, node: Node, name: str, has: Iterable[str]) -> Finding:
     close = difflib.get_close_matches(name, list(has), n=1)
     mend = f"did you mean `{close[0]}`?" if close else "look up what it has, or ask with `.?`"
-    return template.source.finding(node, RULE, f"{excerpt(node)} asks for `{name}`, and there is none", mend)
+    return template.source.finding(node, RULE, f"{shorten_node(node)} asks for `{name}`, and there is none", mend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +69,32 @@ class Chain:
     def of(self, node: Node) -> Shape | Type | None:
         """What an expression has, None where that is not known."""
         if node.type == "identifier":
-            declared = self.template.names.get(text(node))
-            return self._resource(declared) if declared is not None and not _looped(declared) else None
+            declared = self.template.names.get(get_text(node))
+            return self._resource(declared) if declared is not None and not _is_looped(declared) else None
         if node.type == "subscript_expression" and node.named_children[0].type == "identifier":
-            declared = self.template.names.get(text(node.named_children[0]))
-            return self._resource(declared) if declared is not None and _looped(declared) else None
-        if node.type != "member_expression" or _careful(node):
+            declared = self.template.names.get(get_text(node.named_children[0]))
+            return self._resource(declared) if declared is not None and _is_looped(declared) else None
+        if node.type != "member_expression" or _is_careful(node):
             return None
         owner = self.of(node.named_children[0])
-        found = owner.member(text(node.named_children[-1])) if isinstance(owner, Shape) else None
+        found = owner.member(get_text(node.named_children[-1])) if isinstance(owner, Shape) else None
         if found is None or found.spec not in found.types:
             return None
-        inner = shape(found.types[found.spec], found.types)
+        inner = make_shape(found.types[found.spec], found.types)
         return inner if inner.choice is None else None
 
     def _resource(self, declared: Declaration) -> Shape | None:
         if declared.kind != "resource":
             return None
-        outline = resources().get(declared.type_and_version.lower())
+        outline = list_resources().get(declared.type_and_version.lower())
         return outline if outline is not None and outline.choice is None else None
 
 
-def _looped(declared: Declaration) -> bool:
+def _is_looped(declared: Declaration) -> bool:
     return declared.value is not None and declared.value.type == "for_statement"
 
 
 def check_computed(instance: Instance) -> Iterator[Finding]:
     """Objects that were asked, while the template was computed, for what they do not have."""
     for missed in instance.missed:
-        yield _missing(missed.template, missed.node, missed.name, missed.has)
+        yield _make_missing_finding(missed.template, missed.node, missed.name, missed.has)

@@ -10,7 +10,7 @@ from local.infra_checks.code import Code
 from local.infra_checks.deployment import Deployed
 from local.infra_checks.findings import Finding
 from local.infra_checks.template import Template
-from local.infra_checks.values import Value, at, known
+from local.infra_checks.values import Value, get_value, is_known
 
 RULE: Final = "names"
 FILE: Final = Path(__file__).parent / "allowed/containers.toml"
@@ -33,25 +33,25 @@ def more_containers() -> Mapping[str, str]:
     return found
 
 
-def check(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+def check_names(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     """Both directions, for each of the three services."""
     wanted = {"container": code.containers, "queue": (*code.queues, *code.poison), "table": code.tables}
     for kind, names in wanted.items():
-        yield from _service(kind, names, deployed, code)
-    yield from _bindings(deployed, code)
-    yield from _events(deployed, code)
-    yield from _lifecycle(deployed)
+        yield from _check_service(kind, names, deployed, code)
+    yield from _check_bindings(deployed, code)
+    yield from _check_events(deployed, code)
+    yield from _check_lifecycle(deployed)
     yield from _kept_for_ever(deployed, code)
-    yield from _personal(deployed, code)
+    yield from _check_personal(deployed, code)
 
 
-def _of(kind: str, deployed: Iterable[Deployed]) -> list[Deployed]:
+def _list_deployed(kind: str, deployed: Iterable[Deployed]) -> list[Deployed]:
     return [each for each in deployed if each.type.lower() == SERVICES[kind]]
 
 
-def _service(kind: str, wanted: Iterable[str], deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
-    found = _of(kind, deployed)
-    declared = {last(each) for each in found if not each.existing and each.certain}
+def _check_service(kind: str, wanted: Iterable[str], deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+    found = _list_deployed(kind, deployed)
+    declared = {get_last_name(each) for each in found if not each.existing and each.certain}
     allowed = {*wanted, *(more_containers() if kind == "container" else ())}
     for name in wanted:
         if name not in declared:
@@ -64,12 +64,12 @@ def _service(kind: str, wanted: Iterable[str], deployed: Sequence[Deployed], cod
                 "declare it in Bicep beside the others, without a condition",
             )
     for each in found:
-        yield from _unnamed(kind, each, allowed, declared)
+        yield from _check_unnamed(kind, each, allowed, declared)
 
 
-def _unnamed(kind: str, each: Deployed, allowed: set[str], declared: set[str]) -> Iterator[Finding]:
-    name = last(each)
-    if not known(name):
+def _check_unnamed(kind: str, each: Deployed, allowed: set[str], declared: set[str]) -> Iterator[Finding]:
+    name = get_last_name(each)
+    if not is_known(name):
         yield each.finding(
             RULE, f"the name of the {kind} `{each.symbol}` cannot be read: {name}", "write it as a literal"
         )
@@ -82,14 +82,14 @@ def _unnamed(kind: str, each: Deployed, allowed: set[str], declared: set[str]) -
         yield each.finding(RULE, f"the {kind} `{name}` is looked up and nobody declares it", "mend the name")
 
 
-def last(each: Deployed) -> str:
+def get_last_name(each: Deployed) -> str:
     """A resource's own name: the last part of `account/default/name`."""
     return each.name.rpartition("/")[2]
 
 
-def _bindings(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+def _check_bindings(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     """Queues that a function is bound to, should names.py not list them."""
-    declared = {last(each) for each in _of("queue", deployed) if not each.existing}
+    declared = {get_last_name(each) for each in _list_deployed("queue", deployed) if not each.existing}
     for binding in code.bindings:
         queue = binding.get("queueName")
         if isinstance(queue, str) and "%" not in queue and queue not in {*declared, *code.queues}:
@@ -97,44 +97,55 @@ def _bindings(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
             yield Finding(NAMES_FILE, 1, RULE, wrong, "name it in QUEUES of shared/names.py, and declare it in Bicep")
 
 
-def _events(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+def _check_events(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     """Uploads, and only they, are told to `receive-export`."""
     subscriptions = [each for each in deployed if each.type.lower() == EVENTS and _of_uploads(each)]
     if not any(each.certain for each in subscriptions):
         wrong = f"nothing tells `{code.receive_export}` of uploads"
         yield Finding("infra/main.bicep", 1, RULE, wrong, "declare an Event Grid subscription for BlobCreated")
     for each in subscriptions:
-        yield from _subscription(each, code, {last(one) for one in _of("container", deployed) if not one.existing})
+        yield from _check_subscription(
+            each, code, {get_last_name(one) for one in _list_deployed("container", deployed) if not one.existing}
+        )
 
 
-def _rules(each: Deployed) -> list[Value]:
-    rules = at(dict(each.properties), "properties", "policy", "rules") if each.type.lower() == LIFECYCLE else None
+def _list_rules(each: Deployed) -> list[Value]:
+    rules = (
+        get_value(dict(each.properties), "properties", "policy", "rules") if each.type.lower() == LIFECYCLE else None
+    )
     return rules if isinstance(rules, list) else []
 
 
-def _lifecycle(deployed: Sequence[Deployed]) -> Iterator[Finding]:
+def _check_lifecycle(deployed: Sequence[Deployed]) -> Iterator[Finding]:
     """A rule that deletes after a time is for a container that there is."""
-    containers = {last(each) for each in _of("container", deployed) if not each.existing}
+    containers = {get_last_name(each) for each in _list_deployed("container", deployed) if not each.existing}
     for each in deployed:
-        for rule in _rules(each):
-            prefixes = at(rule, "definition", "filters", "prefixMatch")
+        for rule in _list_rules(each):
+            prefixes = get_value(rule, "definition", "filters", "prefixMatch")
             for prefix in prefixes if isinstance(prefixes, list) else ():
                 container = str(prefix).partition("/")[0]
-                if known(container) and container not in containers:
-                    wrong = f"rule `{at(rule, 'name')}` is for the container `{container}`, which nobody declares"
+                if is_known(container) and container not in containers:
+                    wrong = (
+                        f"rule `{get_value(rule, 'name')}` is for the container `{container}`, which nobody declares"
+                    )
                     yield each.finding(RULE, wrong, "mend the prefix: container, then the beginning of the path")
 
 
-def _personal(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+def _check_personal(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     """Reports that list people are known to retention by the tag that the app sets, and by no other."""
     wanted = [{"name": code.personal, "op": "==", "value": "true"}]
     there = False
     for each in deployed:
-        for rule in _rules(each):
-            filters, tags = (at(rule, "definition", "filters"), at(rule, "definition", "filters", "blobIndexMatch"))
-            there = there or (tags == wanted and at(filters, "prefixMatch") == [f"{code.reports}/"] and _deletes(rule))
+        for rule in _list_rules(each):
+            filters, tags = (
+                get_value(rule, "definition", "filters"),
+                get_value(rule, "definition", "filters", "blobIndexMatch"),
+            )
+            there = there or (
+                tags == wanted and get_value(filters, "prefixMatch") == [f"{code.reports}/"] and _is_deleting(rule)
+            )
             if tags is not None and tags != wanted:
-                wrong = f"rule `{at(rule, 'name')}` asks for the tag {tags}"
+                wrong = f"rule `{get_value(rule, 'name')}` asks for the tag {tags}"
                 yield each.finding(RULE, wrong, f"the app sets {code.personal} = true ({TAGS_FILE}): ask for that")
     if not there:
         wrong = f"no rule deletes the reports that list people, which carry the tag `{code.personal}`"
@@ -144,10 +155,10 @@ def _personal(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
 
 def _kept_for_ever(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     """What is in the app's containers is about people, or a copy, and goes in time, whatever its tags."""
-    deleting = [rule for each in deployed for rule in _rules(each) if _deletes(rule)]
-    filters = [at(rule, "definition", "filters") for rule in deleting]
-    whole = [str(at(each, "prefixMatch")) for each in filters if at(each, "blobIndexMatch") is None]
-    declared = {last(each) for each in _of("container", deployed) if not each.existing}
+    deleting = [rule for each in deployed for rule in _list_rules(each) if _is_deleting(rule)]
+    filters = [get_value(rule, "definition", "filters") for rule in deleting]
+    whole = [str(get_value(each, "prefixMatch")) for each in filters if get_value(each, "blobIndexMatch") is None]
+    declared = {get_last_name(each) for each in _list_deployed("container", deployed) if not each.existing}
     for container in code.containers:
         if container in declared and str([f"{container}/"]) not in whole:
             wrong = f"no rule deletes what is in `{container}`"
@@ -156,25 +167,31 @@ def _kept_for_ever(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding
             )
 
 
-def _deletes(rule: Value) -> bool:
-    after = at(rule, "definition", "actions", "baseBlob", "delete")
-    return at(rule, "enabled") is True and isinstance(after, dict) and any(days is not None for days in after.values())
+def _is_deleting(rule: Value) -> bool:
+    after = get_value(rule, "definition", "actions", "baseBlob", "delete")
+    return (
+        get_value(rule, "enabled") is True
+        and isinstance(after, dict)
+        and any(days is not None for days in after.values())
+    )
 
 
 def _of_uploads(each: Deployed) -> bool:
     """Whether a subscription is about blobs, or delivers to a queue. Others tell of a certificate that expires."""
-    properties = str(at(dict(each.properties), "properties"))
+    properties = str(get_value(dict(each.properties), "properties"))
     return not each.existing and ("Microsoft.Storage.Blob" in properties or "'StorageQueue'" in properties)
 
 
-def _subscription(each: Deployed, code: Code, containers: set[str]) -> Iterator[Finding]:
-    properties = at(dict(each.properties), "properties")
-    queue = _either(properties, "deliveryWithResourceIdentity.destination", "destination", then="properties.queueName")
+def _check_subscription(each: Deployed, code: Code, containers: set[str]) -> Iterator[Finding]:
+    properties = get_value(dict(each.properties), "properties")
+    queue = _find_either(
+        properties, "deliveryWithResourceIdentity.destination", "destination", then="properties.queueName"
+    )
     prefix = f"/blobServices/default/containers/{code.exports}/"
-    begins = at(properties, "filter", "subjectBeginsWith")
-    events = at(properties, "filter", "includedEventTypes")
+    begins = get_value(properties, "filter", "subjectBeginsWith")
+    events = get_value(properties, "filter", "includedEventTypes")
     dead = "deadLetterWithResourceIdentity.deadLetterDestination"
-    letters = _either(properties, dead, "deadLetterDestination", then="properties.blobContainerName")
+    letters = _find_either(properties, dead, "deadLetterDestination", then="properties.blobContainerName")
     if queue != code.receive_export:
         yield each.finding(RULE, f"uploads are told to `{queue}`", f"deliver to the queue `{code.receive_export}`")
     if begins not in {prefix, f"{prefix}blobs/"}:
@@ -187,9 +204,9 @@ def _subscription(each: Deployed, code: Code, containers: set[str]) -> Iterator[
         yield each.finding(RULE, wrong, "declare it, and send them there")
 
 
-def _either(value: Value, *paths: str, then: str) -> Value:
+def _find_either(value: Value, *paths: str, then: str) -> Value:
     for path in paths:
-        found = at(value, *path.split("."), *then.split("."))
+        found = get_value(value, *path.split("."), *then.split("."))
         if found is not None:
             return found
     return None

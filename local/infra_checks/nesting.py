@@ -6,7 +6,7 @@ from typing import Final
 
 from local.infra_checks.deployment import Deployed
 from local.infra_checks.findings import Finding
-from local.infra_checks.template import Declaration, Template, body, entry, literal, text
+from local.infra_checks.template import Declaration, Template, find_entry, get_body, get_text, read_literal
 from local.infra_checks.values import MARKED
 
 RULE: Final = "nesting"
@@ -23,27 +23,27 @@ OF_A_SUBSCRIPTION: Final = frozenset(
 """Types that can be deployed to a subscription as a whole."""
 
 
-def check(template: Template, templates: Mapping[Path, Template]) -> Iterator[Finding]:
+def check_nesting(template: Template, templates: Mapping[Path, Template]) -> Iterator[Finding]:
     """One file."""
     for declared in template.resources:
-        yield from _parent(declared, template)
+        yield from _check_parent(declared, template)
         yield from _own_scope(declared, template)
     for module in template.of("module"):
-        yield from _module(module, template, templates)
+        yield from _check_module_target(module, template, templates)
 
 
-def target(template: Template) -> str:
+def find_target(template: Template) -> str:
     """What a file is deployed to."""
     for node in template.source.root.named_children:
         if node.type == "target_scope_assignment":
-            return literal(node.named_children[0]) or GROUP
+            return read_literal(node.named_children[0]) or GROUP
     return GROUP
 
 
-def _parent(declared: Declaration, template: Template) -> Iterator[Finding]:
+def _check_parent(declared: Declaration, template: Template) -> Iterator[Finding]:
     """A `parent` is of the type just above."""
-    given = entry(body(declared.value), "parent")
-    parent = template.names.get(text(given)) if given is not None and given.type == "identifier" else None
+    given = find_entry(get_body(declared.value), "parent")
+    parent = template.names.get(get_text(given)) if given is not None and given.type == "identifier" else None
     if given is None or parent is None or parent.kind != "resource":
         return
     above = declared.type_and_version.partition("@")[0].rpartition("/")[0]
@@ -55,22 +55,28 @@ def _parent(declared: Declaration, template: Template) -> Iterator[Finding]:
 
 def _own_scope(declared: Declaration, template: Template) -> Iterator[Finding]:
     kind = declared.type_and_version.partition("@")[0].lower()
-    scoped = entry(body(declared.value), "scope") is not None or declared.parent is not None
-    if target(template) != GROUP and kind not in OF_A_SUBSCRIPTION and not scoped:
-        wrong = f"`{declared.name}` cannot be deployed to a {target(template)}"
+    scoped = find_entry(get_body(declared.value), "scope") is not None or declared.parent is not None
+    if find_target(template) != GROUP and kind not in OF_A_SUBSCRIPTION and not scoped:
+        wrong = f"`{declared.name}` cannot be deployed to a {find_target(template)}"
         yield template.source.finding(declared.node, RULE, wrong, "put it into a module with a resource group as scope")
-    if target(template) == GROUP and kind == "microsoft.resources/resourcegroups" and not declared.existing:
+    if find_target(template) == GROUP and kind == "microsoft.resources/resourcegroups" and not declared.existing:
         wrong = f"`{declared.name}` is made inside another group"
         yield template.source.finding(
             declared.node, RULE, wrong, "declare it in a file whose targetScope is subscription"
         )
 
 
-def _module(module: Declaration, template: Template, templates: Mapping[Path, Template]) -> Iterator[Finding]:
+def _check_module_target(
+    module: Declaration, template: Template, templates: Mapping[Path, Template]
+) -> Iterator[Finding]:
     other = templates.get((template.source.path.parent / module.path).resolve())
-    if other is None or entry(body(module.value), "scope") is not None or target(other) == target(template):
+    if (
+        other is None
+        or find_entry(get_body(module.value), "scope") is not None
+        or find_target(other) == find_target(template)
+    ):
         return
-    wrong = f"module `{module.name}` is for a {target(other)}, and this file for a {target(template)}"
+    wrong = f"module `{module.name}` is for a {find_target(other)}, and this file for a {find_target(template)}"
     yield template.source.finding(module.node, RULE, wrong, "give it a scope")
 
 

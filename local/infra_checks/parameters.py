@@ -14,7 +14,7 @@ from local.infra_checks.values import Value
 RULE: Final = "parameters"
 
 
-def check(main: Template, file: Path, shown: str) -> Iterator[Finding]:
+def check_parameters(main: Template, file: Path, shown: str) -> Iterator[Finding]:
     """Its names are parameters, its values of their kinds, and nothing that is required is left out."""
     if not file.is_file():
         yield Finding(shown, 1, RULE, "the file is missing", "write it: azd fills main.bicep's parameters from it")
@@ -29,9 +29,9 @@ def check(main: Template, file: Path, shown: str) -> Iterator[Finding]:
     for name, said in given.items():
         if name not in declared:
             wrong = f"main.bicep has no parameter `{name}`"
-            yield Finding(shown, _line(lines, name), RULE, wrong, "take it away, or declare it there")
+            yield Finding(shown, _find_line(lines, name), RULE, wrong, "take it away, or declare it there")
         elif (mistake := _wrong_value(declared[name], said)) is not None:
-            yield Finding(shown, _line(lines, name), RULE, mistake, "mend the value")
+            yield Finding(shown, _find_line(lines, name), RULE, mistake, "mend the value")
     for name, each in declared.items():
         if name not in given and not each.optional:
             wrong = f"`{name}` of main.bicep has no default and no value here"
@@ -51,11 +51,11 @@ def _wrong_value(declared: Declaration, said: object) -> str | None:
     return f"`{declared.name}` does not allow `{value}`" if allowed and value not in allowed else None
 
 
-def _line(lines: Iterable[str], name: str) -> int:
+def _find_line(lines: Iterable[str], name: str) -> int:
     return next((number for number, line in enumerate(lines, 1) if f'"{name}"' in line), 1)
 
 
-def arguments(main: Template, file: Path) -> dict[str, Value]:
+def read_arguments(main: Template, file: Path) -> dict[str, Value]:
     """The values that `main.parameters.json` gives when nobody has set anything: literals, and `${NAME=default}`."""
     try:
         given = json.loads(file.read_text(encoding="utf-8"))["parameters"]

@@ -29,10 +29,10 @@ class Source:
         return Finding(self.shown, line_of(node), rule, wrong, mend)
 
 
-def read(path: Path, checkout: Path) -> Source:
-    """Parse a file; whether that went well, `syntax` says."""
+def read_source(path: Path, checkout: Path) -> Source:
+    """Parse a file; whether that went well, `check_syntax` says."""
     text = path.read_bytes()
-    return Source(path.resolve(), path.relative_to(checkout).as_posix(), text, _grammar().parse(text).root_node)
+    return Source(path.resolve(), path.relative_to(checkout).as_posix(), text, _load_grammar().parse(text).root_node)
 
 
 def line_of(node: Node) -> int:
@@ -40,17 +40,17 @@ def line_of(node: Node) -> int:
     return node.start_point.row + 1
 
 
-def syntax(source: Source) -> list[Finding]:
+def check_syntax(source: Source) -> list[Finding]:
     """What either parser cannot read."""
     mend = "mend the syntax there or just before it"
     found = [
-        source.finding(node, RULE, f"this cannot be read: {excerpt(node)}", f"{mend} (tree-sitter)")
-        for node in _errors(source.root)
+        source.finding(node, RULE, f"this cannot be read: {shorten_node(node)}", f"{mend} (tree-sitter)")
+        for node in _list_errors(source.root)
     ]
     return found or list(_second_opinion(source, mend))
 
 
-def excerpt(node: Node) -> str:
+def shorten_node(node: Node) -> str:
     """A node's text in one short line."""
     if node.is_missing:
         return f"`{node.type}` is missing"
@@ -58,26 +58,26 @@ def excerpt(node: Node) -> str:
     return f"`{text[:57]}...`" if len(text) > 60 else f"`{text}`"  # noqa: PLR2004 - what fits into a line
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk_nodes(node: Node) -> Iterator[Node]:
     """A node and everything under it, in the order of the text."""
     yield node
     for child in node.children:
-        yield from walk(child)
+        yield from walk_nodes(child)
 
 
 @cache
-def _grammar() -> Parser:
+def _load_grammar() -> Parser:
     return Parser(Language(tree_sitter_bicep.language()))
 
 
 @cache
-def _pycep() -> BicepParser:
+def _load_pycep() -> BicepParser:
     return BicepParser()
 
 
-def _errors(root: Node) -> Iterator[Node]:
+def _list_errors(root: Node) -> Iterator[Node]:
     """The innermost nodes that hold an error, so that the line is the right one."""
-    for node in walk(root):
+    for node in walk_nodes(root):
         if node.is_missing or (node.is_error and not any(child.has_error for child in node.children)):
             yield node
 
@@ -93,7 +93,7 @@ def _second_opinion(source: Source, mend: str) -> Iterator[Finding]:
 @cache
 def _said_by_pycep(text: str) -> tuple[int, str] | None:
     try:
-        _pycep().parse(text=text)
+        _load_pycep().parse(text=text)
     except Exception as error:  # noqa: BLE001 - pycep lets its grammar's own errors out, of several classes
         trouble = " ".join(str(error).split("Expected one of", maxsplit=1)[0].split()) or type(error).__name__
         line = getattr(error, "line", None)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from dev import tool_folder
 from local.infra_checks.findings import Finding
-from local.infra_checks.parsing import Source, line_of, walk
-from local.infra_checks.template import text
+from local.infra_checks.parsing import Source, line_of, walk_nodes
+from local.infra_checks.template import get_text
 
 RULE: Final = "policies"
 HERE: Final = Path(__file__).parents[2]
@@ -31,26 +31,26 @@ for name in sys.argv[1:]:
 NOT_THERE: Final = "run `python3 dev.py setup`, which installs it"
 
 
-def program() -> Path | None:
+def find_checkov() -> Path | None:
     """Where checkov is: in the folder of the tools, or on the path."""
     found = (tool_folder("checkov") / BIN / f"checkov{suffix}" for suffix in ("", ".cmd", ".exe"))
     on_path = shutil.which("checkov")
     return next((path for path in found if path.is_file()), Path(on_path) if on_path else None)
 
 
-def check(checkout: Path, sources: Iterable[Source]) -> Iterator[Finding]:
+def check_policies(checkout: Path, sources: Iterable[Source]) -> Iterator[Finding]:
     """Run checkov over `infra/`, and hold its answer against the suppressions that are written there."""
-    checkov = program()
+    checkov = find_checkov()
     if checkov is None:
         yield Finding(
             "local/tools/checkov.in", 1, RULE, "checkov is not installed, so its rules were not run", NOT_THERE
         )
         return
-    said = run(checkov, checkout / "infra")
-    yield from judged(said, checkout, sources, checkov)
+    said = run_checkov(checkov, checkout / "infra")
+    yield from judge_answer(said, checkout, sources, checkov)
 
 
-def run(checkov: Path, folder: Path) -> Mapping[str, Any]:
+def run_checkov(checkov: Path, folder: Path) -> Mapping[str, Any]:
     """The whole answer of checkov. It asks no network: nothing is downloaded and nothing is sent."""
     # It may keep its bytecode: compiling it anew takes longer than all the rest.
     left_out = ("BC_", "CKV_", "PRISMA_", "PYTHONDONTWRITEBYTECODE")
@@ -65,7 +65,9 @@ def run(checkov: Path, folder: Path) -> Mapping[str, Any]:
     return said
 
 
-def judged(said: Mapping[str, Any], checkout: Path, sources: Iterable[Source], checkov: Path) -> Iterator[Finding]:
+def judge_answer(
+    said: Mapping[str, Any], checkout: Path, sources: Iterable[Source], checkov: Path
+) -> Iterator[Finding]:
     """What of checkov's answer is a finding."""
     results = said.get("results")
     if results is None or not results["passed_checks"]:
@@ -79,7 +81,7 @@ def judged(said: Mapping[str, Any], checkout: Path, sources: Iterable[Source], c
     yield from _not_read(results["parsing_errors"], checkout, checkov)
     suppressed = {(f"infra{skipped['file_path']}", skipped["check_id"]) for skipped in results["skipped_checks"]}
     for source in sources:
-        yield from idle(source, suppressed)
+        yield from check_idle(source, suppressed)
 
 
 def _not_read(files: Iterable[str], checkout: Path, checkov: Path) -> Iterator[Finding]:
@@ -95,32 +97,32 @@ def _not_read(files: Iterable[str], checkout: Path, checkov: Path) -> Iterator[F
         yield Finding(shown, int(number), RULE, wrong, "say it in older Bicep; its parser is older than ours")
 
 
-def suppressions(source: Source) -> Iterator[tuple[int, str, str]]:
+def list_suppressions(source: Source) -> Iterator[tuple[int, str, str]]:
     """Line, check and reason of every suppression in a file."""
-    for node in walk(source.root):
+    for node in walk_nodes(source.root):
         if node.type in {"comment", "diagnostic_comment"}:
-            for number, line in enumerate(text(node).splitlines() or [text(node)]):
+            for number, line in enumerate(get_text(node).splitlines() or [get_text(node)]):
                 for found in SKIP.finditer(line):
                     yield line_of(node) + number, found["check"], (found["why"] or "").strip(" */")
 
 
-def unexplained(source: Source) -> Iterator[Finding]:
+def check_unexplained(source: Source) -> Iterator[Finding]:
     """Suppressions that do not say why."""
-    for line, check_id, why in suppressions(source):
+    for line, check_id, why in list_suppressions(source):
         if len(why.split()) < WORDS_OF_A_REASON:
             wrong = f"{check_id} is suppressed without a reason"
             yield Finding(source.shown, line, RULE, wrong, f"write // checkov:skip={check_id}: and why, in a sentence")
 
 
-def idle(source: Source, suppressed: set[tuple[str, str]]) -> Iterator[Finding]:
+def check_idle(source: Source, suppressed: set[tuple[str, str]]) -> Iterator[Finding]:
     """Suppressions that suppress nothing."""
-    for line, check_id, _ in suppressions(source):
+    for line, check_id, _ in list_suppressions(source):
         if (source.shown, check_id) not in suppressed:
             wrong = f"the suppression of {check_id} suppresses nothing"
             yield Finding(source.shown, line, RULE, wrong, "take it away, or put it inside the resource that it is for")
 
 
-def elsewhere(checkout: Path) -> Iterator[Finding]:
+def check_elsewhere(checkout: Path) -> Iterator[Finding]:
     """Files by which checkov could be told, away from the resource, to look away."""
     for folder in (checkout, checkout / "infra"):
         for name in CONFIGURATION:

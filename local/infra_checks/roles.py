@@ -13,9 +13,9 @@ from tree_sitter import Node
 from local.infra_checks import grants
 from local.infra_checks.deployment import Deployed
 from local.infra_checks.findings import Finding
-from local.infra_checks.parsing import walk
-from local.infra_checks.template import Declaration, Template, body, entry, text
-from local.infra_checks.values import Unknown, Value, at
+from local.infra_checks.parsing import walk_nodes
+from local.infra_checks.template import Declaration, Template, find_entry, get_body, get_text
+from local.infra_checks.values import Unknown, Value, get_value
 
 RULE: Final = "roles"
 FILE: Final = Path(__file__).parent / "allowed/roles.toml"
@@ -84,18 +84,18 @@ class AllowList(BaseModel):
 
 
 @cache
-def allowed() -> AllowList:
+def read_allow_list() -> AllowList:
     """The allow-list."""
     return AllowList.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
 
 
-def check(template: Template) -> Iterator[Finding]:
+def check_roles(template: Template) -> Iterator[Finding]:
     """GUIDs and role assignments as they are written, in every branch."""
-    yield from _guids(template)
+    yield from _check_guids(template)
     for declared in template.resources:
         if declared.type_and_version.lower().startswith(grants.ASSIGNMENTS) and not declared.existing:
-            yield from _assignment(declared, template)
-        elif _makes_a_role(declared) and declared.name not in allowed().own:
+            yield from _check_assignment(declared, template)
+        elif _makes_a_role(declared) and declared.name not in read_allow_list().own:
             wrong = f"`{declared.name}` makes a role of our own"
             yield template.source.finding(declared.node, RULE, wrong, "take a built-in role, which people can look up")
 
@@ -104,11 +104,11 @@ def _makes_a_role(declared: Declaration) -> bool:
     return declared.type_and_version.lower().startswith(DEFINITIONS) and not declared.existing
 
 
-def _guids(template: Template) -> Iterator[Finding]:
-    known = {*allowed().roles, *allowed().others}
-    for node in walk(template.source.root):
+def _check_guids(template: Template) -> Iterator[Finding]:
+    known = {*read_allow_list().roles, *read_allow_list().others}
+    for node in walk_nodes(template.source.root):
         if node.type == "string_content" and not _is_description(node):
-            for guid in GUID.findall(text(node)):
+            for guid in GUID.findall(get_text(node)):
                 if guid.lower() not in known:
                     wrong = f"`{guid}` is not on the list of roles and ids"
                     yield template.source.finding(node, RULE, wrong, f"take it away, or add it with a reason to {LIST}")
@@ -121,34 +121,38 @@ def _is_description(node: Node) -> bool:
     return above is not None and above.type == "decorator"
 
 
-def _assignment(declared: Declaration, template: Template) -> Iterator[Finding]:
-    source, written = template.source, body(declared.value)
-    name = _followed(entry(written, "name"), template)
-    if name is None or name.type != "call_expression" or not text(name).startswith("guid("):
+def _check_assignment(declared: Declaration, template: Template) -> Iterator[Finding]:
+    source, written = template.source, get_body(declared.value)
+    name = _follow_variable(find_entry(written, "name"), template)
+    if name is None or name.type != "call_expression" or not get_text(name).startswith("guid("):
         wrong = f"the name of `{declared.name}` is not made by guid()"
         yield source.finding(
             name or declared.node, RULE, wrong, "name it guid(scope, principal, role): derivable, once"
         )
-    properties = _followed(entry(written, "properties"), template)
-    if properties is not None and entry(properties, "principalType") is None:
+    properties = _follow_variable(find_entry(written, "properties"), template)
+    if properties is not None and find_entry(properties, "principalType") is None:
         yield source.finding(declared.node, RULE, f"`{declared.name}` has no principalType", WITHOUT_KIND)
 
 
-def _followed(node: Node | None, template: Template) -> Node | None:
+def _follow_variable(node: Node | None, template: Template) -> Node | None:
     """What a variable stands for."""
-    declared = template.names.get(text(node)) if node is not None and node.type == "identifier" else None
+    declared = template.names.get(get_text(node)) if node is not None and node.type == "identifier" else None
     return declared.value if declared is not None and declared.kind == "variable" else node
 
 
 def check_deployed(deployed: Iterable[Deployed]) -> Iterator[Finding]:
     """What role each assignment comes to, for whom, on what, and under which condition."""
     known = list(deployed)
-    own = {each.name: each for each in known if each.type.lower() == DEFINITIONS and each.symbol in allowed().own}
+    own = {
+        each.name: each for each in known if each.type.lower() == DEFINITIONS and each.symbol in read_allow_list().own
+    }
     for each in own.values():
-        yield from _definition(each, allowed().own[each.symbol])
-    for each in grants.assignments(known):
-        role = _role(at(dict(each.properties), "properties", "roleDefinitionId"), own)
-        wrong = _wrong_role(each, role) or _wrong_grant(each, allowed().given[str(role)]) or _wrong_condition(each)
+        yield from _check_definition(each, read_allow_list().own[each.symbol])
+    for each in grants.list_assignments(known):
+        role = _find_role(get_value(dict(each.properties), "properties", "roleDefinitionId"), own)
+        wrong = (
+            _wrong_role(each, role) or _wrong_grant(each, read_allow_list().given[str(role)]) or _wrong_condition(each)
+        )
         if wrong is not None:
             yield each.finding(RULE, *wrong)
     yield from _not_given(known, own)
@@ -156,12 +160,12 @@ def check_deployed(deployed: Iterable[Deployed]) -> Iterator[Finding]:
 
 def _not_given(known: Sequence[Deployed], own: Mapping[str, Deployed]) -> Iterator[Finding]:
     """What the list has and nobody is given: without it something stands still, or the list is too long."""
-    certain = [each for each in grants.assignments(known) if each.certain]
+    certain = [each for each in grants.list_assignments(known) if each.certain]
     given = {
-        (_role(at(dict(each.properties), "properties", "roleDefinitionId"), own), grants.grant(each))
+        (_find_role(get_value(dict(each.properties), "properties", "roleDefinitionId"), own), grants.read_grant(each))
         for each in certain
     }
-    for id_, role in allowed().given.items():
+    for id_, role in read_allow_list().given.items():
         for grant in role.grants:
             if (id_, grant) not in given:
                 wrong = f"nothing gives `{grant.holder}` the role {role.name} on `{grant.on}`"
@@ -172,7 +176,7 @@ def _wrong_role(each: Deployed, role: str | None) -> tuple[str, str] | None:
     if role is None:
         wrong = f"`{each.symbol}` gives a role that cannot be read off the template"
         return wrong, "write the role's id as a literal, not as a parameter without a default"
-    if role not in allowed().given:
+    if role not in read_allow_list().given:
         wrong = f"`{each.symbol}` gives role `{role}`, which is not on the list"
         return wrong, f"take a role of the list, or add this one with a reason to {LIST}"
     return None
@@ -180,7 +184,7 @@ def _wrong_role(each: Deployed, role: str | None) -> tuple[str, str] | None:
 
 def _wrong_grant(each: Deployed, role: Role) -> tuple[str, str] | None:
     """A role is given to those alone, and on that alone, for which the list has it."""
-    grant = grants.grant(each)
+    grant = grants.read_grant(each)
     if grant in role.grants:
         return None
     where = "everything in the group" if grant.on == grants.GROUP else f"`{grant.on}`"
@@ -191,34 +195,34 @@ def _wrong_grant(each: Deployed, role: Role) -> tuple[str, str] | None:
 
 def _wrong_condition(each: Deployed) -> tuple[str, str] | None:
     """Whoever uploads for a council does so in its folder alone; whoever watches sees no report that lists people."""
-    grant, found = grants.grant(each), grants.condition(each)
-    wanted = allowed().condition(grant)
+    grant, found = grants.read_grant(each), grants.read_condition(each)
+    wanted = read_allow_list().condition(grant)
     if found != wanted:
         wrong = f"the condition of `{each.symbol}` is not the one that was looked at"
         return wrong, f"let it come to: {wanted or '(none)'}; or change it in {LIST}, too"
-    if found and at(dict(each.properties), "properties", "conditionVersion") != "2.0":
+    if found and get_value(dict(each.properties), "properties", "conditionVersion") != "2.0":
         return f"the condition of `{each.symbol}` has no version", "set conditionVersion to '2.0'"
     return None
 
 
-def _definition(each: Deployed, own: Own) -> Iterator[Finding]:
+def _check_definition(each: Deployed, own: Own) -> Iterator[Finding]:
     """A role of our own holds what the list says, and can be given in the group alone."""
-    properties = at(dict(each.properties), "properties")
-    rights = at(properties, "permissions")
+    properties = get_value(dict(each.properties), "properties")
+    rights = get_value(properties, "permissions")
     held = rights[0] if isinstance(rights, list) and len(rights) == 1 else None
     wanted = {"actions": own.actions, "dataActions": own.data_actions, "notActions": (), "notDataActions": ()}
     for kind, names in wanted.items():
-        found = at(held, kind)
+        found = get_value(held, kind)
         if not isinstance(found, list) or sorted(map(str, found)) != sorted(names):
             wrong = f"`{each.symbol}` has other {kind} than the list says"
             yield each.finding(RULE, wrong, f"let them be {list(names)}, or change {LIST} with a reason")
-    if str(at(properties, "assignableScopes")) != str([Unknown("resourceGroup().id")]):
+    if str(get_value(properties, "assignableScopes")) != str([Unknown("resourceGroup().id")]):
         yield each.finding(RULE, f"`{each.symbol}` can be given elsewhere", "let assignableScopes be the group alone")
-    if not str(at(properties, "roleName")).startswith(own.name):
+    if not str(get_value(properties, "roleName")).startswith(own.name):
         yield each.finding(RULE, f"`{each.symbol}` has another roleName", f"let it begin with '{own.name}'")
 
 
-def _role(value: Value, own: Mapping[str, Deployed]) -> str | None:
+def _find_role(value: Value, own: Mapping[str, Deployed]) -> str | None:
     """An id, or the symbol of a role of our own."""
     for name, definition in own.items():
         if isinstance(value, str) and value.endswith(f"/{name}"):

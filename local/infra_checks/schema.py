@@ -11,17 +11,26 @@ from tree_sitter import Node
 from local.infra_checks.deployment import Deployed
 from local.infra_checks.findings import Finding
 from local.infra_checks.kinds import ARRAY, BOOL, INT, OBJECT, STRING, Kinds
-from local.infra_checks.parsing import excerpt
-from local.infra_checks.shapes import Shape, Type, resources, shape
-from local.infra_checks.template import Declaration, Template, body, entries, entry, literal, plain, text
-from local.infra_checks.values import Reference, Unknown, Value, known
+from local.infra_checks.parsing import shorten_node
+from local.infra_checks.shapes import Shape, Type, list_resources, make_shape
+from local.infra_checks.template import (
+    Declaration,
+    Template,
+    find_entry,
+    get_body,
+    get_text,
+    list_entries,
+    read_literal,
+    unquote_key,
+)
+from local.infra_checks.values import Reference, Unknown, Value, is_known
 
 RULE: Final = "schema"
 BICEPS_OWN: Final = frozenset({"parent", "scope", "dependsOn"})
 OF_EXISTING: Final = BICEPS_OWN | {"name"}
 
 
-def check(template: Template, templates: Mapping[Path, Template]) -> list[Finding]:
+def check_schema(template: Template, templates: Mapping[Path, Template]) -> list[Finding]:
     """Every resource of a file, in every branch of it, as it is written."""
     written = Written(template, Kinds(template, templates))
     return [finding for declared in template.resources for finding in written.resource(declared)]
@@ -31,7 +40,7 @@ def check_deployed(deployed: Iterable[Deployed], seen: Iterable[Finding]) -> Ite
     """The same of what the template comes to, where nothing was found as it is written."""
     bad = {finding.file for finding in seen if finding.rule == RULE}
     for each in deployed:
-        known_shape = resources().get(f"{each.type}@{each.version}".lower())
+        known_shape = list_resources().get(f"{each.type}@{each.version}".lower())
         if known_shape is None or each.existing or each.template.source.shown in bad:
             continue
         computed = {key: value for key, value in each.properties.items() if key not in BICEPS_OWN}
@@ -49,19 +58,19 @@ class Written:
     def resource(self, declared: Declaration) -> Iterator[Finding]:
         """One resource."""
         full = declared.type_and_version
-        known_shape = resources().get(full.lower())
+        known_shape = list_resources().get(full.lower())
         if known_shape is None:
             yield self.finding(declared.node, f"`{full}` is not in the schema excerpt", _other_versions(full))
             return
-        written = body(declared.value)
+        written = get_body(declared.value)
         if written is None:
             yield self.finding(declared.node, f"`{declared.name}` has no body", "give it one in braces")
         elif declared.existing:
-            for key, _ in entries(written):
-                if plain(key) not in OF_EXISTING:
-                    wrong = f"`{plain(key)}` is given to a resource that is only looked up"
+            for key, _ in list_entries(written):
+                if unquote_key(key) not in OF_EXISTING:
+                    wrong = f"`{unquote_key(key)}` is given to a resource that is only looked up"
                     yield self.finding(key, wrong, "leave it out, or take `existing` away")
-            if entry(written, "name") is None:
+            if find_entry(written, "name") is None:
                 yield self.finding(declared.node, f"`{declared.name}` has no name", "give the name to look up")
         else:
             yield from self.object(written, known_shape, full, own=BICEPS_OWN)
@@ -79,7 +88,7 @@ class Written:
             yield from self._no_choice(node, outline, path)
             return
         given: set[str] = set()
-        for key, value in entries(node):
+        for key, value in list_entries(node):
             name = key_text(key)
             if name is None or name in own:
                 continue
@@ -95,24 +104,26 @@ class Written:
         name = key_text(key) or ""
         wanted = outline.member(name)
         if wanted is None:
-            yield self.finding(key, f"there is no property `{name}` here ({path})", _meant(name, outline.properties))
+            yield self.finding(
+                key, f"there is no property `{name}` here ({path})", _suggest_name(name, outline.properties)
+            )
         elif outline.is_read_only(name):
             yield self.finding(key, f"`{name}` is read-only ({path})", "leave it out: Azure answers it, nobody sets it")
         else:
             yield from self.value(value, wanted, path)
 
     def _choice(self, node: Node, outline: Shape) -> str | None:
-        for key, value in entries(node):
+        for key, value in list_entries(node):
             if outline.choice is not None and key_text(key) == outline.choice:
-                return literal(value)
+                return read_literal(value)
         return None
 
     def _no_choice(self, node: Node, outline: Shape, path: str) -> Iterator[Finding]:
-        given = next((value for key, value in entries(node) if key_text(key) == outline.choice), None)
+        given = next((value for key, value in list_entries(node) if key_text(key) == outline.choice), None)
         choices = ", ".join(sorted(outline.choices))
         if given is None:
             yield self.finding(node, f"{path} lacks `{outline.choice}`", f"give it: one of {choices}")
-        elif (said := literal(given)) is not None:
+        elif (said := read_literal(given)) is not None:
             yield self.finding(given, f"`{said}` is no {outline.choice} ({path})", f"take one of {choices}")
 
     def value(self, node: Node, wanted: Type, path: str, *, whole: bool = True) -> Iterator[Finding]:
@@ -124,7 +135,7 @@ class Written:
             case "ternary_expression":
                 for part in parts[1:]:
                     yield from self.value(part, wanted, path, whole=whole)
-            case "call_expression" if text(parts[0]) == "union":
+            case "call_expression" if get_text(parts[0]) == "union":
                 for part in parts[-1].named_children:
                     yield from self.value(part, wanted, path, whole=False)
             case "identifier" if (variable := self._variable(node)) is not None:
@@ -135,23 +146,23 @@ class Written:
                 yield from self._plain(node, parts, wanted, path, whole=whole)
 
     def _variable(self, node: Node) -> Node | None:
-        declared = self.template.names.get(text(node))
+        declared = self.template.names.get(get_text(node))
         if declared is None or declared.kind != "variable" or declared.value is None:
             return None
-        return declared.value if text(declared.value) != text(node) else None
+        return declared.value if get_text(declared.value) != get_text(node) else None
 
     def _plain(self, node: Node, parts: list[Node], wanted: Type, path: str, *, whole: bool) -> Iterator[Finding]:
         kind = self.kinds.of(node)
         if kind is not None and wanted.kind not in {None, kind}:
-            yield self.finding(node, f"{path} is {kind}: {excerpt(node)}", f"give it {wanted.spec}")
+            yield self.finding(node, f"{path} is {kind}: {shorten_node(node)}", f"give it {wanted.spec}")
         elif node.type == "object" and wanted.spec in wanted.types:
-            yield from self.object(node, shape(wanted.types[wanted.spec], wanted.types), path, whole=whole)
+            yield from self.object(node, make_shape(wanted.types[wanted.spec], wanted.types), path, whole=whole)
         elif node.type == "array" and wanted.kind == ARRAY:
             for part in parts:
                 yield from self.value(part, wanted.item, f"{path}[]")
         elif node.type == "for_statement" and wanted.kind == ARRAY:
             yield from self.value(parts[-1], wanted.item, f"{path}[]")
-        elif (said := literal(node)) is not None and wanted.literals is not None and said not in wanted.literals:
+        elif (said := read_literal(node)) is not None and wanted.literals is not None and said not in wanted.literals:
             choices = ", ".join(sorted(wanted.literals))
             yield self.finding(node, f"`{said}` is not allowed for {path}", f"take one of {choices}")
 
@@ -165,11 +176,11 @@ class Computed:
         chosen = outline.chosen(choice if isinstance(choice, str) else None)
         if chosen is None:
             return
-        unsure = not all(known(key) for key in value)
+        unsure = not all(is_known(key) for key in value)
         for name, each in value.items():
             wanted = chosen.member(name)
-            if wanted is None and known(name):
-                yield f"there is no property `{name}` here ({path})", _meant(name, chosen.properties)
+            if wanted is None and is_known(name):
+                yield f"there is no property `{name}` here ({path})", _suggest_name(name, chosen.properties)
             elif wanted is not None and not chosen.is_read_only(name):
                 yield from self.value(each, wanted, f"{path}.{name}")
         missing = [name for name in chosen.required if name not in value] if not unsure else []
@@ -184,11 +195,13 @@ class Computed:
         if kind != wanted.kind:
             yield f"{path} comes to {kind}: `{str(value)[:60]}`", f"give it {wanted.spec}"
         elif isinstance(value, dict) and wanted.spec in wanted.types:
-            yield from self.object(value, shape(wanted.types[wanted.spec], wanted.types), path)
+            yield from self.object(value, make_shape(wanted.types[wanted.spec], wanted.types), path)
         elif isinstance(value, list):
             for each in value:
                 yield from self.value(each, wanted.item, f"{path}[]")
-        elif isinstance(value, str) and known(value) and wanted.literals is not None and value not in wanted.literals:
+        elif (
+            isinstance(value, str) and is_known(value) and wanted.literals is not None and value not in wanted.literals
+        ):
             yield f"{path} comes to `{value}`", f"take one of {', '.join(sorted(wanted.literals))}"
 
 
@@ -202,19 +215,19 @@ def kind_of(value: Value) -> str | None:
 
 def key_text(key: Node) -> str | None:
     """The name of a property; None where it is put together."""
-    return text(key) if key.type != "string" else literal(key)
+    return get_text(key) if key.type != "string" else read_literal(key)
 
 
-def _meant(name: str, known_names: Iterable[str]) -> str:
+def _suggest_name(name: str, known_names: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known_names), n=1)
     return f"did you mean `{close[0]}`?" if close else "leave it out, or look its name up"
 
 
 def _other_versions(full: str) -> str:
     kind, _, _ = full.partition("@")
-    versions = [name.partition("@")[2] for name in resources() if name.partition("@")[0] == kind.lower()]
+    versions = [name.partition("@")[2] for name in list_resources() if name.partition("@")[0] == kind.lower()]
     if versions:
         return f"take version {' or '.join(versions)}, or add this one to local/infra_checks/schema"
-    close = difflib.get_close_matches(full.lower(), list(resources()), n=1)
+    close = difflib.get_close_matches(full.lower(), list(list_resources()), n=1)
     meant = f"did you mean `{close[0]}`? Otherwise " if close else ""
     return f"{meant}add it to WANTED in local/infra_checks/excerpt.py and run that"

@@ -14,7 +14,7 @@ from local.infra_checks import words
 from local.infra_checks.code import Code
 from local.infra_checks.deployment import Deployed
 from local.infra_checks.findings import Finding
-from local.infra_checks.values import Reference, Unknown, Value, at, known, written
+from local.infra_checks.values import Reference, Unknown, Value, get_value, is_known, write_value
 
 RULE: Final = "settings"
 FILE: Final = Path(__file__).parent / "allowed/settings.toml"
@@ -51,7 +51,7 @@ class Lists(BaseModel):
 
 
 @cache
-def lists() -> Lists:
+def read_lists() -> Lists:
     """Settings of the platform, and those that the app may go without; a reason for each."""
     return Lists.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
 
@@ -68,7 +68,7 @@ class AppSettings:
         return self.holder.finding(RULE, wrong, mend)
 
 
-def check(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
+def check_settings(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
     """Everything about the app settings."""
     found = app_settings(deployed)
     if found is None:
@@ -77,11 +77,11 @@ def check(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
             "infra/main.bicep", 1, RULE, wrong, "declare Microsoft.Web/sites/config with the name appsettings"
         )
         return
-    yield from _missing(found, code)
-    yield from _platform(found)
-    yield from _refused(found)
-    yield from _connections(found, code)
-    yield from _unknown(found, code)
+    yield from _check_missing(found, code)
+    yield from _check_platform(found)
+    yield from _check_refused(found)
+    yield from _check_connections(found, code)
+    yield from _check_unknown(found, code)
     yield from _open_secrets(found, code)
 
 
@@ -90,26 +90,26 @@ def app_settings(deployed: Iterable[Deployed]) -> AppSettings | None:
     values: dict[str, Value] = {}
     holder: Deployed | None = None
     for each in deployed:
-        mine = _of(each)
+        mine = _read_settings_of(each)
         if mine is not None and each.certain:
             values |= mine
             holder = each if mine else holder
     return None if holder is None else AppSettings(values, holder)
 
 
-def _of(each: Deployed) -> dict[str, Value] | None:
+def _read_settings_of(each: Deployed) -> dict[str, Value] | None:
     if each.existing:
         return None
-    properties = at(dict(each.properties), "properties")
+    properties = get_value(dict(each.properties), "properties")
     if each.type.lower() == CONFIG and each.name.rpartition("/")[2] == "appsettings":
-        return properties if isinstance(properties, dict) else {written(properties): properties}
-    listed = at(properties, "siteConfig", "appSettings") if each.type.lower() == SITES else None
+        return properties if isinstance(properties, dict) else {write_value(properties): properties}
+    listed = get_value(properties, "siteConfig", "appSettings") if each.type.lower() == SITES else None
     if not isinstance(listed, list):
-        return None if listed is None else {written(listed): listed}
-    return {written(at(one, "name")): at(one, "value") for one in listed}
+        return None if listed is None else {write_value(listed): listed}
+    return {write_value(get_value(one, "name")): get_value(one, "value") for one in listed}
 
 
-def connections(code: Code) -> list[str]:
+def list_connections(code: Code) -> list[str]:
     """Every connection: the host's, the data's, and what bindings name."""
     named = (str(binding["connection"]) for binding in code.bindings if binding.get("connection"))
     return list(dict.fromkeys([HOST, code.connection, *named]))
@@ -131,9 +131,9 @@ def in_bindings(code: Code) -> dict[str, str]:
     }
 
 
-def _missing(found: AppSettings, code: Code) -> Iterator[Finding]:
+def _check_missing(found: AppSettings, code: Code) -> Iterator[Finding]:
     for setting in code.settings:
-        optional = setting.safe or any(name in lists().without for name in setting.names)
+        optional = setting.safe or any(name in read_lists().without for name in setting.names)
         if not optional and not any(name in found.values for name in setting.names):
             mend = f"set it beside the others, or say in {LIST} why the app is safe without it"
             yield found.finding(f"{SETTINGS_FILE} reads `{setting.names[0]}`, and it is not set", mend)
@@ -147,49 +147,49 @@ def _missing(found: AppSettings, code: Code) -> Iterator[Finding]:
             yield found.finding(f"function {function} is bound by %{name}%, and it is not set", "set it")
 
 
-def _platform(found: AppSettings) -> Iterator[Finding]:
+def _check_platform(found: AppSettings) -> Iterator[Finding]:
     """What no code of ours reads, so that nothing but this would miss it."""
-    for name, each in lists().platform.items():
+    for name, each in read_lists().platform.items():
         if name not in found.values:
             yield found.finding(f"`{name}` is not set", f"set it: {each.why}")
-        elif each.value and written(found.values[name]) != each.value:
-            wrong = f"`{name}` is `{written(found.values[name])}`"
+        elif each.value and write_value(found.values[name]) != each.value:
+            wrong = f"`{name}` is `{write_value(found.values[name])}`"
             yield found.finding(wrong, f"let it be {each.value}: {each.why}")
 
 
-def _refused(found: AppSettings) -> Iterator[Finding]:
+def _check_refused(found: AppSettings) -> Iterator[Finding]:
     """Names that are put together are seen here alone."""
     for name in found.values:
-        mend = words.refused(name)
+        mend = words.find_refused(name)
         if mend is not None:
             yield found.finding(f"`{name}` is set", mend)
 
 
-def _connections(found: AppSettings, code: Code) -> Iterator[Finding]:
-    for connection in connections(code):
+def _check_connections(found: AppSettings, code: Code) -> Iterator[Finding]:
+    for connection in list_connections(code):
         if connection in found.values:
             wrong = f"`{connection}` is a connection string, so it holds a key"
             yield found.finding(wrong, f"take it away and set {connection}__blobServiceUri and the like")
         for part in PARTS:
-            yield from _part(found, connection, part)
-    uris = [written(found.values.get(f"{connection}__blobServiceUri")) for connection in (HOST, code.connection)]
+            yield from _check_part(found, connection, part)
+    uris = [write_value(found.values.get(f"{connection}__blobServiceUri")) for connection in (HOST, code.connection)]
     if uris[0] == uris[1] and code.connection != HOST:
         yield found.finding(
             f"{HOST} and {code.connection} are one account", "keep the host's storage apart from the data"
         )
 
 
-def _part(found: AppSettings, connection: str, part: str) -> Iterator[Finding]:
+def _check_part(found: AppSettings, connection: str, part: str) -> Iterator[Finding]:
     name = f"{connection}__{part}"
     if name not in found.values:
         yield found.finding(f"`{name}` is not set", f"set it: a connection by identity has {', '.join(PARTS)}")
         return
     value = found.values[name]
     if part == "credential" and value != "managedidentity":
-        yield found.finding(f"`{name}` is `{written(value)}`", "set it to managedidentity")
+        yield found.finding(f"`{name}` is `{write_value(value)}`", "set it to managedidentity")
     service = part.removesuffix("ServiceUri")
-    if service in SERVICES and not _is_address_of(service, written(value)):
-        yield found.finding(f"`{name}` is {written(value)}", f"give it the address of the {service} service")
+    if service in SERVICES and not _is_address_of(service, write_value(value)):
+        yield found.finding(f"`{name}` is {write_value(value)}", f"give it the address of the {service} service")
 
 
 def _is_address_of(service: str, text: str) -> bool:
@@ -198,14 +198,14 @@ def _is_address_of(service: str, text: str) -> bool:
     return service in parts or not parts & set(SERVICES)
 
 
-def _unknown(found: AppSettings, code: Code) -> Iterator[Finding]:
+def _check_unknown(found: AppSettings, code: Code) -> Iterator[Finding]:
     keys = council_keys(code)
     functions = {str(binding["function"]) for binding in code.bindings}
     fields = {name for setting in code.settings for name in setting.names}
-    parts = {f"{connection}__{part}" for connection in connections(code) for part in PARTS}
-    fine = {*keys, *fields, *parts, *in_bindings(code), *lists().platform}
+    parts = {f"{connection}__{part}" for connection in list_connections(code) for part in PARTS}
+    fine = {*keys, *fields, *parts, *in_bindings(code), *read_lists().platform}
     for name in found.values:
-        if not known(name):
+        if not is_known(name):
             yield found.finding(f"which settings {name} adds cannot be read off the template", "write their names down")
         elif name.startswith(COUNCIL_KEY):
             if name not in keys:

@@ -81,17 +81,17 @@ class Shape:
             return self
         if value is None or value not in self.choices:
             return None
-        own = shape(self.choices[value], self.types)
+        own = make_shape(self.choices[value], self.types)
         return Shape({**self.properties, **own.properties}, own.others, None, {}, self.types)
 
 
-def shape(said: Mapping[str, Any], types: Types) -> Shape:
+def make_shape(said: Mapping[str, Any], types: Types) -> Shape:
     """An object type of the excerpt."""
     return Shape(said["properties"], said.get("others"), said.get("choice"), said.get("choices", {}), types)
 
 
 @cache
-def resources() -> Mapping[str, Shape]:
+def list_resources() -> Mapping[str, Shape]:
     """Every resource type with its API version, in lower case, and its shape."""
     files = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"))]
-    return {name.lower(): shape(said, file["types"]) for file in files for name, said in file["resources"].items()}
+    return {name.lower(): make_shape(said, file["types"]) for file in files for name, said in file["resources"].items()}

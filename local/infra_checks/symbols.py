@@ -10,7 +10,7 @@ from tree_sitter import Node
 
 from local.infra_checks.findings import Finding
 from local.infra_checks.functions import DECORATORS, NAMES
-from local.infra_checks.template import Declaration, Template, text
+from local.infra_checks.template import Declaration, Template, get_text
 
 RULE: Final = "symbols"
 NAMESPACES: Final = frozenset({"az", "sys"})
@@ -25,24 +25,24 @@ UNUSED: Final[Mapping[str, str]] = {
 }
 
 
-def check(template: Template, templates: Mapping[Path, Template]) -> list[Finding]:
+def check_symbols(template: Template, templates: Mapping[Path, Template]) -> list[Finding]:
     """One file."""
     reader = Reader(template, templates)
     reader.read()
-    return [*reader.found, *_twice(template), *_unused(template, reader.used)]
+    return [*reader.found, *_check_twice(template), *_check_unused(template, reader.used)]
 
 
-def _twice(template: Template) -> Iterator[Finding]:
+def _check_twice(template: Template) -> Iterator[Finding]:
     for declared in template.twice:
         wrong = f"`{declared.name}` is declared twice"
         yield template.source.finding(declared.node, RULE, wrong, "give one of them another name")
 
 
-def _unused(template: Template, used: set[str]) -> Iterator[Finding]:
+def _check_unused(template: Template, used: set[str]) -> Iterator[Finding]:
     for declared in template.names.values():
         kind = "existing resource" if declared.kind == "resource" and declared.existing else declared.kind
         wrong = UNUSED.get(kind, "nobody uses the existing resource" if kind == "existing resource" else "")
-        exported = any("export" in text(each) for each in declared.decorators)
+        exported = any("export" in get_text(each) for each in declared.decorators)
         if wrong and declared.name not in used and not exported:
             yield template.source.finding(declared.node, RULE, f"{wrong} `{declared.name}`", "take it away, or use it")
 
@@ -74,21 +74,21 @@ class Reader:
 
     def on_declaration(self, node: Node, bound: frozenset[str]) -> None:
         """What stands behind the name."""
-        parts = _parts(node)
-        inner = bound | set(_inside(node)) if node.type == "resource_declaration" else bound
+        parts = _list_parts(node)
+        inner = bound | set(_list_nested_names(node)) if node.type == "resource_declaration" else bound
         for child in parts[1:]:
             self.visit(child, inner)
 
     def on_function(self, node: Node, bound: frozenset[str]) -> None:
         """A function of our own, with its parameters."""
-        parts = _parts(node)
-        parameters = [each for part in parts if part.type == "parameters" for each in _parts(part)]
+        parts = _list_parts(node)
+        parameters = [each for part in parts if part.type == "parameters" for each in _list_parts(part)]
         for child in parts[1:]:
-            self.visit(child, bound | {text(_parts(each)[0]) for each in parameters})
+            self.visit(child, bound | {get_text(_list_parts(each)[0]) for each in parameters})
 
     def on_entry(self, node: Node, bound: frozenset[str]) -> None:
         """A key is no name of anything, but a value may be."""
-        parts = [part for part in _parts(node) if part.type != "decorators"]
+        parts = [part for part in _list_parts(node) if part.type != "decorators"]
         if parts and parts[0].type in {"identifier", "compatible_identifier"}:
             parts = parts[1:]
         for part in parts:
@@ -96,31 +96,33 @@ class Reader:
 
     def on_lambda(self, node: Node, bound: frozenset[str]) -> None:
         """Its variables are known inside."""
-        *heads, inner = _parts(node)
-        self.visit(inner, bound | set(_names(heads)))
+        *heads, inner = _list_parts(node)
+        self.visit(inner, bound | set(_list_names(heads)))
 
     def on_loop(self, node: Node, bound: frozenset[str]) -> None:
         """Its variables are known inside."""
-        head, over, *inner = _parts(node)
+        head, over, *inner = _list_parts(node)
         self.visit(over, bound)
-        names = [text(each) for each in (_parts(head) if head.type == "for_loop_parameters" else [head])]
+        names = [get_text(each) for each in (_list_parts(head) if head.type == "for_loop_parameters" else [head])]
         for part in inner:
             self.visit(part, bound | set(names))
 
     def on_decorator(self, node: Node, bound: frozenset[str]) -> None:
         """It must be one that Bicep has."""
-        for call in _parts(node):
-            name = text(_parts(call)[0]).rpartition(".")[2] if call.type == "call_expression" else text(call)
+        for call in _list_parts(node):
+            name = (
+                get_text(_list_parts(call)[0]).rpartition(".")[2] if call.type == "call_expression" else get_text(call)
+            )
             if name not in DECORATORS:
                 self._missing(node, f"there is no decorator `{name}`", name, DECORATORS)
-            for child in _parts(call)[1:]:
+            for child in _list_parts(call)[1:]:
                 self.visit(child, bound)
 
     def on_call(self, node: Node, bound: frozenset[str]) -> None:
         """The function must be one that Bicep or the file has."""
-        function, *given = _parts(node)
+        function, *given = _list_parts(node)
         if function.type == "identifier":
-            name = text(function)
+            name = get_text(function)
             self.used.add(name)
             declared = self.template.names.get(name)
             fine = name in NAMES or name.startswith("list") or name in self.template.imported
@@ -133,16 +135,16 @@ class Reader:
 
     def on_name(self, node: Node, bound: frozenset[str]) -> None:
         """It must be declared."""
-        name = text(node)
+        name = get_text(node)
         self.used.add(name)
         if name not in bound | TYPES | NAMESPACES | self.template.names.keys() | self.template.imported.keys():
             self._missing(node, f"`{name}` is not declared", name, {*bound, *self.template.names})
 
     def on_member(self, node: Node, bound: frozenset[str]) -> None:
         """Of a module only outputs can be asked, and only those that it has."""
-        owner, *_ = _parts(node)
+        owner, *_ = _list_parts(node)
         self.visit(owner, bound)
-        words = text(node).replace("!", "").replace("?", "").split(".")
+        words = get_text(node).replace("!", "").replace("?", "").split(".")
         declared = self.template.names.get(words[0].partition("[")[0])
         if declared is None or declared.kind != "module" or len(words) < 2:  # noqa: PLR2004 - module.something
             return
@@ -158,9 +160,9 @@ class Reader:
 
     def on_nested(self, node: Node, bound: frozenset[str]) -> None:
         """`parent::child`: the parent must hold it."""
-        owner, name = _parts(node)[0], text(_parts(node)[-1])
+        owner, name = _list_parts(node)[0], get_text(_list_parts(node)[-1])
         self.visit(owner, bound)
-        declared = self.template.names.get(text(owner))
+        declared = self.template.names.get(get_text(owner))
         if declared is not None and name not in {each.name for each in declared.nested}:
             self._missing(
                 node, f"`{declared.name}` holds no resource `{name}`", name, [e.name for e in declared.nested]
@@ -189,19 +191,19 @@ VISITS: Final[Mapping[str, Callable[[Reader, Node, frozenset[str]], None]]] = {
 }
 
 
-def _parts(node: Node) -> list[Node]:
+def _list_parts(node: Node) -> list[Node]:
     return [child for child in node.named_children if child.type != "comment"]
 
 
-def _names(heads: Iterable[Node]) -> Iterator[str]:
+def _list_names(heads: Iterable[Node]) -> Iterator[str]:
     for head in heads:
-        yield from ([text(head)] if head.type == "identifier" else map(text, _parts(head)))
+        yield from ([get_text(head)] if head.type == "identifier" else map(get_text, _list_parts(head)))
 
 
-def _inside(node: Node) -> Iterator[str]:
+def _list_nested_names(node: Node) -> Iterator[str]:
     """The nested resources of a resource: they know each other by name."""
     for child in node.named_children:
         if child.type == "resource_declaration":
-            yield text(_parts(child)[0])
+            yield get_text(_list_parts(child)[0])
         elif child.type in {"object", "object_property", "if_statement", "for_statement"}:
-            yield from _inside(child)
+            yield from _list_nested_names(child)

@@ -41,7 +41,7 @@ class Declaration:
     @property
     def path(self) -> str:
         """What stands in quotes behind the name: a resource's type and version, a module's file."""
-        return literal(self.node.named_children[1]) or ""
+        return read_literal(self.node.named_children[1]) or ""
 
     @property
     def type_and_version(self) -> str:
@@ -60,7 +60,7 @@ class Declaration:
     @property
     def optional(self) -> bool:
         """Whether a parameter may be left out."""
-        nullable = self.annotation is not None and text(self.annotation).endswith("?")
+        nullable = self.annotation is not None and get_text(self.annotation).endswith("?")
         return self.value is not None or nullable
 
 
@@ -80,7 +80,7 @@ class Template:
         return (each for each in self.names.values() if each.kind == kind)
 
 
-def understand(source: Source) -> Template:
+def read_template(source: Source) -> Template:
     """Read the declarations of a file that both parsers could read."""
     template = Template(source)
     decorators: tuple[Node, ...] = ()
@@ -89,15 +89,15 @@ def understand(source: Source) -> Template:
             decorators = tuple(node.named_children)
             continue
         if node.type == "import_functionality":
-            _import(template, node)
+            _read_import(template, node)
         elif node.type in KINDS:
-            _declare(template, _declaration(node, decorators))
+            _add_declaration(template, _read_declaration(node, decorators))
         if node.type != "comment":
             decorators = ()
     return template
 
 
-def _declare(template: Template, declared: Declaration) -> None:
+def _add_declaration(template: Template, declared: Declaration) -> None:
     table = template.outputs if declared.kind == "output" else template.names
     if declared.name in table:
         template.twice.append(declared)
@@ -113,45 +113,45 @@ def with_nested(resource: Declaration) -> Iterator[Declaration]:
         yield from with_nested(each)
 
 
-def _declaration(node: Node, decorators: tuple[Node, ...], parent: Declaration | None = None) -> Declaration:
+def _read_declaration(node: Node, decorators: tuple[Node, ...], parent: Declaration | None = None) -> Declaration:
     kind = KINDS[node.type]
     children = [child for child in node.named_children if child.type not in {"comment", "decorators"}]
     first = next(child for child in children if child.type in {"identifier", "compatible_identifier"})
     behind = children[2:] if kind in {"resource", "module"} or node.type in ANNOTATED else children[1:]
     value = behind[-1] if behind else None
-    declared = Declaration(kind, text(first), node, value, decorators, (), parent)
+    declared = Declaration(kind, get_text(first), node, value, decorators, (), parent)
     if kind != "resource" or value is None:
         return declared
-    inner = tuple(_declaration(each, (), declared) for each in _nested(value))
+    inner = tuple(_read_declaration(each, (), declared) for each in _list_nested(value))
     return Declaration(kind, declared.name, node, value, decorators, inner, parent)
 
 
-def _nested(value: Node) -> Iterator[Node]:
-    for entry in (body(value) or value).named_children:
+def _list_nested(value: Node) -> Iterator[Node]:
+    for entry in (get_body(value) or value).named_children:
         for child in entry.named_children if entry.type == "object_property" else ():
             if child.type == "resource_declaration":
                 yield child
 
 
-def _import(template: Template, node: Node) -> None:
+def _read_import(template: Template, node: Node) -> None:
     for child in node.named_children:
         if child.type == "identifier":
-            template.imported[text(child)] = node
+            template.imported[get_text(child)] = node
 
 
-def text(node: Node) -> str:
+def get_text(node: Node) -> str:
     """A node's text."""
     return (node.text or b"").decode()
 
 
-def body(value: Node | None) -> Node | None:
+def get_body(value: Node | None) -> Node | None:
     """The object of a resource or module, inside its loop and its condition."""
     while value is not None and value.type in {"if_statement", "for_statement"}:
         value = value.named_children[-1]
     return value if value is not None and value.type == "object" else None
 
 
-def entries(node: Node | None) -> Iterator[tuple[Node, Node]]:
+def list_entries(node: Node | None) -> Iterator[tuple[Node, Node]]:
     """The keys and values of an object; nested resources are none."""
     for entry in node.named_children if node is not None else ():
         parts = [child for child in entry.named_children if child.type != "comment"]
@@ -159,21 +159,21 @@ def entries(node: Node | None) -> Iterator[tuple[Node, Node]]:
             yield parts[0], parts[1]
 
 
-def entry(node: Node | None, key: str) -> Node | None:
+def find_entry(node: Node | None, key: str) -> Node | None:
     """The value under a key of an object."""
-    return next((value for each, value in entries(node) if plain(each) == key), None)
+    return next((value for each, value in list_entries(node) if unquote_key(each) == key), None)
 
 
-def plain(key: Node) -> str:
+def unquote_key(key: Node) -> str:
     """A key without quotes, as it is written."""
-    return text(key)[1:-1] if key.type == "string" else text(key)
+    return get_text(key)[1:-1] if key.type == "string" else get_text(key)
 
 
-def literal(node: Node) -> str | None:
+def read_literal(node: Node) -> str | None:
     """The text of a string without interpolation, None of anything else."""
     if node.type != "string":
         return None
-    parts = list(pieces(node))
+    parts = list(list_pieces(node))
     return "".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else None
 
 
@@ -182,29 +182,29 @@ ESCAPED: Final = re.compile(r"\\(u\{(?P<code>[0-9a-fA-F]+)\}|(?P<sign>.))")
 SIGNS: Final[Mapping[str, str]] = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def pieces(node: Node) -> Iterator[str | Node]:
+def list_pieces(node: Node) -> Iterator[str | Node]:
     """The parts of a string in their order: texts, and the nodes that are put in between.
 
     Read off the text, not off the nodes: the grammar has none for an escaped dollar.
     """
     whole = node.text or b""
-    if text(node).startswith(QUOTES):
-        yield text(node)[3:-3].removeprefix("\r").removeprefix("\n")
+    if get_text(node).startswith(QUOTES):
+        yield get_text(node)[3:-3].removeprefix("\r").removeprefix("\n")
         return
     start = 1
     for child in node.named_children:
         if child.type == "interpolation":
-            yield _unescaped(whole[start : child.start_byte - node.start_byte])
+            yield _unescape_text(whole[start : child.start_byte - node.start_byte])
             yield child
             start = child.end_byte - node.start_byte
-    yield _unescaped(whole[start:-1])
+    yield _unescape_text(whole[start:-1])
 
 
-def _unescaped(raw: bytes) -> str:
-    return ESCAPED.sub(_sign, raw.decode())
+def _unescape_text(raw: bytes) -> str:
+    return ESCAPED.sub(_unescape_sign, raw.decode())
 
 
-def _sign(found: re.Match[str]) -> str:
+def _unescape_sign(found: re.Match[str]) -> str:
     if found["code"]:
         return chr(int(found["code"], 16))
     return SIGNS.get(found["sign"], found["sign"])

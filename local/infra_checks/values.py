@@ -36,27 +36,27 @@ class Reference:
         return f"«{self.text}»"
 
 
-def known(value: Value) -> bool:
+def is_known(value: Value) -> bool:
     """Whether all of it is known."""
     if isinstance(value, Unknown | Reference):
         return False
     if isinstance(value, str):
         return not MARKED.search(value)
     if isinstance(value, list):
-        return all(known(each) for each in value)
+        return all(is_known(each) for each in value)
     if isinstance(value, dict):
-        return all(known(key) and known(each) for key, each in value.items())
+        return all(is_known(key) and is_known(each) for key, each in value.items())
     return True
 
 
-def written(value: Value) -> str:
+def write_value(value: Value) -> str:
     """The value as a part of a text, unknown parts marked."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
-def at(value: Value, *path: str) -> Value:
+def get_value(value: Value, *path: str) -> Value:
     """The value under these keys, None where there is none."""
     for key in path:
         if isinstance(value, Unknown):

@@ -7,8 +7,8 @@ from typing import Final
 from tree_sitter import Node
 
 from local.infra_checks.findings import Finding
-from local.infra_checks.parsing import walk
-from local.infra_checks.template import Template, literal, plain, text
+from local.infra_checks.parsing import walk_nodes
+from local.infra_checks.template import Template, get_text, read_literal, unquote_key
 
 RULE: Final = "words"
 HANDS_OUT: Final = re.compile(r"^list([A-Z]\w*)?$")
@@ -35,50 +35,50 @@ FLEX: Final = "take it away: Flex Consumption refuses it; the like stands in fun
 BY_IDENTITY: Final = "take it away: everything here goes by identity and role, and no key is handed out"
 
 
-def check(template: Template) -> Iterator[Finding]:
+def check_words(template: Template) -> Iterator[Finding]:
     """One file; comments and descriptions may say anything."""
-    for node in walk(template.source.root):
-        found = _wrong(node)
+    for node in walk_nodes(template.source.root):
+        found = _find_wrong(node)
         if found is not None and not _in_decorator(node):
             yield template.source.finding(node, RULE, *found)
 
 
-def _wrong(node: Node) -> tuple[str, str] | None:
+def _find_wrong(node: Node) -> tuple[str, str] | None:
     match node.type:
         case "call_expression":
-            return _call(node)
+            return _check_call(node)
         case "object_property":
-            return _entry(node)
+            return _check_entry(node)
         case "string":
-            return _text(node)
+            return _check_text(node)
     return None
 
 
-def _call(node: Node) -> tuple[str, str] | None:
-    name = text(node.named_children[0]).rpartition(".")[2]
+def _check_call(node: Node) -> tuple[str, str] | None:
+    name = get_text(node.named_children[0]).rpartition(".")[2]
     return (f"`{name}` hands out keys", BY_IDENTITY) if HANDS_OUT.match(name) else None
 
 
-def _entry(node: Node) -> tuple[str, str] | None:
-    key = plain(node.named_children[0]) if node.named_children else ""
+def _check_entry(node: Node) -> tuple[str, str] | None:
+    key = unquote_key(node.named_children[0]) if node.named_children else ""
     if key in REFUSED_PROPERTIES:
         return f"`{key}` is set", FLEX
-    mend = refused(key)
+    mend = find_refused(key)
     return None if mend is None else (f"`{key}` is set", mend)
 
 
-def refused(setting: str) -> str | None:
+def find_refused(setting: str) -> str | None:
     """What to do about an app setting that must not be there; None where it may be."""
     if RUNTIME_TELEMETRY.fullmatch(setting):
         return OWN_TELEMETRY
     return FLEX if REFUSED.fullmatch(setting) else None
 
 
-def _text(node: Node) -> tuple[str, str] | None:
-    whole = text(node)
-    mend = refused(literal(node) or "")
+def _check_text(node: Node) -> tuple[str, str] | None:
+    whole = get_text(node)
+    mend = find_refused(read_literal(node) or "")
     if mend is not None:
-        return f"`{literal(node)}` is named", mend
+        return f"`{read_literal(node)}` is named", mend
     for what, pattern in IN_TEXT.items():
         if pattern.search(whole):
             return f"the text holds {what}", BY_IDENTITY

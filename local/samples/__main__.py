@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from local.samples.councils import COUNCILS
-from local.samples.generate import DIRECTORY_USERS, FEWEST_ROWS, Order, generate
+from local.samples.generate import DIRECTORY_USERS, FEWEST_ROWS, Order, generate_samples
 
 _EPILOG: Final = """
 files, in the folder given with --out:
@@ -31,15 +31,15 @@ Everybody is invented: reserved domains, telephone numbers for drama, postcodes 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files; returns the exit status."""
-    parser = _parser()
+    parser = _make_parser()
     options = parser.parse_args(arguments)
-    rows = _rows(options.authority, options.rows)
+    rows = _read_rows(options.authority, options.rows)
     if min(rows.values()) < FEWEST_ROWS:
         parser.error(f"--rows must be at least {FEWEST_ROWS}, so that every kind of customer has a row.")
     if options.directory_users < 0:
         parser.error("--directory-users cannot be less than 0.")
     try:
-        generate(Order(rows, options.seed, options.directory_users), options.out)
+        generate_samples(Order(rows, options.seed, options.directory_users), options.out)
     except OSError as error:
         print(f"The samples cannot be written to {options.out}: {error.strerror}.", file=sys.stderr)
         return 1
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.samples",
         description="Make exports of customers who do not exist, and a directory that knows some of them.",
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _rows(authority: str | None, rows: int | None) -> dict[str, int]:
+def _read_rows(authority: str | None, rows: int | None) -> dict[str, int]:
     if authority:
         return {authority: COUNCILS[authority].default_rows if rows is None else rows}
     if rows is None:

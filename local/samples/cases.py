@@ -72,12 +72,12 @@ CREATE: Final = Expected("create")
 DUPLICATE: Final = Expected("duplicate")
 
 
-def review(reason: str) -> Expected:
+def expect_review(reason: str) -> Expected:
     """A person has to decide."""
     return Expected("review", reason)
 
 
-def reject(reason: str) -> Expected:
+def expect_reject(reason: str) -> Expected:
     """The row cannot be moved as it stands."""
     return Expected("reject", reason)
 
@@ -91,30 +91,30 @@ def new_customer(maker: Maker) -> Made:
 def county_customer(maker: Maker) -> Made:
     """Has a County account under the same address and name, spelt a little differently perhaps."""
     person = maker.person()
-    return _linked(maker, person, directory.local(maker, directory.respelled(maker, person)))
+    return _make_linked(maker, person, directory.make_local_user(maker, directory.respell_person(maker, person)))
 
 
 def google_customer(maker: Maker) -> Made:
     """The same with Google's button."""
     person = maker.person()
-    return _linked(maker, person, directory.google(maker, directory.respelled(maker, person)))
+    return _make_linked(maker, person, directory.make_google_user(maker, directory.respell_person(maker, person)))
 
 
-def _linked(maker: Maker, person: Person, user: User) -> Made:
+def _make_linked(maker: Maker, person: Person, user: User) -> Made:
     line = Line(maker.untidy(maker.row(person)), Expected("link", directory_id=user["id"]))
     return Made((line,), (user,), person)
 
 
-def _created(**changes: Change) -> Make:
+def _make_created(**changes: Change) -> Make:
     """A new customer with something odd in a cell that must not matter."""
-    return _single(CREATE, **changes)
+    return _make_single(CREATE, **changes)
 
 
-def _rejected(reason: str, **changes: Change) -> Make:
-    return _single(reject(reason), **changes)
+def _make_rejected(reason: str, **changes: Change) -> Make:
+    return _make_single(expect_reject(reason), **changes)
 
 
-def _single(expected: Expected, **changes: Change) -> Make:
+def _make_single(expected: Expected, **changes: Change) -> Make:
     def make(maker: Maker) -> Made:
         person = maker.person()
         changed = {column: change(maker, person) for column, change in changes.items()}
@@ -127,11 +127,11 @@ def _one_of(*texts: str) -> Change:
     return lambda maker, _: maker.rng.choice([text for text in texts if maker.council.can_write(text)])
 
 
-def _status(name: str) -> Change:
+def _choose_status(name: str) -> Change:
     return lambda maker, _: maker.council.statuses[name]
 
 
-def _unverified(maker: Maker, _: Person) -> str:
+def _choose_unverified(maker: Maker, _: Person) -> str:
     return maker.council.verified[False]
 
 
@@ -184,79 +184,79 @@ def _apostrophe_county_customer(maker: Maker) -> Made:
     """An apostrophe in the address must be doubled in a directory filter."""
     person = maker.person()
     person = Person(person.given_name, "O'Neil", f"o'{person.email}")
-    return _linked(maker, person, directory.local(maker, person))
+    return _make_linked(maker, person, directory.make_local_user(maker, person))
 
 
 def _wrong_shape(reason: str, cells_more: int) -> Make:
     def make(maker: Maker) -> Made:
-        return Made((Line(maker.row(maker.person()), reject(reason), cells_more),))
+        return Made((Line(maker.row(maker.person()), expect_reject(reason), cells_more),))
 
     return make
 
 
-def _found(name: str, of_thousand: int, reason: str, user_of: UserOf, **changes: Change) -> Case:
+def _make_found_case(name: str, of_thousand: int, reason: str, user_of: UserOf, **changes: Change) -> Case:
     """Somebody is found in the directory, and one thing keeps the two apart."""
 
     def make(maker: Maker) -> Made:
         person = maker.person()
         changed = {column: change(maker, person) for column, change in changes.items()}
-        return Made((Line(maker.row(person, **changed), review(reason)),), (user_of(maker, person),))
+        return Made((Line(maker.row(person, **changed), expect_review(reason)),), (user_of(maker, person),))
 
     return Case(name, of_thousand, make, users=1)
 
 
-def _nameless(maker: Maker, person: Person) -> User:
-    return directory.nameless(directory.local(maker, person))
+def _make_nameless(maker: Maker, person: Person) -> User:
+    return directory.remove_names(directory.make_local_user(maker, person))
 
 
-def _disabled(maker: Maker, person: Person) -> User:
-    return directory.disabled(directory.local(maker, person))
+def _make_disabled(maker: Maker, person: Person) -> User:
+    return directory.disable_user(directory.make_local_user(maker, person))
 
 
-def _late(maker: Maker, person: Person) -> User:
-    return directory.signed_up_late(maker, directory.local(maker, person))
+def _make_late(maker: Maker, person: Person) -> User:
+    return directory.signed_up_late(maker, directory.make_local_user(maker, person))
 
 
 def _address_as_user_name(maker: Maker, person: Person) -> User:
     return directory.with_user_name(maker, person, person.email)
 
 
-def _relative(maker: Maker, person: Person) -> User:
+def _make_relative(maker: Maker, person: Person) -> User:
     others = ("Percival", "Wilhelmina", "Barnaby", "Philippa")
-    return directory.local(maker, person.named(given_name=maker.rng.choice(others)))
+    return directory.make_local_user(maker, person.named(given_name=maker.rng.choice(others)))
 
 
-def _stranger(maker: Maker, person: Person) -> User:
-    return directory.local(maker, person.named("Ottoline", "Featherstonehaugh"))
+def _make_stranger(maker: Maker, person: Person) -> User:
+    return directory.make_local_user(maker, person.named("Ottoline", "Featherstonehaugh"))
 
 
 def _other_mail(maker: Maker, person: Person) -> User:
     """A local account that signs in with another address and only mentions this one."""
-    other = directory.local(maker, Person(person.given_name, person.surname, f"also.{person.email}"))
+    other = directory.make_local_user(maker, Person(person.given_name, person.surname, f"also.{person.email}"))
     return {**other, "otherMails": [person.email]}
 
 
-def _several(maker: Maker) -> Made:
+def _make_several(maker: Maker) -> Made:
     person = maker.person()
-    users = (directory.local(maker, person), directory.google(maker, person))
-    return Made((Line(maker.row(person), review("several_identities")),), users)
+    users = (directory.make_local_user(maker, person), directory.make_google_user(maker, person))
+    return Made((Line(maker.row(person), expect_review("several_identities")),), users)
 
 
-def _household(maker: Maker) -> Made:
+def _make_household(maker: Maker) -> Made:
     """Two customers, one mailbox, written in different letters."""
     first, second = maker.person(), maker.person()
     rows = (maker.row(first), maker.row(second, email=maker.capitals(first.email)))
-    return Made(tuple(Line(row, review("shared_address")) for row in rows))
+    return Made(tuple(Line(row, expect_review("shared_address")) for row in rows))
 
 
 def _household_of_county_customer(maker: Maker) -> Made:
-    made = _household(maker)
+    made = _make_household(maker)
     cells = made.lines[0].cells
     person = Person(cells["given_name"], cells["surname"], cells["email"])
-    return Made(made.lines, (directory.local(maker, person),))
+    return Made(made.lines, (directory.make_local_user(maker, person),))
 
 
-def _repeated(maker: Maker) -> Made:
+def _make_repeated(maker: Maker) -> Made:
     """The same customer number twice: the first row is the one."""
     person = maker.person()
     row = maker.row(person)
@@ -273,7 +273,9 @@ def _valid_at_second_try(maker: Maker) -> Made:
     """The first row of a customer number is rejected, so the second is the first valid one."""
     person = maker.person()
     row = maker.row(person)
-    return Made((Line({**row, "email": _bad_address(maker, person)}, reject("email_invalid")), Line(row, CREATE)))
+    return Made(
+        (Line({**row, "email": _bad_address(maker, person)}, expect_reject("email_invalid")), Line(row, CREATE))
+    )
 
 
 _HOSTILE: Final = (
@@ -288,38 +290,40 @@ _EVERY_SCRIPT: Final = ("Ελένη", "李", "Олена", "Ørsted", "Nguyễn"
 CASES: Final = (
     Case("google customer", 40, google_customer, users=1),
     Case("apostrophe in the address, County customer", 3, _apostrophe_county_customer, users=1),
-    Case("special characters in the address", 4, _created(email=_marked_address)),
-    Case("hostile first name", 5, _created(given_name=_one_of(*_HOSTILE))),
-    Case("hostile last name", 5, _created(surname=_one_of(*_HOSTILE))),
-    Case("separators and quotes in a name", 4, _created(surname=_one_of(*_QUOTED))),
-    Case("name in another script", 4, _created(given_name=_one_of(*_EVERY_SCRIPT))),
-    Case("new, unverified", 12, _created(email_verified=_unverified)),
-    Case("no customer number", 2, _rejected("missing_source_id", source_id=_one_of("", "  "))),
-    Case("no address", 4, _rejected("missing_email", email=_one_of("", " "))),
-    Case("not an address", 6, _rejected("email_invalid", email=_bad_address)),
-    Case("address too long to sign in with", 2, _rejected("email_too_long", email=_long_address)),
+    Case("special characters in the address", 4, _make_created(email=_marked_address)),
+    Case("hostile first name", 5, _make_created(given_name=_one_of(*_HOSTILE))),
+    Case("hostile last name", 5, _make_created(surname=_one_of(*_HOSTILE))),
+    Case("separators and quotes in a name", 4, _make_created(surname=_one_of(*_QUOTED))),
+    Case("name in another script", 4, _make_created(given_name=_one_of(*_EVERY_SCRIPT))),
+    Case("new, unverified", 12, _make_created(email_verified=_choose_unverified)),
+    Case("no customer number", 2, _make_rejected("missing_source_id", source_id=_one_of("", "  "))),
+    Case("no address", 4, _make_rejected("missing_email", email=_one_of("", " "))),
+    Case("not an address", 6, _make_rejected("email_invalid", email=_bad_address)),
+    Case("address too long to sign in with", 2, _make_rejected("email_too_long", email=_long_address)),
     Case("cells missing", 2, _wrong_shape("missing_cells", -3)),
     Case("cells too many", 2, _wrong_shape("extra_cells", 2)),
-    Case("control character", 2, _rejected("control_character", given_name=_with_control)),
-    Case("cell too long", 1, _rejected("cell_too_long", postcode=lambda *_: "N" * OVER_LONG_CELL)),
-    Case("first name too long", 1, _rejected("name_too_long", given_name=_long_name)),
-    Case("last name too long", 1, _rejected("name_too_long", surname=_long_name)),
-    Case("closed", 10, _rejected("source_closed", status=_status("closed"))),
-    Case("suspended", 3, _rejected("source_suspended", status=_status("suspended"))),
-    Case("look-alike letters", 2, _single(review("email_look_alike"), email=_look_alike)),
-    Case("household", 3, _household, rows=2),
+    Case("control character", 2, _make_rejected("control_character", given_name=_with_control)),
+    Case("cell too long", 1, _make_rejected("cell_too_long", postcode=lambda *_: "N" * OVER_LONG_CELL)),
+    Case("first name too long", 1, _make_rejected("name_too_long", given_name=_long_name)),
+    Case("last name too long", 1, _make_rejected("name_too_long", surname=_long_name)),
+    Case("closed", 10, _make_rejected("source_closed", status=_choose_status("closed"))),
+    Case("suspended", 3, _make_rejected("source_suspended", status=_choose_status("suspended"))),
+    Case("look-alike letters", 2, _make_single(expect_review("email_look_alike"), email=_look_alike)),
+    Case("household", 3, _make_household, rows=2),
     Case("household of a County customer", 1, _household_of_county_customer, rows=2, users=1),
-    _found("known, unverified", 6, "source_unverified", directory.local, email_verified=_unverified),
-    _found("a relative at the same address", 4, "names_differ", _relative),
-    _found("a stranger at the same address", 3, "names_differ", _stranger),
-    _found("no name in the directory", 4, "names_missing", _nameless),
-    _found("disabled in the directory", 3, "directory_disabled", _disabled),
-    _found("signed up after the announcement", 5, "created_after_announcement", _late),
-    _found("user name that looks like the address", 2, "username_only", _address_as_user_name),
-    _found("address only mentioned", 3, "address_not_sign_in", _other_mail),
-    _found("facebook customer", 6, "provider_unverified", directory.facebook),
-    Case("local and google with one address", 3, _several, users=2),
-    Case("customer number twice", 4, _repeated, rows=2),
+    _make_found_case(
+        "known, unverified", 6, "source_unverified", directory.make_local_user, email_verified=_choose_unverified
+    ),
+    _make_found_case("a relative at the same address", 4, "names_differ", _make_relative),
+    _make_found_case("a stranger at the same address", 3, "names_differ", _make_stranger),
+    _make_found_case("no name in the directory", 4, "names_missing", _make_nameless),
+    _make_found_case("disabled in the directory", 3, "directory_disabled", _make_disabled),
+    _make_found_case("signed up after the announcement", 5, "created_after_announcement", _make_late),
+    _make_found_case("user name that looks like the address", 2, "username_only", _address_as_user_name),
+    _make_found_case("address only mentioned", 3, "address_not_sign_in", _other_mail),
+    _make_found_case("facebook customer", 6, "provider_unverified", directory.make_facebook_user),
+    Case("local and google with one address", 3, _make_several, users=2),
+    Case("customer number twice", 4, _make_repeated, rows=2),
     Case("customer number twice, two addresses", 2, _repeated_with_other_address, rows=2),
     Case("valid at the second try", 1, _valid_at_second_try, rows=2),
 )  # fmt: skip

@@ -14,56 +14,56 @@ _FACEBOOK_DIGITS: Final = 16
 type User = dict[str, Any]
 
 
-def local(maker: Maker, person: Person) -> User:
+def make_local_user(maker: Maker, person: Person) -> User:
     """Somebody who signed up with their own e-mail address and a password, before the announcement."""
-    return _user(maker, person, "LocalAccount", _identity("emailAddress", TENANT, person.email))
+    return _make_user(maker, person, "LocalAccount", _make_identity("emailAddress", TENANT, person.email))
 
 
 def with_user_name(maker: Maker, person: Person, user_name: str) -> User:
     """Somebody who signs in with a user name, which may look like an address and proves nothing."""
-    return _user(maker, person, "LocalAccount", _identity("userName", TENANT, user_name))
+    return _make_user(maker, person, "LocalAccount", _make_identity("userName", TENANT, user_name))
 
 
-def google(maker: Maker, person: Person) -> User:
+def make_google_user(maker: Maker, person: Person) -> User:
     """Somebody who signs in at Google, which verifies the address; it is only in otherMails."""
-    identity = _identity("federated", "google.com", maker.digits(_GOOGLE_DIGITS))
-    return {**_user(maker, person, None, identity), "otherMails": [person.email]}
+    identity = _make_identity("federated", "google.com", maker.digits(_GOOGLE_DIGITS))
+    return {**_make_user(maker, person, None, identity), "otherMails": [person.email]}
 
 
-def facebook(maker: Maker, person: Person) -> User:
+def make_facebook_user(maker: Maker, person: Person) -> User:
     """Somebody who signs in at Facebook, which does not vouch for the address in otherMails."""
-    identity = _identity("federated", "facebook.com", maker.digits(_FACEBOOK_DIGITS))
-    return {**_user(maker, person, None, identity), "otherMails": [person.email]}
+    identity = _make_identity("federated", "facebook.com", maker.digits(_FACEBOOK_DIGITS))
+    return {**_make_user(maker, person, None, identity), "otherMails": [person.email]}
 
 
-def respelled(maker: Maker, person: Person) -> Person:
+def respell_person(maker: Maker, person: Person) -> Person:
     """The person as the County wrote the name: the same letters, other accents, capitals or punctuation."""
-    given, surname = (names.respelled(name, maker.rng) for name in (person.given_name, person.surname))
+    given, surname = (names.respell_name(name, maker.rng) for name in (person.given_name, person.surname))
     return person.named(given, surname)
 
 
-def disabled(user: User) -> User:
+def disable_user(user: User) -> User:
     """The same user, shut out."""
     return {**user, "accountEnabled": False}
 
 
-def nameless(user: User) -> User:
+def remove_names(user: User) -> User:
     """The same user as a sign-up without names leaves it."""
     return {**user, "givenName": None, "surname": None, "displayName": "unknown"}
 
 
 def signed_up_late(maker: Maker, user: User) -> User:
     """The same user, created after the announcement: perhaps by somebody who read it."""
-    created = written(maker.moment(ANNOUNCED_AT + timedelta(hours=12), ANNOUNCED_AT + timedelta(days=40)))
+    created = format_time(maker.moment(ANNOUNCED_AT + timedelta(hours=12), ANNOUNCED_AT + timedelta(days=40)))
     return {**user, "createdDateTime": created, "lastPasswordChangeDateTime": created}
 
 
-def written(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """A moment as Graph writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _user(maker: Maker, person: Person, creation_type: str | None, identity: dict[str, str]) -> User:
+def _make_user(maker: Maker, person: Person, creation_type: str | None, identity: dict[str, str]) -> User:
     object_id = maker.uuid()
     principal_name = f"{object_id}@{TENANT}"
     created = maker.moment(_FIRST_SIGN_UP, ANNOUNCED_AT - timedelta(days=14))
@@ -73,15 +73,15 @@ def _user(maker: Maker, person: Person, creation_type: str | None, identity: dic
         "givenName": person.given_name,
         "surname": person.surname,
         "accountEnabled": True,
-        "createdDateTime": written(created),
-        "lastPasswordChangeDateTime": written(maker.moment(created, ANNOUNCED_AT - timedelta(days=14))),
+        "createdDateTime": format_time(created),
+        "lastPasswordChangeDateTime": format_time(maker.moment(created, ANNOUNCED_AT - timedelta(days=14))),
         "creationType": creation_type,
         "userPrincipalName": principal_name,
         "mail": None,
         "otherMails": [],
-        "identities": [identity, _identity("userPrincipalName", TENANT, principal_name)],
+        "identities": [identity, _make_identity("userPrincipalName", TENANT, principal_name)],
     }
 
 
-def _identity(kind: str, issuer: str, assigned: str) -> dict[str, str]:
+def _make_identity(kind: str, issuer: str, assigned: str) -> dict[str, str]:
     return {"signInType": kind, "issuer": issuer, "issuerAssignedId": assigned}

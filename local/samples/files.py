@@ -25,8 +25,8 @@ class CouncilFiles:
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._open = ExitStack()
-        export = self._open.enter_context(_opened(folder / f"{council.slug}.csv", council.encoding))
-        truth = self._open.enter_context(_opened(folder / f"{council.slug}.truth.csv", "utf-8"))
+        export = self._open.enter_context(_open_file(folder / f"{council.slug}.csv", council.encoding))
+        truth = self._open.enter_context(_open_file(folder / f"{council.slug}.truth.csv", "utf-8"))
         self._export = csv.writer(export, delimiter=council.separator, lineterminator="\r\n")
         self._truth = csv.writer(truth, lineterminator="\n")
         self._export.writerow(council.header)
@@ -73,7 +73,7 @@ class DirectoryFile:
 
     def __init__(self, folder: Path, size: int) -> None:
         self.left = size
-        self._stream = _opened(folder / DIRECTORY_FILE, "utf-8")
+        self._stream = _open_file(folder / DIRECTORY_FILE, "utf-8")
         self._stream.write('{"users": [')
         self._separator = "\n"
 
@@ -91,5 +91,5 @@ class DirectoryFile:
         self.left -= 1
 
 
-def _opened(path: Path, encoding: str) -> TextIO:
+def _open_file(path: Path, encoding: str) -> TextIO:
     return path.open("w", encoding=encoding, newline="")

@@ -10,7 +10,7 @@ from local.samples import mix
 from local.samples.councils import COUNCILS, SOUTH_NORFOLK
 from local.samples.files import CouncilFiles, DirectoryFile
 from local.samples.mix import BLOCK_ROWS, Joined
-from local.samples.people import Maker, serials
+from local.samples.people import Maker, count_serials
 
 FEWEST_ROWS: Final = 100
 DIRECTORY_USERS: Final = 2500
@@ -25,10 +25,10 @@ class Order:
     directory_users: int = DIRECTORY_USERS
 
 
-def generate(order: Order, folder: Path) -> None:
+def generate_samples(order: Order, folder: Path) -> None:
     """Write all files of this order into the folder; the same order gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = serials()
+    numbers = count_serials()
     joined = Joined()
     created = 0
     with DirectoryFile(folder, order.directory_users) as directory_file:
@@ -39,7 +39,7 @@ def generate(order: Order, folder: Path) -> None:
                 files.write_counts(order.directory_users + created, users_met)
                 created += files.created
         maker = Maker(SOUTH_NORFOLK, Random(f"{order.seed}:directory"), numbers)
-        for user in mix.bystanders(maker, directory_file.left):
+        for user in mix.make_bystanders(maker, directory_file.left):
             directory_file.add(user)
 
 
@@ -51,12 +51,12 @@ def _write_council(
     users_met = 0
     for start in range(0, rows, BLOCK_ROWS):
         cases = mix.cases_of(maker, earlier, first=start == 0)
-        chosen = mix.block(maker, min(BLOCK_ROWS, rows - start), cases, directory_file.left)
+        chosen = mix.make_block(maker, min(BLOCK_ROWS, rows - start), cases, directory_file.left)
         for case, made in chosen:
             joined.remember(made)
             users_met += len(made.users) + case.meets
             for user in made.users:
                 directory_file.add(user)
-        for case, line in mix.mixed(chosen, maker.rng):
+        for case, line in mix.mix_rows(chosen, maker.rng):
             files.add(line, case.name)
     return users_met, joined

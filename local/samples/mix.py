@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from local.samples import directory
-from local.samples.cases import CASES, KNOWN, NEW, Case, Expected, Line, Made, review
+from local.samples.cases import CASES, KNOWN, NEW, Case, Expected, Line, Made, expect_review
 from local.samples.directory import User
 from local.samples.people import Maker, Person
 
@@ -35,13 +35,13 @@ class Joined:
 
     def cases(self, maker: Maker) -> tuple[Case, ...]:
         """Those of them whom this council's file can hold, as cases of it."""
-        created = [person for person in self.created if _writable(maker, person)]
-        linked = [(person, user) for person, user in self.linked if _writable(maker, person)]
+        created = [person for person in self.created if _is_writable(maker, person)]
+        linked = [(person, user) for person, user in self.linked if _is_writable(maker, person)]
         return (
             Case(
                 "created for an earlier council, not claimed",
                 min(_UNCLAIMED_OF_THOUSAND, len(created)),
-                lambda maker: _alone(maker, created.pop(), review("unclaimed_other_authority")),
+                lambda maker: _make_alone(maker, created.pop(), expect_review("unclaimed_other_authority")),
                 meets=1,
             ),
             Case(
@@ -53,7 +53,7 @@ class Joined:
         )
 
 
-def block(maker: Maker, size: int, cases: Sequence[Case], users_left: int) -> list[tuple[Case, Made]]:
+def make_block(maker: Maker, size: int, cases: Sequence[Case], users_left: int) -> list[tuple[Case, Made]]:
     """So many rows' worth of cases; as far as they fit, and no more users than are left."""
     chosen: list[tuple[Case, Made]] = []
     rows_left = size
@@ -69,7 +69,7 @@ def block(maker: Maker, size: int, cases: Sequence[Case], users_left: int) -> li
     return chosen
 
 
-def mixed(chosen: Sequence[tuple[Case, Made]], rng: Random) -> Iterator[tuple[Case, Line]]:
+def mix_rows(chosen: Sequence[tuple[Case, Made]], rng: Random) -> Iterator[tuple[Case, Line]]:
     """The rows in random order, except that the rows of one case keep theirs."""
     places = [index for index, (_, made) in enumerate(chosen) for _ in made.lines]
     rng.shuffle(places)
@@ -77,7 +77,7 @@ def mixed(chosen: Sequence[tuple[Case, Made]], rng: Random) -> Iterator[tuple[Ca
     return ((chosen[index][0], next(lines[index])) for index in places)
 
 
-def bystanders(maker: Maker, number: int) -> Iterator[User]:
+def make_bystanders(maker: Maker, number: int) -> Iterator[User]:
     """County customers who are on no council's export: of every kind, some of them with a twin."""
     while number > 0:
         users = maker.rng.choices(_KINDS, _WEIGHTS)[0](maker, maker.person())[:number]
@@ -85,34 +85,34 @@ def bystanders(maker: Maker, number: int) -> Iterator[User]:
         yield from users
 
 
-def _writable(maker: Maker, person: Person) -> bool:
+def _is_writable(maker: Maker, person: Person) -> bool:
     return maker.council.can_write(person.given_name + person.surname)
 
 
-def _alone(maker: Maker, person: Person, expected: Expected) -> Made:
+def _make_alone(maker: Maker, person: Person, expected: Expected) -> Made:
     return Made((Line(maker.untidy(maker.row(person)), expected),))
 
 
 def _linked_again(maker: Maker, person: Person, user_id: str) -> Made:
-    return _alone(maker, person, Expected("link", directory_id=user_id))
+    return _make_alone(maker, person, Expected("link", directory_id=user_id))
 
 
-def _twins(maker: Maker, person: Person) -> list[User]:
-    return [directory.local(maker, person), directory.google(maker, person)]
+def _make_twins(maker: Maker, person: Person) -> list[User]:
+    return [directory.make_local_user(maker, person), directory.make_google_user(maker, person)]
 
 
 type _Kind = Callable[[Maker, Person], list[User]]
 
 _MIX: Final[Iterable[tuple[int, _Kind]]] = (
-    (66, lambda m, p: [directory.local(m, p)]),
-    (10, lambda m, p: [directory.google(m, p)]),
-    (8, lambda m, p: [directory.facebook(m, p)]),
+    (66, lambda m, p: [directory.make_local_user(m, p)]),
+    (10, lambda m, p: [directory.make_google_user(m, p)]),
+    (8, lambda m, p: [directory.make_facebook_user(m, p)]),
     (4, lambda m, p: [directory.with_user_name(m, p, p.email.partition("@")[0])]),
     (1, lambda m, p: [directory.with_user_name(m, p, p.email)]),
-    (3, lambda m, p: [directory.disabled(directory.local(m, p))]),
-    (3, lambda m, p: [directory.nameless(directory.local(m, p))]),
-    (4, lambda m, p: [directory.signed_up_late(m, directory.local(m, p))]),
-    (1, _twins),
+    (3, lambda m, p: [directory.disable_user(directory.make_local_user(m, p))]),
+    (3, lambda m, p: [directory.remove_names(directory.make_local_user(m, p))]),
+    (4, lambda m, p: [directory.signed_up_late(m, directory.make_local_user(m, p))]),
+    (1, _make_twins),
 )
 _WEIGHTS: Final = [weight for weight, _ in _MIX]
 _KINDS: Final = [kind for _, kind in _MIX]

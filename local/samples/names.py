@@ -53,7 +53,7 @@ def ascii_letters(name: str) -> str:
     return "".join(letter for letter in decomposed.lower() if letter in string.ascii_lowercase)
 
 
-def respelled(name: str, rng: Random) -> str:
+def respell_name(name: str, rng: Random) -> str:
     """The same name as another office writes it: without accents, in capitals, without punctuation."""
     match rng.randrange(6):
         case 0:
@@ -68,12 +68,12 @@ def respelled(name: str, rng: Random) -> str:
             return name
 
 
-def postcode(rng: Random) -> str:
+def make_postcode(rng: Random) -> str:
     """A postcode of Norfolk's shape that cannot exist."""
     inward = "".join(rng.choice(_NEVER_IN_POSTCODES) for _ in range(2))
     return f"NR{rng.randint(1, 35)} {rng.randint(1, 9)}{inward}"
 
 
-def phone(rng: Random) -> str:
+def make_phone(rng: Random) -> str:
     """A mobile number from the range that Ofcom keeps for drama."""
     return f"07700 900{rng.randrange(1000):03d}"

@@ -55,8 +55,8 @@ class Maker:
             "status": self.council.statuses["open"],
             "created": self.council.dated(created),
             "last_sign_in": self.council.dated(self.moment(created, EXPORTED_AT)),
-            "postcode": names.postcode(self.rng),
-            "phone": names.phone(self.rng),
+            "postcode": names.make_postcode(self.rng),
+            "phone": names.make_phone(self.rng),
             "notes": self.rng.choice(names.NOTES),
         }
         return {**cells, **changes}
@@ -106,6 +106,6 @@ class Maker:
         return f"{pattern.format(given, last, serial, given[0])}@{self.rng.choice(names.DOMAINS)}"
 
 
-def serials() -> Iterator[int]:
+def count_serials() -> Iterator[int]:
     """Numbers that are each given out once."""
     return count(1001)

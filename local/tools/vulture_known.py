@@ -14,9 +14,12 @@ _.switched_by
 _.directory_only
 _.directory_kind
 _.email_verified
+_.postcode
+_.switched
 
 # Rules that pydantic calls.
 _._dates
+_._switch
 _._uploader
 _._everybody
 _._has_credentials
@@ -59,3 +62,6 @@ _.announces
 
 # Commands that typer finds by their decorator.
 list_waves
+approve
+reject
+supersede

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from local.standins.notify import services
 from local.standins.notify.faults import FaultOrder
 from local.standins.notify.outbox import Message, Search
-from local.standins.notify.server import open_notify, serving
+from local.standins.notify.server import open_notify, serve_notify
 from local.standins.notify.state import Notify
 from shared.adapters.memory import ManualClock
 from shared.adapters.notify.govuk_notify import GovukNotifyNotifier
@@ -65,6 +65,6 @@ def notifying_at(address: str, clock: ManualClock, key_of: KeyOf = KEYS.get) -> 
 async def message_service(clock: ManualClock, key_of: KeyOf = KEYS.get) -> AsyncIterator[Service]:
     """A message service with the built-in councils and their templates."""
     notify = open_notify()
-    async with serving(notify) as address:
+    async with serve_notify(notify) as address:
         with notifying_at(address, clock, key_of) as notifier:
             yield Service(notify, address, notifier)

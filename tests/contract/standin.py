@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 from azure.core.credentials_async import AsyncTokenCredential
 
-from local.standins.graph.faults import described
-from local.standins.graph.rules import Rules, changed
+from local.standins.graph.faults import read_fault
+from local.standins.graph.rules import Rules, change_rules
 from local.standins.graph.server import build_app
 from local.standins.graph.state import Directory as Tenant
 from shared.adapters.graph.attributes import Attributes
@@ -51,7 +51,7 @@ class StandIn:
     """Bodies of all writes as they came over the wire."""
 
     def fault(self, kind: str, **more: object) -> None:
-        self.tenant.faults.add(described({"kind": kind, **more}), self.tenant.now())
+        self.tenant.faults.add(read_fault({"kind": kind, **more}), self.tenant.now())
 
     def turn(self, **switches: object) -> None:
         self.tenant.turn(switches)
@@ -102,7 +102,7 @@ async def asking(
 @asynccontextmanager
 async def standing_in(clock: ManualClock, tenant: str = TENANT, **switches: object) -> AsyncIterator[StandIn]:
     """A directory by its own rules, some of them changed. It lives by the same clock as the adapter."""
-    directory = Tenant(changed(Rules(), switches), None, lambda: clock.now().timestamp())
+    directory = Tenant(change_rules(Rules(), switches), None, lambda: clock.now().timestamp())
     sent: list[dict[str, Any]] = []
 
     @web.middleware

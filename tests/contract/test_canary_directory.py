@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local.standins.graph.people import LINKED, Customer, administrate
-from local.standins.graph.rules import Rules, changed
+from local.standins.graph.people import LINKED, Customer, run_administrator
+from local.standins.graph.rules import Rules, change_rules
 from local.standins.graph.state import Directory as Tenant
 from shared.adapters.memory import ManualClock, MemoryDirectory
 from shared.errors import DirectoryRefused, StaleWrite
@@ -160,7 +160,7 @@ async def test_of_two_writers_of_a_canary_one_is_told_to_look_again(ledger: Ledg
 
 
 def _a_tenant(clock: ManualClock, **switches: object) -> Tenant:
-    return Tenant(changed(Rules(), switches), None, lambda: clock.now().timestamp())
+    return Tenant(change_rules(Rules(), switches), None, lambda: clock.now().timestamp())
 
 
 def _holds(tenant: Tenant, reference: str = LINKED, **more: object) -> None:
@@ -215,7 +215,7 @@ def test_nobody_elses_account_changes_by_itself(clock: ManualClock, reference: s
     before = _user(tenant)
     clock.tick(timedelta(hours=1))
     Customer(tenant).act()
-    administrate(tenant)
+    run_administrator(tenant)
     assert _user(tenant) == before
 
 
@@ -223,7 +223,7 @@ def test_the_administrator_deletes_what_a_canary_asks_for(clock: ManualClock) ->
     tenant = _a_tenant(clock)
     _holds(tenant, "", displayName=RETIRED)
     clock.tick(timedelta(seconds=1))
-    administrate(tenant)
+    run_administrator(tenant)
     assert tenant.store.deleted == 1
 
 
@@ -233,5 +233,5 @@ def test_people_can_be_switched_off(clock: ManualClock) -> None:
     before = _user(tenant)
     clock.tick(timedelta(hours=1))
     Customer(tenant).act()
-    administrate(tenant)
+    run_administrator(tenant)
     assert _user(tenant) == before

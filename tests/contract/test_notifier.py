@@ -162,7 +162,7 @@ async def test_an_announcement_names_the_day(service: Service, template: str) ->
     await service.notifier.send(SOUTH_NORFOLK, replace(ADA, template=str(known.id), change_date=day))
     [message] = service.messages
     assert message.subject.endswith(f"on {day}")
-    assert f"From {day}, go to https://www.south-norfolk.example.org/account" in rendering.plain(message.body)
+    assert f"From {day}, go to https://www.south-norfolk.example.org/account" in rendering.strip_escapes(message.body)
     profile = SOUTH_NORFOLK.model_copy(
         update={"messages": SOUTH_NORFOLK.messages.model_copy(update={"templates": {template: str(known.id)}})}
     )
@@ -213,7 +213,7 @@ async def test_a_notice_that_is_throttled_was_not_sent(service: Service) -> None
 async def test_the_customer_is_called_by_name(service: Service) -> None:
     await service.notifier.send(SOUTH_NORFOLK, ADA)
     await service.notifier.send(SOUTH_NORFOLK, replace(ADA, given_name="", surname=""))
-    named, nameless = (rendering.plain(message.body) for message in service.messages)
+    named, nameless = (rendering.strip_escapes(message.body) for message in service.messages)
     assert "Dear Ada O'Hara," in named
     assert "Dear customer ," in nameless
     assert [message.template_id for message in service.messages] == [SET_PASSWORD] * 2

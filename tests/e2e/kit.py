@@ -21,8 +21,8 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from local.azurite import Azurite
-from local.samples.generate import Order, generate
-from local.stack import EXTENSIONS_APP, ROOT, Process, Stack, get_json, send_json, stack
+from local.samples.generate import Order, generate_samples
+from local.stack import EXTENSIONS_APP, ROOT, Process, Stack, get_json, run_stack, send_json
 from shared import names
 from shared.settings import schedules
 
@@ -241,9 +241,9 @@ def running(
     directory_options: Sequence[str] = (),
 ) -> Iterator[Run]:
     """A stack on an empty Azurite, with so many hosts; everything but Azurite is stopped at the end."""
-    generate(Order({SOUTH_NORFOLK: rows, GREAT_YARMOUTH: rows}, 7, users), folder / "samples")
+    generate_samples(Order({SOUTH_NORFOLK: rows, GREAT_YARMOUTH: rows}, 7, users), folder / "samples")
     seed = folder / "samples" / "directory.json"
-    with stack(folder / "run", seed=seed, storage=storage, directory_options=directory_options) as started:
+    with run_stack(folder / "run", seed=seed, storage=storage, directory_options=directory_options) as started:
         started.settings |= QUICK
         for _ in range(hosts):
             started.add_host(*host_options)

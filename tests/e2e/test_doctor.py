@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from local.samples.generate import Order, generate
-from local.stack import PSEUDONYM_KEY, ROOT, Process, Stack, free_port, get_json, send_json, stack
+from local.samples.generate import Order, generate_samples
+from local.stack import PSEUDONYM_KEY, ROOT, Process, Stack, free_port, get_json, run_stack, send_json
 from local.standins.notify import services
 from local.standins.notify.templates import BUILT_IN_FILE
 from shared import names
@@ -110,8 +110,8 @@ class Ward:
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     folder = tmp_path_factory.mktemp("doctor")
-    generate(Order({"south-norfolk": 100, "great-yarmouth": 100}, 7, 100), folder / "samples")
-    with stack(folder / "run", seed=folder / "samples" / "directory.json") as started:
+    generate_samples(Order({"south-norfolk": 100, "great-yarmouth": 100}, 7, 100), folder / "samples")
+    with run_stack(folder / "run", seed=folder / "samples" / "directory.json") as started:
         started.add_host()
         yield Ward(started, folder)
 

@@ -6,7 +6,6 @@ import urllib.error
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,10 +89,6 @@ def _signed(run: Run) -> dict[str, Any]:
     assert _sign(run, migration, "operations", "bob")[0] == 200
     assert _sign(run, migration, "directory-owner", "cid")[0] == 200
     return run.until(FILE, lambda m: m["phase"] == "running" and len(run.directory_writes()) > 5)
-
-
-def _moment(entry: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(entry["at"])
 
 
 def _paused(run: Run, migration: dict[str, Any]) -> None:

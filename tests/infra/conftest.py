@@ -16,4 +16,4 @@ def clone(tmp_path: Path) -> Clone:
 
 @pytest.fixture(scope="session")
 def said() -> Code:
-    return code.read(ROOT)
+    return code.read_code(ROOT)

@@ -36,7 +36,7 @@ class Clone:
 
     def findings(self, said: Code | None = None) -> list[Finding]:
         """What the gate finds there without checkov; `said` saves reading the code again where that is as it was."""
-        return gate.check(self.folder, with_policies=False, said=said)
+        return gate.check_infra(self.folder, with_policies=False, said=said)
 
 
 def a_checkout(folder: Path, files: Mapping[str, str]) -> Path:

@@ -59,7 +59,7 @@ def allows(condition: str, request: Request) -> bool:
 
 def of(holder: str) -> str:
     """The condition of his right, for one council."""
-    (found,) = (each for each in roles.allowed().conditions if each.to == holder)
+    (found,) = (each for each in roles.read_allow_list().conditions if each.to == holder)
     return found.text.replace("«council»", COUNCIL)
 
 
@@ -78,7 +78,7 @@ def test_an_uploader_writes_reads_and_lists_in_the_folder_of_the_council(request
 
 
 @pytest.mark.parametrize(
-    "action", [each.removeprefix(f"{BLOBS}/") for each in roles.allowed().own["exportUploader"].data_actions]
+    "action", [each.removeprefix(f"{BLOBS}/") for each in roles.read_allow_list().own["exportUploader"].data_actions]
 )
 @pytest.mark.parametrize(
     "path",

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from local.infra_checks.deployment import Instance
-from local.infra_checks.parsing import read, syntax
-from local.infra_checks.template import Template, understand
-from local.infra_checks.values import Value, known, written
+from local.infra_checks.parsing import check_syntax, read_source
+from local.infra_checks.template import Template, read_template
+from local.infra_checks.values import Value, is_known, write_value
 from tests.infra.kit import a_checkout
 
 DECLARED = """
@@ -47,8 +47,8 @@ KNOWN: dict[str, Value] = {
 
 
 def template(folder: Path, text: str) -> Template:
-    source = read(a_checkout(folder, {"infra/main.bicep": text}) / "infra/main.bicep", folder)
-    return understand(source)
+    source = read_source(a_checkout(folder, {"infra/main.bicep": text}) / "infra/main.bicep", folder)
+    return read_template(source)
 
 
 def value_of(folder: Path, expression: str) -> Value:
@@ -66,15 +66,15 @@ def test_what_is_known_is_computed(expression: str, tmp_path: Path) -> None:
     ["given", "subscription().id", "uniqueString('x')", "given == 'x'", "given == 'x' ? 1 : 2", "toUpper(given)"],
 )
 def test_what_only_azure_knows_stays_unknown(expression: str, tmp_path: Path) -> None:
-    assert not known(value_of(tmp_path, expression))
+    assert not is_known(value_of(tmp_path, expression))
 
 
 def test_a_text_with_an_unknown_part_keeps_the_rest(tmp_path: Path) -> None:
-    assert written(value_of(tmp_path, "'https://${given}/x'")) == "https://«given»/x"
+    assert write_value(value_of(tmp_path, "'https://${given}/x'")) == "https://«given»/x"
 
 
 def test_a_list_with_an_unknown_member_keeps_the_others(tmp_path: Path) -> None:
-    assert [written(each) for each in (value_of(tmp_path, "concat(queues, [given])"),)] == [
+    assert [write_value(each) for each in (value_of(tmp_path, "concat(queues, [given])"),)] == [
         "['a', 'b', Unknown(text='given')]"
     ]
 
@@ -113,8 +113,8 @@ output id string = 'id-${account.name}'
 
 def deployed(folder: Path) -> Instance:
     a_checkout(folder, {"infra/main.bicep": MAIN, "infra/inner.bicep": INNER})
-    sources = [read(folder / "infra" / name, folder) for name in ("main.bicep", "inner.bicep")]
-    templates = {source.path: understand(source) for source in sources}
+    sources = [read_source(folder / "infra" / name, folder) for name in ("main.bicep", "inner.bicep")]
+    templates = {source.path: read_template(source) for source in sources}
     return Instance(templates, templates[sources[0].path], {})
 
 
@@ -143,5 +143,5 @@ def test_an_output_of_one_of_many_modules_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["var a = {\n  b: \n}\n", "param x\nstring\n", "var a = [for x in y: if (x) {\n}]\n"])
 def test_what_one_parser_cannot_read_is_found(text: str, tmp_path: Path) -> None:
-    (finding, *_) = syntax(template(tmp_path, text).source)
+    (finding, *_) = check_syntax(template(tmp_path, text).source)
     assert (finding.file, finding.rule) == ("infra/main.bicep", "syntax")

@@ -1,7 +1,7 @@
 """How azmcp's answer becomes the excerpt: what is kept of a type, and which types."""
 
-from local.infra_checks.excerpt import Kept, Said, add, spelt
-from local.infra_checks.shapes import shape
+from local.infra_checks.excerpt import Kept, Said, add_resource, spell_type
+from local.infra_checks.shapes import make_shape
 
 
 def a_property(name: str, kind: str, flags: str = "") -> Said:
@@ -20,7 +20,7 @@ def test_only_types_that_can_be_reached_are_kept_without_descriptions() -> None:
         an_object("Anvil", a_property("weight", "int")),
     ]
     file: Kept = {"resources": {}, "types": {}}
-    add(file, said[0], said)
+    add_resource(file, said[0], said)
     assert file == {
         "resources": {
             "Acme/traps@2026-01-01": {"properties": {"id": "string; read-only", "spring": "Spring[]; required"}}
@@ -30,8 +30,8 @@ def test_only_types_that_can_be_reached_are_kept_without_descriptions() -> None:
 
 
 def test_a_list_of_words_with_any_other_word_is_a_list_of_texts() -> None:
-    assert spelt("get | list | string[]", {}) == "string[]"
-    assert spelt("get | string", {}) == "'get' | string"
+    assert spell_type("get | list | string[]", {}) == "string[]"
+    assert spell_type("get | string", {}) == "'get' | string"
 
 
 def test_a_choice_adds_the_properties_of_what_is_chosen() -> None:
@@ -40,7 +40,7 @@ def test_a_choice_adds_the_properties_of_what_is_chosen() -> None:
         "choice": "kind",
         "choices": {"Queue": {"properties": {"kind": "'Queue'; required", "queueName": "string"}}},
     }
-    outline = shape(said, {}).chosen("Queue")
+    outline = make_shape(said, {}).chosen("Queue")
     assert outline is not None
     assert set(outline.properties) == {"name", "kind", "queueName"}
-    assert shape(said, {}).chosen("Heap") is None
+    assert make_shape(said, {}).chosen("Heap") is None

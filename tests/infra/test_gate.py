@@ -8,8 +8,8 @@ from local.infra_checks import gate, names, parameters, roles, settings, shapes
 from local.infra_checks.__main__ import main
 from local.infra_checks.code import Code
 from local.infra_checks.deployment import Instance
-from local.infra_checks.parsing import read
-from local.infra_checks.template import understand
+from local.infra_checks.parsing import read_source
+from local.infra_checks.template import read_template
 from shared.settings.schedules import DEFAULTS
 from shared.telemetry.setup import LIBRARIES
 from tests.infra.kit import ROOT, Clone
@@ -17,12 +17,12 @@ from tests.infra.kit import ROOT, Clone
 
 @pytest.fixture(scope="module")
 def deployment() -> Instance:
-    sources = [read(file, ROOT) for file in sorted((ROOT / "infra").rglob("*.bicep"))]
-    return gate.deployment(ROOT, {source.path: understand(source) for source in sources})
+    sources = [read_source(file, ROOT) for file in sorted((ROOT / "infra").rglob("*.bicep"))]
+    return gate.make_deployment(ROOT, {source.path: read_template(source) for source in sources})
 
 
 def test_the_gate_finds_nothing_here() -> None:
-    assert [str(finding) for finding in gate.check(ROOT)] == []
+    assert [str(finding) for finding in gate.check_infra(ROOT)] == []
 
 
 def test_a_copy_of_it_is_fine_too_before_a_fault_is_planted(clone: Clone, said: Code) -> None:
@@ -30,34 +30,34 @@ def test_a_copy_of_it_is_fine_too_before_a_fault_is_planted(clone: Clone, said: 
 
 
 def test_every_condition_on_the_list_is_that_of_a_right_on_the_list() -> None:
-    rights = {grant for role in roles.allowed().given.values() for grant in role.grants}
-    assert [each.to for each in roles.allowed().conditions if (each.to, each.on) not in rights] == []
-    assert all(each.why and each.text for each in roles.allowed().conditions)
+    rights = {grant for role in roles.read_allow_list().given.values() for grant in role.grants}
+    assert [each.to for each in roles.read_allow_list().conditions if (each.to, each.on) not in rights] == []
+    assert all(each.why and each.text for each in roles.read_allow_list().conditions)
 
 
 def test_every_role_of_our_own_is_declared(deployment: Instance) -> None:
     ours = {each.symbol for each in deployment.resources() if "roleDefinitions" in each.type}
-    assert ours == set(roles.allowed().own)
+    assert ours == set(roles.read_allow_list().own)
 
 
 def test_spans_of_every_library_that_the_app_turns_off_are_off_in_its_settings_too() -> None:
-    said = settings.lists().platform["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"].value
+    said = settings.read_lists().platform["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"].value
     assert said == ",".join(LIBRARIES)
 
 
 def test_no_role_of_our_own_deletes_anything_or_is_wider_than_it_says() -> None:
-    rights = [right for own in roles.allowed().own.values() for right in (*own.actions, *own.data_actions)]
+    rights = [right for own in roles.read_allow_list().own.values() for right in (*own.actions, *own.data_actions)]
     assert [right for right in rights if "*" in right or "delete" in right.lower() or "tags" in right] == []
-    assert all(right.endswith("/read") for own in roles.allowed().own.values() for right in own.actions)
+    assert all(right.endswith("/read") for own in roles.read_allow_list().own.values() for right in own.actions)
 
 
 def test_every_other_id_on_that_list_is_in_the_bicep() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "infra").rglob("*.bicep"))
-    assert [guid for guid in roles.allowed().others if guid not in text] == []
+    assert [guid for guid in roles.read_allow_list().others if guid not in text] == []
 
 
 def test_every_allowed_container_is_declared_and_not_one_of_the_codes(deployment: Instance, said: Code) -> None:
-    declared = {names.last(each) for each in deployment.resources() if each.type.endswith("/containers")}
+    declared = {names.get_last_name(each) for each in deployment.resources() if each.type.endswith("/containers")}
     assert set(names.more_containers()) == declared - set(said.containers)
 
 
@@ -65,8 +65,8 @@ def test_every_allowed_setting_is_set_and_nobody_else_reads_it(deployment: Insta
     found = settings.app_settings(list(deployment.resources()))
     fields = {name for setting in said.settings for name in setting.names}
     assert found is not None
-    assert [name for name in settings.lists().platform if name not in found.values or name in fields] == []
-    assert [name for name in settings.lists().without if name not in fields] == []
+    assert [name for name in settings.read_lists().platform if name not in found.values or name in fields] == []
+    assert [name for name in settings.read_lists().without if name not in fields] == []
 
 
 def test_azure_is_given_the_default_schedule_of_each_timer(deployment: Instance) -> None:
@@ -76,7 +76,7 @@ def test_azure_is_given_the_default_schedule_of_each_timer(deployment: Instance)
 
 
 def _allowed_roles() -> list[roles.Allowed]:
-    found = roles.allowed()
+    found = roles.read_allow_list()
     return [*found.roles.values(), *found.own.values(), *found.others.values()]
 
 
@@ -84,9 +84,9 @@ def test_everything_on_a_list_says_why() -> None:
     reasons = [
         *(each.why for each in _allowed_roles()),
         *names.more_containers().values(),
-        *(each.why for each in settings.lists().platform.values()),
-        *(each.why for each in roles.allowed().conditions),
-        *settings.lists().without.values(),
+        *(each.why for each in settings.read_lists().platform.values()),
+        *(each.why for each in roles.read_allow_list().conditions),
+        *settings.read_lists().without.values(),
     ]
     assert [reason for reason in reasons if len(reason.split()) < 5] == []
 
@@ -98,7 +98,7 @@ def test_what_was_not_made_by_azmcp_says_so() -> None:
 
 
 def test_every_parameter_that_azd_fills_is_there(deployment: Instance) -> None:
-    given = parameters.arguments(deployment.template, ROOT / gate.PARAMETERS)
+    given = parameters.read_arguments(deployment.template, ROOT / gate.PARAMETERS)
     assert set(given) <= {each.name for each in deployment.template.of("parameter")}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from local.infra_checks import policies
 from local.infra_checks.findings import Finding
-from local.infra_checks.parsing import read
+from local.infra_checks.parsing import read_source
 from tests.infra.kit import ROOT, a_checkout
 
 OPEN = """
@@ -32,8 +32,8 @@ TOO_NEW = "var found = map(['a'], each => toUpper(each))\n"
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
     files = {"infra/main.bicep": OPEN, "infra/modules/new.bicep": TOO_NEW}
     checkout = a_checkout(tmp_path_factory.mktemp("small"), files)
-    sources = [read(checkout / name, checkout) for name in files]
-    return list(policies.check(checkout, sources))
+    sources = [read_source(checkout / name, checkout) for name in files]
+    return list(policies.check_policies(checkout, sources))
 
 
 def test_a_rule_that_fails_is_a_finding_at_the_resource(found: list[Finding]) -> None:
@@ -60,12 +60,12 @@ def test_a_file_that_checkov_would_skip_without_a_word_is_a_finding(found: list[
 
 def test_an_answer_about_nothing_is_a_finding() -> None:
     said_of_an_empty_folder = {"passed": 0, "failed": 0, "skipped": 0, "parsing_errors": 0, "resource_count": 0}
-    (finding,) = policies.judged(said_of_an_empty_folder, ROOT, [], Path("checkov"))
+    (finding,) = policies.judge_answer(said_of_an_empty_folder, ROOT, [], Path("checkov"))
     assert "checkov checked nothing" in finding.wrong
 
 
 @pytest.mark.parametrize("why", ["", ":", ": no", ": because"])
 def test_a_suppression_with_less_than_a_reason_is_a_finding(why: str, tmp_path: Path) -> None:
     checkout = a_checkout(tmp_path, {"infra/main.bicep": f"// checkov:skip=CKV_AZURE_1{why}\nparam idle string\n"})
-    (finding,) = policies.unexplained(read(checkout / "infra/main.bicep", checkout))
+    (finding,) = policies.check_unexplained(read_source(checkout / "infra/main.bicep", checkout))
     assert (finding.line, finding.wrong) == (1, "CKV_AZURE_1 is suppressed without a reason")

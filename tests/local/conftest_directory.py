@@ -24,7 +24,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
-from local.standins.graph.rules import Rules, changed
+from local.standins.graph.rules import Rules, change_rules
 from local.standins.graph.server import build_app
 from local.standins.graph.state import Directory
 
@@ -131,7 +131,7 @@ def graph_client(
 async def serve(folder: Path | None = None, retries: int = 0, **switches: object) -> AsyncIterator[Served]:
     """A directory as it is by default, or with other switches, a folder, or the SDK's own retries."""
     clock = Clock()
-    directory = Directory(changed(Rules(), switches), folder, clock)
+    directory = Directory(change_rules(Rules(), switches), folder, clock)
     runner = web.AppRunner(build_app(directory), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

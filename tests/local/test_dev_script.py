@@ -54,7 +54,7 @@ def test_it_finds_the_python_that_is_new_enough() -> None:
 def test_a_failed_step_shows_its_command_and_what_it_said() -> None:
     script = "import sys; print('getaddrinfo ENOTFOUND somewhere'); sys.exit(7)"
     with pytest.raises(dev.CannotGoOnError) as refusal:
-        dev._step("trying", [sys.executable, "-c", script])  # noqa: SLF001 - the one place that starts installers
+        dev._run_step("trying", [sys.executable, "-c", script])  # noqa: SLF001 - the one place that starts installers
     said = str(refusal.value)
     assert "failed with status 7" in said
     assert "ENOTFOUND somewhere" in said
@@ -76,8 +76,8 @@ def test_an_environment_is_kept_while_its_list_is_the_same_and_made_anew_when_it
     packages = tmp_path / "tool.txt"
     monkeypatch.setattr(dev, "tool_environments", lambda: {"tool": packages})
     steps: list[str] = []
-    monkeypatch.setattr(dev, "uv", lambda: "uv")
-    monkeypatch.setattr(dev, "_step", lambda what, _command, folder=tmp_path: steps.append(f"{what} {folder.name}"))
+    monkeypatch.setattr(dev, "ensure_uv", lambda: "uv")
+    monkeypatch.setattr(dev, "_run_step", lambda what, _command, folder=tmp_path: steps.append(f"{what} {folder.name}"))
     packages.write_text("# nothing yet\n")
     dev._ensure_tool("tool", packages)  # noqa: SLF001 - what `set_up` does for each
     first = dev.tool_folder("tool")
@@ -93,11 +93,11 @@ def test_an_environment_is_kept_while_its_list_is_the_same_and_made_anew_when_it
 
 def test_what_was_not_installed_whole_is_installed_again(tmp_path: Path) -> None:
     folder = tmp_path / "tool"
-    with pytest.raises(ConnectionError), dev._installing(folder):  # noqa: SLF001 - the guard of every installation
+    with pytest.raises(ConnectionError), dev._guard_installation(folder):  # noqa: SLF001 - the guard of every installation
         raise ConnectionError
-    with dev._installing(folder) as needed:  # noqa: SLF001 - the same
+    with dev._guard_installation(folder) as needed:  # noqa: SLF001 - the same
         assert needed
-    with dev._installing(folder) as needed:  # noqa: SLF001 - the same
+    with dev._guard_installation(folder) as needed:  # noqa: SLF001 - the same
         assert not needed
 
 
@@ -105,7 +105,7 @@ def test_a_lock_that_somebody_left_behind_holds_nobody_up(tmp_path: Path, monkey
     monkeypatch.setattr(dev, "LOCK_SECONDS", -1)
     monkeypatch.setattr("time.sleep", lambda _: None)
     (tmp_path / "tool.lock").mkdir()
-    with dev._installing(tmp_path / "tool") as needed:  # noqa: SLF001 - the guard of every installation
+    with dev._guard_installation(tmp_path / "tool") as needed:  # noqa: SLF001 - the guard of every installation
         assert needed
 
 
@@ -113,10 +113,10 @@ def test_without_a_python_uv_fetches_one_where_somebody_says_so(monkeypatch: pyt
     monkeypatch.setattr(dev, "OLDEST_PYTHON", (9, 99))
     monkeypatch.setenv(dev.FETCH_SETTING, "1")
     ran: list[list[str]] = []
-    monkeypatch.setattr(dev, "uv", lambda: "uv")
-    monkeypatch.setattr(dev, "_step", lambda _what, command: ran.append(command))
+    monkeypatch.setattr(dev, "ensure_uv", lambda: "uv")
+    monkeypatch.setattr(dev, "_run_step", lambda _what, command: ran.append(command))
     answers = {"uv python find --managed-python 9.99": "/fetched/python"}
-    monkeypatch.setattr(dev, "_output", lambda command: answers.get(" ".join(command)))
+    monkeypatch.setattr(dev, "_read_output", lambda command: answers.get(" ".join(command)))
     assert dev.find_python() == "/fetched/python"
     assert ran == [["uv", "python", "install", "--quiet", "9.99"]]
 
@@ -198,7 +198,7 @@ def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyP
         ran.append(" ".join(command))
         return statuses[ran[-1]]
 
-    monkeypatch.setattr(dev, "_run", run)
+    monkeypatch.setattr(dev, "_run_python", run)
     monkeypatch.setattr(dev, "_run_program", run_program)
     assert dev.run_checks_and_tests(["-x"], lane="push", checks=True) == 3
     assert ran == [*statuses, "pytest -n 4 --dist worksteal --durations=20 -x"]

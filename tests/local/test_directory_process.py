@@ -13,9 +13,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from local.standins.graph.__main__ import main, parser, rules_from
+from local.standins.graph.__main__ import main, make_parser, rules_from
 from local.standins.graph.page import PAGE
-from local.standins.graph.rules import RuleError, Rules, changed, switches
+from local.standins.graph.rules import RuleError, Rules, change_rules, list_switches
 from local.standins.graph.state import Directory
 from local.standins.graph.store import FILE, Store
 from tests.local.conftest_directory import (
@@ -111,17 +111,17 @@ def test_a_wrong_option_is_one_sentence_and_status_2(
 
 
 def test_every_switch_has_an_option_with_its_reason() -> None:
-    options = parser().parse_args(
+    options = make_parser().parse_args(
         ["--extension", "Ref:String", "--write-limit", "5", "--write-window", "2.5", "--no-force-change-accepted"]
     )
-    text = " ".join(parser().format_help().split())
+    text = " ".join(make_parser().format_help().split())
 
     rules = rules_from(options)
 
     assert rules.extensions == ("Ref:String",)
     assert (rules.write_limit, rules.write_window_seconds, rules.force_change_accepted) == (5, 2.5, False)
-    assert rules_from(parser().parse_args([])) == Rules()
-    assert all(" ".join(switch.why.split()[:3]) in text for switch in switches())
+    assert rules_from(make_parser().parse_args([])) == Rules()
+    assert all(" ".join(switch.why.split()[:3]) in text for switch in list_switches())
 
 
 # Memory
@@ -217,7 +217,7 @@ async def test_switches_turn_while_it_runs(standin: Served) -> None:
     answer = await standin.http.patch("/_standin/rules", json={"latency_ms": 1, "visibility_lag_seconds": 2})
 
     assert (answer.json()["latency_ms"], answer.json()["visibility_lag_seconds"]) == (1, 2.0)
-    assert standin.directory.rules == changed(Rules(), {"latency_ms": 1, "visibility_lag_seconds": 2})
+    assert standin.directory.rules == change_rules(Rules(), {"latency_ms": 1, "visibility_lag_seconds": 2})
     explained = (await standin.http.get("/_standin/rules?why")).json()
     assert explained.keys() == answer.json().keys()
 
@@ -247,7 +247,7 @@ async def test_a_switch_that_cannot_turn_leaves_all_as_they_were(standin: Served
 
 def test_a_wrong_switch_names_those_that_exist() -> None:
     with pytest.raises(RuleError, match="visibility_lag_seconds"):
-        changed(Rules(), {"lag": 1})
+        change_rules(Rules(), {"lag": 1})
 
 
 @pytest.mark.parametrize("moves", [True, False])

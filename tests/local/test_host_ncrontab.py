@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.host.ncrontab import Schedule, parse
+from local.host.ncrontab import Schedule, parse_schedule
 
 
 def at(text: str) -> datetime:
@@ -36,7 +36,7 @@ def at(text: str) -> datetime:
     ],
 )
 def test_the_next_occurrence(expression: str, after: str, expected: str) -> None:
-    assert parse(expression).following(at(after)) == at(expected)
+    assert parse_schedule(expression).following(at(after)) == at(expected)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_the_next_occurrence(expression: str, after: str, expected: str) -> None
 )
 def test_what_is_not_a_schedule(expression: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        parse(expression)
+        parse_schedule(expression)
 
 
 def test_occurrences_are_in_utc_wherever_the_moment_is_from() -> None:
     moment = datetime.fromisoformat("2026-11-22T00:30:00+02:00")
-    assert parse("0 0 23 * * *").following(moment) == at("2026-11-21 23:00:00")
+    assert parse_schedule("0 0 23 * * *").following(moment) == at("2026-11-21 23:00:00")
 
 
 def field(least: int, most: int) -> st.SearchStrategy[str]:
@@ -103,7 +103,7 @@ def fits(schedule: Schedule, moment: datetime) -> bool:
 
 @given(schedules, moments)
 def test_the_next_occurrence_fits_and_is_later(expression: str, moment: datetime) -> None:
-    schedule = parse(expression)
+    schedule = parse_schedule(expression)
     following = schedule.following(moment)
     assert following > moment
     assert fits(schedule, following)
@@ -111,7 +111,7 @@ def test_the_next_occurrence_fits_and_is_later(expression: str, moment: datetime
 
 @given(schedules, moments, st.floats(0, 1))
 def test_nothing_is_skipped(expression: str, moment: datetime, share: float) -> None:
-    schedule = parse(expression)
+    schedule = parse_schedule(expression)
     following = schedule.following(moment)
     between = moment + (following - moment) * share
     if between < following:

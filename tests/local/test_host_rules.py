@@ -18,7 +18,7 @@ from local.host.logs import Formatter
 from local.host.poison import poison_name
 from local.host.routes import compile_route
 from local.host.storage import Connection
-from local.host.timers import Due, Status, first_due, monitored
+from local.host.timers import Due, Status, find_first_due, is_monitored
 
 # --- back-off ---
 
@@ -48,7 +48,7 @@ def test_waits_stay_within_the_longest_and_the_spread(times: int, longest: float
 @given(st.text())
 def test_what_is_encoded_is_decoded(body: str) -> None:
     for as_base64 in (True, False):
-        encoded = message_text.encode(body.encode(), as_base64=as_base64)
+        encoded = message_text.encode_text(body.encode(), as_base64=as_base64)
         assert message_text.decode_text(encoded, as_base64=as_base64) == body
 
 
@@ -125,9 +125,9 @@ def test_the_more_special_route_answers() -> None:
 
 
 def test_settings_in_percent_signs_are_put_in() -> None:
-    assert settings.resolve("%A%-%B%-c", {"A": "1", "B": "2"}) == "1-2-c"
+    assert settings.resolve_settings("%A%-%B%-c", {"A": "1", "B": "2"}) == "1-2-c"
     with pytest.raises(CannotStartError, match="app setting C is not set"):
-        settings.resolve("%C%", {})
+        settings.resolve_settings("%C%", {})
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,16 @@ def raw(**binding: object) -> str:
 
 def test_bindings_are_read_with_the_defaults_of_the_platform() -> None:
     out = raw(type="queue", direction="OUT", name="more", queueName="%Q%-made")
-    queue = bindings.parse("f", [raw(type="queueTrigger", queueName="%Q%", connection="S"), out], {"Q": "work"})
+    queue = bindings.parse_bindings(
+        "f", [raw(type="queueTrigger", queueName="%Q%", connection="S"), out], {"Q": "work"}
+    )
     assert queue.trigger == QueueTrigger("it", "work", "S", binary=False)
     assert queue.queue_outputs == (QueueOutput("more", "work-made", "AzureWebJobsStorage"),)
-    timer = bindings.parse("f", [raw(type="timerTrigger", schedule="* * * * *", runOnStartup=False)], {})
+    timer = bindings.parse_bindings("f", [raw(type="timerTrigger", schedule="* * * * *", runOnStartup=False)], {})
     assert timer.trigger == TimerTrigger("it", "* * * * *", use_monitor=True, run_on_startup=False)
-    http = bindings.parse("f", [raw(type="httpTrigger", methods=["get"]), raw(type="http", name="$return")], {})
+    http = bindings.parse_bindings(
+        "f", [raw(type="httpTrigger", methods=["get"]), raw(type="http", name="$return")], {}
+    )
     assert http.trigger == HttpTrigger("it", "f", frozenset({"GET"}))
     assert http.http_output == "$return"
 
@@ -191,19 +195,19 @@ def test_bindings_are_read_with_the_defaults_of_the_platform() -> None:
 @pytest.mark.parametrize("kinds", [["blobTrigger"], [], ["queueTrigger", "queueTrigger"], ["httpTrigger", "table"]])
 def test_bindings_that_the_host_does_not_have_are_refused(kinds: list[str]) -> None:
     with pytest.raises(CannotStartError, match="function f"):
-        bindings.parse("f", [raw(type=kind, queueName="q") for kind in kinds], {})
+        bindings.parse_bindings("f", [raw(type=kind, queueName="q") for kind in kinds], {})
 
 
 def test_host_json_is_read_and_the_rest_is_the_platforms_default(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
-    config = host_json.read(tmp_path, {})
+    config = host_json.read_host_json(tmp_path, {})
     assert (config.queues.batch_size, config.queues.max_dequeue_count) == (16, 5)
     assert config.queues.visibility_timeout == timedelta(0)
     assert config.route_prefix == "api"
     queues = {"batchSize": 1, "visibilityTimeout": "1.00:00:30", "messageEncoding": "none"}
     content = {"functionTimeout": "-1", "extensions": {"queues": queues, "http": {"routePrefix": ""}}}
     (tmp_path / "host.json").write_text(json.dumps(content))
-    config = host_json.read(tmp_path, {})
+    config = host_json.read_host_json(tmp_path, {})
     assert config.function_timeout is None
     assert config.queues.new_batch_threshold == 0
     assert config.queues.visibility_timeout == timedelta(days=1, seconds=30)
@@ -219,7 +223,7 @@ def test_a_setting_goes_before_host_json(tmp_path: Path) -> None:
         "AzureFunctionsJobHost__extensions__http__routePrefix": "other",
         "MigrationStorage": "UseDevelopmentStorage=true",
     }
-    config = host_json.read(tmp_path, given)
+    config = host_json.read_host_json(tmp_path, given)
     assert config.queues.max_polling_interval == timedelta(seconds=0.5)
     assert config.queues.batch_size == 16
     assert config.route_prefix == "other"
@@ -228,7 +232,7 @@ def test_a_setting_goes_before_host_json(tmp_path: Path) -> None:
 # --- timers ---
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-HOURLY = ncrontab.parse("0 0 * * * *")
+HOURLY = ncrontab.parse_schedule("0 0 * * * *")
 
 
 def status(last: datetime) -> Status:
@@ -236,13 +240,15 @@ def status(last: datetime) -> Status:
 
 
 def test_an_occurrence_that_was_missed_is_due_now() -> None:
-    assert first_due(status(NOON - timedelta(hours=3)), HOURLY, NOON) == Due(NOON - timedelta(hours=2), past_due=True)
+    assert find_first_due(status(NOON - timedelta(hours=3)), HOURLY, NOON) == Due(
+        NOON - timedelta(hours=2), past_due=True
+    )
 
 
 @pytest.mark.parametrize("known", [None, status(NOON)])
 def test_otherwise_the_next_occurrence_is_due(known: Status | None) -> None:
     now = NOON + timedelta(minutes=10)
-    assert first_due(known, HOURLY, now) == Due(NOON + timedelta(hours=1), past_due=False)
+    assert find_first_due(known, HOURLY, now) == Due(NOON + timedelta(hours=1), past_due=False)
 
 
 def test_a_status_survives_being_written() -> None:
@@ -257,7 +263,7 @@ def test_only_schedules_of_a_minute_or_more_are_made_up_for(
     schedule: str, *, use_monitor: bool, expected: bool
 ) -> None:
     trigger = TimerTrigger("timer", schedule, use_monitor=use_monitor, run_on_startup=False)
-    assert monitored(trigger, ncrontab.parse(schedule), NOON) is expected
+    assert is_monitored(trigger, ncrontab.parse_schedule(schedule), NOON) is expected
 
 
 # --- log ---

@@ -14,7 +14,7 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from local.azurite import Azurite
 from local.host.bindings import TimerTrigger
 from local.host.leadership import Leadership
-from local.host.ncrontab import parse
+from local.host.ncrontab import parse_schedule
 from local.host.storage import Connection, Storage
 from local.host.timers import Due, TimerListener
 from tests.local.host_kit import App, eventually, host, write_app
@@ -116,7 +116,7 @@ async def test_a_timer_can_be_run_before_the_host_has_tried_for_its_lease(
     timer = TimerListener(
         "tick",
         TimerTrigger("timer", NEW_YEAR["SCHEDULE"], use_monitor=True, run_on_startup=False),
-        parse(NEW_YEAR["SCHEDULE"]),
+        parse_schedule(NEW_YEAR["SCHEDULE"]),
         Leadership(storage, "locks/app/timers"),
         storage.blobs.get_blob_client(*STATUS),
         invoke,

@@ -18,7 +18,7 @@ from notifications_python_client.notifications import NotificationsAPIClient
 from local.standins.notify import services
 from local.standins.notify.errors import NotifyError
 from local.standins.notify.outbox import Message
-from local.standins.notify.server import open_notify, serving
+from local.standins.notify.server import open_notify, serve_notify
 from local.standins.notify.state import Notify
 
 SET_PASSWORD = "00000000-0000-0000-0000-000000000001"
@@ -38,7 +38,7 @@ def notify() -> Notify:
 
 @pytest.fixture
 async def address(notify: Notify) -> AsyncIterator[str]:
-    async with serving(notify) as url:
+    async with serve_notify(notify) as url:
         yield url
 
 
@@ -345,10 +345,10 @@ async def test_templates_are_shown_and_previewed_without_sending(address: str) -
 
 
 async def test_everything_outlives_a_restart(tmp_path: Path) -> None:
-    async with serving(open_notify(tmp_path)) as address:
+    async with serve_notify(open_notify(tmp_path)) as address:
         accepted = await ask(address, send)
         await standin(address, "PATCH", "rules", {"daily_limit": 1})
-    async with serving(open_notify(tmp_path)) as address:
+    async with serve_notify(open_notify(tmp_path)) as address:
         assert (await ask(address, lambda c: c.get_notification_by_id(accepted["id"])))["reference"] == "run-1"
         assert (await refused(address, send))[1] == "TooManyRequestsError"
         assert len(await standin(address, "GET", "journal")) == 3

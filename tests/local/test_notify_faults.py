@@ -10,7 +10,7 @@ from notifications_python_client.errors import HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
 
 from local.standins.notify import services
-from local.standins.notify.server import open_notify, serving
+from local.standins.notify.server import open_notify, serve_notify
 
 SET_PASSWORD = "00000000-0000-0000-0000-000000000001"
 type Untyped = Any
@@ -21,7 +21,7 @@ NAMES = {"first_name": "Ada", "last_name": "Larter"}
 
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
-    async with serving(open_notify()) as url:
+    async with serve_notify(open_notify()) as url:
         yield url
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from local.standins.notify import rendering
 from local.standins.notify.outbox import Message
-from local.standins.notify.server import open_notify, serving
+from local.standins.notify.server import open_notify, serve_notify
 from local.standins.notify.services import BUILT_IN
 from local.standins.notify.state import Notify
 from local.standins.notify.templates import Template, Templates
@@ -24,7 +24,7 @@ def notify() -> Notify:
 
 @pytest.fixture
 async def address(notify: Notify) -> AsyncIterator[str]:
-    async with serving(notify) as url:
+    async with serve_notify(notify) as url:
         yield url
 
 
@@ -156,7 +156,7 @@ TO_CUSTOMERS = [template for template in TEMPLATES if template.name in FILLED_IN
 @pytest.mark.parametrize("template", TO_CUSTOMERS, ids=lambda each: f"{each.service}-{each.name}")
 def test_templates_hold_to_the_rules_of_the_trade(template: Template) -> None:
     text = template.text
-    assert set(rendering.placeholders(text)) == FILLED_IN[template.name]
+    assert set(rendering.list_placeholders(text)) == FILLED_IN[template.name]
     assert not re.search(r"\]\(", text), "an address is never hidden behind a word"
     assert "http://" not in text
     assert re.search(r"https://www\.[a-z-]+\.example\.org/account-change\b", text), "how to check it"
@@ -171,7 +171,7 @@ def test_templates_hold_to_the_rules_of_the_trade(template: Template) -> None:
 def test_what_staff_read_is_what_the_app_says() -> None:
     notices = [template for template in TEMPLATES if template.name == "staff-notice"]
     assert len(notices) == len(BUILT_IN)
-    assert all(set(rendering.placeholders(template.text)) == {"subject", "text"} for template in notices)
+    assert all(set(rendering.list_placeholders(template.text)) == {"subject", "text"} for template in notices)
 
 
 def test_each_council_has_every_message_in_its_own_words() -> None:
@@ -209,16 +209,16 @@ def test_markdown_is_notifys_small_one(source: str, shown: str) -> None:
 
 
 def test_placeholders_are_found_however_their_names_are_written() -> None:
-    assert rendering.fill("((First name)) ((last_name))", {"first_name": "Ada", "LAST-NAME": "Bell"}) == "Ada Bell"
-    assert rendering.fill("((late??You are late.))", {"late": "yes"}) == "You are late."
-    assert rendering.fill("((late??You are late.))", {"late": False}) == ""
-    assert rendering.missing("((a)) ((b)) ((a))", {"b": ""}) == ["a"]
-    assert rendering.fill("((a))", {"a": "((b))", "b": "no"}) == "((b))"
+    assert rendering.fill_text("((First name)) ((last_name))", {"first_name": "Ada", "LAST-NAME": "Bell"}) == "Ada Bell"
+    assert rendering.fill_text("((late??You are late.))", {"late": "yes"}) == "You are late."
+    assert rendering.fill_text("((late??You are late.))", {"late": False}) == ""
+    assert rendering.list_missing("((a)) ((b)) ((a))", {"b": ""}) == ["a"]
+    assert rendering.fill_text("((a))", {"a": "((b))", "b": "no"}) == "((b))"
 
 
 @pytest.mark.parametrize("name", ["Zoë", "O'Neil", "Smith-Jones", "De la Cruz", "J. R.", "李"])
 def test_sanitising_leaves_names_as_they_are(name: str) -> None:
-    assert rendering.sanitised(name) == name
+    assert rendering.sanitise_value(name) == name
 
 
 @pytest.mark.parametrize(
@@ -226,6 +226,6 @@ def test_sanitising_leaves_names_as_they_are(name: str) -> None:
     ["[x](https://evil.example.net)", "www.evil.example.net", "# x", "- x", "1. x", "https://evil.example.net/a?b"],
 )
 def test_sanitising_leaves_no_link_and_no_format(text: str) -> None:
-    shown = rendering.to_html(rendering.sanitised(text))
+    shown = rendering.to_html(rendering.sanitise_value(text))
     assert "evil" not in shown
     assert not re.search(r"<(a|h2|ul|ol)\b", shown)

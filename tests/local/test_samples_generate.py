@@ -16,7 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from local.samples.__main__ import main
 from local.samples.councils import COUNCILS, Council
-from local.samples.generate import Order, generate
+from local.samples.generate import Order, generate_samples
 
 OUTCOMES = ("create", "link", "review", "reject", "duplicate")
 REJECTS = {
@@ -99,7 +99,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 def test_the_same_seed_gives_the_same_files_and_another_seed_others(tmp_path: Path, samples: Samples) -> None:
     for name, seed in (("again", 2019), ("other", 7)):
-        generate(Order({slug: each.default_rows for slug, each in COUNCILS.items()}, seed), tmp_path / name)
+        generate_samples(Order({slug: each.default_rows for slug, each in COUNCILS.items()}, seed), tmp_path / name)
     made = digest(samples.folder)
     assert digest(tmp_path / "again") == made
     # The counts are those of every seed: the shares of the cases do not depend on chance.

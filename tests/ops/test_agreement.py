@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from ops import answers, show, words
-from ops.findings import findings
+from ops.findings import list_findings
 from shared import names
 from shared.access import http
 from shared.errors import Cannot, Stop
@@ -47,8 +47,8 @@ async def test_a_finished_migration_reads_well() -> None:
     await world.upload(export(line("C1"), line("C2", status="closed")))
     await world.run()
     status = await _ask(world, operations_api.show_status, answers.Status)
-    assert findings(status) == []
-    assert "new account, sets a password" in _text(show.overview(status))
+    assert list_findings(status) == []
+    assert "new account, sets a password" in _text(show.make_overview(status))
 
 
 async def test_an_upload_to_no_council_is_told_with_the_folder() -> None:
@@ -56,10 +56,10 @@ async def test_an_upload_to_no_council_is_told_with_the_folder() -> None:
     await world.upload(export(line("C1")), "south_norfolk/portal.csv")
     await world.run(rounds=3)
     status = await _ask(world, operations_api.show_status, answers.Status)
-    assert findings(status) == [
+    assert list_findings(status) == [
         "south_norfolk: the file south_norfolk/portal.csv was not taken: unknown_authority.",
     ]
-    assert "did you mean `south-norfolk`?" in _text(show.overview(status))
+    assert "did you mean `south-norfolk`?" in _text(show.make_overview(status))
 
 
 async def test_a_stuck_account_is_listed_replayed_and_gone() -> None:
@@ -69,11 +69,11 @@ async def test_a_stuck_account_is_listed_replayed_and_gone() -> None:
     await world.run()
     listed = await _ask(world, operations_api.list_poison, answers.Poison)
     assert [each.reason for each in listed.stuck] == ["directory_refused"]
-    assert "ops poison replay --cause directory_refused" in _text(show.poison(listed, 100))
+    assert "ops poison replay --cause directory_refused" in _text(show.make_poison_page(listed, 100))
     done = await _ask(world, operations_api.replay_poison, answers.Settled, b'{"cause": "directory_refused"}')
     assert done.accounts == 1
     await world.run()
-    assert findings(await _ask(world, operations_api.show_status, answers.Status)) == []
+    assert list_findings(await _ask(world, operations_api.show_status, answers.Status)) == []
 
 
 @pytest.mark.parametrize("reason", ["permission_missing", "message_service_refused"])
@@ -83,8 +83,8 @@ async def test_a_pause_is_shown_and_resumed(reason: str) -> None:
     await world.upload(export(line("C1")))
     await world.run()
     status = await _ask(world, operations_api.show_status, answers.Status)
-    assert findings(status) == [f"South Norfolk Council is paused: {reason}."]
-    assert "(a detail)" in _text(show.overview(status))
+    assert list_findings(status) == [f"South Norfolk Council is paused: {reason}."]
+    assert "(a detail)" in _text(show.make_overview(status))
     migration = status.migrations[0].migration
     resumed = await _ask(world, operations_api.resume_migration, answers.Resumed, route={"migration": migration})
-    assert "goes on" in show.resumed(resumed)
+    assert "goes on" in show.describe_resumed(resumed)

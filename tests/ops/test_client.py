@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from ops.answers import Resumed, Status
-from ops.client import App, NoAnswerError, address
+from ops.client import App, NoAnswerError, clean_address
 from tests.ops.conftest import Ops
 from tests.ops.kit import AppStub, a_status
 
@@ -65,7 +65,7 @@ def test_what_is_no_address_is_said() -> None:
 
 @pytest.mark.parametrize("copied", ["http://h:1", "http://h:1/", "http://h:1/api", " http://h:1/api/ "])
 def test_an_address_is_forgiven_what_people_copy_along(copied: str) -> None:
-    assert address(copied) == "http://h:1"
+    assert clean_address(copied) == "http://h:1"
 
 
 def test_a_token_is_sent_and_never_over_plain_http(stub: AppStub) -> None:

@@ -206,4 +206,4 @@ def test_pace_forecast_and_quota_are_told(stub: AppStub, ops: Ops) -> None:
 
 def test_a_range_over_midnight_names_both_days() -> None:
     late = datetime(2026, 3, 2, 23, 50, tzinfo=UTC)
-    assert words.between(late, late + timedelta(minutes=20)) == "between 2 March 23:50 and 3 March 00:10 UTC"
+    assert words.format_interval(late, late + timedelta(minutes=20)) == "between 2 March 23:50 and 3 March 00:10 UTC"

@@ -6,7 +6,7 @@ import azure.functions as func
 import pytest
 
 from ops import answers, show
-from ops.findings import findings
+from ops.findings import list_findings
 from ops.rebuild import Outlooks, Progress
 from shared.access import http
 from shared.integrity.backup_tables import backup_tables
@@ -178,8 +178,8 @@ async def test_the_app_and_the_command_line_agree() -> None:
     await backup_tables(world.ports)
     lose(world)
     status = answers.Status.model_validate_json(await _ask(world, operations_api.show_status))
-    assert findings(status) == ["South Norfolk Council: tables of the app were emptied. Run `ops rebuild`."]
-    assert show.overview(status)
+    assert list_findings(status) == ["South Norfolk Council: tables of the app were emptied. Run `ops rebuild`."]
+    assert show.make_overview(status)
     found = Outlooks.model_validate_json(await _ask(world, recovery_api.show_rebuild, authority="south-norfolk"))
     [council] = found.councils
     assert (council.lost, council.night) == (["Accounts", "Migrations", "Rows"], "2026-03-02")

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from local.samples.generate import Order, generate
+from local.samples.generate import Order, generate_samples
 from shared.model.account import DirectoryId
 from shared.model.directory_user import DirectoryUser, Identity
 from tests.simulation.test_faults import come_to_the_end, replay, stormy
@@ -63,7 +63,7 @@ def results(case: Case) -> Files:
 def truth(case: Case) -> dict[str, list[dict[str, str]]]:
     """What must become of each row by the way in which it was made, by council."""
     with TemporaryDirectory() as name:
-        generate(case.order, Path(name))
+        generate_samples(case.order, Path(name))
         return {
             council: _lines((Path(name) / f"{council}.truth.csv").read_text(encoding="utf-8"))
             for council in case.order.rows
@@ -75,7 +75,7 @@ async def _results(case: Case) -> Files:
     found: dict[str, bytes] = {}
     with TemporaryDirectory() as name:
         folder = Path(name)
-        generate(case.order, folder)
+        generate_samples(case.order, folder)
         for user in json.loads((folder / "directory.json").read_text(encoding="utf-8"))["users"]:
             world.directory.add(_user(user))
         for council in case.order.rows:

@@ -81,7 +81,7 @@ def test_the_runbook_knows_every_queue_and_its_poison() -> None:
 @pytest.mark.parametrize("section", ["a stop", "stuck"])
 def test_the_runbook_knows_every_reason_to_pause_or_be_stuck(section: str) -> None:
     runbook = (docs.DOCS / "runbook.md").read_text(encoding="utf-8")
-    codes = dict(docs.sections(reasons, "REASONS"))[section]
+    codes = dict(docs.list_sections(reasons, "REASONS"))[section]
     assert [code for code in codes if f"`{code}`" not in runbook] == []
 
 

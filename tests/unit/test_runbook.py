@@ -98,7 +98,7 @@ def test_every_reason_has_an_anchor_and_an_explanation() -> None:
     assert sorted(REASONS) == sorted(re.findall(r'<a id="([^"]+)">', page))
 
 
-@pytest.mark.parametrize("title", [title for title, _ in docs.sections(reasons, "REASONS")])
+@pytest.mark.parametrize("title", [title for title, _ in docs.list_sections(reasons, "REASONS")])
 def test_the_runbook_leads_to_every_kind_of_reason(title: str) -> None:
     assert f"(reasons.md#{title.lower().replace(' ', '-')})" in RUNBOOK
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from local.standins.graph.faults import FaultError, FaultKind, described
-from local.standins.graph.rules import RuleError, Rules, Switch, switches
+from local.standins.graph.faults import FaultError, FaultKind, read_fault
+from local.standins.graph.rules import RuleError, Rules, Switch, list_switches
 from local.standins.graph.server import build_app
 from local.standins.graph.state import Directory, read_seed
 
@@ -37,7 +37,7 @@ class StartError(Exception):
     """The directory cannot start; the message is one sentence for the person at the keyboard."""
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The options: where and with whom, then one for each switch."""
     found = argparse.ArgumentParser(
         prog="python -m local.standins.graph",
@@ -46,17 +46,17 @@ def parser() -> argparse.ArgumentParser:
         epilog=MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("--port", type=_port, default=7081, help="port on 127.0.0.1; 0 takes a free one (7081)")
+    found.add_argument("--port", type=_read_port, default=7081, help="port on 127.0.0.1; 0 takes a free one (7081)")
     found.add_argument("--data", type=Path, help="folder that keeps the users; without it they live in memory")
     found.add_argument("--seed", type=Path, help='{"users": […]}: people to begin with, if the directory is empty')
     found.add_argument("--fault", action="append", default=[], help="trouble to begin with, as JSON; repeatable")
     group = found.add_argument_group("switches")
-    for switch in switches():
+    for switch in list_switches():
         _add_switch(group, switch)
     return found
 
 
-def _port(text: str) -> int:
+def _read_port(text: str) -> int:
     if not text.isdigit() or int(text) > HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to {HIGHEST_PORT}, not '{text}'")
     return int(text)
@@ -86,7 +86,7 @@ def _add_switch(group: argparse._ArgumentGroup, switch: Switch) -> None:
 def rules_from(options: argparse.Namespace) -> Rules:
     """The switches as the command line sets them; raises ``RuleError``."""
     values: dict[str, Any] = {}
-    for switch in switches():
+    for switch in list_switches():
         value = getattr(options, switch.name)
         if isinstance(switch.default, tuple):
             value = switch.default if value is None else tuple(value)
@@ -94,20 +94,20 @@ def rules_from(options: argparse.Namespace) -> Rules:
     return Rules(**values)
 
 
-def prepared(options: argparse.Namespace) -> Directory:
+def prepare_directory(options: argparse.Namespace) -> Directory:
     """The directory with its seed and its faults; raises ``StartError``."""
     try:
         directory = Directory(rules_from(options), options.data)
         if options.seed:
             directory.seed(read_seed(options.seed))
         for text in options.fault:
-            directory.faults.add(described(json.loads(text)), directory.now())
+            directory.faults.add(read_fault(json.loads(text)), directory.now())
     except (RuleError, FaultError, OSError, ValueError) as error:
         raise StartError(str(error)) from error
     return directory
 
 
-async def serve(directory: Directory, port: int) -> None:
+async def serve_directory(directory: Directory, port: int) -> None:
     """Answer until SIGTERM or SIGINT; raises ``StartError`` when the port is taken."""
     runner = web.AppRunner(build_app(directory), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -120,12 +120,12 @@ async def serve(directory: Directory, port: int) -> None:
                 f"port {port} on {HOST} is taken: stop what listens there or give another --port"
             ) from error
         print(f"directory listening on http://{HOST}:{runner.addresses[0][1]}/v1.0", flush=True)
-        await _stopped()
+        await _wait_for_stop()
     finally:
         await runner.cleanup()
 
 
-async def _stopped() -> None:
+async def _wait_for_stop() -> None:
     stop = asyncio.Event()
     try:
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -137,9 +137,9 @@ async def _stopped() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 2 when it could not start."""
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
-        asyncio.run(serve(prepared(options), options.port))
+        asyncio.run(serve_directory(prepare_directory(options), options.port))
     except StartError as error:
         print(f"directory: {error}", file=sys.stderr)
         return 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.standins.graph.errors import malformed, wrong_shape
+from local.standins.graph.errors import make_malformed, wrong_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Call:
     def json(self) -> dict[str, Any]:
         """The body, which must be a JSON object."""
         if not self.body:
-            raise malformed("Empty Payload. JSON content expected.")
+            raise make_malformed("Empty Payload. JSON content expected.")
         try:
             found = json.loads(self.body)
         except ValueError:
-            raise malformed("Unable to read JSON request payload.") from None
+            raise make_malformed("Unable to read JSON request payload.") from None
         if not isinstance(found, dict):
             raise wrong_shape("user")
         return found
@@ -66,7 +66,7 @@ class Reply:
         return replace(self, headers={**headers, **self.headers})
 
 
-def address(url: str) -> tuple[tuple[str, ...], dict[str, str]]:
+def split_address(url: str) -> tuple[tuple[str, ...], dict[str, str]]:
     """Segments and query of a relative address. A raw ``+`` in the query is a space, as in Graph."""
     parts = urlsplit(url)
     segments = tuple(unquote(each) for each in parts.path.split("/") if each)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from local.standins.graph.faults import FaultError, described
-from local.standins.graph.rules import RuleError, switches
+from local.standins.graph.faults import FaultError, read_fault
+from local.standins.graph.rules import RuleError, list_switches
 from local.standins.graph.state import Directory
 from local.standins.graph.store import Entry
 from local.standins.graph.writing import reset_password
@@ -21,19 +21,19 @@ RESET_LENGTH: Final = 14
 
 def add_control(app: web.Application) -> None:
     """Add the control endpoints."""
-    app.router.add_get("/_standin/health", health)
-    app.router.add_get("/_standin/users", users)
+    app.router.add_get("/_standin/health", show_health)
+    app.router.add_get("/_standin/users", show_users)
     app.router.add_post("/_standin/users/{id}/reset-password", reset)
-    app.router.add_get("/_standin/journal", journal)
+    app.router.add_get("/_standin/journal", show_journal)
     app.router.add_delete("/_standin/journal", clear_journal)
-    app.router.add_get("/_standin/faults", faults)
+    app.router.add_get("/_standin/faults", show_faults)
     app.router.add_post("/_standin/faults", add_faults)
     app.router.add_delete("/_standin/faults", clear_faults)
-    app.router.add_get("/_standin/rules", rules)
+    app.router.add_get("/_standin/rules", show_rules)
     app.router.add_patch("/_standin/rules", turn_rules)
 
 
-async def health(request: web.Request) -> web.Response:
+async def show_health(request: web.Request) -> web.Response:
     """That it answers, and how many it holds."""
     directory = request.app[DIRECTORY]
     deleted = directory.store.deleted
@@ -41,12 +41,12 @@ async def health(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok", "tenant": directory.rules.tenant, **held})
 
 
-async def users(request: web.Request) -> web.Response:
+async def show_users(request: web.Request) -> web.Response:
     """Every user as stored, whatever lists show yet; those in the recycle bin have a deletedDateTime."""
-    return web.json_response([_raw(entry) for entry in request.app[DIRECTORY].store])
+    return web.json_response([_make_raw_user(entry) for entry in request.app[DIRECTORY].store])
 
 
-def _raw(entry: Entry) -> dict[str, Any]:
+def _make_raw_user(entry: Entry) -> dict[str, Any]:
     inner = {"forceChangePasswordNextSignIn": entry.force_change, "passwordLength": entry.password_length}
     return {**entry.properties, **inner}
 
@@ -56,10 +56,10 @@ async def reset(request: web.Request) -> web.Response:
     directory = request.app[DIRECTORY]
     entry = directory.store.get(request.match_info["id"])
     if entry is None or entry.deleted:
-        return _wrong("no such user", 404)
-    wanted = await _json(request) if request.can_read_body else {}
+        return _make_error("no such user", 404)
+    wanted = await _read_json(request) if request.can_read_body else {}
     if not isinstance(wanted, dict):
-        return _wrong("the body is empty or an object")
+        return _make_error("the body is empty or an object")
     changed = reset_password(
         directory,
         entry,
@@ -67,10 +67,10 @@ async def reset(request: web.Request) -> web.Response:
         clears=bool(wanted.get("clears_must_reset", directory.rules.reset_clears_must_reset)),
         length=int(wanted.get("password_length", RESET_LENGTH)),
     )
-    return web.json_response(_raw(changed))
+    return web.json_response(_make_raw_user(changed))
 
 
-async def journal(request: web.Request) -> web.Response:
+async def show_journal(request: web.Request) -> web.Response:
     """The latest requests to Graph, oldest first, and counters over all."""
     return web.json_response(request.app[DIRECTORY].journal.as_json())
 
@@ -81,7 +81,7 @@ async def clear_journal(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def faults(request: web.Request) -> web.Response:
+async def show_faults(request: web.Request) -> web.Response:
     """The faults now set."""
     directory = request.app[DIRECTORY]
     now = directory.now()
@@ -91,14 +91,14 @@ async def faults(request: web.Request) -> web.Response:
 async def add_faults(request: web.Request) -> web.Response:
     """Set one fault, or a list of them: all or, when one is wrong, none."""
     directory = request.app[DIRECTORY]
-    wanted = await _json(request)
+    wanted = await _read_json(request)
     try:
-        found = [described(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
+        found = [read_fault(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
     except FaultError as error:
-        return _wrong(str(error))
+        return _make_error(str(error))
     for fault in found:
         directory.faults.add(fault, directory.now())
-    return await faults(request)
+    return await show_faults(request)
 
 
 async def clear_faults(request: web.Request) -> web.Response:
@@ -107,27 +107,27 @@ async def clear_faults(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def rules(request: web.Request) -> web.Response:
+async def show_rules(request: web.Request) -> web.Response:
     """Every switch as it stands; with ``?why`` also the reason for each."""
     shown = request.app[DIRECTORY].rules.as_json()
     if "why" in request.query:
-        return web.json_response({each.name: {"value": shown[each.name], "why": each.why} for each in switches()})
+        return web.json_response({each.name: {"value": shown[each.name], "why": each.why} for each in list_switches()})
     return web.json_response(shown)
 
 
 async def turn_rules(request: web.Request) -> web.Response:
     """Turn switches: all of those named or, when one is wrong, none."""
-    wanted = await _json(request)
+    wanted = await _read_json(request)
     if not isinstance(wanted, Mapping):
-        return _wrong('the body is an object such as {"latency_ms": 50}')
+        return _make_error('the body is an object such as {"latency_ms": 50}')
     try:
         request.app[DIRECTORY].turn(wanted)
     except RuleError as error:
-        return _wrong(str(error))
-    return await rules(request)
+        return _make_error(str(error))
+    return await show_rules(request)
 
 
-async def _json(request: web.Request) -> object:
+async def _read_json(request: web.Request) -> object:
     """The body, or None when it is not JSON: the caller says what it should have been."""
     try:
         return json.loads(await request.read())
@@ -135,5 +135,5 @@ async def _json(request: web.Request) -> object:
         return None
 
 
-def _wrong(message: str, status: int = 400) -> web.Response:
+def _make_error(message: str, status: int = 400) -> web.Response:
     return web.json_response({"error": message}, status=status)

@@ -80,7 +80,7 @@ def bad_request(message: str, detail: Detail | None = None) -> GraphError:
     return GraphError(400, "Request_BadRequest", message, detail)
 
 
-def conflict(name: str, status: int = 400) -> GraphError:
+def make_conflict(name: str, status: int = 400) -> GraphError:
     """Another object, alive or (by a switch) in the recycle bin, holds the value. 400 in Graph, not 409."""
     message = f"Another object with the same value for property {name} already exists."
     return GraphError(status, "Request_BadRequest", message, Detail("ObjectConflict", name))
@@ -92,7 +92,7 @@ def invalid_value(name: str) -> GraphError:
     return bad_request(message, Detail("InvalidValue", name))
 
 
-def required(name: str) -> GraphError:
+def make_required(name: str) -> GraphError:
     """Refuse a create of a user that lacks a property."""
     return required_of(name, "User")
 
@@ -134,14 +134,14 @@ def unsupported_query(message: str) -> GraphError:
     return GraphError(400, "Request_UnsupportedQuery", message)
 
 
-def malformed(message: str) -> GraphError:
+def make_malformed(message: str) -> GraphError:
     """Refuse what could not be read."""
     return GraphError(400, "BadRequest", message)
 
 
 def no_segment(segment: str) -> GraphError:
     """Refuse an address that is not one of the directory's."""
-    return malformed(f"Resource not found for the segment '{segment}'.")
+    return make_malformed(f"Resource not found for the segment '{segment}'.")
 
 
 def not_found(target: str) -> GraphError:
@@ -155,7 +155,7 @@ def method_refused() -> GraphError:
     return GraphError(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 
 
-def denied() -> GraphError:
+def make_denied() -> GraphError:
     """The application lacks a permission or a role."""
     return GraphError(403, "Authorization_RequestDenied", DENIED)
 
@@ -170,7 +170,7 @@ def token_refused(message: str) -> GraphError:
     return GraphError(401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": "Bearer"})
 
 
-def unavailable() -> GraphError:
+def make_unavailable() -> GraphError:
     """503: says nothing about whether the write happened."""
     return GraphError(503, "serviceNotAvailable", "The service is temporarily unavailable. Please try again.")
 

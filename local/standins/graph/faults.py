@@ -112,30 +112,30 @@ class Faults:
         return None
 
 
-def described(wanted: object) -> Fault:
+def read_fault(wanted: object) -> Fault:
     """A fault from JSON; raises ``FaultError`` with a sentence that teaches."""
     if not isinstance(wanted, Mapping) or "kind" not in wanted:
-        raise FaultError(f'a fault is an object such as {{"kind": "hang", "seconds": 5}}; kinds: {_kinds()}')
+        raise FaultError(f'a fault is an object such as {{"kind": "hang", "seconds": 5}}; kinds: {_list_kinds()}')
     if wanted["kind"] not in set(FaultKind):
-        raise FaultError(f"there is no fault '{wanted['kind']}'; kinds: {_kinds()}")
+        raise FaultError(f"there is no fault '{wanted['kind']}'; kinds: {_list_kinds()}")
     known = {each.name for each in fields(Fault)}
     if unknown := sorted(wanted.keys() - known):
         raise FaultError(f"a fault has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     return Fault(
         FaultKind(wanted["kind"]),
-        seconds=float(_number(wanted, "seconds", 0)),
-        count=int(_number(wanted, "count", 0)),
-        every=max(1, int(_number(wanted, "every", 1))),
-        methods=_methods(wanted.get("methods")),
-        retry_after=None if wanted.get("retry_after") is None else int(_number(wanted, "retry_after", 0)),
+        seconds=float(_read_number(wanted, "seconds", 0)),
+        count=int(_read_number(wanted, "count", 0)),
+        every=max(1, int(_read_number(wanted, "every", 1))),
+        methods=_read_methods(wanted.get("methods")),
+        retry_after=None if wanted.get("retry_after") is None else int(_read_number(wanted, "retry_after", 0)),
     )
 
 
-def _kinds() -> str:
+def _list_kinds() -> str:
     return ", ".join(FaultKind)
 
 
-def _number(wanted: Mapping[str, Any], name: str, default: int) -> float:
+def _read_number(wanted: Mapping[str, Any], name: str, default: int) -> float:
     value = wanted.get(name)
     if value is None:
         return default
@@ -144,7 +144,7 @@ def _number(wanted: Mapping[str, Any], name: str, default: int) -> float:
     return value
 
 
-def _methods(value: object) -> tuple[str, ...]:
+def _read_methods(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):

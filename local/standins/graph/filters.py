@@ -1,8 +1,8 @@
 """The part of ``$filter`` that a B2C directory answers: read, checked, and applied to one user at a time.
 
-``parse`` turns the text into a small tree or refuses it; ``check`` refuses what Graph documents as
-unsupported (most of it, in B2C); ``matches`` says whether a user is meant; ``equality`` tells the store where
-to look first.
+``parse_filter`` turns the text into a small tree or refuses it. ``check_filter`` refuses what Graph documents as
+unsupported, which is most of it in B2C. ``matches_filter`` says whether a filter takes a user. ``find_equality`` tells
+the store where to look first.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from local.standins.graph.errors import GraphError, malformed, unsupported_query
+from local.standins.graph.errors import GraphError, make_malformed, unsupported_query
 from local.standins.graph.properties import EXTENSION, PROPERTIES, Kind, Property, is_extension
 from local.standins.graph.rules import Rules
 
@@ -103,7 +103,7 @@ class Token:
     at: int
 
 
-def parse(text: str) -> Node:
+def parse_filter(text: str) -> Node:
     """Read a filter; raises Graph's 400 where it is not one."""
     reader = _Reader(text)
     node = reader.either()
@@ -116,7 +116,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = list(_tokens(text))
+        self.tokens = list(_split_tokens(text))
         self.position = 0
 
     def either(self) -> Node:
@@ -196,7 +196,7 @@ class _Reader:
             case "number":
                 return int(token.text)
             case "datetime":
-                return moment(token.text)
+                return parse_time(token.text)
             case "name" if token.text in WORDS:
                 return WORDS[token.text]
         raise self.error(token.at)
@@ -228,37 +228,37 @@ class _Reader:
         if at is None:
             left = self.tokens[self.position :]
             at = left[0].at if left else len(self.text)
-        return _syntax(self.text, at)
+        return _make_syntax_error(self.text, at)
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _split_tokens(text: str) -> Iterator[Token]:
     at = 0
     while at < len(text):
         found = TOKEN.match(text, at)
         if found is None:
-            raise _syntax(text, at)
+            raise _make_syntax_error(text, at)
         if found.lastgroup:
             yield Token(found.lastgroup, found.group(), at)
         at = found.end()
 
 
-def _syntax(text: str, at: int) -> GraphError:
-    return malformed(f"Invalid filter clause: Syntax error at position {at} in '{text}'.")
+def _make_syntax_error(text: str, at: int) -> GraphError:
+    return make_malformed(f"Invalid filter clause: Syntax error at position {at} in '{text}'.")
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """An OData date or date and time; UTC where it names no zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise malformed(f"Invalid filter clause: '{text}' is not a date and time.") from None
+        raise make_malformed(f"Invalid filter clause: '{text}' is not a date and time.") from None
     return found if found.tzinfo else datetime.fromisoformat(f"{found.isoformat()}+00:00")
 
 
 # What is refused
 
 
-def check(node: Node, rules: Rules, *, advanced: bool) -> None:
+def check_filter(node: Node, rules: Rules, *, advanced: bool) -> None:
     """Raise the documented 400 for a filter this directory does not answer.
 
     ``advanced`` is true where the tenant has advanced queries and the request asks for them.
@@ -266,15 +266,15 @@ def check(node: Node, rules: Rules, *, advanced: bool) -> None:
     match node:
         case Negated(operand):
             _need_advanced("not", advanced=advanced)
-            check(operand, rules, advanced=advanced)
+            check_filter(operand, rules, advanced=advanced)
         case Both(left, right):
-            check(left, rules, advanced=advanced)
-            check(right, rules, advanced=advanced)
+            check_filter(left, rules, advanced=advanced)
+            check_filter(right, rules, advanced=advanced)
         case Either(left, right):
             if _asks_identities(node) and not rules.identities_or_accepted:
                 raise unsupported_query(ON_IDENTITIES)
-            check(left, rules, advanced=advanced)
-            check(right, rules, advanced=advanced)
+            check_filter(left, rules, advanced=advanced)
+            check_filter(right, rules, advanced=advanced)
         case AnyOf(("identities",)):
             _check_identities(node)
         case AnyOf():
@@ -288,7 +288,7 @@ def check(node: Node, rules: Rules, *, advanced: bool) -> None:
 def check_extensions(node: Node, rules: Rules) -> None:
     """Raise the 400 for an extension that nobody defined, or a value of another type (unverified: a switch)."""
     types = rules.extension_types()
-    for part in _leaves(node) if rules.unknown_extension_filter_refused else ():
+    for part in _list_leaves(node) if rules.unknown_extension_filter_refused else ():
         path = part.path if isinstance(part, Compare | OneOf) else ("",)
         value = part.value if isinstance(part, Compare) else None
         if is_extension(path[0]) and path[0] not in types:
@@ -313,7 +313,7 @@ def _asks_identities(node: Node) -> bool:
 
 def _check_identities(node: AnyOf) -> None:
     """Issuer and issuerAssignedId, both by eq; the issuer alone for a few social issuers."""
-    parts = tuple(_conjuncts(node.body))
+    parts = tuple(_list_conjuncts(node.body))
     if any(isinstance(part, Compare) and part.operator in FUNCTIONS.values() for part in parts):
         raise unsupported_query(ODD)
     asked: dict[str, Literal] = {}
@@ -327,10 +327,10 @@ def _check_identities(node: AnyOf) -> None:
 
 
 def _check_collection(node: AnyOf, *, advanced: bool) -> None:
-    known = _property(node.path)
+    known = _find_property(node.path)
     if known.kind is not Kind.STRINGS:
         raise _unsupported_clause(node.path)
-    for part in _leaves(node.body):
+    for part in _list_leaves(node.body):
         match part:
             case Compare(path, operator) if path == (node.variable,):
                 _check_operator(node.path, known, operator, advanced=advanced)
@@ -344,7 +344,7 @@ def _check_plain(path: tuple[str, ...], operator: str, *, advanced: bool) -> Non
     if path[-1] == "$count":
         _need_advanced("$count", advanced=advanced)
         raise _unsupported_clause(path[:-1])
-    known = _property(path)
+    known = _find_property(path)
     if known.kind in {Kind.STRINGS, Kind.COMPLEX}:
         raise unsupported_query(ON_IDENTITIES) if path == ("identities",) else _unsupported_clause(path)
     _check_operator(path, known, operator, advanced=advanced)
@@ -357,7 +357,7 @@ def _check_operator(path: tuple[str, ...], known: Property, operator: str, *, ad
         raise _unsupported_clause(path)
 
 
-def _property(path: tuple[str, ...]) -> Property:
+def _find_property(path: tuple[str, ...]) -> Property:
     if len(path) != 1:
         raise _unsupported_clause(path)
     if is_extension(path[0]):
@@ -368,7 +368,9 @@ def _property(path: tuple[str, ...]) -> Property:
 
 
 def _no_property(name: str) -> GraphError:
-    return malformed(f"Invalid filter clause: Could not find a property named '{name}' on type 'microsoft.graph.user'.")
+    return make_malformed(
+        f"Invalid filter clause: Could not find a property named '{name}' on type 'microsoft.graph.user'."
+    )
 
 
 def _unsupported_clause(path: tuple[str, ...]) -> GraphError:
@@ -378,19 +380,19 @@ def _unsupported_clause(path: tuple[str, ...]) -> GraphError:
     )
 
 
-def _conjuncts(node: Node) -> Iterator[Node]:
+def _list_conjuncts(node: Node) -> Iterator[Node]:
     if isinstance(node, Both):
-        yield from _conjuncts(node.left)
-        yield from _conjuncts(node.right)
+        yield from _list_conjuncts(node.left)
+        yield from _list_conjuncts(node.right)
     else:
         yield node
 
 
-def _leaves(node: Node) -> Iterator[Node]:
+def _list_leaves(node: Node) -> Iterator[Node]:
     match node:
         case Both(left, right) | Either(left, right):
-            yield from _leaves(left)
-            yield from _leaves(right)
+            yield from _list_leaves(left)
+            yield from _list_leaves(right)
         case _:
             yield node
 
@@ -398,24 +400,24 @@ def _leaves(node: Node) -> Iterator[Node]:
 # What is found
 
 
-def matches(node: Node, user: Properties, rules: Rules) -> bool:
+def matches_filter(node: Node, user: Properties, rules: Rules) -> bool:
     """Whether the user, as lists show it at this moment, is meant by a checked filter."""
     match node:
         case Both(left, right):
-            return matches(left, user, rules) and matches(right, user, rules)
+            return matches_filter(left, user, rules) and matches_filter(right, user, rules)
         case Either(left, right):
-            return matches(left, user, rules) or matches(right, user, rules)
+            return matches_filter(left, user, rules) or matches_filter(right, user, rules)
         case Negated(operand):
-            return not matches(operand, user, rules)
+            return not matches_filter(operand, user, rules)
         case AnyOf(("identities",), variable, body):
-            asked = {part.path[-1]: part.value for part in _conjuncts(body) if isinstance(part, Compare)}
+            asked = {part.path[-1]: part.value for part in _list_conjuncts(body) if isinstance(part, Compare)}
             return any(_identity_found(each, asked, rules) for each in user.get("identities") or ()) and bool(variable)
         case AnyOf(path, variable, body):
-            return any(matches(body, {variable: each}, rules) for each in user.get(path[0]) or ())
+            return any(matches_filter(body, {variable: each}, rules) for each in user.get(path[0]) or ())
         case Compare(path, operator, value):
-            return _compared(user.get(path[0]), operator, value, rules)
+            return _compare_values(user.get(path[0]), operator, value, rules)
         case OneOf(path, values):
-            return any(_compared(user.get(path[0]), "eq", value, rules) for value in values)
+            return any(_compare_values(user.get(path[0]), "eq", value, rules) for value in values)
 
 
 def _identity_found(identity: Mapping[str, str], asked: Mapping[str, Literal], rules: Rules) -> bool:
@@ -431,22 +433,22 @@ def _identity_found(identity: Mapping[str, str], asked: Mapping[str, Literal], r
     if local and rules.own_domain_email_hidden and identity["issuerAssignedId"].lower().endswith(f"@{issuer}"):
         return False
     exact = rules.filter_case_sensitive or (not local and rules.federated_case_sensitive)
-    return _fold(identity["issuerAssignedId"], exact=exact) == _fold(asked["issuerAssignedId"], exact=exact)
+    return _fold_case(identity["issuerAssignedId"], exact=exact) == _fold_case(asked["issuerAssignedId"], exact=exact)
 
 
-def _compared(actual: object, operator: str, value: Literal, rules: Rules) -> bool:
+def _compare_values(actual: object, operator: str, value: Literal, rules: Rules) -> bool:
     if isinstance(value, datetime) and isinstance(actual, str):
-        return _ordered(datetime.fromisoformat(actual), operator, value)
+        return _is_ordered(datetime.fromisoformat(actual), operator, value)
     exact = rules.filter_case_sensitive
-    left, right = _fold(actual, exact=exact), _fold(value, exact=exact)
+    left, right = _fold_case(actual, exact=exact), _fold_case(value, exact=exact)
     if operator in TESTS:
         return TESTS[operator](left, right)
     if not isinstance(left, str) or not isinstance(right, str):
         return False
-    return _ordered(left, operator, right)
+    return _is_ordered(left, operator, right)
 
 
-def _ordered[T: (str, datetime)](left: T, operator: str, right: T) -> bool:
+def _is_ordered[T: (str, datetime)](left: T, operator: str, right: T) -> bool:
     match operator:
         case "eq":
             return left == right
@@ -459,32 +461,32 @@ def _ordered[T: (str, datetime)](left: T, operator: str, right: T) -> bool:
     return False
 
 
-def _starts(left: object, right: object) -> bool:
+def _starts_with(left: object, right: object) -> bool:
     return isinstance(left, str) and isinstance(right, str) and left.startswith(right)
 
 
-def _ends(left: object, right: object) -> bool:
+def _ends_with(left: object, right: object) -> bool:
     return isinstance(left, str) and isinstance(right, str) and left.endswith(right)
 
 
 TESTS: Final[Mapping[str, Callable[[object, object], bool]]] = {
     "eq": lambda left, right: left == right,
     "ne": lambda left, right: left != right,
-    "startsWith": _starts,
-    "endsWith": _ends,
+    "startsWith": _starts_with,
+    "endsWith": _ends_with,
 }
 
 
-def _fold(value: object, *, exact: bool) -> object:
+def _fold_case(value: object, *, exact: bool) -> object:
     return value.casefold() if isinstance(value, str) and not exact else value
 
 
-def equality(node: Node) -> tuple[str, Sequence[str]] | None:
+def find_equality(node: Node) -> tuple[str, Sequence[str]] | None:
     """A property and values, one of which every match has: the store need not read all users."""
-    for part in _conjuncts(node):
+    for part in _list_conjuncts(node):
         match part:
             case AnyOf(("identities",), _, body):
-                named = {each.path[-1]: each.value for each in _conjuncts(body) if isinstance(each, Compare)}
+                named = {each.path[-1]: each.value for each in _list_conjuncts(body) if isinstance(each, Compare)}
                 if isinstance(value := named.get("issuerAssignedId"), str):
                     return "identities", (value,)
             case AnyOf(path, variable, Compare(inner, "eq", str(value))) if inner == (variable,):

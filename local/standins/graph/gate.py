@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
-from local.standins.graph.batch import answers, requests
+from local.standins.graph.batch import answer_parts, read_parts
 from local.standins.graph.calls import Call, Reply
-from local.standins.graph.errors import GraphError, ThrottledError, gateway_timeout, token_refused, unavailable
+from local.standins.graph.errors import GraphError, ThrottledError, gateway_timeout, make_unavailable, token_refused
 from local.standins.graph.faults import AFTER_STORE, Active, FaultKind
 from local.standins.graph.journal import Line
-from local.standins.graph.quota import Cost, Verdict, cost
+from local.standins.graph.quota import Cost, Verdict, compute_cost
 from local.standins.graph.reading import TENANT_ID
-from local.standins.graph.routes import handler
+from local.standins.graph.routes import find_handler
 from local.standins.graph.state import Directory
 
 APPLICATION_ID: Final = "66666666-7777-4888-8999-000000000000"
@@ -43,42 +43,42 @@ class Ids:
         return {"request-id": self.request, "client-request-id": self.client}
 
 
-async def answer(directory: Directory, call: Call) -> Reply:
+async def answer_call(directory: Directory, call: Call) -> Reply:
     """Answer one request, or each request of a batch; every one is written down."""
     if directory.rules.latency_ms and not call.in_batch:
         await asyncio.sleep(directory.rules.latency_ms / 1000)
     ids = Ids.of(call)
     is_batch = call.segments == BATCH and call.method == "POST" and not call.in_batch
-    taken = NOTHING if is_batch else cost(call.method, call.segments, call.query)
+    taken = NOTHING if is_batch else compute_cost(call.method, call.segments, call.query)
     hit = None if is_batch else directory.faults.strike(call.method, directory.now())
-    reply = await (_batch(directory, call, ids) if is_batch else _outcome(directory, call, ids, taken, hit))
+    reply = await (_answer_batch(directory, call, ids) if is_batch else _find_outcome(directory, call, ids, taken, hit))
     headers = ids.headers() | ({} if is_batch else {"x-ms-resource-unit": str(taken.units)})
     _write_down(directory, call, reply, taken, hit)
     return reply.under(headers)
 
 
-def _refusal(error: GraphError, ids: Ids, target: str | None = None) -> Reply:
+def _make_refusal(error: GraphError, ids: Ids, target: str | None = None) -> Reply:
     return Reply(error.status, error.body(ids.request, ids.client), error.headers, target)
 
 
-async def _outcome(directory: Directory, call: Call, ids: Ids, taken: Cost, hit: Active | None) -> Reply:
+async def _find_outcome(directory: Directory, call: Call, ids: Ids, taken: Cost, hit: Active | None) -> Reply:
     if hit and hit.fault.kind not in AFTER_STORE:
-        return await _instead(directory, hit, ids)
+        return await _answer_instead(directory, hit, ids)
     try:
-        reply = _allowed(directory, call, taken)
+        reply = _answer_allowed(directory, call, taken)
     except GraphError as error:
-        reply = _refusal(error, ids)
-    return _lost(hit, reply, ids) if hit else reply
+        reply = _make_refusal(error, ids)
+    return _lose_reply(hit, reply, ids) if hit else reply
 
 
-def _allowed(directory: Directory, call: Call, taken: Cost) -> Reply:
+def _answer_allowed(directory: Directory, call: Call, taken: Cost) -> Reply:
     rules = directory.rules
     if rules.require_token and not call.headers.get("authorization", "").lower().startswith("bearer "):
         raise token_refused("Access token is empty.")
-    chosen = handler(call)
+    chosen = find_handler(call)
     verdict = directory.quota.take(taken, rules, len(directory.store), directory.now())
     if verdict.refused:
-        raise _throttled(directory, verdict)
+        raise _make_throttled(directory, verdict)
     try:
         return chosen(directory, call).under(verdict.headers())
     except GraphError as error:
@@ -86,7 +86,7 @@ def _allowed(directory: Directory, call: Call, taken: Cost) -> Reply:
         raise
 
 
-def _throttled(directory: Directory, verdict: Verdict) -> ThrottledError:
+def _make_throttled(directory: Directory, verdict: Verdict) -> ThrottledError:
     headers = verdict.headers() | {
         "x-ms-throttle-scope": SCOPE,
         "x-ms-throttle-information": verdict.information,
@@ -96,50 +96,52 @@ def _throttled(directory: Directory, verdict: Verdict) -> ThrottledError:
     return ThrottledError(headers)
 
 
-async def _instead(directory: Directory, hit: Active, ids: Ids) -> Reply:
+async def _answer_instead(directory: Directory, hit: Active, ids: Ids) -> Reply:
     """What the caller gets in place of the directory's work."""
     match hit.fault.kind:
         case FaultKind.THROTTLE_STORM:
             headers = {"x-ms-throttle-scope": SCOPE, "x-ms-throttle-information": "CPULimitExceeded"}
             if hit.fault.retry_after is not None:
                 headers["Retry-After"] = str(hit.fault.retry_after)
-            return _refusal(ThrottledError(headers), ids)
+            return _make_refusal(ThrottledError(headers), ids)
         case FaultKind.HTML_502:
             return Reply(502, page=BAD_GATEWAY)
         case FaultKind.EMPTY_500:
             return Reply(500)
         case FaultKind.UNAUTHORIZED:
-            return _refusal(token_refused("Lifetime validation failed, the token is expired."), ids)
+            return _make_refusal(token_refused("Lifetime validation failed, the token is expired."), ids)
         case FaultKind.UNAVAILABLE_BEFORE:
-            return _refusal(unavailable(), ids)
+            return _make_refusal(make_unavailable(), ids)
         case FaultKind.HANG:
-            await _hang(directory, hit)
+            await _hold_request(directory, hit)
     return Reply(0)
 
 
-async def _hang(directory: Directory, hit: Active) -> None:
+async def _hold_request(directory: Directory, hit: Active) -> None:
     """Hold the request until the fault ends, is cleared, or the directory stops."""
     left = None if hit.until == float("inf") else max(0.0, hit.until - directory.now())
     with suppress(TimeoutError):
         await asyncio.wait_for(hit.ended.wait(), left)
 
 
-def _lost(hit: Active, reply: Reply, ids: Ids) -> Reply:
+def _lose_reply(hit: Active, reply: Reply, ids: Ids) -> Reply:
     """The work was done, or refused; the caller does not hear of it."""
     match hit.fault.kind:
         case FaultKind.UNAVAILABLE_AFTER:
-            return _refusal(unavailable(), ids, reply.target)
+            return _make_refusal(make_unavailable(), ids, reply.target)
         case FaultKind.GATEWAY_TIMEOUT_AFTER:
-            return _refusal(gateway_timeout(), ids, reply.target)
+            return _make_refusal(gateway_timeout(), ids, reply.target)
     return Reply(0, target=reply.target)
 
 
-async def _batch(directory: Directory, call: Call, ids: Ids) -> Reply:
+async def _answer_batch(directory: Directory, call: Call, ids: Ids) -> Reply:
     try:
-        parts = requests(call)
+        parts = read_parts(call)
     except GraphError as error:
-        return _refusal(error, ids)
-    return await answers(parts, lambda part: answer(directory, part), backwards=directory.rules.batch_answers_reversed)
+        return _make_refusal(error, ids)
+    return await answer_parts(
+        parts, lambda part: answer_call(directory, part), backwards=directory.rules.batch_answers_reversed
+    )
 
 
 def _write_down(directory: Directory, call: Call, reply: Reply, taken: Cost, hit: Active | None) -> None:
@@ -159,12 +161,12 @@ def _write_down(directory: Directory, call: Call, reply: Reply, taken: Cost, hit
             in_batch=call.in_batch,
             retry_attempt=int(retry) if retry.isdigit() else 0,
             seconds=round(directory.now(), 3),
-            marks=_marks(call) if taken.writes else (),
+            marks=_list_owner_markers(call) if taken.writes else (),
         )
     )
 
 
-def _marks(call: Call) -> tuple[str, ...]:
+def _list_owner_markers(call: Call) -> tuple[str, ...]:
     """Which authorities' marks a body names; that it cannot be read is for the handler to say."""
     try:
         return tuple(sorted(name for name in call.json() if MARK.fullmatch(name)))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from local.standins.graph.errors import GraphError, bad_request, conflict, invalid_value, wrong_shape
+from local.standins.graph.errors import GraphError, bad_request, invalid_value, make_conflict, wrong_shape
 from local.standins.graph.rules import Rules
 from local.standins.graph.store import Entry, Store
 
@@ -44,22 +44,22 @@ def upn_identity(name: str, rules: Rules) -> Identity:
     return {"signInType": UPN, "issuer": rules.tenant, "issuerAssignedId": name}
 
 
-def checked(value: object, rules: Rules) -> list[Identity]:
+def check_identities(value: object, rules: Rules) -> list[Identity]:
     """The identities of a payload, each by its rules; raises Graph's 400."""
     if not isinstance(value, list):
         raise wrong_shape("identities")
-    identities = [_shaped(each) for each in value]
+    identities = [_check_shape(each) for each in value]
     if len(identities) > MOST:
         raise invalid_value("identities")
     for identity in identities:
-        _check(identity, rules)
-    keys = [_key(identity, rules) for identity in identities]
+        _check_identity(identity, rules)
+    keys = [_make_key(identity, rules) for identity in identities]
     if len(set(keys)) < len(keys):
         raise invalid_value("identities")
     return identities
 
 
-def _shaped(value: object) -> Identity:
+def _check_shape(value: object) -> Identity:
     if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in FIELDS):
         raise wrong_shape("identities")
     if {name for name in value if not name.startswith("@")} - set(FIELDS):
@@ -67,7 +67,7 @@ def _shaped(value: object) -> Identity:
     return {name: value[name] for name in FIELDS}
 
 
-def _check(identity: Identity, rules: Rules) -> None:
+def _check_identity(identity: Identity, rules: Rules) -> None:
     kind, issuer, held = (identity[name] for name in FIELDS)
     own = kind.lower() == UPN.lower()  # <object id>@tenant is longer than an identity may be
     if not kind or not 0 < len(issuer) <= LONGEST_ISSUER or not 0 < len(held) <= (LONGEST_UPN if own else LONGEST_ID):
@@ -88,7 +88,7 @@ def _well_formed(kind: str, held: str, rules: Rules) -> bool:
     return True
 
 
-def _key(identity: Mapping[str, str], rules: Rules) -> tuple[str, str]:
+def _make_key(identity: Mapping[str, str], rules: Rules) -> tuple[str, str]:
     exact = identity["signInType"].lower() == "federated" and rules.federated_case_sensitive
     held = identity["issuerAssignedId"]
     return identity["issuer"].lower(), held if exact else held.casefold()
@@ -97,24 +97,24 @@ def _key(identity: Mapping[str, str], rules: Rules) -> tuple[str, str]:
 def check_free(identities: Sequence[Identity], store: Store, rules: Rules, owner: str) -> None:
     """Raise the conflict if another user holds one of these, whether or not filters show that user yet."""
     for identity in identities:
-        for entry in _others(store, "identities", identity["issuerAssignedId"], rules, owner):
-            if any(_key(each, rules) == _key(identity, rules) for each in entry.properties["identities"]):
-                raise _conflict(identity, rules)
+        for entry in _list_others(store, "identities", identity["issuerAssignedId"], rules, owner):
+            if any(_make_key(each, rules) == _make_key(identity, rules) for each in entry.properties["identities"]):
+                raise _make_identity_conflict(identity, rules)
 
 
-def _conflict(identity: Identity, rules: Rules) -> GraphError:
+def _make_identity_conflict(identity: Identity, rules: Rules) -> GraphError:
     name = UPN if identity["signInType"].lower() == UPN.lower() else rules.conflict_property
-    return conflict(name, rules.conflict_status)
+    return make_conflict(name, rules.conflict_status)
 
 
 def check_mail_free(mail: str, store: Store, rules: Rules, owner: str) -> None:
     """Raise the conflict if another user has this ``mail``, which Graph keeps unique as a proxy address."""
-    for entry in _others(store, "mail", mail, rules, owner):
+    for entry in _list_others(store, "mail", mail, rules, owner):
         if str(entry.properties.get("mail")).casefold() == mail.casefold():
-            raise conflict("proxyAddresses", rules.conflict_status)
+            raise make_conflict("proxyAddresses", rules.conflict_status)
 
 
-def _others(store: Store, name: str, value: str, rules: Rules, owner: str) -> Iterator[Entry]:
+def _list_others(store: Store, name: str, value: str, rules: Rules, owner: str) -> Iterator[Entry]:
     for entry in store.candidates(name, (value,)):
         if entry.id != owner and (rules.soft_deleted_hold_identities or not entry.deleted):
             yield entry

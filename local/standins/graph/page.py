@@ -58,15 +58,17 @@ class Row:
         return any(text in word.casefold() for word in words)
 
 
-async def show(request: web.Request) -> web.Response:
+async def show_page(request: web.Request) -> web.Response:
     """``GET /?q=…&page=…``."""
     directory = request.app[DIRECTORY]
     text = request.query.get("q", "").strip()
     asked = request.query.get("page", "1")
-    return web.Response(text=render(directory, text, int(asked) if asked.isdigit() else 1), content_type="text/html")
+    return web.Response(
+        text=render_page(directory, text, int(asked) if asked.isdigit() else 1), content_type="text/html"
+    )
 
 
-def render(directory: Directory, text: str, page: int) -> str:
+def render_page(directory: Directory, text: str, page: int) -> str:
     """The page as HTML; every value is escaped."""
     rows = rows_of(directory, text)
     last = max(1, -(-len(rows) // PAGE))
@@ -78,23 +80,23 @@ def render(directory: Directory, text: str, page: int) -> str:
         found=len(rows),
         page=page,
         last=last,
-        newer=_link(text, page - 1) if page > 1 else "",
-        older=_link(text, page + 1) if page < last else "",
+        newer=_make_link(text, page - 1) if page > 1 else "",
+        older=_make_link(text, page + 1) if page < last else "",
     )
 
 
 def rows_of(directory: Directory, text: str) -> list[Row]:
     """Living users that the search means, newest first."""
-    rows = (_row(entry, directory.rules) for entry in directory.store if not entry.deleted)
+    rows = (_make_row(entry, directory.rules) for entry in directory.store if not entry.deleted)
     found = (row for row in rows if row.mentions(text.casefold()))
     return sorted(found, key=lambda row: (row.created, row.number), reverse=True)
 
 
-def _link(text: str, page: int) -> str:
+def _make_link(text: str, page: int) -> str:
     return "/?" + urlencode({"q": text, "page": page})
 
 
-def _row(entry: Entry, rules: Rules) -> Row:
+def _make_row(entry: Entry, rules: Rules) -> Row:
     user, prefix = entry.properties, rules.extension_name("")
     flag = rules.extension_name(rules.must_reset_extension)
     marks = {name: value for name, value in user.items() if is_extension(name) and name != flag}
@@ -102,7 +104,7 @@ def _row(entry: Entry, rules: Rules) -> Row:
         id=entry.id,
         name=str(user.get("displayName") or ""),
         sign_ins=tuple(
-            SignIn(_words(each["signInType"]), each["issuer"], each["issuerAssignedId"])
+            SignIn(_describe_kind(each["signInType"]), each["issuer"], each["issuerAssignedId"])
             for each in user.get("identities") or ()
             if each["signInType"].lower() != "userprincipalname"
         ),
@@ -114,5 +116,5 @@ def _row(entry: Entry, rules: Rules) -> Row:
     )
 
 
-def _words(kind: str) -> str:
+def _describe_kind(kind: str) -> str:
     return SIGN_IN_WORDS.get(kind.lower(), kind)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from local.standins.graph.errors import (
     extensions_unavailable,
     invalid_value,
-    malformed,
+    make_malformed,
     read_only,
     unknown_property,
     weak_password,
@@ -35,10 +35,10 @@ PROFILE_FIELDS: Final = {
 ANNOTATIONS: Final = re.compile(r"@odata\.|.+@odata\.")
 
 
-def cleaned(payload: Payload) -> dict[str, Any]:
+def clean_payload(payload: Payload) -> dict[str, Any]:
     """The payload without OData annotations; a type other than user is refused."""
     if payload.get("@odata.type", "#microsoft.graph.user") != "#microsoft.graph.user":
-        raise malformed("The type in '@odata.type' is not microsoft.graph.user.")
+        raise make_malformed("The type in '@odata.type' is not microsoft.graph.user.")
     return {name: value for name, value in payload.items() if not ANNOTATIONS.match(name)}
 
 
@@ -69,35 +69,35 @@ def _check_property(name: str, value: object) -> None:
         return
     SHAPES[known.kind](name, value)
     if known.longest and any(
-        len(each) > known.longest for each in ([value] if isinstance(value, str) else _list(value))
+        len(each) > known.longest for each in ([value] if isinstance(value, str) else _read_list(value))
     ):
         raise invalid_value(name)
     if name in MEANINGS and not MEANINGS[name](value):
         raise invalid_value(name)
 
 
-def _list(value: object) -> list[Any]:
+def _read_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _string(name: str, value: object) -> None:
+def _check_string(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise wrong_shape(name)
 
 
-def _boolean(name: str, value: object) -> None:
+def _check_boolean(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise wrong_shape(name)
 
 
-def _strings(name: str, value: object) -> None:
+def _check_strings(name: str, value: object) -> None:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise wrong_shape(name)
     if len(value) > MOST_STRINGS:
         raise invalid_value(name)
 
 
-def _complex(name: str, value: object) -> None:
+def _check_complex(name: str, value: object) -> None:
     """Identities have a module of their own; here is the password profile."""
     if name != "passwordProfile":
         return
@@ -111,11 +111,11 @@ def _complex(name: str, value: object) -> None:
 
 
 SHAPES: Final[Mapping[Kind, Callable[[str, object], None]]] = {
-    Kind.STRING: _string,
-    Kind.DATE_TIME: _string,
-    Kind.BOOLEAN: _boolean,
-    Kind.STRINGS: _strings,
-    Kind.COMPLEX: _complex,
+    Kind.STRING: _check_string,
+    Kind.DATE_TIME: _check_string,
+    Kind.BOOLEAN: _check_boolean,
+    Kind.STRINGS: _check_strings,
+    Kind.COMPLEX: _check_complex,
 }
 
 
@@ -123,24 +123,24 @@ def _display_name(value: Any) -> bool:  # noqa: ANN401 - its shape was checked b
     return bool(value.strip()) and not set("<>") & set(value)
 
 
-def _mail(value: Any) -> bool:  # noqa: ANN401
+def _is_mail(value: Any) -> bool:  # noqa: ANN401
     return bool(value.isascii()) and is_email(value)
 
 
-def _policies(value: Any) -> bool:  # noqa: ANN401
-    return policies(value) <= POLICIES
+def _are_policies(value: Any) -> bool:  # noqa: ANN401
+    return split_policies(value) <= POLICIES
 
 
 MEANINGS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "displayName": _display_name,
-    "mail": _mail,
-    "otherMails": lambda value: all(map(_mail, value)),
-    "passwordPolicies": _policies,
-    "userPrincipalName": _mail,
+    "mail": _is_mail,
+    "otherMails": lambda value: all(map(_is_mail, value)),
+    "passwordPolicies": _are_policies,
+    "userPrincipalName": _is_mail,
 }
 
 
-def policies(value: str | None) -> frozenset[str]:
+def split_policies(value: str | None) -> frozenset[str]:
     """The parts of ``passwordPolicies``, which is one string with commas."""
     return frozenset(part.strip() for part in (value or "").split(",") if part.strip())
 
@@ -167,7 +167,7 @@ def check_password(password: str, password_policies: str | None, rules: Rules) -
     """8 to 64 characters of three classes, unless the user's policy waives the classes."""
     if not SHORTEST_PASSWORD <= len(password) <= rules.password_max_length:
         raise weak_password()
-    if "DisableStrongPassword" in policies(password_policies):
+    if "DisableStrongPassword" in split_policies(password_policies):
         return
     letters_and_digits = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
     classes = sum(any(char in kind for char in password) for kind in letters_and_digits)

@@ -21,9 +21,9 @@ LOOK_EVERY: Final = 0.2
 
 
 @asynccontextmanager
-async def acting(directory: Directory) -> AsyncIterator[None]:
+async def run_people(directory: Directory) -> AsyncIterator[None]:
     """Both act for as long as this lasts."""
-    task = asyncio.create_task(_live(directory))
+    task = asyncio.create_task(_run_customers(directory))
     try:
         yield
     finally:
@@ -32,11 +32,11 @@ async def acting(directory: Directory) -> AsyncIterator[None]:
             await task
 
 
-async def _live(directory: Directory) -> None:
+async def _run_customers(directory: Directory) -> None:
     customer = Customer(directory)
     while True:
         customer.act()
-        administrate(directory)
+        run_administrator(directory)
         await asyncio.sleep(LOOK_EVERY)
 
 
@@ -67,7 +67,7 @@ class Customer:
         return [name for name in self._directory.rules.extension_types() if name.endswith("CustomerRef")]
 
 
-def administrate(directory: Directory) -> None:
+def run_administrator(directory: Directory) -> None:
     """Delete the users whose name asks for it."""
     for entry in _whose_turn(directory, ["displayName"], RETIRED):
         to_bin(directory, entry)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from local.standins.graph.errors import denied
+from local.standins.graph.errors import make_denied
 from local.standins.graph.rules import Rules
 
 USER_ADMINISTRATOR: Final = "User Administrator"
@@ -29,61 +29,63 @@ SENSITIVE: Final = {
 }
 
 
-def _need(rules: Rules, one_of: frozenset[str]) -> None:
+def _require_permission(rules: Rules, one_of: frozenset[str]) -> None:
     if not one_of.intersection(rules.permissions):
-        raise denied()
+        raise make_denied()
 
 
 def _need_administrator(rules: Rules) -> None:
     if USER_ADMINISTRATOR not in rules.roles:
-        raise denied()
+        raise make_denied()
 
 
 def need_read(rules: Rules) -> None:
     """Read users and the recycle bin."""
-    _need(rules, READ)
+    _require_permission(rules, READ)
 
 
 def need_organization(rules: Rules) -> None:
     """Read the organization, and how full it is: https://learn.microsoft.com/graph/api/organization-get."""
-    _need(rules, ORGANIZATION_READ)
+    _require_permission(rules, ORGANIZATION_READ)
 
 
 def need_extensions_list(rules: Rules) -> None:
     """List the extension properties of all applications."""
-    _need(rules, DIRECTORY_READ if rules.extensions_list_needs_directory_read else READ)
+    _require_permission(rules, DIRECTORY_READ if rules.extensions_list_needs_directory_read else READ)
 
 
 def need_groups(rules: Rules) -> None:
     """Create a group."""
-    _need(rules, GROUPS)
+    _require_permission(rules, GROUPS)
 
 
 def need_applications(rules: Rules) -> None:
     """Register an application."""
-    _need(rules, APPLICATIONS)
+    _require_permission(rules, APPLICATIONS)
 
 
 def need_create(rules: Rules) -> None:
     """Create a user."""
-    _need(rules, CREATE)
+    _require_permission(rules, CREATE)
 
 
 def need_update(rules: Rules, names: Iterable[str]) -> None:
     """Change these properties; some need more than an ordinary write permission."""
     for name in names:
         if name == "passwordProfile":
-            _need(rules, PASSWORD)
+            _require_permission(rules, PASSWORD)
             _need_administrator(rules)
         elif name in SENSITIVE:
-            _need(rules, SENSITIVE[name] if rules.sensitive_need_own_permission else UPDATE | SENSITIVE[name])
+            _require_permission(
+                rules, SENSITIVE[name] if rules.sensitive_need_own_permission else UPDATE | SENSITIVE[name]
+            )
         else:
-            _need(rules, UPDATE)
+            _require_permission(rules, UPDATE)
         if name == "identities" and rules.identities_need_own_permission:
-            _need(rules, IDENTITIES)
+            _require_permission(rules, IDENTITIES)
 
 
 def need_delete(rules: Rules) -> None:
     """Delete, restore or purge: a permission alone does not do."""
-    _need(rules, DELETE)
+    _require_permission(rules, DELETE)
     _need_administrator(rules)

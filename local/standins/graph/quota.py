@@ -53,7 +53,7 @@ class Bucket:
     at: float = 0.0
 
     def wait(self, cost: int, now: float, limit: int, window: float) -> float:
-        """Drain up to ``now``; then the seconds until ``cost`` fits, 0 if it fits already."""
+        """Drain up to ``now``; then the seconds until ``compute_cost`` fits, 0 if it fits already."""
         self.used = max(0.0, self.used - max(0.0, now - self.at) * limit / window)
         self.at = now
         return max(0.0, (self.used + cost - limit) * window / limit)
@@ -112,16 +112,16 @@ def units_limit(rules: Rules, users: int) -> int:
     return medium if users <= MEDIUM else large
 
 
-def cost(method: str, segments: tuple[str, ...], query: Mapping[str, str]) -> Cost:
+def compute_cost(method: str, segments: tuple[str, ...], query: Mapping[str, str]) -> Cost:
     """Resource units and writes of a request, by the documented table for a B2C tenant."""
     if method == "GET":
         listed = 2 if len(segments) == 1 or segments[-1].endswith("graph.user") else 1
-        return Cost(max(1, listed - ("$select" in query) - _few(query)), 0)
+        return Cost(max(1, listed - ("$select" in query) - _is_few(query)), 0)
     if segments == ("directoryObjects", "getAvailableExtensionProperties"):
         return Cost(1, 0)
     return Cost(5 if method == "POST" and segments == ("users",) else 1, 1)
 
 
-def _few(query: Mapping[str, str]) -> int:
+def _is_few(query: Mapping[str, str]) -> int:
     top = query.get("$top", "")
     return 1 if top.isdigit() and int(top) < 20 else 0  # noqa: PLR2004 - the documented number

@@ -7,8 +7,15 @@ from typing import Any
 from urllib.parse import quote
 
 from local.standins.graph.calls import Call, Reply
-from local.standins.graph.errors import GraphError, malformed, not_found, unsupported_query
-from local.standins.graph.filters import Properties, check, check_extensions, equality, matches, parse
+from local.standins.graph.errors import GraphError, make_malformed, not_found, unsupported_query
+from local.standins.graph.filters import (
+    Properties,
+    check_extensions,
+    check_filter,
+    find_equality,
+    matches_filter,
+    parse_filter,
+)
 from local.standins.graph.permissions import need_extensions_list, need_organization, need_read
 from local.standins.graph.properties import DEFAULT_SET, PROPERTIES, Kind, is_extension
 from local.standins.graph.state import Directory
@@ -29,14 +36,14 @@ def get_one(directory: Directory, call: Call) -> Reply:
     entry = directory.direct(call.segments[1])
     if entry is None:
         raise not_found(call.segments[1])
-    return Reply(200, entity(entry.properties, call), target=entry.id)
+    return Reply(200, make_entity(entry.properties, call), target=entry.id)
 
 
 def get_many(directory: Directory, call: Call) -> Reply:
     """``GET /users``: a page of those the filter means, as far as lists show them yet."""
     need_read(directory.rules)
     _check_options(directory, call)
-    return Reply(200, _page(directory, call, _found(directory, call)))
+    return Reply(200, _make_page(directory, call, _find_users(directory, call)))
 
 
 def get_deleted_many(directory: Directory, call: Call) -> Reply:
@@ -46,7 +53,7 @@ def get_deleted_many(directory: Directory, call: Call) -> Reply:
     if "$filter" in call.query:
         raise unsupported_query("This stand-in does not filter deleted users.")
     found = ((entry.number, entry.properties) for entry in directory.store if entry.deleted)
-    return Reply(200, _page(directory, call, found))
+    return Reply(200, _make_page(directory, call, found))
 
 
 def get_deleted_one(directory: Directory, call: Call) -> Reply:
@@ -56,7 +63,7 @@ def get_deleted_one(directory: Directory, call: Call) -> Reply:
     entry = directory.store.get(call.segments[2])
     if entry is None or not entry.deleted:
         raise not_found(call.segments[2])
-    return Reply(200, entity(entry.properties, call), target=entry.id)
+    return Reply(200, make_entity(entry.properties, call), target=entry.id)
 
 
 def refuse_count(_directory: Directory, _call: Call) -> Reply:
@@ -129,29 +136,29 @@ def check_select(names: Iterable[str]) -> None:
 
 
 def _unknown_selected(name: str, kind: str) -> GraphError:
-    return malformed(
+    return make_malformed(
         f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type '{kind}'."
     )
 
 
-def _found(directory: Directory, call: Call) -> Iterator[tuple[int, Properties]]:
+def _find_users(directory: Directory, call: Call) -> Iterator[tuple[int, Properties]]:
     text = call.query.get("$filter")
     if text is None:
         return directory.visible()
-    node = parse(text)
+    node = parse_filter(text)
     advanced = call.advanced and directory.rules.advanced_queries_accepted
-    check(node, directory.rules, advanced=advanced)
+    check_filter(node, directory.rules, advanced=advanced)
     check_extensions(node, directory.rules)
-    wanted = equality(node)
+    wanted = find_equality(node)
     entries = None
     if wanted:
         found = {entry.id: entry for entry in directory.store.candidates(*wanted)}
         entries = sorted(found.values(), key=lambda entry: entry.number)
     meant = directory.visible(entries)
-    return ((number, user) for number, user in meant if matches(node, user, directory.rules))
+    return ((number, user) for number, user in meant if matches_filter(node, user, directory.rules))
 
 
-def _top(directory: Directory, call: Call) -> int:
+def _read_top(directory: Directory, call: Call) -> int:
     text = call.query.get("$top")
     if text is None:
         return DEFAULT_TOP
@@ -166,24 +173,24 @@ def _top(directory: Directory, call: Call) -> int:
 # What is answered
 
 
-def _page(directory: Directory, call: Call, found: Iterator[tuple[int, Properties]]) -> Mapping[str, Any]:
-    top, after = _top(directory, call), _after(call)
+def _make_page(directory: Directory, call: Call, found: Iterator[tuple[int, Properties]]) -> Mapping[str, Any]:
+    top, after = _read_top(directory, call), _read_skip_token(call)
     rest = ((number, user) for number, user in found if number > after)
     directory.pages += 1
     every = directory.rules.empty_page_every
     if every and directory.pages % every == 0:
-        return _collection(call, (), after)
+        return _make_collection(call, (), after)
     page = list(islice(rest, top + 1))
     more = page[top - 1][0] if len(page) > top else None
-    return _collection(call, [user for _, user in page[:top]], more)
+    return _make_collection(call, [user for _, user in page[:top]], more)
 
 
-def _collection(call: Call, users: Sequence[Properties], after: int | None) -> Mapping[str, Any]:
+def _make_collection(call: Call, users: Sequence[Properties], after: int | None) -> Mapping[str, Any]:
     names = f"({','.join(call.select)})" if call.select else ""
     body: dict[str, Any] = {"@odata.context": f"{call.root}/$metadata#users{names}"}
     if after is not None:
         body["@odata.nextLink"] = _next_link(call, after)
-    body["value"] = [view(user, call.select) for user in users]
+    body["value"] = [select_properties(user, call.select) for user in users]
     return body
 
 
@@ -194,7 +201,7 @@ def _next_link(call: Call, after: int) -> str:
     return f"{call.root}{call.path}?{pairs}"
 
 
-def _after(call: Call) -> int:
+def _read_skip_token(call: Call) -> int:
     token = call.query.get("$skiptoken")
     if token is None:
         return 0
@@ -204,22 +211,22 @@ def _after(call: Call) -> int:
             return int(number)
     except ValueError:
         pass
-    raise malformed("The specified skip token is not valid.")
+    raise make_malformed("The specified skip token is not valid.")
 
 
-def view(user: Properties, select: Sequence[str], extra: Sequence[str] = ()) -> dict[str, Any]:
+def select_properties(user: Properties, select: Sequence[str], extra: Sequence[str] = ()) -> dict[str, Any]:
     """The selected properties, or the default set. A password is never among them."""
     names = select or (*DEFAULT_SET, *extra)
     shown = (name for name in names if name in user or not is_extension(name))
-    return {name: user[name] if name in user else _absent(name) for name in shown}
+    return {name: user[name] if name in user else _make_absent(name) for name in shown}
 
 
-def _absent(name: str) -> list[Any] | None:
+def _make_absent(name: str) -> list[Any] | None:
     return [] if PROPERTIES[name].kind is Kind.STRINGS or name == "identities" else None
 
 
-def entity(user: Properties, call: Call, extra: Sequence[str] = ()) -> Mapping[str, Any]:
+def make_entity(user: Properties, call: Call, extra: Sequence[str] = ()) -> Mapping[str, Any]:
     """One user as an answer of its own."""
     names = f"({','.join(call.select)})" if call.select else ""
     context = f"{call.root}/$metadata#users{names}/$entity"
-    return {"@odata.context": context, **view(user, call.select, extra)}
+    return {"@odata.context": context, **select_properties(user, call.select, extra)}

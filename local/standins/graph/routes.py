@@ -11,13 +11,13 @@ from local.standins.graph.state import Directory
 type Handler = Callable[[Directory, Call], Reply]
 type Handlers = Mapping[str, Handler]
 
-USERS: Final[Handlers] = {"GET": reading.get_many, "POST": writing.create}
-USER: Final[Handlers] = {"GET": reading.get_one, "PATCH": writing.change, "DELETE": writing.delete}
+USERS: Final[Handlers] = {"GET": reading.get_many, "POST": writing.create_user}
+USER: Final[Handlers] = {"GET": reading.get_one, "PATCH": writing.change_user, "DELETE": writing.delete_user}
 COUNT: Final[Handlers] = {"GET": reading.refuse_count}
 DELTA: Final[Handlers] = {"GET": reading.refuse_delta}
 DELETED_USERS: Final[Handlers] = {"GET": reading.get_deleted_many}
-DELETED_USER: Final[Handlers] = {"GET": reading.get_deleted_one, "DELETE": writing.purge}
-RESTORE: Final[Handlers] = {"POST": writing.restore}
+DELETED_USER: Final[Handlers] = {"GET": reading.get_deleted_one, "DELETE": writing.purge_user}
+RESTORE: Final[Handlers] = {"POST": writing.restore_user}
 OTHERS: Final[Mapping[tuple[str, ...], Handler]] = {
     ("POST", "groups"): others.create_group,
     ("POST", "applications"): others.create_application,
@@ -27,17 +27,17 @@ EXTENSIONS: Final[Handlers] = {"POST": reading.get_available_extensions}
 ORGANIZATION: Final[Handlers] = {"GET": reading.get_organization}
 
 
-def handler(call: Call) -> Handler:
+def find_handler(call: Call) -> Handler:
     """What answers the call; raises Graph's 400 for an unknown address and 405 for a wrong method."""
     if (call.method, *call.segments) in OTHERS:
         return OTHERS[call.method, *call.segments]
-    handlers = _handlers(call.segments)
+    handlers = _list_handlers(call.segments)
     if call.method not in handlers:
         raise method_refused()
     return handlers[call.method]
 
 
-def _handlers(segments: tuple[str, ...]) -> Handlers:
+def _list_handlers(segments: tuple[str, ...]) -> Handlers:
     match segments:
         case ("users",):
             return USERS

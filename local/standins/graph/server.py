@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from local.standins.graph.calls import Call, Reply, address
+from local.standins.graph.calls import Call, Reply, split_address
 from local.standins.graph.control import DIRECTORY, add_control
-from local.standins.graph.gate import answer
-from local.standins.graph.page import show
-from local.standins.graph.people import acting
+from local.standins.graph.gate import answer_call
+from local.standins.graph.page import show_page
+from local.standins.graph.people import run_people
 from local.standins.graph.state import Directory
 
 LONGEST_BODY = 4 * 1024 * 1024  # Graph's own limit for a request
@@ -18,12 +18,12 @@ def build_app(directory: Directory) -> web.Application:
     """The application for one directory; it closes the directory when it stops."""
     app = web.Application(client_max_size=LONGEST_BODY)
     app[DIRECTORY] = directory
-    app.router.add_get("/", show)
+    app.router.add_get("/", show_page)
     add_control(app)
-    app.router.add_route("*", r"/{version:v1\.0|beta}/{rest:.*}", graph)
+    app.router.add_route("*", r"/{version:v1\.0|beta}/{rest:.*}", answer_graph)
     app.on_shutdown.append(_let_go)
-    app.cleanup_ctx.append(_closing)
-    app.cleanup_ctx.append(_people)
+    app.cleanup_ctx.append(_close_directory)
+    app.cleanup_ctx.append(_keep_people)
     return app
 
 
@@ -32,28 +32,28 @@ async def _let_go(app: web.Application) -> None:
     app[DIRECTORY].faults.clear()
 
 
-async def _closing(app: web.Application) -> AsyncIterator[None]:
+async def _close_directory(app: web.Application) -> AsyncIterator[None]:
     yield
     app[DIRECTORY].close()
 
 
-async def _people(app: web.Application) -> AsyncIterator[None]:
-    async with acting(app[DIRECTORY]):
+async def _keep_people(app: web.Application) -> AsyncIterator[None]:
+    async with run_people(app[DIRECTORY]):
         yield
 
 
-async def graph(request: web.Request) -> web.StreamResponse:
+async def answer_graph(request: web.Request) -> web.StreamResponse:
     """Any request to Graph."""
-    reply = await answer(request.app[DIRECTORY], await _call(request))
+    reply = await answer_call(request.app[DIRECTORY], await _read_call(request))
     if reply.status == 0 and request.transport:
         request.transport.abort()
-    response = _response(reply)
+    response = _make_response(reply)
     response.headers["Date"] = request.app[DIRECTORY].date()
     return response
 
 
-async def _call(request: web.Request) -> Call:
-    (version, *segments), query = address(request.raw_path)
+async def _read_call(request: web.Request) -> Call:
+    (version, *segments), query = split_address(request.raw_path)
     return Call(
         method=request.method,
         segments=tuple(segments),
@@ -65,7 +65,7 @@ async def _call(request: web.Request) -> Call:
     )
 
 
-def _response(reply: Reply) -> web.Response:
+def _make_response(reply: Reply) -> web.Response:
     status = reply.status or 500  # after an ended connection nobody reads it
     if reply.page is not None:
         return web.Response(status=status, headers=reply.headers, text=reply.page, content_type="text/html")

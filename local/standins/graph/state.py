@@ -13,7 +13,7 @@ from local.standins.graph.filters import Properties
 from local.standins.graph.identities import has_local, upn_identity, upn_of
 from local.standins.graph.journal import Journal
 from local.standins.graph.quota import Quota
-from local.standins.graph.rules import Rules, changed
+from local.standins.graph.rules import Rules, change_rules
 from local.standins.graph.store import Entry, Store
 
 
@@ -34,7 +34,7 @@ class Directory:
 
     def turn(self, wanted: Mapping[str, object]) -> None:
         """Turn switches while running; raises ``RuleError`` and turns none if one is wrong."""
-        self.rules = changed(self.rules, wanted)
+        self.rules = change_rules(self.rules, wanted)
         for name in self.rules.extension_types():
             self._registered.setdefault(name, self.now())
 
@@ -42,7 +42,7 @@ class Directory:
         """Fill an empty directory; a directory that has users is left alone. Returns how many were stored."""
         if len(self.store):
             return 0
-        self.store.seed(_seeded(user, self.rules) for user in users)
+        self.store.seed(_make_seeded(user, self.rules) for user in users)
         return len(self.store)
 
     def put(self, entry: Entry) -> Entry:
@@ -103,7 +103,7 @@ def read_seed(path: Path) -> list[Mapping[str, Any]]:
     return users
 
 
-def _seeded(user: Mapping[str, Any], rules: Rules) -> Entry:
+def _make_seeded(user: Mapping[str, Any], rules: Rules) -> Entry:
     """A user as given, with what every user has; only the length of a password is kept."""
     properties = {"accountEnabled": True, "userType": "Member", **user}
     profile = properties.pop("passwordProfile", None) or {}

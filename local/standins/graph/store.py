@@ -72,7 +72,7 @@ class Store:
         self._lock: IO[bytes] | None = None
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _alone(folder)
+            self._lock = _lock_folder(folder)
             self._load(folder / FILE)
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class Store:
         if found:
             return found
         named = self.candidates("userPrincipalName", (key,))
-        return next((each for each in named if _same(each.properties.get("userPrincipalName"), key)), None)
+        return next((each for each in named if _is_same_text(each.properties.get("userPrincipalName"), key)), None)
 
     def candidates(self, name: str, values: Iterable[str]) -> Iterator[Entry]:
         """Users that have, or once had, one of these values whatever its case; a superset to be checked."""
@@ -137,7 +137,7 @@ class Store:
         self.deleted += entry.deleted - (old.deleted if old else False)
         self._entries[entry.id] = entry
         self._next = max(self._next, entry.number + 1)
-        for key in _values(entry.properties):
+        for key in _list_values(entry.properties):
             self._index[key][entry.id] = None
 
     def _append(self, line: Mapping[str, Any]) -> None:
@@ -172,7 +172,7 @@ class Store:
         os.replace(fresh, path)  # noqa: PTH105 - the one call that replaces on Windows too is the same in both
 
 
-def _alone(folder: Path) -> IO[bytes]:
+def _lock_folder(folder: Path) -> IO[bytes]:
     """Hold the folder: two directories that write one file would lose each other's users.
 
     The lock ends with the process, however it ends. Windows refuses to replace an open file by itself.
@@ -198,7 +198,7 @@ def _as_line(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _values(properties: Properties) -> Iterator[tuple[str, str]]:
+def _list_values(properties: Properties) -> Iterator[tuple[str, str]]:
     """What a filter by equality, or the search for a conflict, may look for."""
     for name, value in properties.items():
         if isinstance(value, str):
@@ -209,5 +209,5 @@ def _values(properties: Properties) -> Iterator[tuple[str, str]]:
                 yield name, str(held).casefold()
 
 
-def _same(left: object, right: str) -> bool:
+def _is_same_text(left: object, right: str) -> bool:
     return isinstance(left, str) and left.casefold() == right.casefold()

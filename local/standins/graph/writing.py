@@ -10,35 +10,35 @@ from local.standins.graph.errors import (
     LOCAL_ONTO_FEDERATED,
     bad_request,
     invalid_value,
+    make_required,
     not_found,
     quota_exceeded,
-    required,
 )
 from local.standins.graph.filters import Properties
 from local.standins.graph.identities import (
     Identity,
     check_free,
+    check_identities,
     check_mail_free,
-    checked,
     has_local,
     upn_identity,
     upn_of,
 )
-from local.standins.graph.payload import check_password, check_properties, cleaned, policies
+from local.standins.graph.payload import check_password, check_properties, clean_payload, split_policies
 from local.standins.graph.permissions import need_create, need_delete, need_update
-from local.standins.graph.reading import entity
+from local.standins.graph.reading import make_entity
 from local.standins.graph.state import Directory
 from local.standins.graph.store import Entry
 
 type Profile = Mapping[str, Any]
 
 
-def create(directory: Directory, call: Call) -> Reply:
+def create_user(directory: Directory, call: Call) -> Reply:
     """``POST /users``: 201 with the new user."""
     need_create(directory.rules)
-    payload = cleaned(call.json())
+    payload = clean_payload(call.json())
     check_properties(payload, directory)
-    identities = checked(payload.get("identities") or [], directory.rules)
+    identities = check_identities(payload.get("identities") or [], directory.rules)
     _check_required(payload, identities)
     profile = payload.pop("passwordProfile", None) or {}
     _check_new_password(payload, identities, profile, directory)
@@ -51,7 +51,7 @@ def create(directory: Directory, call: Call) -> Reply:
         Entry(user, bool(profile.get("forceChangePasswordNextSignIn")), len(profile.get("password") or ""))
     )
     extra = ("identities", "passwordPolicies") if directory.rules.create_returns_identities else ()
-    return Reply(201, entity(stored.properties, call, extra), target=stored.id)
+    return Reply(201, make_entity(stored.properties, call, extra), target=stored.id)
 
 
 def _check_required(payload: Properties, identities: list[Identity]) -> None:
@@ -62,7 +62,7 @@ def _check_required(payload: Properties, identities: list[Identity]) -> None:
         needed.append("passwordProfile")
     for name in needed:
         if payload.get(name) is None:
-            raise required(name)
+            raise make_required(name)
 
 
 def _check_new_password(
@@ -74,11 +74,11 @@ def _check_new_password(
             raise invalid_value("passwordProfile")
         return
     if not profile.get("password"):
-        raise required("passwordProfile.password")
+        raise make_required("passwordProfile.password")
     check_password(profile["password"], payload.get("passwordPolicies"), rules)
     if profile.get("forceChangePasswordNextSignIn") and not rules.force_change_accepted:
         raise invalid_value("passwordProfile")
-    expires = "DisablePasswordExpiration" not in policies(payload.get("passwordPolicies"))
+    expires = "DisablePasswordExpiration" not in split_policies(payload.get("passwordPolicies"))
     if has_local(identities) and expires and rules.password_expiry_must_be_disabled:
         raise invalid_value("passwordPolicies")
 
@@ -87,7 +87,7 @@ def _new_user(payload: Properties, identities: list[Identity], directory: Direct
     rules, user_id = directory.rules, str(uuid4())
     name = payload.get("userPrincipalName") or upn_of(identities) or f"{user_id}@{rules.tenant}"
     if upn_of(identities) is None:
-        identities = checked([*identities, upn_identity(name, rules)], rules)
+        identities = check_identities([*identities, upn_identity(name, rules)], rules)
     user = {key: value for key, value in payload.items() if value is not None}
     user |= {
         "id": user_id,
@@ -111,11 +111,11 @@ def _check_quota(directory: Directory) -> None:
         raise quota_exceeded()
 
 
-def change(directory: Directory, call: Call) -> Reply:
+def change_user(directory: Directory, call: Call) -> Reply:
     """``PATCH /users/{id}``: 204. Nothing is stored unless everything can be."""
-    payload = cleaned(call.json())
+    payload = clean_payload(call.json())
     need_update(directory.rules, payload)
-    entry = _living(directory, call.segments[1])
+    entry = _find_living(directory, call.segments[1])
     check_properties(payload, directory)
     if "displayName" in payload and payload["displayName"] is None:
         raise invalid_value("displayName")
@@ -134,14 +134,14 @@ def _change_identities(user: dict[str, Any], payload: dict[str, Any], directory:
     """Replace the whole collection, which must contain the userPrincipalName identity."""
     name = payload.pop("userPrincipalName", None)
     if "identities" in payload:
-        identities = checked(payload.pop("identities"), directory.rules)
+        identities = check_identities(payload.pop("identities"), directory.rules)
         if upn_of(identities) is None:
             raise invalid_value("identities")
         if has_local(identities) and not has_local(user["identities"]):
             raise bad_request(LOCAL_ONTO_FEDERATED)
     elif name:
         others = [each for each in user["identities"] if upn_of((each,)) is None]
-        identities = checked([*others, upn_identity(name, directory.rules)], directory.rules)
+        identities = check_identities([*others, upn_identity(name, directory.rules)], directory.rules)
     else:
         return
     check_free(identities, directory.store, directory.rules, user["id"])
@@ -178,10 +178,10 @@ def _with_password(entry: Entry, profile: Profile, directory: Directory) -> Entr
     return replace(entry, properties=user, force_change=force, password_length=len(password))
 
 
-def delete(directory: Directory, call: Call) -> Reply:
+def delete_user(directory: Directory, call: Call) -> Reply:
     """``DELETE /users/{id}``: 204; the user goes to the recycle bin."""
     need_delete(directory.rules)
-    entry = _living(directory, call.segments[1])
+    entry = _find_living(directory, call.segments[1])
     to_bin(directory, entry)
     return Reply(204, target=entry.id)
 
@@ -191,25 +191,25 @@ def to_bin(directory: Directory, entry: Entry) -> None:
     directory.put(replace(entry, properties={**entry.properties, "deletedDateTime": directory.stamp()}))
 
 
-def restore(directory: Directory, call: Call) -> Reply:
+def restore_user(directory: Directory, call: Call) -> Reply:
     """``POST /directory/deletedItems/{id}/restore``: 200 with the user, if nobody took its sign-in names."""
     need_delete(directory.rules)
-    entry = deleted(directory, call.segments[2])
+    entry = find_deleted(directory, call.segments[2])
     user = {name: value for name, value in entry.properties.items() if name != "deletedDateTime"}
     check_free(user["identities"], directory.store, directory.rules, entry.id)
     directory.put(replace(entry, properties=user))
-    return Reply(200, entity(user, call), target=entry.id)
+    return Reply(200, make_entity(user, call), target=entry.id)
 
 
-def purge(directory: Directory, call: Call) -> Reply:
+def purge_user(directory: Directory, call: Call) -> Reply:
     """``DELETE /directory/deletedItems/{id}``: 204; gone for good, at once."""
     need_delete(directory.rules)
-    entry = deleted(directory, call.segments[2])
+    entry = find_deleted(directory, call.segments[2])
     directory.store.purge(entry.id)
     return Reply(204, target=entry.id)
 
 
-def deleted(directory: Directory, key: str) -> Entry:
+def find_deleted(directory: Directory, key: str) -> Entry:
     """A user in the recycle bin, or Graph's 404."""
     entry = directory.store.get(key)
     if entry is None or not entry.deleted:
@@ -217,7 +217,7 @@ def deleted(directory: Directory, key: str) -> Entry:
     return entry
 
 
-def _living(directory: Directory, key: str) -> Entry:
+def _find_living(directory: Directory, key: str) -> Entry:
     entry = directory.direct(key)
     if entry is None:
         raise not_found(key)

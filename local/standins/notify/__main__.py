@@ -10,7 +10,7 @@ from typing import Final
 
 from local.standins.notify import services
 from local.standins.notify.rules import Rules
-from local.standins.notify.server import open_notify, serving
+from local.standins.notify.server import open_notify, serve_notify
 from local.standins.notify.state import Notify
 from local.standins.notify.templates import BUILT_IN_FILE, TemplateFileError
 
@@ -36,13 +36,13 @@ control: /_standin/health, notifications, journal, faults, rules
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or Ctrl-C; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     try:
         notify = open_notify(options.data, options.templates, _given_rules(options))
     except (TemplateFileError, OSError) as error:
         return _cannot_start(str(error))
     try:
-        asyncio.run(_run(notify, options.port))
+        asyncio.run(_run_notify(notify, options.port))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         return _cannot_start(f"Port {options.port} of 127.0.0.1 cannot be used: {reason}.")
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.standins.notify",
         description="A stand-in for GOV.UK Notify: accepts e-mails over its API, sends nothing to anybody.",
@@ -81,7 +81,7 @@ def _given_rules(options: argparse.Namespace) -> Rules:
     return Rules(**given)
 
 
-async def _run(notify: Notify, port: int) -> None:
+async def _run_notify(notify: Notify, port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,7 +89,7 @@ async def _run(notify: Notify, port: int) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
             break
-    async with serving(notify, port) as address:
+    async with serve_notify(notify, port) as address:
         print(f"notify listening on {address}", flush=True)
         await stop.wait()
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from local.standins.notify.faults import FaultOrder
-from local.standins.notify.outbox import Message, Search, written
+from local.standins.notify.outbox import Message, Search, format_time
 from local.standins.notify.state import NOTIFY, Notify
 
 routes = web.RouteTableDef()
@@ -15,14 +15,14 @@ _CHANGES: Final = TypeAdapter(dict[str, object])
 
 
 @routes.get("/_standin/health")
-async def health(request: web.Request) -> web.Response:
+async def show_health(request: web.Request) -> web.Response:
     """Ready, and how much there is."""
     notify = request.app[NOTIFY]
     return web.json_response({"status": "ok", "notifications": notify.outbox.count(Search(), notify.clock())})
 
 
 @routes.get("/_standin/notifications")
-async def notifications(request: web.Request) -> web.Response:
+async def show_notifications(request: web.Request) -> web.Response:
     """Every kept message, oldest first; `service`, `reference` and `q` narrow."""
     notify = request.app[NOTIFY]
     search = Search(
@@ -35,16 +35,16 @@ async def notifications(request: web.Request) -> web.Response:
 
 
 @routes.get("/_standin/journal")
-async def journal(request: web.Request) -> web.Response:
+async def show_journal(request: web.Request) -> web.Response:
     """Every request to the API, oldest first, with the fault that struck it; status null means: no answer."""
     calls = request.app[NOTIFY].outbox.journal()
-    return web.json_response([{**asdict(call), "at": written(call.at)} for call in calls])
+    return web.json_response([{**asdict(call), "at": format_time(call.at)} for call in calls])
 
 
 @routes.get("/_standin/faults")
 async def list_faults(request: web.Request) -> web.Response:
     """The faults in force."""
-    return _faults(request.app[NOTIFY])
+    return _make_fault_list(request.app[NOTIFY])
 
 
 @routes.post("/_standin/faults")
@@ -54,16 +54,16 @@ async def order_fault(request: web.Request) -> web.Response:
     try:
         order = FaultOrder.model_validate_json(await request.read())
     except ValidationError as error:
-        return _refused(error)
+        return _make_refusal(error)
     notify.faults.add(order, notify.steady())
-    return _faults(notify)
+    return _make_fault_list(notify)
 
 
 @routes.delete("/_standin/faults")
 async def clear_faults(request: web.Request) -> web.Response:
     """End all faults."""
     request.app[NOTIFY].faults.clear()
-    return _faults(request.app[NOTIFY])
+    return _make_fault_list(request.app[NOTIFY])
 
 
 @routes.get("/_standin/rules")
@@ -80,7 +80,7 @@ async def change_rules(request: web.Request) -> web.Response:
         changes = _CHANGES.validate_json(await request.read())
         notify.change_rules(notify.rules.changed(changes))
     except ValidationError as error:
-        return _refused(error)
+        return _make_refusal(error)
     return web.json_response(notify.rules.model_dump(mode="json"))
 
 
@@ -98,15 +98,15 @@ def _as_json(notify: Notify, message: Message) -> dict[str, Any]:
         ),
         "subject": message.subject,
         "body": message.body,
-        "created_at": written(message.created_at),
+        "created_at": format_time(message.created_at),
         "status": message.status(notify.clock()),
     }
 
 
-def _faults(notify: Notify) -> web.Response:
+def _make_fault_list(notify: Notify) -> web.Response:
     return web.json_response({"faults": notify.faults.listed(notify.steady())})
 
 
-def _refused(error: ValidationError) -> web.Response:
+def _make_refusal(error: ValidationError) -> web.Response:
     problems = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
     return web.json_response({"errors": problems}, status=400)

@@ -25,24 +25,24 @@ def bad_request(message: str) -> NotifyError:
     return NotifyError(400, "BadRequestError", message)
 
 
-def invalid(*messages: str) -> NotifyError:
+def make_invalid(*messages: str) -> NotifyError:
     """A request whose fields do not fit the documented schema."""
     return NotifyError(400, "ValidationError", *messages)
 
 
-def forbidden(message: str) -> NotifyError:
+def make_forbidden(message: str) -> NotifyError:
     """A token or service that Notify does not accept."""
     return NotifyError(403, "AuthError", message)
 
 
 def service_suspended() -> NotifyError:
     """A suspended service's keys stop working; the wording is the API's."""
-    return forbidden("Invalid token: service is archived")
+    return make_forbidden("Invalid token: service is archived")
 
 
 def clock_wrong() -> NotifyError:
     """The token's time is more than 30 seconds from ours."""
-    return forbidden("Error: Your system clock must be accurate to within 30 seconds")
+    return make_forbidden("Error: Your system clock must be accurate to within 30 seconds")
 
 
 def rate_limited(key_type: str, limit: int) -> NotifyError:

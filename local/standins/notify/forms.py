@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from local.standins.notify.errors import NotifyError, bad_request, invalid
+from local.standins.notify.errors import NotifyError, bad_request, make_invalid
 from local.standins.notify.recipients import is_email_address
 
 STATUSES: Final = (
@@ -93,7 +93,7 @@ class ListQuery(_Form):
     include_jobs: bool | None = None
 
 
-def parsed[F: BaseModel](form: type[F], data: object) -> F:
+def parse_form[F: BaseModel](form: type[F], data: object) -> F:
     """The data as this form; raises the ValidationError (or BadRequestError) that Notify would answer."""
     if not isinstance(data, dict):
         raise bad_request("Invalid JSON supplied in POST data")
@@ -106,10 +106,10 @@ def parsed[F: BaseModel](form: type[F], data: object) -> F:
 def list_query(pairs: Mapping[str, list[str]]) -> ListQuery:
     """The query as a form; a name that may come once is taken from its first value."""
     many = {"status", "template_type"}
-    query = parsed(ListQuery, {name: values if name in many else values[0] for name, values in pairs.items()})
+    query = parse_form(ListQuery, {name: values if name in many else values[0] for name, values in pairs.items()})
     for status in query.status:
         if status not in STATUSES:
-            raise invalid(f"status {status} is not one of [{', '.join(STATUSES)}]")
+            raise make_invalid(f"status {status} is not one of [{', '.join(STATUSES)}]")
     return query
 
 
@@ -118,18 +118,18 @@ def uuid_from_path(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise invalid("id is not a valid UUID") from None
+        raise make_invalid("id is not a valid UUID") from None
 
 
 def _as_notify_error(error: ValidationError) -> NotifyError:
     messages: dict[str, str] = {}
     for problem in error.errors(include_url=False):
         field = str(problem["loc"][0]) if problem["loc"] else "data"
-        messages.setdefault(field, _message(field, problem["type"], problem.get("input"), problem["msg"]))
-    return invalid(*messages.values())
+        messages.setdefault(field, _make_message(field, problem["type"], problem.get("input"), problem["msg"]))
+    return make_invalid(*messages.values())
 
 
-def _message(field: str, kind: str, value: object, text: str) -> str:
+def _make_message(field: str, kind: str, value: object, text: str) -> str:
     known = {
         "missing": f"{field} is a required property",
         "extra_forbidden": f"Additional properties are not allowed ({field} was unexpected)",

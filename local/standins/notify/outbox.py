@@ -114,7 +114,7 @@ class Outbox:
 
     def find(self, search: Search, now: float, limit: int = -1, skip: int = 0) -> list[Message]:
         """The messages that fit, newest first; a negative limit means all."""
-        where, values = _where(search, now)
+        where, values = _make_conditions(search, now)
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM messages WHERE {where} ORDER BY sequence DESC LIMIT :limit OFFSET :skip",  # noqa: S608 - conditions are ours, values are bound
             {**values, "limit": limit, "skip": skip},
@@ -123,7 +123,7 @@ class Outbox:
 
     def count(self, search: Search, now: float) -> int:
         """How many messages fit."""
-        where, values = _where(search, now)
+        where, values = _make_conditions(search, now)
         statement = f"SELECT count(*) FROM messages WHERE {where}"  # noqa: S608 - conditions are ours, values are bound
         return int(self._connection.execute(statement, values).fetchone()[0])
 
@@ -151,7 +151,7 @@ class Outbox:
         self._connection.execute("INSERT OR REPLACE INTO rules (only, content) VALUES (1, ?)", (content,))
 
 
-def _where(search: Search, now: float) -> tuple[str, dict[str, object]]:
+def _make_conditions(search: Search, now: float) -> tuple[str, dict[str, object]]:
     conditions = ["1"]
     values: dict[str, object] = {"now": now}
     equal = {"service": search.service, "key_type": search.key_type, "reference": search.reference}
@@ -176,6 +176,6 @@ def _where(search: Search, now: float) -> tuple[str, dict[str, object]]:
     return " AND ".join(conditions), values
 
 
-def written(moment: float) -> str:
+def format_time(moment: float) -> str:
     """A moment as Notify writes it: UTC, microseconds, Z."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

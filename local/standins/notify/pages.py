@@ -28,46 +28,46 @@ routes = web.RouteTableDef()
 
 
 @routes.get("/")
-async def outbox(request: web.Request) -> web.Response:
+async def show_outbox(request: web.Request) -> web.Response:
     """The list, newest first, 50 to a page; `q` searches addresses, subjects, references and bodies."""
     notify = request.app[NOTIFY]
     words = request.query.get("q", "").strip()
     search = Search(words=words)
     total = notify.outbox.count(search, notify.clock())
     pages = max(1, -(-total // PAGE_SIZE))
-    page = min(max(1, _number(request.query.get("page"))), pages)
+    page = min(max(1, _read_number(request.query.get("page"))), pages)
     found = notify.outbox.find(search, notify.clock(), PAGE_SIZE, (page - 1) * PAGE_SIZE)
-    return _page(
+    return _render_page(
         "outbox.html",
-        messages=[_row(notify, message) for message in found],
+        messages=[_make_row(notify, message) for message in found],
         words=words,
         total=total,
         page=page,
         pages=pages,
-        newer=_address(words, page - 1) if page > 1 else "",
-        older=_address(words, page + 1) if page < pages else "",
+        newer=_make_address(words, page - 1) if page > 1 else "",
+        older=_make_address(words, page + 1) if page < pages else "",
     )
 
 
 @routes.get("/messages/{id}")
-async def message(request: web.Request) -> web.Response:
+async def show_message(request: web.Request) -> web.Response:
     """One message as in a mail program: from, to, subject, text."""
     notify = request.app[NOTIFY]
     found = notify.outbox.get(request.match_info["id"])
     if found is None:
-        return _page("missing.html", status=404)
+        return _render_page("missing.html", status=404)
     service = next((each for each in notify.services if each.slug == found.service), None)
-    return _page("message.html", message=_row(notify, found), mail=_mail(found, service))
+    return _render_page("message.html", message=_make_row(notify, found), mail=_make_mail(found, service))
 
 
-def _row(notify: Notify, message: Message) -> Mapping[str, Any]:
+def _make_row(notify: Notify, message: Message) -> Mapping[str, Any]:
     template = next(
         (each for each in notify.templates.of(message.service) if str(each.id) == message.template_id), None
     )
     return {
         "id": message.id,
         "to": message.email_address,
-        "subject": rendering.plain(message.subject),
+        "subject": rendering.strip_escapes(message.subject),
         "service": message.service,
         "key_type": message.key_type,
         "template": template.name if template else message.template_id,
@@ -77,7 +77,7 @@ def _row(notify: Notify, message: Message) -> Mapping[str, Any]:
     }
 
 
-def _mail(message: Message, service: Service | None) -> Mapping[str, Any]:
+def _make_mail(message: Message, service: Service | None) -> Mapping[str, Any]:
     return {
         "sender": service.name if service else message.service,
         "sender_address": service.email_from if service else "",
@@ -86,15 +86,15 @@ def _mail(message: Message, service: Service | None) -> Mapping[str, Any]:
     }
 
 
-def _page(name: str, status: int = 200, **values: object) -> web.Response:
+def _render_page(name: str, status: int = 200, **values: object) -> web.Response:
     text = _PAGES.get_template(name).render(values)
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=_HEADERS)
 
 
-def _number(text: str | None) -> int:
+def _read_number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else 1
 
 
-def _address(words: str, page: int) -> str:
+def _make_address(words: str, page: int) -> str:
     query = {"q": words, "page": str(page)} if words else {"page": str(page)}
     return f"/?{urlencode(query)}"

@@ -23,18 +23,18 @@ _INLINE: Final = re.compile(
 _TRUE: Final = frozenset({"yes", "y", "true", "t", "1", "include", "show"})
 
 
-def placeholders(text: str) -> list[str]:
+def list_placeholders(text: str) -> list[str]:
     """The names of the placeholders in a text, each once, in order."""
     return list(dict.fromkeys(name.partition("??")[0] for name in _PLACEHOLDER.findall(text)))
 
 
-def missing(text: str, values: Mapping[str, object]) -> list[str]:
+def list_missing(text: str, values: Mapping[str, object]) -> list[str]:
     """The placeholders that these values leave open; case, spaces, - and _ of names do not count."""
     given = {_same_name(name) for name, value in values.items() if value is not None}
-    return [name for name in placeholders(text) if _same_name(name) not in given]
+    return [name for name in list_placeholders(text) if _same_name(name) not in given]
 
 
-def fill(text: str, values: Mapping[str, object], sanitise: Iterable[str] = ()) -> str:
+def fill_text(text: str, values: Mapping[str, object], sanitise: Iterable[str] = ()) -> str:
     """The text with its placeholders filled; values named in `sanitise` cannot add links or formatting."""
     guarded = {_same_name(name) for name in sanitise}
     by_name = {_same_name(name): value for name, value in values.items()}
@@ -47,12 +47,12 @@ def fill(text: str, values: Mapping[str, object], sanitise: Iterable[str] = ()) 
         if conditional:
             return shown if str(value).lower() in _TRUE else ""
         words = _as_text(value)
-        return sanitised(words) if _same_name(name) in guarded else words
+        return sanitise_value(words) if _same_name(name) in guarded else words
 
     return _PLACEHOLDER.sub(replacement, text)
 
 
-def sanitised(value: str) -> str:
+def sanitise_value(value: str) -> str:
     """The value without web addresses, and with Markdown's characters made harmless."""
     without_urls = _BARE_HOST.sub("", _URL.sub("", value))
     escaped = _SPECIAL.sub(r"\\\1", without_urls)
@@ -67,7 +67,7 @@ def to_html(body: str) -> str:
     return "\n".join(blocks)
 
 
-def plain(text: str) -> str:
+def strip_escapes(text: str) -> str:
     """A subject line as a mail client shows it: the escapes taken out again."""
     return re.sub(r"\\([\\`*_{}\[\]()#+!|<>^~.\-])", r"\1", text)
 

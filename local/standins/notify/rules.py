@@ -32,11 +32,11 @@ class Rules(BaseModel):
 
     def is_suspended(self, slug: str) -> bool:
         """Whether the keys of this service are refused."""
-        return _applies(self.suspended, slug)
+        return _does_apply(self.suspended, slug)
 
     def in_trial(self, slug: str) -> bool:
         """Whether this service may only reach its own team."""
-        return _applies(self.trial_mode, slug)
+        return _does_apply(self.trial_mode, slug)
 
     def sends_a_day(self, slug: str) -> int:
         """How many messages this service may send before midnight UTC."""
@@ -53,5 +53,5 @@ class Rules(BaseModel):
         return SIMULATED_FATES.get(lowered, Fate.DELIVERED)
 
 
-def _applies(rule: bool | tuple[str, ...], slug: str) -> bool:  # noqa: FBT001 - a rule is all or a list
+def _does_apply(rule: bool | tuple[str, ...], slug: str) -> bool:  # noqa: FBT001 - a rule is all or a list
     return rule if isinstance(rule, bool) else slug in rule

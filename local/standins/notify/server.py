@@ -38,11 +38,11 @@ class _Dropped(Exception):
     """The caller gets no answer."""
 
 
-def application(notify: Notify) -> web.Application:
+def make_application(notify: Notify) -> web.Application:
     """Notify as a web application."""
-    app = web.Application(middlewares=[_journal, _answer_errors, _trouble], client_max_size=_LARGEST_BODY)
+    app = web.Application(middlewares=[_write_journal, _answer_errors, _make_trouble], client_max_size=_LARGEST_BODY)
     app[NOTIFY] = notify
-    app.on_response_prepare.append(_dated)
+    app.on_response_prepare.append(_set_date)
     for routes in (api.routes, control.routes, pages.routes):
         app.add_routes(routes)
     return app
@@ -62,10 +62,10 @@ def open_notify(data: Path | None = None, templates: Path = BUILT_IN_FILE, rules
 
 
 @asynccontextmanager
-async def serving(notify: Notify, port: int = 0) -> AsyncIterator[str]:
+async def serve_notify(notify: Notify, port: int = 0) -> AsyncIterator[str]:
     """Serve on this port of the loopback (0: a free one); raises `OSError` when it is taken."""
     # Cancelled when the caller goes away, so that requests hung on order do not pile up.
-    runner = web.AppRunner(application(notify), access_log=None, handler_cancellation=True, shutdown_timeout=1)
+    runner = web.AppRunner(make_application(notify), access_log=None, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, HOST, port)
@@ -76,13 +76,13 @@ async def serving(notify: Notify, port: int = 0) -> AsyncIterator[str]:
         notify.outbox.close()
 
 
-async def _dated(request: web.Request, response: web.StreamResponse) -> None:
+async def _set_date(request: web.Request, response: web.StreamResponse) -> None:
     """The Date header, by the clock that this Notify has."""
     response.headers["Date"] = formatdate(request.app[NOTIFY].told_time(), usegmt=True)
 
 
 @web.middleware
-async def _journal(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _write_journal(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write down every request to the API, also those that get no answer."""
     if not request.path.startswith("/v2/"):
         return await handler(request)
@@ -91,7 +91,7 @@ async def _journal(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await handler(request)
         status = response.status
     except _Dropped:
-        _cut(request)
+        _cut_connection(request)
         return web.Response(status=500)
     else:
         return response
@@ -117,9 +117,9 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 @web.middleware
-async def _trouble(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _make_trouble(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Be slow, and let the faults on order happen, before or after the request is really handled."""
-    target = _target(request)
+    target = _find_target(request)
     if target is None:
         return await handler(request)
     notify = request.app[NOTIFY]
@@ -131,10 +131,10 @@ async def _trouble(request: web.Request, handler: Handler) -> web.StreamResponse
     request[FAULT] = kind.value
     if kind in AFTER_STORE:
         await handler(request)
-    return await _strike(kind, notify.rules)
+    return await _strike_request(kind, notify.rules)
 
 
-async def _strike(kind: Kind, rules: Rules) -> web.StreamResponse:
+async def _strike_request(kind: Kind, rules: Rules) -> web.StreamResponse:
     match kind:
         case Kind.ERROR_500_BEFORE_STORE | Kind.ERROR_500_AFTER_STORE:
             raise internal_error()
@@ -156,7 +156,7 @@ async def _strike(kind: Kind, rules: Rules) -> web.StreamResponse:
             raise _Dropped
 
 
-def _target(request: web.Request) -> Target | None:
+def _find_target(request: web.Request) -> Target | None:
     if request.path.startswith("/v2/template"):
         return "template"
     if request.path.startswith("/v2/notifications"):
@@ -164,6 +164,6 @@ def _target(request: web.Request) -> Target | None:
     return None
 
 
-def _cut(request: web.Request) -> None:
+def _cut_connection(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()

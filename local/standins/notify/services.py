@@ -40,7 +40,7 @@ class Service:
     keys: tuple[ApiKey, ...]
 
 
-def _keys(slug: str, service_id: str, digit: str) -> tuple[ApiKey, ...]:
+def _make_keys(slug: str, service_id: str, digit: str) -> tuple[ApiKey, ...]:
     name = slug.replace("-", "_")
     return tuple(
         ApiKey(f"{name}_{kind}", service_id, f"{digit * 8}-0000-4000-8000-00000000000{number}", kind)
@@ -58,7 +58,7 @@ SOUTH_NORFOLK: Final = Service(
     email_from="south.norfolk.stand.in@notifications.service.gov.uk",
     reply_to_id="00000000-0000-4000-8000-000000006001",
     reply_to="customer.services@south-norfolk.example.org",
-    keys=_keys("south-norfolk", _SOUTH_NORFOLK_ID, "1"),
+    keys=_make_keys("south-norfolk", _SOUTH_NORFOLK_ID, "1"),
 )
 GREAT_YARMOUTH: Final = Service(
     id=_GREAT_YARMOUTH_ID,
@@ -67,7 +67,7 @@ GREAT_YARMOUTH: Final = Service(
     email_from="great.yarmouth.stand.in@notifications.service.gov.uk",
     reply_to_id="00000000-0000-4000-8000-000000006002",
     reply_to="customer.services@great-yarmouth.example.org",
-    keys=_keys("great-yarmouth", _GREAT_YARMOUTH_ID, "2"),
+    keys=_make_keys("great-yarmouth", _GREAT_YARMOUTH_ID, "2"),
 )
 BUILT_IN: Final = (SOUTH_NORFOLK, GREAT_YARMOUTH)
 

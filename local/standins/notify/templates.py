@@ -31,7 +31,7 @@ class Template(BaseModel):
 
     def missing(self, values: Mapping[str, object]) -> list[str]:
         """The placeholders of subject and body that these values leave open."""
-        return rendering.missing(self.text, values)
+        return rendering.list_missing(self.text, values)
 
     @property
     def text(self) -> str:

@@ -5,24 +5,24 @@ from typing import Any, Final
 
 import jwt
 
-from local.standins.notify.errors import NotifyError, clock_wrong, forbidden
+from local.standins.notify.errors import NotifyError, clock_wrong, make_forbidden
 from local.standins.notify.services import ApiKey, Service
 
 CLOCK_TOLERANCE_SECONDS: Final = 30
 
 
-def authenticate(header: str | None, services: Mapping[str, Service], now: float) -> tuple[Service, ApiKey]:
+def authenticate_request(header: str | None, services: Mapping[str, Service], now: float) -> tuple[Service, ApiKey]:
     """The service and key that signed the request; raises `NotifyError` 401 or 403."""
     token = _bearer_token(header)
-    service = services.get(_issuer(token))
+    service = services.get(_read_issuer(token))
     if service is None:
-        raise forbidden("Invalid token: service not found")
+        raise make_forbidden("Invalid token: service not found")
     for key in service.keys:
-        claims = _claims(token, key)
+        claims = _read_claims(token, key)
         if claims is not None:
             _check_time(claims, now)
             return service, key
-    raise forbidden("Invalid token: API key not found")
+    raise make_forbidden("Invalid token: API key not found")
 
 
 def _bearer_token(header: str | None) -> str:
@@ -34,22 +34,22 @@ def _bearer_token(header: str | None) -> str:
     return token
 
 
-def _issuer(token: str) -> str:
+def _read_issuer(token: str) -> str:
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
-        raise forbidden("Invalid token: not a valid JSON web token") from None
+        raise make_forbidden("Invalid token: not a valid JSON web token") from None
     if "iss" not in claims:
-        raise forbidden("Invalid token: iss field not provided")
+        raise make_forbidden("Invalid token: iss field not provided")
     return str(claims["iss"])
 
 
-def _claims(token: str, key: ApiKey) -> dict[str, Any] | None:
+def _read_claims(token: str, key: ApiKey) -> dict[str, Any] | None:
     """None when another key signed it. Time is judged afterwards, so that a wrong clock is told as one."""
     try:
         return jwt.decode(token, key.secret, algorithms=["HS256"], options={"verify_iat": False})
     except jwt.InvalidAlgorithmError:
-        raise forbidden("Invalid token: algorithm used is not HS256") from None
+        raise make_forbidden("Invalid token: algorithm used is not HS256") from None
     except jwt.InvalidTokenError:
         return None
 
@@ -57,6 +57,6 @@ def _claims(token: str, key: ApiKey) -> dict[str, Any] | None:
 def _check_time(claims: Mapping[str, Any], now: float) -> None:
     issued_at = claims.get("iat")
     if not isinstance(issued_at, int | float):
-        raise forbidden("Invalid token: iat field not provided")
+        raise make_forbidden("Invalid token: iat field not provided")
     if abs(now - issued_at) > CLOCK_TOLERANCE_SECONDS + 1:  # the client's time has whole seconds
         raise clock_wrong()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from shared.model.account import Authority
 from shared.model.profile import NOW_ONE_ACCOUNT, SET_YOUR_PASSWORD, Profile
 from shared.names import STORAGE_CONNECTION
 from shared.ports.doctor_facts import ProfileFacts, SettingFacts
@@ -81,8 +80,3 @@ def find_wrong_setting(facts: SettingFacts, *names: str) -> str:
     """Why something is not looked at: the settings among these that are wrong. Empty when all are right."""
     wrong = [name for name in facts.wrong if name in names or (name.startswith(STORAGE_CONNECTION) and "*" in names)]
     return f"{', '.join(wrong)} is wrong" if wrong else ""
-
-
-def is_known(facts: ProfileFacts | None, authority: str) -> bool:
-    """Whether there is a profile of this council, wrong or right."""
-    return facts is None or Authority(authority) in facts.profiles or f"{authority}.toml" in facts.wrong

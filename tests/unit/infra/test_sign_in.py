@@ -4,7 +4,7 @@ import pytest
 
 from infra.graph import CannotGoOnError, Changes
 from infra.sign_in import manifest
-from infra.sign_in.__main__ import Wish, main, parser, set_up
+from infra.sign_in.__main__ import Wish, main, make_parser, set_up
 from shared.access.roles import Role
 from tests.unit.infra.tenant import DOMAIN, TENANT, Tenant
 
@@ -137,7 +137,7 @@ def test_a_role_is_for_people_and_groups() -> None:
 
 def test_a_role_that_is_there_keeps_its_id_and_a_foreign_one_stays() -> None:
     there = [{"value": "viewer", "id": "old"}, {"value": "auditor", "id": "theirs"}]
-    roles = {role["value"]: role["id"] for role in manifest.roles(there)}
+    roles = {role["value"]: role["id"] for role in manifest.make_roles(there)}
     assert roles["viewer"] == "old"
     assert roles["auditor"] == "theirs"
 
@@ -148,7 +148,7 @@ def test_a_role_that_is_there_keeps_its_id_and_a_foreign_one_stays() -> None:
 )
 def test_a_wrong_option_is_refused_with_an_example(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parser().parse_args(["--tenant", DOMAIN, "--identity", IDENTITY, "--url", URL, wrong])
+        make_parser().parse_args(["--tenant", DOMAIN, "--identity", IDENTITY, "--url", URL, wrong])
     assert "should be" in capsys.readouterr().err
 
 

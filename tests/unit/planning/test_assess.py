@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.samples.generate import Order, generate
+from local.samples.generate import Order, generate_samples
 from shared import names
 from shared.adapters.memory import MemoryReports
 from shared.errors import Stop, Throttled, TryLater
@@ -74,7 +74,7 @@ def public(world: World, migration: Migration) -> str:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
-    generate(Order({"south-norfolk": SAMPLE_ROWS}, directory_users=SAMPLE_USERS), folder)
+    generate_samples(Order({"south-norfolk": SAMPLE_ROWS}, directory_users=SAMPLE_USERS), folder)
     return folder
 
 

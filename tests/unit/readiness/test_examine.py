@@ -306,7 +306,7 @@ def test_nobody_there_proves_no_right_of_which_the_token_knows_nothing() -> None
 @pytest.mark.parametrize("stage", list(Stage))
 @pytest.mark.parametrize("offered", [(*permissions.NARROW, *permissions.WIDE), permissions.WIDE])
 def test_what_the_script_grants_for_a_stage_is_enough_and_not_too_much(stage: Stage, offered: tuple[str, ...]) -> None:
-    granted = frozenset(permissions.wanted(stage, offered))
+    granted = frozenset(permissions.list_permissions(stage, offered))
     assert findings(Purpose(stage), directory=directory(Purpose(stage), granted=granted)) == []
     more = granted | {"User.ManageIdentities.All"}
     found = findings(Purpose(stage), directory=directory(Purpose(stage), granted=more))
