@@ -27,8 +27,9 @@ from local.samples.generate import Order, generate
 from local.stack import PSEUDONYM_KEY, ROOT, Process, Stack, free_port, get_json, send_json, stack
 from shared import names
 from shared.domain.pseudonyms import Pseudonyms
+from shared.schedules import RECONCILE, RELEASE_ACCOUNTS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
+pytestmark = [pytest.mark.e2e, pytest.mark.azurite, pytest.mark.xdist_group("doctor")]
 
 EXTENSIONS: Final = [
     "SouthNorfolkCustomerRef:String",
@@ -37,6 +38,8 @@ EXTENSIONS: Final = [
     "GreatYarmouthAccount:String",
     "MustResetPassword:Boolean",
 ]
+NEW_YEAR: Final = "0 0 0 1 1 *"
+"""When timers run that have nothing to do here."""
 READING: Final = ["User.Read.All", "Organization.Read.All"]
 WIDE: Final = ["User.ReadWrite.All", "Organization.Read.All"]
 
@@ -112,6 +115,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     folder = tmp_path_factory.mktemp("doctor")
     generate(Order({"south-norfolk": 100, "great-yarmouth": 100}, 7, 100), folder / "samples")
     with stack(folder / "run", seed=folder / "samples" / "directory.json") as started:
+        started.settings |= dict.fromkeys((RELEASE_ACCOUNTS, RECONCILE), NEW_YEAR)
         started.add_host()
         yield Ward(started, folder)
 
