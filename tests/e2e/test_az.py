@@ -20,7 +20,7 @@ from local.stack import ROOT
 from shared import names
 from tests.e2e.kit import SOUTH_NORFOLK, Run, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.azurite]
+pytestmark = [pytest.mark.e2e, pytest.mark.azurite, pytest.mark.deep]
 
 PROGRAM: Final = ROOT / ".tools/azure-cli/bin/az"
 FILE: Final = f"{SOUTH_NORFOLK}/portal.csv"
@@ -68,7 +68,6 @@ class Az:
         )
 
 
-@pytest.mark.deep
 def test_an_upload_starts_a_migration_and_emptying_every_queue_changes_nothing_in_the_end(
     tmp_path: Path, clean_azurite: Azurite
 ) -> None:
