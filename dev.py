@@ -512,7 +512,7 @@ def run_checks_and_tests(pytest_arguments: Sequence[str], *, lane: str, checks: 
     failures = [(name, status) for name, status in _run_checks(lane) if status != 0] if checks else []
     selection = {"fast": ["tests/unit"], "deep": ["--deep"]}.get(lane, [])
     status = _run_python(
-        ["-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal", "--durations=20", *selection, *pytest_arguments]
+        ["-m", "pytest", "-n", str(WORKERS), "--dist", "loadgroup", "--durations=20", *selection, *pytest_arguments]
     )
     if failures:
         print("before the tests, these failed: " + ", ".join(name for name, _ in failures), file=sys.stderr)

@@ -71,6 +71,15 @@ class Run:
         with (self.samples / f"{authority}.truth.csv").open(newline="", encoding="utf-8") as file:
             return {row["row"]: row for row in csv.DictReader(file)}
 
+    def some(self, rows: Collection[str], authority: str = SOUTH_NORFOLK) -> bytes:
+        """A sample of these data rows only, by their numbers."""
+        encoding, separator = ("cp1252", ";") if authority == GREAT_YARMOUTH else ("utf-8", ",")
+        header, *found = csv.reader(io.StringIO(self.sample(authority).decode(encoding)), delimiter=separator)
+        out = io.StringIO()
+        kept = [row for number, row in enumerate(filter(None, found), 1) if str(number) in rows]
+        csv.writer(out, delimiter=separator).writerows([header, *kept])
+        return out.getvalue().encode(encoding)
+
     def report(self, path: str) -> bytes | None:
         with self.blobs() as service:
             blob = service.get_blob_client(names.REPORTS, path)

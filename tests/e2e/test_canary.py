@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite
+from local.samples.cases import KNOWN, NEW
 from local.stack import ROOT
 from tests.e2e.kit import SOUTH_NORFOLK, Run, running
 
@@ -137,7 +138,8 @@ def _the_flag_survives_the_reset(run: Run) -> None:
 def _a_wave_waits_for_a_canary(run: Run) -> None:
     """Nobody is created until a canary has passed: none has run, or the last one failed."""
     users = len(run.users())
-    run.upload(run.sample(), EXPORT)
+    rows = [number for number, row in run.truth().items() if row["case"] in {NEW.name, KNOWN.name}][:6]
+    run.upload(run.some(rows), EXPORT)
     waiting = run.until(EXPORT, lambda m: any(each["what"] == "canary" for each in m["waits"]))
     assert "ops canary --authority south-norfolk" in waiting["next"]
     assert waiting["states"].get("provisioned", 0) + waiting["states"].get("told", 0) == 0
@@ -145,7 +147,8 @@ def _a_wave_waits_for_a_canary(run: Run) -> None:
     done = _canary(run, "five")
     assert done.returncode == 0, done.stdout + done.stderr
     assert _answers(run)["flag_cleared_by_reset"] == "yes"
-    run.assert_ended_as_true(SOUTH_NORFOLK, run.done(EXPORT))
+    assert {row["state"] for row in run.result(run.done(EXPORT))} == {"told"}
+    assert len(run.messages()) == len(rows)
 
 
 def _nobody_is_left(run: Run, before: dict[str, dict[str, Any]], *, canaries: int) -> None:

@@ -24,12 +24,13 @@ AWAY: dict[str, list[dict[str, Any]]] = {
 """A directory that does not answer for a while."""
 
 
-def test_answers_of_the_directory_that_are_lost_change_nothing_in_the_end(
+def test_lost_answers_of_the_directory_and_a_message_service_that_throttles_change_nothing_in_the_end(
     tmp_path: Path, clean_azurite: Azurite
 ) -> None:
     with running(tmp_path, clean_azurite) as run:
         run.fault(run.stack.directory, {"kind": "drop-after-store", "count": 5, "every": 3})
         run.fault(run.stack.directory, {"kind": "unavailable-after-store", "count": 5, "every": 3})
+        run.fault(run.stack.notify, {"kind": "rate-limited", "every": 5, "count": 1})
         run.upload(run.sample(), FILE)
         _assert_same_end(run)
 
@@ -65,14 +66,6 @@ def _assert_same_end(run: Run) -> None:
     created = [user for user in run.users().values() if user.get(f"{OURS}SouthNorfolkAccount")]
     assert len({user[f"{OURS}SouthNorfolkAccount"] for user in created}) == len(created)
     run.assert_nothing_in_poison()
-
-
-def test_a_message_service_that_throttles_tells_everybody_once(tmp_path: Path, clean_azurite: Azurite) -> None:
-    with running(tmp_path, clean_azurite) as run:
-        run.fault(run.stack.notify, {"kind": "rate-limited", "every": 5, "count": 2})
-        run.upload(run.sample(), FILE)
-        run.assert_ended_as_true(SOUTH_NORFOLK, run.done(FILE))
-        run.assert_nothing_in_poison()
 
 
 @pytest.mark.deep

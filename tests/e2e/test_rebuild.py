@@ -69,14 +69,14 @@ def _copy(run: Run) -> None:
 
 def test_tables_emptied_in_mid_run_and_rebuilt_come_to_the_same_end(tmp_path: Path, clean_azurite: Azurite) -> None:
     """Copied when some were told, emptied when more were."""
-    with running(tmp_path, clean_azurite, rows=100, users=200, hosts=0) as run:
+    with running(tmp_path, clean_azurite, hosts=0) as run:
         run.stack.settings |= WINDOW
         run.stack.add_host()
         before = run.users()
         run.upload(run.sample(), FILE)
-        _wait_for_messages(run, 10)
+        _wait_for_messages(run, 4)
         _copy(run)
-        _wait_for_messages(run, 30)
+        _wait_for_messages(run, 12)
         assert _empty(run, names.TABLES) > 50
 
         lost = _ops(run, "status")

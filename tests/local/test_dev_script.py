@@ -201,11 +201,11 @@ def test_every_failure_is_kept_and_the_first_decides(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(dev, "_run_python", run)
     monkeypatch.setattr(dev, "_run_program", run_program)
     assert dev.run_checks_and_tests(["-x"], lane="push", checks=True) == 3
-    assert ran == [*statuses, "pytest -n 4 --dist worksteal --durations=20 -x"]
+    assert ran == [*statuses, "pytest -n 4 --dist loadgroup --durations=20 -x"]
     assert dev.run_checks_and_tests([], lane="fast", checks=False) == 1
-    assert ran[-1] == "pytest -n 4 --dist worksteal --durations=20 tests/unit"
+    assert ran[-1] == "pytest -n 4 --dist loadgroup --durations=20 tests/unit"
     assert dev.run_checks_and_tests([], lane="deep", checks=False) == 1
-    assert ran[-1] == "pytest -n 4 --dist worksteal --durations=20 --deep"
+    assert ran[-1] == "pytest -n 4 --dist loadgroup --durations=20 --deep"
 
 
 def test_the_sample_settings_fit_the_stand_ins_and_the_app() -> None:
