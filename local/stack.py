@@ -188,7 +188,7 @@ def run_stack(
 def _stand_in(folder: Path, name: str, port: int, options: list[str]) -> Process:
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", f"local.{name}", "--port", str(port), *options]
+    command = [sys.executable, "-m", STAND_INS[name], "--port", str(port), *options]
     return Process(name, command, dict(os.environ), folder / f"{name}.log", url, f"{url}/_standin/health")
 
 

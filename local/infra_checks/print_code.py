@@ -21,7 +21,7 @@ def main(root: Path) -> None:
     """Print everything; a step that fails says so by its traceback."""
     sys.path.insert(0, str(root))
     names = importlib.import_module("shared.names")
-    importlib.import_module("shared.settings")
+    importlib.import_module("shared.settings.settings")
     reports = importlib.import_module("shared.adapters.storage.blob_reports")
     said = {
         "containers": list(names.CONTAINERS),

@@ -91,7 +91,7 @@ from dataclasses import fields
 from shared.runtime import wiring
 
 async def connected():
-    ports = wiring.ports()
+    ports = wiring.get_ports()
     return {field.name: type(getattr(ports, field.name)).__name__ for field in fields(ports)}
 json.dump(asyncio.run(connected()), sys.stdout)
 """
@@ -123,7 +123,7 @@ from pathlib import Path
 from local.host import runtime
 from azure_functions_runtime import handle_event
 
-runtime.load(Path(sys.argv[1]), os.environ)
+runtime.load_functions(Path(sys.argv[1]), os.environ)
 found = {each.name: sorted(map(str, each.raw_bindings)) for each in handle_event._metadata_result}
 json.dump(found, sys.stdout)
 """
