@@ -22,6 +22,7 @@ from typing import Any, Final
 from local import azurite
 from local.standins.notify import services
 
+STAND_INS: Final = {"directory": "local.standins.graph", "notify": "local.standins.notify"}
 ROOT: Final = Path(__file__).resolve().parent.parent
 PATIENCE: Final = 60.0
 TENANT: Final = "norfolkidentity.onmicrosoft.com"
