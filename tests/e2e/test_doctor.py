@@ -62,7 +62,7 @@ class Ward:
 
     def here(self, purpose: str = "wave", **settings: str | None) -> dict[str, Any]:
         """What the examination says that `ops doctor` runs where no app answers, with some settings changed."""
-        return self._report(self._run("shared.doctor", "--for", purpose, "--json", **settings))
+        return self._report(self._run("shared.runtime.doctor", "--for", purpose, "--json", **settings))
 
     def here_by_ops(self, purpose: str = "wave") -> dict[str, Any]:
         """The same by the command itself."""
