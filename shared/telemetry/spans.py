@@ -34,6 +34,15 @@ from shared.telemetry.metrics import SCOPE
 SPANS: Final = names.QUEUES
 """The only spans there are: each is named as the queue of its step."""
 
+ACCOUNT_SPANS: Final = (
+    names.RECEIVE_EXPORT,
+    names.STAGE_ROWS,
+    names.CLASSIFY_ACCOUNT,
+    names.PROVISION_ACCOUNT,
+    names.NOTIFY_CUSTOMER,
+)
+"""The spans of an account that is created or linked, in order. The other spans are of one piece of a file or plan."""
+
 ATTRIBUTES: Final = {
     "account": "id of the account",
     "authority": "the council",

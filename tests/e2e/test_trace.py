@@ -220,8 +220,8 @@ def _each_has_one_trace(collected: Collector, told: dict[str, dict[str, Any]], u
         stories[span.attributes.get("account", "")].append(span)
     runs = {span.trace for span in stories[""]}
     for key, account in told.items():
-        story = sorted(stories[key], key=lambda span: (span.start, spans.SPANS.index(span.name)))
-        assert [*dict.fromkeys(span.name for span in story)] == list(spans.SPANS), key
+        story = sorted(stories[key], key=lambda span: (span.start, spans.ACCOUNT_SPANS.index(span.name)))
+        assert [*dict.fromkeys(span.name for span in story)] == list(spans.ACCOUNT_SPANS), key
         assert {span.trace for span in story} == {account["trace"].split("-")[1]}
         first, last = story[0], story[-1]
         assert first.parent == ""
@@ -261,7 +261,7 @@ def _metrics_say_what_is_so(collected: Collector, told: int, moved: dict[str, di
 
 def _nobody_is_named(run: Run, collected: Collector) -> None:
     assert {span.scope for span in collected.spans} == {metrics.SCOPE}
-    assert {span.name for span in collected.spans} == set(spans.SPANS)
+    assert {span.name for span in collected.spans} == set(spans.ACCOUNT_SPANS)
     assert {key for span in collected.spans for key in span.attributes} <= set(spans.ATTRIBUTES)
     people: set[str] = set()
     for row in csv.DictReader(io.StringIO(run.sample().decode())):
