@@ -29,7 +29,7 @@ BATCH, THRESHOLD = 16, 8
 LEASE: Final = 600
 FEEDERS: Final = 16
 AT_ONCE: Final = 50
-"""Accounts that the feeder saves in one transaction, each with its history."""
+"""Accounts that the feeder saves in one transaction."""
 THREADS: Final = 8
 
 type Entity = dict[str, Any]
@@ -57,7 +57,6 @@ class Sizes:
     """What the app has left in its tables, as a measure for entities of the replay."""
 
     accounts: Sequence[Entity]
-    histories: Sequence[Entity]
     rows: Sequence[Entity]
 
 
@@ -112,7 +111,7 @@ class Replay:
             _, address, _, _ = kit.make_person(self._person(number))
             await self._find(f"identities/any(c:c/issuerAssignedId eq '{address}' and c/issuer eq '{TENANT}')")
             await self._find(f"otherMails/any(x:x eq '{address}')")
-            await self._save(number, history=True)
+            await self._save(number)
             took.note()
 
         await asyncio.gather(self._feed("classify"), self._drain("classify", classify))
@@ -125,14 +124,14 @@ class Replay:
             await self._read(number)
             created = await self._graph.users.post(new_user(self._person(number)))
             await self._graph.users.by_user_id(created.id).get(self._selected())
-            await self._save(number, history=True)
+            await self._save(number)
             await self._put("notify", number)
 
         async def notify(number: int) -> None:
             await self._read(number)
-            await self._save(number, history=False)
+            await self._save(number)
             await asyncio.get_running_loop().run_in_executor(self._pool, self._send, number)
-            await self._save(number, history=True)
+            await self._save(number)
             told.note()
 
         told.note()
@@ -150,7 +149,7 @@ class Replay:
         account["etag"] = (await self._accounts.get_entity(account["PartitionKey"], account["RowKey"])).metadata["etag"]
         await self._rows.get_entity(row["PartitionKey"], row["RowKey"])
 
-    async def _save(self, number: int, *, history: bool) -> None:
+    async def _save(self, number: int) -> None:
         account = self._sizes.accounts[number]
         entity = {key: value for key, value in account.items() if key != "etag"}
         condition = {
@@ -158,12 +157,7 @@ class Replay:
             "etag": account["etag"],
             "match_condition": MatchConditions.IfNotModified,
         }
-        if history:
-            entry = ("upsert", self._sizes.histories[number], {"mode": UpdateMode.REPLACE})
-            answers = await self._accounts.submit_transaction([("update", entity, condition), entry])
-            account["etag"] = answers[0]["etag"]
-        else:
-            account["etag"] = (await self._accounts.update_entity(entity, **condition))["etag"]
+        account["etag"] = (await self._accounts.update_entity(entity, **condition))["etag"]
 
     async def _feed(self, queue: str) -> None:
         """Moments for all, as the timer gives them: saved by the hundred, then sent one by one."""
@@ -175,8 +169,7 @@ class Replay:
             for batch in batched(own, AT_ONCE, strict=False):
                 writes = [
                     ("upsert", {k: v for k, v in entity.items() if k != "etag"}, {"mode": UpdateMode.REPLACE})
-                    for number in batch
-                    for entity in (self._sizes.accounts[number], self._sizes.histories[number])
+                    for entity in (self._sizes.accounts[number] for number in batch)
                 ]
                 await self._accounts.submit_transaction(writes)
         gate = asyncio.Semaphore(FEEDERS)

@@ -32,6 +32,8 @@ class Stored[T]:
 
     record: T
     etag: str
+    history: str = ""
+    """The record's history as the adapter stores it beside the record. Only the adapter reads it."""
 
 
 class MigrationRecords(Protocol):

@@ -33,7 +33,7 @@ from shared.model.account import (
 )
 from shared.model.counts.progress import Progress, Sample
 from shared.model.counts.summary import ShardSummary
-from shared.model.lifecycle import Event, State
+from shared.model.lifecycle import Event, Outcome, State
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.rate_limit import READ, WRITE, Pace, message_lane
 from shared.model.pacing.work_query import Line
@@ -161,6 +161,31 @@ async def test_a_save_keeps_account_and_history_together(ledger: Ledger) -> None
     found = await ledger.accounts.get(SOUTH, classified.id)
     assert saved == found
     assert await ledger.accounts.list_history(SOUTH, classified.id) == [a_change(), change]
+
+
+async def test_a_history_that_outgrows_its_account_is_moved_and_read_whole(ledger: Ledger) -> None:
+    [stored] = await inserted(ledger, an_account())
+    written = [a_change()]
+    for number in range(40):
+        change = Change(NOW + timedelta(minutes=number), Event.HOLD, State.HELD, f"{number} " + "reason" * 200)
+        account = replace(stored.record, changes=stored.record.changes + 1)
+        stored = await ledger.accounts.save(stored, account, change)
+        written.append(change)
+    assert await ledger.accounts.list_history(SOUTH, stored.record.id) == written
+    assert await ledger.accounts.get(SOUTH, stored.record.id) == stored
+    assert await of_shard(ledger, SOUTH) == [stored.record.id]
+
+
+async def test_what_a_save_takes_away_is_gone(ledger: Ledger) -> None:
+    full = replace(an_account(), directory_id=DirectoryId("d"), moment=NOW, evidence={"a": "b"}, outcome=Outcome.LINK)
+    [stored] = await inserted(ledger, full)
+    bare = replace(full, directory_id=None, moment=None, evidence={}, outcome=None)
+    await ledger.accounts.save(stored, bare, None)
+    found = await ledger.accounts.get(SOUTH, full.id)
+    assert found
+    assert found.record == bare
+    [seen] = [account async for account in ledger.accounts.list_projections(SOUTH, full.shard)]
+    assert (seen.directory_id, seen.moment, seen.outcome) == (None, None, None)
 
 
 async def test_the_etag_of_a_save_is_good_for_the_next(ledger: Ledger) -> None:

@@ -212,7 +212,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
     },
     "result.csv": set(result_file.COLUMNS),
 }
-MAPPED: Final = {"ACCOUNT", "CHANGE", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD", "TROUBLE"}
+MAPPED: Final = {"ACCOUNT", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD", "TROUBLE"}
 """The mappers of `entities`; each stands for a record above."""
 
 

@@ -43,7 +43,7 @@ class MemoryTables:
         rows = self._tables.setdefault((table, partition), {})
         for index, write in enumerate(writes):
             there = rows.get(write.row_key)
-            stale = write.verb is Verb.REPLACE and (there is None or there[1] != write.etag)
+            stale = write.verb in {Verb.REPLACE, Verb.MERGE} and (there is None or there[1] != write.etag)
             gone = write.verb is Verb.DELETE and there is None and len(writes) > 1
             if stale or gone or (write.verb is Verb.INSERT and there is not None):
                 raise Conflict(index)
@@ -52,7 +52,8 @@ class MemoryTables:
             if write.verb is Verb.DELETE:
                 rows.pop(write.row_key, None)
             else:
-                rows[write.row_key] = (dict(write.values), etag)
+                kept = rows[write.row_key][0] if write.verb is Verb.MERGE else {}
+                rows[write.row_key] = ({**kept, **write.values}, etag)
         return etags
 
     def empty(self, table: str) -> None:

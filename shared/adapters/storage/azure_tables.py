@@ -77,13 +77,8 @@ class AzureTables:
             match write.verb:
                 case Verb.INSERT:
                     answer = await client.create_entity(entity)
-                case Verb.REPLACE:
-                    answer = await client.update_entity(
-                        entity,
-                        mode=UpdateMode.REPLACE,
-                        etag=write.etag,
-                        match_condition=MatchConditions.IfNotModified,
-                    )
+                case Verb.REPLACE | Verb.MERGE:
+                    answer = await client.update_entity(entity, **_make_conditions(write))
                 case Verb.PUT:
                     answer = await client.upsert_entity(entity, mode=UpdateMode.REPLACE)
                 case Verb.DELETE:
@@ -103,17 +98,18 @@ def _make_operation(partition: str, write: Write) -> Any:  # noqa: ANN401 - the 
     match write.verb:
         case Verb.INSERT:
             return ("create", entity)
-        case Verb.REPLACE:
-            conditions = {
-                "mode": UpdateMode.REPLACE,
-                "etag": write.etag,
-                "match_condition": MatchConditions.IfNotModified,
-            }
-            return ("update", entity, conditions)
+        case Verb.REPLACE | Verb.MERGE:
+            return ("update", entity, _make_conditions(write))
         case Verb.PUT:
             return ("upsert", entity, {"mode": UpdateMode.REPLACE})
         case Verb.DELETE:
             return ("delete", entity)
+
+
+def _make_conditions(write: Write) -> dict[str, Any]:
+    """The mode of an update, and the condition that the entity is as it was read."""
+    mode = UpdateMode.MERGE if write.verb is Verb.MERGE else UpdateMode.REPLACE
+    return {"mode": mode, "etag": write.etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def _make_raw_entity(partition: str, write: Write) -> dict[str, Value | EntityProperty]:

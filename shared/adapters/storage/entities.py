@@ -5,8 +5,9 @@ Moments are fixed-width UTC text, so that they sort and compare as they stand; w
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import TypeAdapter
 
@@ -36,6 +37,8 @@ class Mapper[T]:
     def __init__(self, kind: type[T], **parts: object) -> None:
         self._adapter = TypeAdapter(kind)
         self._parts = frozenset(parts)
+        self._optional = self._parts | {each.name for each in fields(cast("Any", kind)) if each.default is None}
+        """The columns that a merge cannot remove, so that an empty text stands for no value."""
 
     def values(self, record: T) -> dict[str, Value]:
         """The columns of a record; what is None or has no parts takes none."""
@@ -48,10 +51,21 @@ class Mapper[T]:
 
     def record(self, values: Values) -> T:
         """The record of an entity's columns."""
-        raw: dict[str, Any] = dict(values)
+        raw: dict[str, Any] = {
+            name: value for name, value in values.items() if value != "" or name not in self._optional
+        }
         for name in self._parts & raw.keys():
             raw[name] = json.loads(raw[name])
         return self._adapter.validate_python(raw)
+
+
+def find_changed_columns(old: Values, new: Values) -> dict[str, Value]:
+    """The columns to merge into an entity that holds `old`, so that it says the same as `new`.
+
+    A column that has no value any more is written as an empty text, because a merge cannot remove a column.
+    """
+    changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
+    return changed | dict.fromkeys(old.keys() - new.keys(), "")
 
 
 def _make_column(value: object) -> Value:
@@ -115,9 +129,9 @@ def read_projection(values: Mapping[str, Any]) -> Account:
         address_key=values.get("address_key", ""),
         not_before=_parse_time(values["not_before"]),
         moment=_parse_optional_time(values.get("moment")),
-        outcome=Outcome(values["outcome"]) if "outcome" in values else None,
+        outcome=Outcome(values["outcome"]) if values.get("outcome") else None,
         reason=values.get("reason", ""),
-        directory_id=values.get("directory_id"),
+        directory_id=values.get("directory_id") or None,
         provisioned_at=_parse_optional_time(values.get("provisioned_at")),
         notified_at=_parse_optional_time(values.get("notified_at")),
         notify_id=values.get("notify_id", ""),
@@ -145,7 +159,8 @@ def _parse_optional_time(text: str | None) -> datetime | None:
 
 
 ACCOUNT: Final = Mapper(Account, evidence=dict, before=dict)
-CHANGE: Final = Mapper(Change)
+CHANGES: Final = TypeAdapter(list[Change])
+"""Entries of an account's history, oldest first, as they are stored: JSON."""
 MIGRATION: Final = Mapper(Migration, layout=dict, plan=dict, gates=list, notices=dict)
 ROW: Final = Mapper(Row, person=dict)
 PACE: Final = Mapper(Pace)

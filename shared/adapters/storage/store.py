@@ -33,6 +33,8 @@ class Verb(StrEnum):
     """Fails when the entity is there."""
     REPLACE = "replace"
     """Fails when the entity changed since it was read."""
+    MERGE = "merge"
+    """Writes the columns that it names and keeps the others. Fails when the entity changed since it was read."""
     PUT = "put"
     """Writes whatever is there; only for records that are a function of their key."""
     DELETE = "delete"
@@ -86,7 +88,7 @@ class Store(Protocol):
         """Write at most `TRANSACTION_LIMIT` entities of one partition, all or none; returns their new ETags.
 
         Raises:
-            Conflict: an insert found the entity there, a replace found it changed, or a delete that is not
-                alone found nothing.
+            Conflict: an insert found the entity there, a replace or a merge found it changed, or a delete that is
+                not alone found nothing.
         """
         ...

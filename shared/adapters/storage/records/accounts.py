@@ -1,17 +1,31 @@
-"""Accounts and their histories, which change in one transaction."""
+"""Accounts, each with its history in a column of its own entity, so that one write changes both.
+
+A history that grows beyond `MAX_HISTORY_CHARACTERS` is moved to an entity of its own, in the same transaction.
+"""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from itertools import batched
+from typing import Final
 
 from shared import names
-from shared.adapters.storage.entities import ACCOUNT, CHANGE, GLANCE, format_time, read_projection
+from shared.adapters.storage.entities import (
+    ACCOUNT,
+    CHANGES,
+    GLANCE,
+    find_changed_columns,
+    format_time,
+    read_projection,
+)
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
 from shared.model.account import Account, AccountId, Change, Place
 from shared.model.pacing.work_query import Line
 from shared.ports import Stored
+
+MAX_HISTORY_CHARACTERS: Final = 12_000
+"""How much of an account's history its own entity holds; Table Storage allows 32,000 in a column."""
 
 
 class TableAccounts:
@@ -27,10 +41,9 @@ class TableAccounts:
 
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account with its history."""
-        etags = await self._store.write(
-            names.ACCOUNTS, f"{account.place}|{account.shard}", _make_save_writes(before, account, change)
-        )
-        return Stored(account, etags[0])
+        writes = _make_save_writes(before, account, change)
+        etags = await self._store.write(names.ACCOUNTS, f"{account.place}|{account.shard}", writes)
+        return Stored(account, etags[0], str(writes[0].values.get("history", before.history)))
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
         """Save accounts shard by shard; one that met another's change is left out, the others are saved."""
@@ -58,7 +71,7 @@ class TableAccounts:
     async def insert(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
         """Insert accounts of one shard; returns those that exist already."""
         existing: list[AccountId] = []
-        for batch in batched(accounts, TRANSACTION_LIMIT // 2, strict=False):
+        for batch in batched(accounts, TRANSACTION_LIMIT, strict=False):
             existing += await self._insert_batch(list(batch))
         return existing
 
@@ -68,12 +81,12 @@ class TableAccounts:
         existing: list[AccountId] = []
         while batch:
             writes = [
-                write
-                for account, change in batch
-                for write in (
-                    Write(Verb.INSERT, f"account|{account.id}", account_values(account)),
-                    Write(Verb.PUT, history_key(account), CHANGE.values(change)),
+                Write(
+                    Verb.INSERT,
+                    f"account|{account.id}",
+                    {**account_values(account), "history": append_history("", change)},
                 )
+                for account, change in batch
             ]
             try:
                 await self._store.write(names.ACCOUNTS, partition, writes)
@@ -116,14 +129,18 @@ class TableAccounts:
 
     async def list_history(self, place: Place, account: AccountId) -> list[Change]:
         """An account's history, oldest first."""
-        query = Query(prefix=f"history|{account}|")
-        found = self._store.query(names.ACCOUNTS, f"{place}|{account[1]}", query)
-        return [CHANGE.record(entity.values) async for entity in found]
+        partition = f"{place}|{account[1]}"
+        moved = self._store.query(names.ACCOUNTS, partition, Query(prefix=f"history|{account}|"))
+        texts = [str(entity.values["history"]) async for entity in moved]
+        if entity := await self._store.get(names.ACCOUNTS, partition, f"account|{account}"):
+            texts.append(stored_account(entity).history)
+        return [change for text in texts if text for change in CHANGES.validate_json(text)]
 
 
-def history_key(account: Account) -> str:
-    """Of the entry that an account's latest change makes."""
-    return f"history|{account.id}|{account.changes:06d}"
+def append_history(history: str, change: Change) -> str:
+    """A history as it is stored, with one entry more."""
+    entry = CHANGES.dump_json([change], exclude_defaults=True).decode()
+    return f"{history[:-1]},{entry[1:]}" if history else entry
 
 
 def account_values(account: Account) -> Values:
@@ -134,12 +151,19 @@ def account_values(account: Account) -> Values:
 
 def stored_account(entity: Entity) -> Stored[Account]:
     """An account of its columns, without those by which it is found."""
-    values = {name: value for name, value in entity.values.items() if name not in {"waiting", "announced"}}
-    return Stored(ACCOUNT.record(values), entity.etag)
+    beside = {"waiting", "announced", "history"}
+    values = {name: value for name, value in entity.values.items() if name not in beside}
+    return Stored(ACCOUNT.record(values), entity.etag, str(entity.values.get("history", "")))
 
 
 def _make_save_writes(before: Stored[Account], account: Account, change: Change | None) -> list[Write]:
-    writes = [Write(Verb.REPLACE, f"account|{account.id}", account_values(account), before.etag)]
+    """The write of the account, and of the part of its history that has to move to make room."""
+    columns = find_changed_columns(account_values(before.record), account_values(account))
+    moved: list[Write] = []
     if change is not None:
-        writes.append(Write(Verb.PUT, history_key(account), CHANGE.values(change)))
-    return writes
+        history = before.history
+        if len(history) > MAX_HISTORY_CHARACTERS:
+            moved = [Write(Verb.PUT, f"history|{account.id}|{account.changes:06d}", {"history": history})]
+            history = ""
+        columns["history"] = append_history(history, change)
+    return [Write(Verb.MERGE, f"account|{account.id}", columns, before.etag), *moved]

@@ -6,13 +6,12 @@ from itertools import batched
 
 from shared import names
 from shared.adapters.storage.entities import (
-    CHANGE,
     MIGRATION,
     nameless_migration,
     without_file_name,
     without_reference,
 )
-from shared.adapters.storage.records.accounts import account_values, history_key, stored_account
+from shared.adapters.storage.records.accounts import account_values, append_history, stored_account
 from shared.adapters.storage.records.writing import insert_missing
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Entity, Query, Store, Verb, Write
 from shared.model.account import SHARDS, Authority
@@ -59,12 +58,12 @@ class TableBackups:
 
 
 def _put_back(record: Record, mending: Mending) -> list[Write]:
-    """The writes of one record of a copy; the first of them inserts the record itself."""
+    """The writes of one record of a copy."""
     if record.table == names.ACCOUNTS and record.key.startswith("account|"):
         stored = stored_account(Entity(record.key, record.columns, ""))
         account, change = mending.account(stored.record)
-        history = [Write(Verb.PUT, history_key(account), CHANGE.values(change))] if change else []
-        return [Write(Verb.INSERT, record.key, account_values(account)), *history]
+        history = append_history(stored.history, change) if change else stored.history
+        return [Write(Verb.INSERT, record.key, {**account_values(account), "history": history})]
     if record.table == names.MIGRATIONS and record.partition.endswith("|m"):
         migration = mending.migration(nameless_migration(record.columns))
         return [Write(Verb.INSERT, record.key, MIGRATION.values(migration))]
