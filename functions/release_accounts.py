@@ -3,9 +3,11 @@
 import azure.functions as func
 
 from shared.runtime import wiring
-from shared.runtime.worker import run_timer
+from shared.runtime.worker import repeat_timer
 from shared.scheduling import release_accounts as step
-from shared.settings.schedules import RELEASE_ACCOUNTS, read_schedule
+from shared.settings.schedules import RELEASE_ACCOUNTS, count_repeats, read_schedule
+
+WAIT_SECONDS = 1
 
 blueprint = func.Blueprint()
 
@@ -13,4 +15,11 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule=read_schedule(RELEASE_ACCOUNTS), run_on_startup=False)
 async def release_accounts(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants it
     """Give accounts their moment, a little ahead."""
-    await run_timer(wiring.get_ports(), "release_accounts", step.release_accounts)
+    await repeat_timer(
+        wiring.get_ports(),
+        "release_accounts",
+        step.release_accounts,
+        step.is_work_expected,
+        wait_seconds=WAIT_SECONDS,
+        times=count_repeats(read_schedule(RELEASE_ACCOUNTS), WAIT_SECONDS),
+    )

@@ -169,7 +169,9 @@ def run_stack(
     Where the caller gives an Azurite that runs, it is used, and it goes on running.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    used = storage or azurite.start_azurite(storage_ports, access_log=storage_log)
+    # In memory, Azurite stands still for seconds after some thousands of messages: each minute it forgets those that
+    # were deleted, and looks through all others for each of them.
+    used = storage or azurite.start_azurite(storage_ports, folder / "azurite", access_log=storage_log)
     directory = _stand_in(
         folder,
         "directory",

@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.model.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Place
 from shared.model.counts.progress import Progress
 from shared.model.counts.summary import ShardSummary
+from shared.model.lifecycle import State
 from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Lane, Pace
 from shared.model.pacing.work_query import Line
@@ -97,6 +98,10 @@ class AccountRecords(Protocol):
         self, place: Place, shard: str, of: Line, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
         """At most `limit` accounts of this line that wait for a moment, and may have one by `before`."""
+        ...
+
+    async def is_any_in_state(self, place: Place, shard: str, migration: MigrationId, states: Sequence[State]) -> bool:
+        """Return True if the shard holds an account of this migration in one of these states."""
         ...
 
     async def list_history(self, place: Place, account: AccountId) -> list[Change]: ...

@@ -31,6 +31,7 @@ from shared.planning.hold_to_plan import check_plan_drift, resume_superseded
 from shared.planning.open_waves import open_waves
 from shared.ports import Ports
 from shared.readiness.run_canary import ask_for_canary
+from shared.reconciliation.completion import list_finished_shards
 from shared.reconciliation.rules.sweep_schedule import Known, is_stale, list_turns
 from shared.reconciliation.sweep_shard import sweep_shard
 from shared.reporting.publish_result import CountedAnew, RowsMissing, publish_result
@@ -104,7 +105,11 @@ async def _sweep_shards(ports: Ports, profile: Profile, migrations: Migrations, 
         if _has_accounts(m):
             known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries.list_all(m.authority, m.id)}))
     now = ports.clock.now()
-    found = [(place, turn) for place, there in known.items() for turn in list_turns(there, now)]
+    found = [
+        (place, turn)
+        for place, there in known.items()
+        for turn in list_turns(there, now, {m.id: await list_finished_shards(ports, m, seen) for m, seen in there})
+    ]
     seen: set[MigrationId] = set()
     returned = await find_undelivered(
         ports, profile, [s for there in known.values() for _, seen in there for s in seen.values()]

@@ -11,6 +11,7 @@
 | raises anything else | at the last attempt `failed` | raised: tried again, then poison |
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -155,6 +156,27 @@ async def run_timer(ports: Ports, timer: str, step: Callable[[Ports], Awaitable[
         raise told from None
     metrics.count_metric(metrics.TIMER_RUNS, timer=timer, result=metrics.Result.DONE)
     await _note_run(ports.ledger.timer_failures.end(timer))
+
+
+async def repeat_timer(
+    ports: Ports,
+    timer: str,
+    step: Callable[[Ports], Awaitable[object]],
+    is_needed: Callable[[Ports], Awaitable[bool]],
+    *,
+    wait_seconds: int,
+    times: int,
+) -> None:
+    """Run a timer's step, and again at most `times` times, each when `is_needed` says so after `wait_seconds`.
+
+    A timer cannot run each second, because every occurrence costs money also when there is nothing to do. So an
+    occurrence that meets work stays a little longer.
+    """
+    await run_timer(ports, timer, step)
+    for _ in range(times):
+        await asyncio.sleep(wait_seconds)
+        if await is_needed(ports):
+            await run_timer(ports, timer, step)
 
 
 async def _note_run(noting: Awaitable[None]) -> None:

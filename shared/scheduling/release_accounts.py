@@ -39,6 +39,8 @@ TOGETHER: Final = 64
 """So many are given slots, saved and sent before the next."""
 SOON: Final = timedelta(seconds=5)
 """What is given away for so soon stays with whom it was given to: its message is about to come."""
+JUST_BEGUN: Final = timedelta(seconds=15)
+"""How long after the start of a phase the timer looks each second for accounts to release."""
 AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING})
 
 
@@ -73,6 +75,17 @@ async def release_accounts(ports: Ports) -> int:
     # What is furthest on goes first: its customer waits longest.
     steps = (Step.NOTIFY, Step.PROVISION, Step.CLASSIFY)
     return sum([await _feed_step(ports, step, [each for each in standing if each.step is step]) for step in steps])
+
+
+async def is_work_expected(ports: Ports) -> bool:
+    """Return True if a migration has just begun a phase, so that its first accounts may be released any second."""
+    since = ports.clock.now() - JUST_BEGUN
+    for profile in ports.profiles.values():
+        async for migration in ports.ledger.migrations.list_all(profile.authority):
+            moves = migration.phase in AT_WORK | {Phase.STAGING} and not migration.paused
+            if moves and migration.moved_at is not None and migration.moved_at > since:
+                return True
+    return False
 
 
 async def _list_standing(ports: Ports) -> list[Standing]:

@@ -35,6 +35,16 @@ def read_schedule(setting: str, environment: Mapping[str, str] = os.environ) -> 
     return schedule
 
 
+def count_repeats(schedule: str, wait_seconds: int) -> int:
+    """How many times an occurrence may run again, `wait_seconds` apart, before the next occurrence.
+
+    The seconds field says how far apart occurrences are: `*/10` leaves room for four repeats that wait 2 seconds. With
+    any other field the timer runs once a minute or more rarely, and nobody asked for speed: the answer is 0.
+    """
+    every = re.fullmatch(r"\*/([0-9]+)", schedule.split(" ", maxsplit=1)[0])
+    return max(int(every[1]) - 1, 0) // wait_seconds if every else 0
+
+
 def find_wrong_schedules(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
     """Each setting that holds no schedule, and the sentence that says so."""
     for setting in DEFAULTS:

@@ -188,6 +188,16 @@ async def test_what_a_save_takes_away_is_gone(ledger: Ledger) -> None:
     assert (seen.directory_id, seen.moment, seen.outcome) == (None, None, None)
 
 
+async def test_a_shard_tells_if_it_holds_an_account_in_a_state(ledger: Ledger) -> None:
+    await inserted(ledger, an_account(1, "f"))
+    holds = ledger.accounts.is_any_in_state
+    assert await holds(SOUTH, "f", MIGRATION, (State.STAGED,))
+    assert await holds(SOUTH, "f", MIGRATION, (State.CLASSIFIED, State.STAGED))
+    assert not await holds(SOUTH, "f", MIGRATION, (State.CLASSIFIED,))
+    assert not await holds(SOUTH, "e", MIGRATION, (State.STAGED,))
+    assert not await holds(SOUTH, "f", MigrationId("another"), (State.STAGED,))
+
+
 async def test_the_etag_of_a_save_is_good_for_the_next(ledger: Ledger) -> None:
     [stored] = await inserted(ledger, an_account())
     for number in range(1, 4):

@@ -5,6 +5,7 @@ tenth among them, so that the last ones before a migration comes to rest are loo
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,6 +18,7 @@ LONGEST: Final = timedelta(minutes=10)
 """So often every shard is visited at least, also of what is done: other exports may have changed what it tells."""
 PART: Final = 10
 """One part of so many is what visits may take of the time."""
+NONE: Final[Mapping[MigrationId, AbstractSet[str]]] = {}
 NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 type Known = tuple[Migration, Mapping[str, ShardSummary]]
@@ -33,14 +35,20 @@ class Turn:
     """Since when it has not been visited."""
 
 
-def list_turns(known: Sequence[Known], now: datetime) -> list[Turn]:
-    """The shards whose turn it is, the longest neglected first."""
+def list_turns(
+    known: Sequence[Known], now: datetime, finished: Mapping[MigrationId, AbstractSet[str]] = NONE
+) -> list[Turn]:
+    """The shards whose turn it is, the longest neglected first.
+
+    `finished` has the shards of migrations that have come to rest since they were counted. It is their turn now.
+    """
     moving = [each for each in known if each[0].open or _is_just_cancelled(each[0], now)]
     found: list[Turn] = []
     for shard in SHARDS:
         of = {each[0].id for each in known if not each[0].open and _get_last_sweep(each, shard) + LONGEST <= now}
         wait = _compute_wait(moving, shard)
-        if of or any(_get_last_sweep(each, shard) + wait <= now for each in moving):
+        over = any(shard in finished.get(migration.id, ()) for migration, _ in moving)
+        if of or over or any(_get_last_sweep(each, shard) + wait <= now for each in moving):
             of |= {migration.id for migration, _ in moving}
         if of:
             found.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import BadSetting
-from shared.settings.schedules import DEFAULTS, RECONCILE, find_wrong_schedules, read_schedule
+from shared.settings.schedules import DEFAULTS, RECONCILE, count_repeats, find_wrong_schedules, read_schedule
 
 ROOT = Path(__file__).parents[3]
 LIST_TIMERS = """
@@ -56,3 +56,17 @@ def test_what_is_no_schedule_of_six_fields_is_refused_by_name(schedule: str) -> 
     with pytest.raises(BadSetting, match=f"^{RECONCILE} is malformed: it should be six fields, second first, like "):
         read_schedule(RECONCILE, {RECONCILE: schedule})
     assert [name for name, _ in find_wrong_schedules({RECONCILE: schedule})] == [RECONCILE]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "wait_seconds", "times"),
+    [
+        ("*/10 * * * * *", 2, 4),
+        ("*/5 * * * * *", 1, 4),
+        ("*/1 * * * * *", 1, 0),
+        ("* * * * * *", 1, 0),
+        ("0 */10 2-5 * * *", 2, 0),
+    ],
+)
+def test_repeats_end_before_the_next_occurrence(schedule: str, wait_seconds: int, times: int) -> None:
+    assert count_repeats(schedule, wait_seconds) == times

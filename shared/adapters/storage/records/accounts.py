@@ -20,7 +20,8 @@ from shared.adapters.storage.entities import (
     read_projection,
 )
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
-from shared.model.account import Account, AccountId, Change, Place
+from shared.model.account import Account, AccountId, Change, MigrationId, Place
+from shared.model.lifecycle import State
 from shared.model.pacing.work_query import Line
 from shared.ports import Stored
 
@@ -50,11 +51,11 @@ class TableAccounts:
         by_shard: dict[tuple[Place, str], list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
         for item in changes:
             by_shard[item[1].place, item[1].shard].append(item)
-        saved: list[Account] = []
-        for items in by_shard.values():
-            for batch in batched(items, TRANSACTION_LIMIT // 2, strict=False):
-                saved += await self._save_batch(list(batch))
-        return saved
+        batches = [
+            list(batch) for items in by_shard.values() for batch in batched(items, TRANSACTION_LIMIT // 2, strict=False)
+        ]
+        saved = await asyncio.gather(*(self._save_batch(batch) for batch in batches))
+        return [account for batch in saved for account in batch]
 
     async def _save_batch(self, items: list[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
         first = items[0][1]
@@ -126,6 +127,14 @@ class TableAccounts:
         query = Query("account|", equal=equal, one_of=one_of, at_most=bound, limit=limit, keys=keys)
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield stored_account(entity)
+
+    async def is_any_in_state(self, place: Place, shard: str, migration: MigrationId, states: Sequence[State]) -> bool:
+        """Ask for one account, and for one column of it."""
+        one_of = {"state": tuple(state.value for state in states)}
+        query = Query("account|", equal={"migration": migration}, one_of=one_of, select=("id",), limit=1)
+        async for _ in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
+            return True
+        return False
 
     async def list_history(self, place: Place, account: AccountId) -> list[Change]:
         """An account's history, oldest first."""
