@@ -37,6 +37,7 @@ class Mapper[T]:
     def __init__(self, kind: type[T], **parts: object) -> None:
         self._adapter = TypeAdapter(kind)
         self._parts = frozenset(parts)
+        self._names = tuple(each.name for each in fields(cast("Any", kind)))
         self._optional = self._parts | {each.name for each in fields(cast("Any", kind)) if each.default is None}
         """The columns that a merge cannot remove, so that an empty text stands for no value."""
 
@@ -49,6 +50,17 @@ class Mapper[T]:
             columns[name] = _make_column(value)
         return columns
 
+    def changed_values(self, before: T, after: T) -> dict[str, Value]:
+        """The columns to merge into the entity of `before`, so that it says the same as `after`.
+
+        A column that has no value any more is written as an empty text, because a merge cannot remove a column. Only
+        for records whose fields are plain values, or mappings of them.
+        """
+        pairs = ((name, getattr(before, name), getattr(after, name)) for name in self._names)
+        return {
+            name: "" if new is None or new in ({}, ()) else _make_column(new) for name, old, new in pairs if old != new
+        }
+
     def record(self, values: Values) -> T:
         """The record of an entity's columns."""
         raw: dict[str, Any] = {
@@ -57,15 +69,6 @@ class Mapper[T]:
         for name in self._parts & raw.keys():
             raw[name] = json.loads(raw[name])
         return self._adapter.validate_python(raw)
-
-
-def find_changed_columns(old: Values, new: Values) -> dict[str, Value]:
-    """The columns to merge into an entity that holds `old`, so that it says the same as `new`.
-
-    A column that has no value any more is written as an empty text, because a merge cannot remove a column.
-    """
-    changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
-    return changed | dict.fromkeys(old.keys() - new.keys(), "")
 
 
 def _make_column(value: object) -> Value:

@@ -15,7 +15,6 @@ from shared.adapters.storage.entities import (
     ACCOUNT,
     CHANGES,
     GLANCE,
-    find_changed_columns,
     format_time,
     read_projection,
 )
@@ -154,8 +153,12 @@ def append_history(history: str, change: Change) -> str:
 
 def account_values(account: Account) -> Values:
     """The columns of an account, with those by which it is found waiting."""
-    told = account.announced_at is not None
-    return {**ACCOUNT.values(account), "announced": told, "waiting": account.waiting}
+    return {**ACCOUNT.values(account), **_make_search_columns(account)}
+
+
+def _make_search_columns(account: Account) -> dict[str, Value]:
+    """The columns by which an account is found while it waits."""
+    return {"announced": account.announced_at is not None, "waiting": account.waiting}
 
 
 def stored_account(entity: Entity) -> Stored[Account]:
@@ -167,7 +170,7 @@ def stored_account(entity: Entity) -> Stored[Account]:
 
 def _make_save_writes(before: Stored[Account], account: Account, change: Change | None) -> list[Write]:
     """The write of the account, and of the part of its history that has to move to make room."""
-    columns = find_changed_columns(account_values(before.record), account_values(account))
+    columns = {**ACCOUNT.changed_values(before.record, account), **_make_search_columns(account)}
     moved: list[Write] = []
     if change is not None:
         history = before.history
