@@ -1,8 +1,11 @@
 """How near the write quota allows: time to provision against the ideal, with 1, 2 and 4 host processes.
 
-The same accounts are also created by a plain loop with msgraph-sdk, one at a time and sixteen at once, against the same
-stand-in with the same quota and latency: what somebody would write in an afternoon. As Graph documents, what is refused
-counts against the quota too; sixteen at once are measured a second time against a kinder directory, where it does not.
+The export is a mixed one (see `bench.mixed`): some customers are linked, some set aside, and the directory answers in
+more than one way. `--export plain` creates an account for every row, as the plain loops do.
+
+As many plain accounts are also created by a plain loop with msgraph-sdk, one at a time and sixteen at once. The loop
+uses the same stand-in with the same quota and latency. As Graph documents, the quota also counts refused requests. The
+loop of sixteen is measured again with a directory that does not count them.
 Everything is measured at the directory, from its first write to its last; a loop that does not come to its end, until
 it is ended.
 """
@@ -20,7 +23,7 @@ from typing import Final
 
 from azure.storage.blob import BlobServiceClient
 
-from bench import kit
+from bench import kit, mixed
 from bench.baseline import create_all
 from local.stack import get_json, send_json
 
@@ -43,8 +46,9 @@ class Measured:
     ended: bool = False
     """Whether it was given up before everybody was there."""
 
-    def row(self, ideal: float) -> list[str]:
+    def row(self, limits: kit.Limits) -> list[str]:
         """Its line of the table."""
+        ideal = limits.ideal(self.writes)
         predicted = f"{self.predicted_minutes * 60 / self.seconds:.2f}" if self.predicted_minutes else "-"
         return [
             self.name,
@@ -57,8 +61,22 @@ class Measured:
         ]
 
 
+def measure_mixed(folder: Path, rows: int, limits: kit.Limits, hosts: int) -> Measured:
+    """The app with a mixed export, and with customers who sign up while accounts are created."""
+    sample = mixed.make_sample(folder / "sample", rows)
+    with kit.run_bench_stack(folder, hosts=hosts, limits=limits, users=sample.users) as stack:
+        mixed.turn_answers(stack)
+        mixed.upload_sample(stack, sample)
+        kit.wait_until(stack, lambda found: found["phase"] in {"running", "done"}, mixed.FILE)
+        newcomers = mixed.sign_up(stack, sample)
+        found = kit.wait_until_done(stack, mixed.FILE)
+        predicted = _read_prediction(stack.storage.connection_string, found["reports"])
+        wrong = mixed.count_wrong(stack, found, sample, newcomers)
+        return _make_measured(f"this app, {hosts} host{'s' * (hosts > 1)}", stack.directory.url, wrong, predicted)
+
+
 def measure_app(folder: Path, accounts: int, limits: kit.Limits, hosts: int) -> Measured:
-    """The app itself, with so many host processes."""
+    """The app with an export of new customers alone."""
     with kit.run_bench_stack(folder, hosts=hosts, limits=limits) as stack:
         kit.upload_export(stack, kit.make_export(range(accounts)))
         found = kit.wait_until_done(stack)
@@ -120,7 +138,8 @@ def _read_prediction(connection: str, reports: str) -> float:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.pace", description=__doc__)
-    parser.add_argument("--accounts", type=int, default=750, help="how many are created (750)")
+    parser.add_argument("--export", choices=("mixed", "plain"), default="mixed", help="what is uploaded (mixed)")
+    parser.add_argument("--accounts", type=int, default=900, help="rows of the export, and accounts of a loop (900)")
     parser.add_argument("--limit", type=int, default=150, help="writes that the directory allows in a window (150)")
     parser.add_argument("--window", type=float, default=15, help="the window in seconds (15)")
     parser.add_argument("--latency", type=int, default=40, help="milliseconds that each answer takes (40)")
@@ -131,20 +150,20 @@ def main(arguments: Sequence[str]) -> int:
     if options.full:
         options.accounts, options.limit, options.window, options.hosts = 12_000, 3000, 150.0, "1"
     limits = kit.Limits(options.limit, options.window, options.latency)
-    ideal = limits.ideal(options.accounts)
     began = time.monotonic()
     print(
-        f"{options.accounts} accounts, {options.limit} writes in {options.window:g} s, {options.latency} ms an answer:"
-        f" ideal {ideal:.1f} s\n",
+        f"{options.accounts} {options.export} rows, {options.limit} writes in {options.window:g} s, {options.latency} "
+        "ms an answer; the ideal counts every write, also a refused one\n",
         flush=True,
     )
+    measure = measure_mixed if options.export == "mixed" else measure_app
     with tempfile.TemporaryDirectory() as folder:
         rows = [
-            _describe_measured(measure_app(Path(folder, f"ours-{hosts}"), options.accounts, limits, int(hosts)), ideal)
+            _describe_measured(measure(Path(folder, f"ours-{hosts}"), options.accounts, limits, int(hosts)), limits)
             for hosts in filter(None, options.hosts.split(","))
         ]
         rows += [
-            _describe_measured(measure_loop(Path(folder, f"loop-{number}"), options.accounts, limits, loop), ideal)
+            _describe_measured(measure_loop(Path(folder, f"loop-{number}"), options.accounts, limits, loop), limits)
             for number, loop in enumerate(() if options.no_baseline else LOOPS)
         ]
     header = ("who", "time", "time / ideal", "429 of all requests", "429 of writes", "wrong", "predicted / measured")
@@ -153,9 +172,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _describe_measured(measured: Measured, ideal: float) -> list[str]:
-    print(f"  {measured.name}: {measured.seconds:.1f} s, {measured.seconds / ideal:.3f} of ideal", flush=True)
-    return measured.row(ideal)
+def _describe_measured(measured: Measured, limits: kit.Limits) -> list[str]:
+    ideal = limits.ideal(measured.writes)
+    print(
+        f"  {measured.name}: {measured.writes} writes in {measured.seconds:.1f} s, {measured.seconds / ideal:.3f} of "
+        f"the ideal {ideal:.1f} s",
+        flush=True,
+    )
+    return measured.row(limits)
 
 
 if __name__ == "__main__":

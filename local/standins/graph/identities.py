@@ -104,14 +104,19 @@ def check_free(identities: Sequence[Identity], store: Store, rules: Rules, owner
 
 def _make_identity_conflict(identity: Identity, rules: Rules) -> GraphError:
     name = UPN if identity["signInType"].lower() == UPN.lower() else rules.conflict_property
-    return make_conflict(name, rules.conflict_status)
+    return make_conflict(name, choose_conflict_status(rules, identity["issuerAssignedId"]))
+
+
+def choose_conflict_status(rules: Rules, value: str) -> int:
+    """The status of a conflict over this value; where both are wanted, half of the values get each."""
+    return rules.conflict_status or (400, 409)[sum(value.encode()) % 2]
 
 
 def check_mail_free(mail: str, store: Store, rules: Rules, owner: str) -> None:
     """Raise the conflict if another user has this ``mail``, which Graph keeps unique as a proxy address."""
     for entry in _list_others(store, "mail", mail, rules, owner):
         if str(entry.properties.get("mail")).casefold() == mail.casefold():
-            raise make_conflict("proxyAddresses", rules.conflict_status)
+            raise make_conflict("proxyAddresses", choose_conflict_status(rules, mail))
 
 
 def _list_others(store: Store, name: str, value: str, rules: Rules, owner: str) -> Iterator[Entry]:

@@ -95,6 +95,11 @@ class Rules:
         default=True,
         why="Unverified: the B2C example's answer shows identities and passwordPolicies as well.",
     )
+    create_answer: str = _make_switch(
+        "user",
+        "Documented: 201 with the user. 'none' answers 204 without a body, as for Prefer: return=minimal; 'either' "
+        "answers one create this way and the next one that way.",
+    )
     force_change_accepted: bool = _make_switch(
         default=True,
         why="Unverified: for a create the flag must be false, says one page; PATCH documents true.",
@@ -115,7 +120,9 @@ class Rules:
     conflict_property: str = _make_switch(
         "proxyAddresses", "Unverified: the property that ObjectConflict names for a duplicate identity."
     )
-    conflict_status: int = _make_switch(400, "400 is documented for users, 409 for other resources.")
+    conflict_status: int = _make_switch(
+        400, "400 is documented for users, 409 for other resources; 0 answers one conflict this way, the next that way."
+    )
     soft_deleted_hold_identities: bool = _make_switch(
         default=False,
         why="Unverified: whether a user in the recycle bin still blocks its sign-in names. The pages disagree; off, "
@@ -210,8 +217,10 @@ class Rules:
                 raise RuleError(f"extension '{registered}' is not NAME:Type with Type one of {known}")
         if self.empty_page_every == 1:
             raise RuleError("empty_page_every 1 would never show a user; use 0 or at least 2")
-        if self.conflict_status not in {400, 409}:
-            raise RuleError("conflict_status is 400 or 409")
+        if self.conflict_status not in {0, 400, 409}:
+            raise RuleError("conflict_status is 400, 409, or 0 for both in turn")
+        if self.create_answer not in {"user", "none", "either"}:
+            raise RuleError("create_answer is user, none or either")
         if self.write_window_seconds <= 0:
             raise RuleError("write_window_seconds must be more than 0")
 

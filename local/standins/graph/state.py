@@ -45,6 +45,11 @@ class Directory:
         self.store.seed(_make_seeded(user, self.rules) for user in users)
         return len(self.store)
 
+    def add(self, users: list[Mapping[str, Any]]) -> int:
+        """Store users who signed up by themselves; returns how many."""
+        self.store.seed(_make_seeded(user, self.rules) for user in users)
+        return len(users)
+
     def put(self, entry: Entry) -> Entry:
         """Store a user as of now."""
         return self.store.put(entry, self.now(), self.rules.visibility_lag_seconds)

@@ -34,7 +34,7 @@ type Profile = Mapping[str, Any]
 
 
 def create_user(directory: Directory, call: Call) -> Reply:
-    """``POST /users``: 201 with the new user."""
+    """``POST /users``: 201 with the new user, or as the switch ``create_answer`` says."""
     need_create(directory.rules)
     payload = clean_payload(call.json())
     check_properties(payload, directory)
@@ -50,6 +50,10 @@ def create_user(directory: Directory, call: Call) -> Reply:
     stored = directory.put(
         Entry(user, bool(profile.get("forceChangePasswordNextSignIn")), len(profile.get("password") or ""))
     )
+    answer = directory.rules.create_answer
+    if answer == "none" or (answer == "either" and len(directory.store) % 2):
+        address = f"https://graph.microsoft.com/v1.0/users/{stored.id}"
+        return Reply(204, headers={"Location": address, "OData-EntityId": address}, target=stored.id)
     extra = ("identities", "passwordPolicies") if directory.rules.create_returns_identities else ()
     return Reply(201, make_entity(stored.properties, call, extra), target=stored.id)
 
