@@ -1,7 +1,7 @@
-"""What went wrong, named for what happens next.
+"""What can go wrong, named for what happens next.
 
-*Later*: the account gets a new moment. *Cannot*: a reason code and a person. *Stop*: the migration pauses with one
-reason. Anything else is a bug and is raised. No message here may hold anything personal.
+*Later*: the account gets a new due time. *Cannot*: the account gets a reason code, and a person decides. *Stop*: the
+migration pauses with one reason. Any other error is a bug and is raised. No message here may hold anything personal.
 """
 
 import traceback
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class MigrationError(Exception):
-    """Whatever this app raises on purpose."""
+    """An error that this app raises on purpose."""
 
 
 class ActionRefused(MigrationError):
@@ -18,7 +18,7 @@ class ActionRefused(MigrationError):
 
 
 class TryLater(MigrationError):
-    """The other side is not able to answer now. The account gets a new moment; no attempt is used up."""
+    """The other service cannot answer now. The account gets a new due time, and no attempt is used up."""
 
     def __init__(self, cause: str, after: timedelta | None = None) -> None:
         super().__init__(cause)
@@ -27,9 +27,9 @@ class TryLater(MigrationError):
 
 
 class Throttled(TryLater):
-    """The other side asks everybody to wait: a new slot, not a private delay.
+    """The other service asks all callers to wait. The account gets a new slot.
 
-    `known`: nobody was asked, because everybody waits already.
+    `known`: the service was not asked, because all callers already wait.
     """
 
     def __init__(self, cause: str, after: timedelta | None = None, *, known: bool = False) -> None:
@@ -38,11 +38,14 @@ class Throttled(TryLater):
 
 
 class Unclear(TryLater):
-    """An effect may or may not have happened and nobody is to be found yet: later, then a person."""
+    """A change may or may not have happened, and no user can be found yet.
+
+    The account tries again later, and then a person decides.
+    """
 
 
 class Cannot(MigrationError):
-    """This one account cannot go on; the reason code says why and a person decides."""
+    """This one account cannot continue. The reason code says why, and a person decides."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason} {detail}".strip())
@@ -67,7 +70,10 @@ class Hold(MigrationError):
 
 
 class Stop(MigrationError):
-    """What would repeat for every account. The migration pauses with this one reason until somebody mends it."""
+    """An error that would repeat for every account.
+
+    The migration pauses with this one reason until somebody repairs the cause.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason} {detail}".strip())
@@ -80,7 +86,7 @@ class Superseded(MigrationError):
 
 
 class StaleWrite(MigrationError):
-    """Somebody else changed this record first (ETag). Look again; nothing was written."""
+    """Another process changed this record first (ETag). Nothing was written. Read the record again."""
 
 
 class BadMessage(MigrationError):
@@ -92,15 +98,15 @@ class BadSetting(MigrationError):
 
 
 class Unexpected(MigrationError):
-    """A bug, told without its message, which could hold something personal: type and place only."""
+    """A bug, reported without its message, which could be personal. It gives only type and place."""
 
 
 class DirectoryRefused(MigrationError):
-    """The directory answered a write with an error that decides nothing: look up what is there.
+    """The directory refused a write, and the error alone decides nothing: look up what is there.
 
-    `code` is Graph's error code, `conflict` whether it speaks of a holder of the same value, `names` the
-    attributes of ours which the answer mentions, `setting` whether it mentions one that is the same for everybody.
-    `target` is the property that the answer names: told to people, and nothing is decided by it.
+    `code` is Graph's error code. `conflict` is True if the error speaks of another holder of the same value.
+    `attribute` is True if the answer mentions an attribute of ours, and `setting` if it mentions a setting that is the
+    same for all accounts. `target` is the property that the answer names. People see it, and no decision rests on it.
     """
 
     def __init__(self, code: str, *, conflict: bool, attribute: bool, setting: bool, target: str = "") -> None:
@@ -117,7 +123,10 @@ class AnswerLost(MigrationError):
 
 
 def describe_unexpected(error: BaseException) -> Unexpected:
-    """An error told by its type and the places in our code it came through; its message may be personal."""
+    """Return an error that names the type and the places in our code.
+
+    The original message may be personal and is left out.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "site-packages" not in frame.filename]
     place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in [*frames[-1:], *reversed(ours[-4:])])

@@ -8,7 +8,7 @@ from typing import Final
 EXPORTS: Final = "exports"
 REPORTS: Final = "reports"
 BACKUPS: Final = "backups"
-"""The nightly copy of the tables; on Azure nobody can change it before its time is over."""
+"""The nightly copy of the tables. On Azure, nobody can change a copy before its retention time is over."""
 CONTAINERS: Final = (EXPORTS, REPORTS, BACKUPS)
 
 RECEIVE_EXPORT: Final = "receive-export"

@@ -1,1 +1,1 @@
-"""Who asks over HTTP, what that person may do, and how every handler answers."""
+"""Who sends an HTTP request, what that person may do, and how every handler answers."""

@@ -1,4 +1,4 @@
-"""How every HTTP function answers: JSON in, JSON out, a sentence for every error."""
+"""How every HTTP function answers: JSON in, JSON out, and a sentence for every error."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -19,13 +19,13 @@ LIMIT: Final = 1000
 Name = Annotated[str, StringConstraints(pattern=r"^[\w .,'@-]*$", max_length=80)]
 
 
-"""Of a person, where nobody signs in."""
+"""The name of a person, where nobody signs in."""
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 """A sentence or a name that a person gives, kept with the decision."""
 
 
 class Refused(Exception):
-    """The request cannot be answered; the sentence says why and what to do."""
+    """The request cannot be answered. The sentence says why, and what to do."""
 
     def __init__(self, status_code: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -61,10 +61,9 @@ def get_caller_id(request: func.HttpRequest) -> str:
 
 
 def at_most(request: func.HttpRequest) -> int:
-    """How many are to be listed.
+    """Return how many items to list.
 
-    Raises:
-        Refused: it is no such number.
+    Raises: Refused: the text is not such a number.
     """
     limit = request.params.get("limit", "100")
     if not (limit.isascii() and limit.isdecimal() and len(limit) < len(str(LIMIT)) + 1 and 0 < int(limit) <= LIMIT):
@@ -73,10 +72,9 @@ def at_most(request: func.HttpRequest) -> int:
 
 
 def signed_by(request: func.HttpRequest, told: str) -> str:
-    """Who asks: the signed-in person's id; on a laptop, where nobody signs in, the name that was told.
+    """Return who asks: the id of the signed-in person. On a laptop, where nobody signs in, it is the given name.
 
-    Raises:
-        Refused: somebody is signed in and tells a name as well.
+    Raises: Refused: the person signed in and gave a name as well.
     """
     caller = read_person(request.headers)
     if caller == LOCAL:
@@ -87,10 +85,9 @@ def signed_by(request: func.HttpRequest, told: str) -> str:
 
 
 def read_body[T: BaseModel](kind: type[T], request: func.HttpRequest, says: str) -> T:
-    """The body as it should be.
+    """Return the body of the request in the expected shape.
 
-    Raises:
-        Refused: it is not; `says` tells what to send.
+    Raises: Refused: the body has another shape. `says` explains what to send.
     """
     try:
         return kind.model_validate_json(request.get_body() or b"{}")

@@ -1,4 +1,4 @@
-"""Who asks: the person whom the platform's sign-in (Easy Auth) let in, and what the person may do."""
+"""Who asks: the person who came through the platform's sign-in (Easy Auth), and what this person may do."""
 
 import base64
 import json
@@ -11,9 +11,11 @@ from typing import Final
 from shared.names import STORAGE_CONNECTION
 
 DEPLOYED: Final = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", f"{STORAGE_CONNECTION}__credential")
-"""One of them is set wherever the app is deployed (the last by our own infrastructure); on a laptop nobody signs in."""
+"""One of these is set wherever the app is deployed. Our own infrastructure sets the last one. On a laptop nobody signs
+in.
+"""
 ROLE_CLAIM: Final = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
-"""How the platform spells the claim `roles` where it translates claims."""
+"""The platform's name for the claim `roles`, where it translates claims."""
 
 
 class Role(StrEnum):
@@ -35,7 +37,7 @@ APPROVERS: Final = frozenset({Role.APPROVER})
 
 
 class NotLetIn(Exception):
-    """The caller may not do this; the sentence says why and what to do."""
+    """The caller may not do this. The sentence says why, and what to do."""
 
     def __init__(self, status_code: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -51,19 +53,18 @@ class Person:
 
 
 LOCAL: Final = Person("local", frozenset(Role))
-"""Whoever asks an app on a laptop."""
+"""The caller of an app on a laptop."""
 
 
 def people_sign_in() -> bool:
-    """Whether people sign in to this app; on a laptop they only say who they are."""
+    """Return True if people sign in to this app. On a laptop they only say who they are."""
     return any(os.environ.get(sign) for sign in DEPLOYED)
 
 
 def read_person(headers: Mapping[str, str]) -> Person:
-    """The person who asks. Headers are spelt in lower case, as the host gives them.
+    """Return the person who asks. Header names are in lower case, as the host gives them.
 
-    Raises:
-        NotLetIn: the platform's sign-in is off, or let nobody in.
+    Raises: NotLetIn: the platform's sign-in is off, or the person did not sign in.
     """
     if not people_sign_in():
         return LOCAL
@@ -74,10 +75,9 @@ def read_person(headers: Mapping[str, str]) -> Person:
 
 
 def admit_person(headers: Mapping[str, str], allowed: frozenset[Role]) -> Person:
-    """The person who asks, if one of the roles is allowed.
+    """Return the person who asks, if one of the roles is allowed.
 
-    Raises:
-        NotLetIn: nobody is signed in, or the person has none of these roles.
+    Raises: NotLetIn: nobody signed in, or the person has none of these roles.
     """
     found = read_person(headers)
     if not found.roles & allowed:
@@ -87,7 +87,10 @@ def admit_person(headers: Mapping[str, str], allowed: frozenset[Role]) -> Person
 
 
 def _read_roles(principal: str) -> frozenset[Role]:
-    """The app roles in the platform's header, base64 of JSON; whatever cannot be read gives none."""
+    """Return the app roles in the platform's header, which is base64 of JSON.
+
+    A header that cannot be read gives no roles.
+    """
     try:
         claims = json.loads(base64.b64decode(principal))["claims"]
         told = {claim["val"] for claim in claims if claim["typ"] in {"roles", ROLE_CLAIM}}

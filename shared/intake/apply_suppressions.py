@@ -1,4 +1,7 @@
-"""exclude: leave people alone whom the council lists. First the list, then the accounts that have begun already."""
+"""exclude: leave customers alone whom the council lists.
+
+First the list is saved, then accounts that already started are held.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,13 +18,16 @@ from shared.telemetry.progress import record_step
 STOPPABLE: Final = frozenset(
     {State.STAGED, State.CLASSIFIED, State.RELEASED, State.REVIEW, State.FAILED, State.PROVISIONED}
 )
-"""States in which something would still happen to the customer. Who was told was told, and what is held stays held."""
+"""States in which something would still happen to the customer. Customers who were notified stay so, and held accounts
+stay held.
+"""
 
 
 async def apply_suppressions(ports: Ports, migration: Migration, found: Mapping[AccountId, str]) -> set[AccountId]:
-    """Note whom a list names, and hold their accounts; returns who was on the list before. Any number of times.
+    """Save the customers on a list and hold their accounts. May run any number of times.
 
-    Whoever is taken off the list (an empty reason) stays held until a new export brings the account.
+    Returns the accounts that the list had before. An account that is taken off the list (an empty reason) stays held
+    until a new export brings it.
     """
     before = await ports.ledger.suppressions.put(migration.authority, found, migration.uploaded_at)
     for account, reason in found.items():
@@ -31,13 +37,13 @@ async def apply_suppressions(ports: Ports, migration: Migration, found: Mapping[
 
 
 async def hold_account(ports: Ports, authority: Authority, account: AccountId, reason: str) -> None:
-    """Hold the account of somebody who is on the list, where there is one and something is left to be stopped."""
+    """Hold the account of a customer on the list, if there is an account and it has something left to stop."""
     while not await _try_hold(ports, authority, account, reason):
         pass
 
 
 async def _try_hold(ports: Ports, authority: Authority, id_: AccountId, reason: str) -> bool:
-    """Hold one account; False when somebody else was faster and it has to be looked at again."""
+    """Hold one account. Return False if another process changed it, so that it must be read again."""
     stored = await ports.ledger.accounts.get(authority, id_)
     if stored is None:
         return True

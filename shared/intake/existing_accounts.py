@@ -18,13 +18,13 @@ class Council:
 
     accounts: Mapping[AccountId, Account] = field(default_factory=dict)
     had_a_plan: bool = False
-    """Whether an earlier plan was carried out: whoever it did not know has joined late."""
+    """True if an earlier plan was carried out. A customer whom it did not know has joined late."""
 
 
 async def read_existing_accounts(ports: Ports, migration: Migration, wanted: Sequence[AccountId]) -> Council:
-    """What the council's own accounts say; nothing is asked where there can be none.
+    """Return what the council's own accounts say. Nothing is read where no accounts can exist.
 
-    An export that is staged among the council's own accounts meets them there, so only a draft asks for them.
+    An export that is staged among the council's own accounts finds them there, so only a draft asks for them.
     """
     older = [
         other

@@ -1,4 +1,4 @@
-"""What every step that works piece by piece has in common: the guard before a piece, and the message of the next."""
+"""What all steps share that work piece by piece: the guard before a piece, and the message for the next one."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ async def admit_piece(ports: Ports, message: PieceMessage) -> Migration | None:
 
 
 def is_current(message: PieceMessage, migration: Migration) -> bool:
-    """Whether the message is about the piece that the migration works on now, and the migration is not paused."""
+    """Return True if the message is for the migration's current piece, and the migration is not paused."""
     return message.piece == migration.piece and not migration.paused
 
 
@@ -42,7 +42,10 @@ async def send_next_piece(ports: Ports, migration: Migration, message: PieceMess
 
 
 async def leave_overwritten(ports: Ports, migration: Migration) -> None:
-    """The file was overwritten or removed while it was read: older exports go on with what this one had not taken."""
+    """End an export whose file was overwritten or removed while it was read.
+
+    Older exports continue with what it had not taken over.
+    """
     await ports.ledger.migrations.change(migration.authority, migration.id, _mark_overwritten)
     await restore_older(ports, migration)
 

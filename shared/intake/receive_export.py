@@ -63,7 +63,7 @@ async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) 
 
 
 async def refuse_again(ports: Ports, blob: Blob, reason: str, detail: str) -> None:
-    """Record an upload as it was refused before the tables were lost, whatever its profile says now."""
+    """Record an upload as refused because it was refused before the tables were lost, whatever its profile says now."""
     phase = Phase.SUPERSEDED if reason in LEFT_TO_OTHERS else Phase.REFUSED
     await ports.ledger.migrations.insert(
         replace(_make_migration(ports, blob), phase=phase, reason=reason, detail=detail)
@@ -139,7 +139,7 @@ async def _look_through(ports: Ports, migration: Migration) -> Migration:
 
 
 async def _read_layout(ports: Ports, migration: Migration) -> tuple[Layout, str]:
-    """How the file is to be read, and its SHA-256."""
+    """Return how to read the file, and its SHA-256."""
     profile = _find_profile(ports, migration)
     if migration.blob_size == 0:
         raise RefusedFile("empty")

@@ -40,12 +40,12 @@ from shared.telemetry import spans
 
 AT_ONCE: Final = 16
 IN_FLIGHT: Final = timedelta(minutes=2)
-"""So long a create that was begun for the older export may take to show in the directory, whatever became of it."""
+"""How long a create for the older export may take to show in the directory after it was started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What became of the records of one piece, and where the next one starts."""
+    """The verdicts on the records of one piece, and where the next piece starts."""
 
     verdicts: list[Person | Rejected]
     end: int
@@ -145,9 +145,10 @@ async def _stage_records(ports: Ports, profile: Profile, migration: Migration, p
 
 
 async def _hold_suppressed(ports: Ports, migration: Migration, staged: Mapping[AccountId, Row]) -> None:
-    """Who came on the list while the piece was staged may have had no account yet that could be held.
+    """Hold accounts whose customers came on the suppression list while the piece was staged.
 
-    Whoever comes on it after this look is held by the step that reads the list. A draft looks when it is taken over.
+    Customers who come on the list after this check are held by the step that reads the list. A draft checks when it is
+    taken over.
     """
     if not migration.apart:
         for account, reason in (await _find_suppressed(ports, migration, staged)).items():
@@ -155,7 +156,7 @@ async def _hold_suppressed(ports: Ports, migration: Migration, staged: Mapping[A
 
 
 async def _find_suppressed(ports: Ports, migration: Migration, rows: Mapping[AccountId, Row]) -> dict[AccountId, str]:
-    """Of these accounts, those whom the council wants left alone, and why."""
+    """Return the accounts among these that the council has excluded, each with the reason."""
     found: dict[AccountId, str] = {}
     for shard in sorted({row.shard for row in rows.values()}):
         found |= await ports.ledger.suppressions.list_shard(migration.authority, shard)
@@ -165,7 +166,7 @@ async def _find_suppressed(ports: Ports, migration: Migration, rows: Mapping[Acc
 async def _drop_suppressed(
     ports: Ports, migration: Migration, rows: list[Row], first: dict[AccountId, Row]
 ) -> list[Row]:
-    """The rows, those of people whom the council wants left alone rejected; they leave `first` too."""
+    """Return the rows. Rows of excluded customers are rejected, and are removed from `first` as well."""
     excluded: dict[AccountId, str] = {}
     for account, reason in (await _find_suppressed(ports, migration, first)).items():
         stored = await ports.ledger.accounts.get(migration.place, account)
@@ -182,7 +183,7 @@ async def _drop_suppressed(
 
 
 def _settle_row(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
-    """The row as it stands beside the first one of its account in this piece, and what that one met."""
+    """Return the row, compared with the first row of its account in this piece and with the account that exists."""
     if row.account is None:
         return row
     earlier = met.get(row.account, first[row.account])
@@ -255,7 +256,7 @@ async def _stage_accounts(
 
 
 async def _meet_account(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
-    """An account that an earlier row staged meets this row."""
+    """Settle a row whose account was staged by an earlier row."""
     while True:
         stored = await ports.ledger.accounts.get(new.place, new.id)
         if stored is None:
@@ -284,9 +285,9 @@ async def _meet_account(ports: Ports, new: Account, row: Row, stories: spans.Sto
 
 
 def _repeat_row(known: Account, row: Row) -> Row:
-    """A row of the same export: staged before, or the same customer once more.
+    """Settle a row of the same export: one that was staged before, or the same customer again.
 
-    In a draft the first verdict counts: what was moved in between is told apart when the plan is approved.
+    In a draft the first verdict counts. What was moved in between is found when the plan is approved.
     """
     if known.row != row.number:
         return _mark_duplicate(row, known.row)
@@ -298,7 +299,7 @@ def _make_settled_row(row: Row, account: Account) -> Row:
 
 
 async def _is_left_to_newer(ports: Ports, own: Migration, known: Account, new: Account) -> bool:
-    """Whether a newer export took the account over before the tables were lost: then this row's part is over."""
+    """Return True if a newer export took the account over before the tables were lost. Then this row is finished."""
     theirs = await ports.ledger.migrations.get(known.authority, known.migration)
     if theirs is None or not is_newer(theirs, own):
         return False
@@ -320,7 +321,10 @@ async def _note_resubmission(ports: Ports, stored: Stored[Account], row: Row, se
 
 
 async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> None:
-    """The newer export's row takes the account's place; what may have been done stays known until it is told apart."""
+    """Give the account to the row of the newer export.
+
+    What may already have been done stays on record until it is checked.
+    """
     known = stored.record
     # Whatever its state: it may have been postponed, or set aside, or held, after a create that does not show yet.
     begun = known.classified_at is not None or known.met_before

@@ -37,10 +37,9 @@ async def stage_suppressions(ports: Ports, message: StageSuppressions) -> None:
 
 
 async def stage_suppression_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
-    """Leave alone whom a piece names, and say which of its lines name nobody.
+    """Exclude the customers of one piece, and report the lines without a usable reference.
 
-    Raises:
-        Superseded: the file is not the one any more.
+    Raises: Superseded: the file was replaced.
     """
     found: dict[AccountId, str] = {}
     lines: dict[AccountId, int] = {}
@@ -76,7 +75,10 @@ async def _read_records(ports: Ports, migration: Migration, reader: RecordReader
 
 
 async def _find_unknown_references(ports: Ports, migration: Migration, lines: Mapping[AccountId, int]) -> list[int]:
-    """Rows whose customer no extract has: who mistypes a reference would believe that somebody is left alone."""
+    """Return rows whose customer is in no extract.
+
+    Otherwise a mistyped reference would look like an excluded customer.
+    """
     drafts = [other.place async for other in ports.ledger.migrations.list_all(migration.authority) if other.apart]
     missing = dict(lines)
     for place in (migration.authority, *reversed(drafts)):
@@ -88,7 +90,7 @@ async def _find_unknown_references(ports: Ports, migration: Migration, lines: Ma
 async def _publish_report(
     ports: Ports, migration: Migration, found: dict[AccountId, str], rejected: dict[int, str], strangers: list[int]
 ) -> None:
-    """`excluded.json`: counts, and the lines that name nobody. Whom it names is told nowhere."""
+    """Write `excluded.json`: counts, and the lines without a usable reference. It never names an excluded customer."""
     why = [reason for reason in found.values() if reason]
     says = {
         "migration": migration.id,

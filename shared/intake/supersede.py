@@ -19,10 +19,10 @@ async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
 
 
 async def supersede_older(ports: Ports, migration: Migration) -> None:
-    """Leave to this export what older ones have not begun. May be done any number of times.
+    """Take over what older exports have not started. May run any number of times.
 
-    Older ones that were overwritten before they were read whole are left to it too: they may have staged accounts. So
-    are those that are done: somebody may replay what got stuck in them.
+    Older exports that were overwritten before they were read completely are taken over too, because they may have
+    staged accounts. Finished ones are as well, because somebody may replay a failed account in them.
     """
     async for other in ports.ledger.migrations.list_all(migration.authority):
         replaced = other.kind is Kind.MIGRATE and (other.open or other.phase in {Phase.SUPERSEDED, Phase.DONE})
@@ -41,9 +41,9 @@ def _leave_to(older: Migration, to: Migration) -> Migration:
 
 
 async def restore_older(ports: Ports, migration: Migration) -> None:
-    """This export was never read whole: older ones go on with what it has not taken over.
+    """Let older exports continue with what this export has not taken over, because it was never read completely.
 
-    What was left to another one before it stays left to that one.
+    What an earlier export had taken over stays with that one.
     """
     found = [other async for other in ports.ledger.migrations.list_all(migration.authority)]
     for other in found:
@@ -61,7 +61,10 @@ def _take_back(older: Migration, never_read: MigrationId, to: str) -> Migration:
 
 
 def _has_taken_over(migration: Migration) -> bool:
-    """Whether it has taken over accounts of older ones; whoever stopped it since did not stop it in their favour."""
+    """Return True if it has taken over accounts of older exports.
+
+    If it was stopped later, the older ones do not get them back.
+    """
     begun = migration.phase in STAYS or (migration.phase is Phase.CANCELLED and migration.row > 0)
     with_council = not migration.apart or migration.stopped_half_way
     return migration.kind is Kind.MIGRATE and begun and with_council

@@ -1,4 +1,4 @@
-"""sweep-exports (timer): find the uploads of which no event told."""
+"""sweep-exports (timer): find uploads for which no event arrived."""
 
 from datetime import timedelta
 from typing import Final
@@ -10,11 +10,11 @@ from shared.model.migration import migration_id
 from shared.ports import Blob, Ports
 
 PATIENCE: Final = timedelta(seconds=30)
-"""So long the event has to arrive by itself."""
+"""How long to wait for the event."""
 
 
 async def sweep_exports(ports: Ports) -> int:
-    """Send a message for every upload that has no migration, and tell of lost tables; returns how many."""
+    """Send a message for each upload that has no migration, and log lost tables. Returns how many were sent."""
     lost = {authority for authority in ports.profiles if await find_and_log_table_loss(ports, authority) is not None}
     sent = 0
     async for blob in ports.exports.all():

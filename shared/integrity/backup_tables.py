@@ -1,8 +1,8 @@
-"""copy-tables (timer): a copy of Migrations and Accounts every night, because Table Storage has no restore.
+"""copy-tables (timer): copy Migrations and Accounts every night, because Table Storage has no restore.
 
-Nobody can change a copy or take it away before its time, so nothing personal goes into it: `Rows`, names of files and
-customer references stay out; a rebuild reads them from the exports again. A night's copy may take several rounds; each
-partition is finished once, whoever does it, and the manifest comes last.
+Nobody can change or delete a copy before its retention time is over, so it holds nothing personal. `Rows`, file names
+and customer references stay out, and a rebuild reads them from the exports again. A copy may take several rounds. Each
+partition is finished once, by any process, and the manifest is written last.
 """
 
 import logging
@@ -32,11 +32,11 @@ from shared.ports import Ports
 log: Final = logging.getLogger(__name__)
 
 ROUND: Final = timedelta(minutes=6)
-"""So long one round works; the host ends a function after ten minutes."""
+"""How long one round works. The host ends a function after ten minutes."""
 
 
 async def backup_tables(ports: Ports) -> bool:
-    """Go on with tonight's copy; returns whether it is whole. A copy of lost tables would be worth nothing."""
+    """Continue tonight's copy. Return True if it is complete. Tables that were lost are not copied."""
     begun = ports.clock.now()
     night = f"{begun:%Y-%m-%d}"
     if await ports.backups.read(get_manifest_path(night)) is not None:
@@ -55,7 +55,10 @@ async def backup_tables(ports: Ports) -> bool:
 
 
 async def find_newest_backup(ports: Ports) -> Manifest | None:
-    """The newest whole copy. What else lies there counts for nothing: on Azure nobody can take it away for a month."""
+    """Return the newest complete copy.
+
+    Other files there are ignored, because on Azure nobody can delete them for a month.
+    """
     nights = [night async for path in ports.backups.all(MANIFESTS) if (night := format_night(path))]
     for night in sorted(nights, reverse=True):
         found = await read_backup(ports, night)
@@ -76,7 +79,7 @@ async def read_backup(ports: Ports, night: str) -> Manifest | None:
 
 
 def key_fingerprint(ports: Ports) -> str:
-    """The same for the same PSEUDONYM_KEY."""
+    """Return a fingerprint, which is the same for the same PSEUDONYM_KEY."""
     return ports.pseudonyms.fingerprint()
 
 
@@ -85,7 +88,7 @@ async def _is_any_table_lost(ports: Ports) -> bool:
 
 
 def _list_partitions(ports: Ports) -> list[tuple[str, str]]:
-    """All accounts before any migration: whatever an account belongs to is in the copy."""
+    """Return the partitions, accounts before migrations, so that the copy has all that an account belongs to."""
     found = [place for authority in ports.profiles for place in ports.ledger.backups.list_partitions(authority)]
     return sorted(found, key=lambda place: place[0])
 

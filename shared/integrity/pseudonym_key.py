@@ -1,7 +1,9 @@
-"""key: is PSEUDONYM_KEY the one with which the accounts are made? With another no id means anybody: nothing is done.
+"""key: check that PSEUDONYM_KEY is the key with which the accounts were made.
 
-A fingerprint of the key is noted before the first row of all is staged, and never changed. It is an HMAC of one fixed
-word: it tells whether two keys are the same, and nothing of the key.
+With another key, no id means a customer, and nothing is done.
+
+A fingerprint of the key is recorded before the very first row is staged, and never changed. It is an HMAC of one fixed
+word. It shows if two keys are the same, and nothing else.
 """
 
 from typing import Final
@@ -15,15 +17,15 @@ KEY_CHANGED: Final = "key_changed"
 
 
 async def has_key_changed(ports: Ports) -> bool:
-    """Whether accounts were made with another key. The tables are asked once in the life of a process."""
+    """Return True if accounts were made with another key. Each process asks the tables once."""
     noted = await ports.ledger.pseudonym_keys.get_fingerprint()
     return noted is not None and noted != ports.pseudonyms.fingerprint()
 
 
 async def does_key_fit(ports: Ports) -> bool:
-    """The same for who is about to make accounts: the first one's key is noted, and is the key from then on.
+    """Return True if the key fits, for steps that make accounts. The first one records the key.
 
-    Where the tables know none and a nightly copy holds accounts, the tables were emptied: the copy's key is the one.
+    If the tables have no key and a nightly copy has accounts, the tables were emptied. Then the key of the copy counts.
     """
     ours = ports.pseudonyms.fingerprint()
     noted = await ports.ledger.pseudonym_keys.get_fingerprint()

@@ -1,8 +1,8 @@
-"""lost: were this authority's tables emptied? Then nothing is done in ignorance; it waits for `ops rebuild`.
+"""lost: find out if the tables of an authority were emptied. If so, nothing is done until `ops rebuild`.
 
-From its first upload on, every table holds an anchor of the authority, Migrations since last. While that one is there,
-a missing one tells that its table was emptied. When it is gone itself, reports tell: whoever has a `received.json` was
-known to the tables once.
+From the first upload on, every table holds an anchor of the authority. Migrations gets it last. If Migrations has its
+anchor and another table has none, that table was emptied. If Migrations has none, the reports decide: a `received.json`
+shows that the tables once knew an upload.
 """
 
 import logging
@@ -23,7 +23,7 @@ RECEIVED: Final = "/received.json"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What is missing of an authority's tables."""
+    """What is missing in the tables of an authority."""
 
     tables: frozenset[str]
     rebuild: Rebuild | None
@@ -31,7 +31,7 @@ class Loss:
 
 
 async def find_table_loss(ports: Ports, authority: Authority) -> Loss | None:
-    """What was lost, None when nothing was. A council that never uploaded anything has lost nothing."""
+    """Return what was lost, or None. A council that never uploaded anything has lost nothing."""
     found = await ports.ledger.losses.get_anchors(authority)
     if found.torn or (found.missing and await list_taken_uploads(ports, authority)):
         return Loss(found.missing, found.rebuild)
@@ -39,13 +39,16 @@ async def find_table_loss(ports: Ports, authority: Authority) -> Loss | None:
 
 
 async def is_table_lost(ports: Ports, authority: Authority) -> bool:
-    """Whether part of the tables was lost: the cheap question, for those who found records of this authority."""
+    """Return True if part of the tables was lost.
+
+    This is the cheap check for callers that found records of this authority.
+    """
     found = await ports.ledger.losses.get_anchors(authority)
     return found.torn
 
 
 async def find_and_log_table_loss(ports: Ports, authority: Authority) -> Loss | None:
-    """The same as `find_table_loss`, with a line in the log."""
+    """Return the same as `find_table_loss`, and write a line to the log."""
     lost = await find_table_loss(ports, authority)
     if lost is not None:
         log.error(TABLES_LOST, extra={"authority": authority, "tables": ", ".join(sorted(lost.tables))})
@@ -53,7 +56,7 @@ async def find_and_log_table_loss(ports: Ports, authority: Authority) -> Loss | 
 
 
 async def list_taken_uploads(ports: Ports, authority: Authority) -> frozenset[MigrationId]:
-    """The uploads of which a report says that they were taken."""
+    """Return the uploads that were accepted according to a report."""
     return frozenset(
         [
             MigrationId(path.split("/")[1])
@@ -64,7 +67,7 @@ async def list_taken_uploads(ports: Ports, authority: Authority) -> frozenset[Mi
 
 
 async def must_wait_for_older(ports: Ports, migration: Migration) -> bool:
-    """Whether an older export that was made again has still to find out what was done before the loss."""
+    """Return True if a rebuilt older export still has to find out what was done before the loss."""
     return any(
         [
             other.rebuilt_at is not None
@@ -76,7 +79,7 @@ async def must_wait_for_older(ports: Ports, migration: Migration) -> bool:
 
 
 async def is_being_rebuilt(ports: Ports, authority: Authority) -> bool:
-    """Whether accounts of this authority may still be missing that were there before a loss."""
+    """Return True if accounts of this authority that existed before a loss may still be missing."""
     if await find_table_loss(ports, authority) is not None:
         return True
     found = [migration async for migration in ports.ledger.migrations.list_all(authority)]

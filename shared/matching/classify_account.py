@@ -24,7 +24,7 @@ from shared.scheduling.rules.gate import respect_told_day
 from shared.telemetry.progress import record_step
 
 CLAIMED_AFTER: Final = timedelta(minutes=1)
-"""A password changed so long after we created the user was set by its owner."""
+"""A password that changed this long after we created the user was set by its owner."""
 
 
 async def classify_account(ports: Ports, message: AccountMessage) -> None:
@@ -53,10 +53,9 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
 
 
 def _as_signed(account: Account, decision: Decision) -> None:
-    """What got stuck goes on as the signed plan says, never another way.
+    """Check that an account that was replayed gets what the signed plan says.
 
-    Raises:
-        SetAside: the plan said nothing of it, or something else.
+    Raises: SetAside: the plan has nothing about the account, or something else.
     """
     if account.outcome not in {Outcome.CREATE, Outcome.LINK}:
         raise SetAside("not_in_plan")
@@ -88,7 +87,7 @@ async def judge_account(ports: Ports, admitted: Admitted, person: Person) -> Dec
 
 
 async def _is_address_shared(ports: Ports, migration: Migration, account: Account) -> bool:
-    """Whether another account has this address: one that was moved, or one of the same export."""
+    """Return True if another account has this address: one that was moved, or one of the same export."""
     if not await ports.ledger.addresses.may_be_shared(migration, account.address_key):
         return False
     for other in await ports.ledger.addresses.list_accounts(account.place, account.address_key):
@@ -106,7 +105,7 @@ async def _own_record(ports: Ports, account: Account) -> Account:
 
 
 def _made_before(account: Account, user: DirectoryUser) -> Decision:
-    """The directory already holds our mark: only what our own record began may go on."""
+    """Judge a user that already has our owner marker. It counts only if our own record started it."""
     evidence = {"found": "one with our mark"}
     if account.outcome in {Outcome.CREATE, Outcome.LINK}:
         return Decision(account.outcome, "", user, evidence)
@@ -125,10 +124,12 @@ async def _make_rules(ports: Ports, profile: Profile) -> Rules:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What the other authorities' marks of the users that were found say."""
+    """What the owner markers of other authorities show about the users that were found."""
 
     unclaimed: frozenset[Authority]
-    """They made the user for a customer who has not set a password, or their record is gone: it proves nothing."""
+    """These authorities made the user for a customer who has not set a password, or their record is gone. It proves
+    nothing.
+    """
     claimed: frozenset[Authority]
     """They made the user, and its owner has proved the mailbox by setting a password."""
 
@@ -148,7 +149,7 @@ async def _read_owner_markers(ports: Ports, authority: Authority, found: tuple[D
 
 
 async def _not_known_again(ports: Ports, other: Authority, stored: Stored[Account] | None) -> bool:
-    """Whether the tables were lost, and the other council's record of this user may still come back."""
+    """Return True if tables were lost, and the other council's record of this user may still be restored."""
     if stored is None:
         return await is_being_rebuilt(ports, other)
     return stored.record.state is State.STAGED and stored.record.lost_since is not None
@@ -178,7 +179,7 @@ def _record_decision(account: Account, decision: Decision, ports: Ports, profile
 
 
 def _read_previous_values(account: Account, user: DirectoryUser) -> dict[str, str]:
-    """What our attributes of this user hold before we write them: what an undo will put back."""
+    """Return the values of our attributes of this user before we write them. An undo puts them back."""
     return {
         "customer_ref": user.customer_refs.get(account.authority, ""),
         "account": user.marks.get(account.authority, ""),
@@ -202,10 +203,9 @@ async def confirm_decision(ports: Ports, admitted: Admitted, person: Person) -> 
 
 
 async def is_still_only_match(ports: Ports, account: Account) -> None:
-    """Look whether another account matches the user to whom this one is to be joined.
+    """Check that no other account matches the user to which this account is to be linked.
 
-    Raises:
-        SetAside: one does.
+    Raises: SetAside: another account does.
     """
     user = account.directory_id if account.outcome is Outcome.LINK else None
     if user is not None and not await is_still_only_claim(ports, account, user):

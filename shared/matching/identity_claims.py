@@ -1,10 +1,10 @@
-"""claim: of the accounts of one council, who matches a directory user? Two that do are both for a person.
+"""claim: find out if several accounts of one council match the same directory user. Then a person decides about both.
 
-Claims on a user stand in one record, the newest first, so they have an order: of two accounts, the later one sees the
-earlier. It claims and looks before it is saved, and what it sees is in one of three places: saved with this match, then
-both are set aside; not saved yet, then what the other has found so far is void, and it will look again and see us; or
-elsewhere, then it does not matter. Nothing is linked before everything of an export is classified, so that the question
-is settled by then, and need not be asked again when the link is written a moment later.
+Claims on a user are kept in one record, newest first, so they have an order. Of two accounts, the later one sees the
+earlier one. An account claims and looks before it is saved. There are three cases for the other account. It was saved
+with this match: both are set aside. It is not saved yet: its result so far is void, and it will look again and see this
+one. It matches another user: it does not matter. Nothing is linked before the whole export is classified, so the
+question is settled by then and need not be asked again at the link.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from shared.telemetry.progress import count_change
 
 TWO_ACCOUNTS: Final = "one_identity_two_accounts"
 IN_FLIGHT: Final = timedelta(minutes=2)
-"""So long a link that was begun for an older export may take to show in the directory."""
+"""How long a link for an older export may take to show in the directory after it was started."""
 
 
 async def claim_identity(ports: Ports, account: Account, user: DirectoryId) -> bool:
@@ -31,7 +31,10 @@ async def claim_identity(ports: Ports, account: Account, user: DirectoryId) -> b
 
 
 async def is_still_only_claim(ports: Ports, account: Account, user: DirectoryId) -> bool:
-    """Whether the account is the only one that matches this user; for one that has claimed it before."""
+    """Return True if the account is the only one that matches this user.
+
+    The account must have claimed the user before.
+    """
     return await _is_only_match(
         ports, account, user, await ports.ledger.identity_claims.list_accounts(account.place, user)
     )
@@ -43,7 +46,10 @@ async def _is_only_match(ports: Ports, account: Account, user: DirectoryId, clai
 
 
 async def _matches_too(ports: Ports, account: Account, user: DirectoryId, other: AccountId) -> bool:
-    """Whether the other account matches this user too; then it is set aside, unless something was begun for it."""
+    """Return True if the other account matches this user too.
+
+    Then it is set aside, unless something was started for it.
+    """
     while True:
         stored = await ports.ledger.accounts.get(account.place, other)
         try:

@@ -1,4 +1,7 @@
-"""recognise: what was done for an account before its tables were lost, by our mark and the message's reference."""
+"""recognise.
+
+Find out what was done for an account before its tables were lost, by our owner marker and the message reference.
+"""
 
 from shared.errors import SetAside
 from shared.matching.identity_claims import claim_identity
@@ -15,10 +18,11 @@ from shared.telemetry.progress import record_step
 
 
 async def recover_account(ports: Ports, admitted: Admitted) -> bool:
-    """Whether the account was created or linked before the loss; then it is recorded, and its message is in doubt.
+    """Return True if the account was created or linked before the loss.
 
-    Raises:
-        SetAside: a user has our mark but not this row's address, or several users have our mark.
+    Then it is recorded, and its message is in doubt.
+
+    Raises: SetAside: a user has our owner marker but not this row's address, or several users have our owner marker.
     """
     account = admitted.account
     if account.lost_since is None:

@@ -24,13 +24,13 @@ from shared.telemetry import metrics
 from shared.telemetry.progress import record_step
 
 DOUBT: Final = timedelta(minutes=2)
-"""So long after a claim without a record the service may still be taking the message."""
+"""For this long after a claim without a result, the service may still accept the message."""
 REMEMBERED: Final = timedelta(days=6)
 """The service forgets messages after 7 days (its default): later it cannot say any more whether it took one."""
 
 
 async def notify_customer(ports: Ports, message: AccountMessage) -> None:
-    """Tell one customer what will happen to the account, or what happened to it."""
+    """Tell one customer what will happen, or what has happened, to the account."""
     admitted = await admit_account(ports, message, Step.NOTIFY)
     if admitted is None or ports.notifier is None:
         return
@@ -122,7 +122,7 @@ def _count_request(profile: Profile, result: metrics.Result) -> None:
 
 
 async def _record_announcement(ports: Ports, admitted: Admitted, stored: Stored[Account], announce_id: str) -> None:
-    """It waits for its wave again, and keeps the day of which the customer was told: a newer plan may have another."""
+    """Record the announcement and let the account wait for its wave. The day that the customer was told is kept."""
     now = ports.clock.now()
     # Where an older plan claimed it, the message has that plan's day.
     day = stored.record.told_day if stored.record.claimed_at is not None else None

@@ -1,6 +1,7 @@
-"""tell-staff: a plain message to a council's contacts, once for each notice and contact: claim, send, record.
+"""notify-staff: send a plain message to a council's contacts, once for each notice and contact: claim, send, record.
 
-The claim stands in the migration's record. Staff hear late rather than twice, and the migration never waits for it.
+The claim is saved in the migration's record. Staff may get a message late but never twice, and the migration never
+waits for it.
 """
 
 import logging
@@ -23,7 +24,10 @@ SENT: Final = "sent"
 
 
 async def notify_staff(ports: Ports, profile: Profile) -> None:
-    """Tell a council's staff what is new of its migrations; nothing where there are no contacts or no template."""
+    """Send the council's staff what is new about its migrations.
+
+    Does nothing without contacts or without a template.
+    """
     template = profile.messages.templates.get(STAFF_NOTICE)
     if ports.notifier is None or template is None or not profile.staff_contacts:
         return
@@ -42,7 +46,7 @@ async def notify_staff(ports: Ports, profile: Profile) -> None:
 
 
 async def _list_due_notices(ports: Ports, profile: Profile) -> AsyncIterator[tuple[Migration, StaffNotice]]:
-    """What is to be told and is not in doubt any more."""
+    """Return the notices that are to be sent and are not in doubt any more."""
     now = ports.clock.now()
     async for migration in ports.ledger.migrations.list_all(profile.authority):
         for notice in list_notices(migration, profile, now):
@@ -84,7 +88,10 @@ def _make_notices(
 
 
 async def _send_notice(notifier: Notifier, profile: Profile, letter: Notice, *, doubt: bool) -> bool:
-    """Whether this contact need not be told any more; one contact's trouble is not the others'."""
+    """Send a notice to one contact. Return True if it needs no further attempt.
+
+    A failure does not affect other contacts.
+    """
     try:
         if not doubt or await notifier.find(profile, letter.reference) is None:
             await notifier.send_notice(profile, letter)

@@ -11,9 +11,9 @@ from shared.ports import Notifier, Ports
 
 
 async def preview_messages(ports: Ports, profile: Profile) -> tuple[ShownMessage, ...]:
-    """What is sent to customers of each outcome, in the order in which they get it.
+    """Return the messages that customers of each outcome get, in order.
 
-    What cannot be shown says why: the picture is worth publishing without it.
+    A message that cannot be shown has the reason instead, because the assessment is useful without it.
     """
     announcements = [(outcome, name) for outcome, name in ANNOUNCEMENTS.items() if name in profile.messages.templates]
     shown = sorted([*announcements, *MESSAGES.items()], key=lambda each: list(MESSAGES).index(each[0]))
@@ -39,10 +39,9 @@ async def _preview_message(notifier: Notifier | None, profile: Profile, outcome:
 
 
 async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[Template, ...]:
-    """Every message that customers may get, and the version of its template: what is signed is these texts.
+    """Return every message that customers may get, with the version of its template. These texts are signed.
 
-    Raises:
-        TryLater, Stop: a version cannot be told, so there is nothing to sign yet.
+    Raises: TryLater, Stop: a version cannot be read, so there is nothing to sign yet.
     """
     if ports.notifier is None:
         return ()

@@ -17,7 +17,7 @@ KNOWN_AFTER: Final = timedelta(days=4)
 
 
 async def find_undelivered(ports: Ports, profile: Profile, summaries: Iterable[ShardSummary]) -> frozenset[str]:
-    """Ids of such messages. Nobody is asked where nobody was told lately; what is not known yet is known later."""
+    """Return ids of messages that were not delivered. The service is asked only if customers got messages lately."""
     since = ports.clock.now() - KNOWN_AFTER
     lately = any(summary.told_at is not None and summary.told_at >= since for summary in summaries)
     if ports.notifier is None or not lately:

@@ -13,9 +13,11 @@ AccountId = NewType("AccountId", str)
 Authority = NewType("Authority", str)
 """A council that brings accounts, as its folder in `exports` is named: `south-norfolk`."""
 Draft = NewType("Draft", str)
-"""One plan that nobody has approved yet."""
+"""The accounts of one plan that is not approved yet."""
 type Place = Authority | Draft
-"""Where accounts are kept: with their council, or apart, so that a draft does not disturb the plan that runs."""
+"""The table partition that holds an account. It is the council's own, or a separate one for a draft, so that a draft
+does not disturb the plan that runs.
+"""
 MigrationId = NewType("MigrationId", str)
 """One accepted export: date, file name, four characters."""
 AddressKey = NewType("AddressKey", str)
@@ -24,13 +26,13 @@ DirectoryId = NewType("DirectoryId", str)
 """The object id of a user in the shared directory."""
 
 REFUSED: Final = Authority("_refused")
-"""Stands for the authority of uploads of councils that have no profile."""
+"""The authority under which uploads are recorded whose council has no profile."""
 SHARDS: Final = "0123456789abcdef"
 """Every table is cut in sixteen by one digit of the account id."""
 
 
 def make_draft_partition(authority: Authority, migration: MigrationId) -> Draft:
-    """Where the accounts of a plan are kept until it is approved."""
+    """Return the partition that holds the accounts of a plan until the plan is approved."""
     return Draft(f"{authority}|d|{migration}")
 
 
@@ -40,9 +42,9 @@ class Band(StrEnum):
     NONE = ""
     """In the slice of its position."""
     PILOT = "pilot"
-    """On the profile's list of people who go first."""
+    """The profile lists this customer among those who go first."""
     DORMANT = "dormant"
-    """Not signed in for long: last, on their own."""
+    """The customer has not signed in for a long time. These accounts are a wave of their own and go last."""
     LATE = "late"
     """Joined after an earlier plan of the council was approved."""
 
@@ -54,7 +56,7 @@ def shard_of(account: AccountId) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of an account. Nothing in it is personal; what is personal stays in its row."""
+    """What the app knows about an account. Nothing in it is personal: personal data stays in the row."""
 
     id: AccountId
     authority: Authority
@@ -64,27 +66,29 @@ class Account:
     state: State
     staged_at: datetime
     digest: str
-    """HMAC of what the export says of the person, to tell whether anything changed."""
+    """HMAC of what the export says about the person. A different value means that something changed."""
     address_key: AddressKey
     not_before: datetime
-    """The gate gives no moment before this one."""
+    """The account is not released before this time."""
     release: int = 0
     """Number of the current release; a message with any other is dropped."""
     moment: datetime | None = None
-    """When the current release is due; None while it waits to be released."""
+    """When the current release is due. None while the account waits to be released."""
     outcome: Outcome | None = None
     reason: str = ""
     evidence: Mapping[str, str] = field(default_factory=dict)
     directory_id: DirectoryId | None = None
     before: Mapping[str, str] = field(default_factory=dict)
-    """What our attributes of the linked user held before we wrote them."""
+    """The values that our attributes of the linked user had before we wrote them."""
     classified_at: datetime | None = None
     provisioned_at: datetime | None = None
-    """When the directory effect was read back; from then on the account is created or linked for good."""
+    """When the change in the directory was read back. From this time on, the account is created or linked for good."""
     notified_at: datetime | None = None
     notify_id: str = ""
     claimed_at: datetime | None = None
-    """When the current attempt to send the message was claimed; set without `notified_at` means doubt."""
+    """When the current attempt to send the message was claimed. If `notified_at` is empty, nobody knows if the message
+    was sent.
+    """
     tries: int = 0
     """Postponements since the last progress."""
     trying_since: datetime | None = None
@@ -100,31 +104,35 @@ class Account:
     lost_release: int = 0
     """Newest release that was found in poison without a recorded failure."""
     changes: int = 0
-    """Number of history entries so far: the next one's key."""
+    """Number of entries in the history so far. The next entry gets this number."""
     lost_since: datetime | None = None
-    """Tables were lost: from then on it may have been moved or told without a record. None: nothing is in doubt."""
+    """When tables were lost. After this time the account may have been moved or notified without a record. None:
+    nothing is in doubt.
+    """
     drafted: bool = False
-    """Whether it belongs to the draft of a plan that nobody has approved yet."""
+    """True if the account belongs to the draft of a plan that is not approved yet."""
     settled: bool = False
-    """Its row says what becomes of it. Kept in a draft only so that the same customer again in the file is seen."""
+    """True if the row already decides what happens to this account. A draft keeps it only to find the same customer
+    again in the file.
+    """
     band: Band = Band.NONE
     first: str = ""
     """The migration that brought the account for the first time."""
     epoch: int = 0
     """`Migration.epoch` at the current release: a pause makes what was released before it void."""
     met_before: bool = False
-    """An older plan may have begun with it: before it is created, its mark is looked for."""
+    """True if an older plan may have started on the account. Its owner marker is looked for before a create."""
     announced_at: datetime | None = None
-    """When the message service took the message that tells what will change."""
+    """When the message service accepted the message that announces the change."""
     announce_id: str = ""
     told_day: datetime | None = None
-    """The day of the change, as that message tells it; known since it was claimed."""
+    """The day of the change that the announcement names. It is set when the announcement is claimed."""
     owner: str = ""
-    """Who decides a review case: a team, or the object id of a person."""
+    """Who decides a review case: the name of a team, or the object id of a person."""
     decide_by: str = ""
-    """Until when, as a date."""
+    """The date until which the case has to be decided."""
     trace: str | None = None
-    """W3C context of the trace of this account, from the upload that brought it; None where nobody traced."""
+    """W3C trace context of this account, from the upload that brought it. None if tracing was off."""
 
     @property
     def shard(self) -> str:
@@ -133,17 +141,17 @@ class Account:
 
     @property
     def place(self) -> Place:
-        """Where it is kept."""
+        """The table partition that holds the account."""
         return make_draft_partition(self.authority, self.migration) if self.drafted else self.authority
 
     @property
     def waiting(self) -> bool:
-        """Whether it waits for the gate to give it a moment."""
+        """True if the account waits for the gate to release it."""
         return self.moment is None and self.state in {State.STAGED, State.CLASSIFIED, State.PROVISIONED}
 
     @property
     def done(self) -> bool:
-        """Whether it was created or linked."""
+        """True if the account was created or linked."""
         return self.provisioned_at is not None
 
 
@@ -177,13 +185,13 @@ PROGRESS: Final = frozenset(
 
 
 def apply_event(account: Account, event: Event, at: datetime, reason: str = "", by: str = "") -> tuple[Account, Change]:
-    """The account after an event, and the entry for its history.
+    """Return the account after an event, and the entry for its history.
 
-    The moment ends with every event: a message of the old release has no effect any more once the feeder or the
-    step gives a new one.
+    Every event ends the current release. A message of the old release has no effect after the feeder or the step makes
+    a new release.
 
     Raises:
-        NotAllowed: the event cannot happen to an account in this state.
+    NotAllowed: the event cannot happen to an account in this state.
     """
     state = find_next_state(account.state, event)
     fresh = event in PROGRESS
@@ -205,5 +213,5 @@ def apply_event(account: Account, event: Event, at: datetime, reason: str = "", 
 
 
 def release_account(account: Account, moment: datetime, epoch: int) -> Account:
-    """The account with a new release due at `moment`; `epoch` is its migration's."""
+    """Return the account with a new release that is due at `moment`. `epoch` is the epoch of its migration."""
     return replace(account, release=account.release + 1, moment=moment, epoch=epoch)

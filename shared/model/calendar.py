@@ -1,7 +1,7 @@
-"""When a wave may start: days, hours and bank holidays, in the customers' own time. Pure.
+"""When a wave may start: days, hours and bank holidays, in London time. Pure.
 
-A profile writes dates and times as a clock on a wall in England shows them. A time that the clocks skip in spring, or
-show twice in autumn, is refused: nobody should have to guess which one was meant.
+A profile writes dates and times in London time. A time that does not exist in spring, or exists twice in autumn, is
+refused, so that nobody has to guess.
 """
 
 from dataclasses import dataclass
@@ -31,25 +31,25 @@ class Weekday(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """When something may start."""
+    """The days and hours in which something may start."""
 
     days: tuple[Weekday, ...] = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU)
     opens: time = time(9)
     closes: time = time(15)
-    """The first moment that is too late."""
+    """The first time of day that is too late."""
     bank_holidays: bool = False
-    """Whether it may be a bank holiday in England."""
+    """True if the day may be a bank holiday in England."""
 
 
 class NotAllowedThen(ValueError):
-    """Nothing may start at that moment; the message says why, in a sentence for the profile's author."""
+    """Nothing may start at that time. The message says why, in a sentence for the author of the profile."""
 
 
 def convert_from_london(local: datetime) -> datetime:
-    """The moment in UTC that clocks in England show as `local`.
+    """Return the time in UTC for a London time.
 
     Raises:
-        NotAllowedThen: `local` names its own zone, or the clocks skip it, or show it twice.
+    NotAllowedThen: `local` names its own zone, or the clocks skip it, or show it twice.
     """
     if local.tzinfo is not None:
         raise NotAllowedThen(f"{local.isoformat()} should be written without a zone: it is meant as in London")
@@ -62,10 +62,10 @@ def convert_from_london(local: datetime) -> datetime:
 
 
 def check_allowed_time(local: datetime, allowed: Allowed) -> datetime:
-    """The moment in UTC, if something may start then.
+    """Return the time in UTC, if something may start at this London time.
 
     Raises:
-        NotAllowedThen: the day, the hour or a bank holiday forbids it.
+    NotAllowedThen: the day, the hour or a bank holiday forbids it.
     """
     moment = convert_from_london(local)
     told = f"{local:%A %d %B %Y, %H:%M}"

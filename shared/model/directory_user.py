@@ -31,5 +31,5 @@ class DirectoryUser:
     password_changed: datetime | None = None
     must_reset: bool | None = None
     marks: Mapping[Authority, AccountId] = field(default_factory=dict)
-    """Which account of which authority this user was created for or linked to."""
+    """For each authority, the account for which this user was created or to which it was linked (the owner markers)."""
     customer_refs: Mapping[Authority, str] = field(default_factory=dict)

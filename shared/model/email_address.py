@@ -1,4 +1,4 @@
-"""When are two e-mail addresses the same, and which can be a sign-in name?"""
+"""Rules for e-mail addresses: which two are the same, and which can be a sign-in name."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ SIGN_IN_NAME_LENGTH: Final = 64
 
 
 class InvalidAddress(ValueError):
-    """Not an e-mail address. Carries no part of it."""
+    """The text is not an e-mail address. The error carries no part of it."""
 
 
 def email_key(address: str) -> str:

@@ -1,7 +1,7 @@
 """The whole life of an account: states, events, transitions.
 
-Every change of state goes through `TRANSITIONS`; what is not in the table is refused. Read it from top to bottom: it
-is the flow of the app.
+Every change of state uses `TRANSITIONS`, and a change that is not in the table is refused. Read the table from top to
+bottom: it shows the flow of the app.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ from shared.errors import MigrationError
 
 
 class Outcome(StrEnum):
-    """What a row of an export comes to."""
+    """The result for a row of an export."""
 
     CREATE = "create"
-    """On the source only (scenario 2): a new account, whose owner sets a password."""
+    """The customer is on the source only (scenario 2). The app creates an account, and the customer sets a password."""
     LINK = "link"
-    """On both sides (scenario 1): joined to the identity that exists, no reset."""
+    """The customer is on both sides (scenario 1). The app links the account to the identity that exists, without a
+    reset.
+    """
     REVIEW = "review"
     """Identity is in doubt: a person decides."""
     REJECT = "reject"
@@ -29,14 +31,14 @@ class Outcome(StrEnum):
 
 
 class State(StrEnum):
-    """Where an account stands."""
+    """The stage that an account has reached."""
 
     STAGED = "staged"
     """Read from an export; not yet compared with the directory."""
     CLASSIFIED = "classified"
     """Compared; its outcome and the evidence are known. Nothing is changed yet."""
     RELEASED = "released"
-    """Given its moment to be created or linked."""
+    """The account was given a time to be created or linked."""
     PROVISIONED = "provisioned"
     """Created or linked, and read back from the directory."""
     TOLD = "told"
@@ -55,25 +57,25 @@ class State(StrEnum):
 
 
 class RowState(StrEnum):
-    """Where a row stands that has no account."""
+    """The state of a row that has no account."""
 
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
 
 
 MOVING: Final = frozenset({State.STAGED, State.CLASSIFIED, State.RELEASED})
-"""Not at rest: something is still due to happen to the account."""
+"""States in which an account still has something to do."""
 
 
 class Event(StrEnum):
-    """What may happen to an account."""
+    """Something that can happen to an account."""
 
     STAGE = "stage"
     """An export brings the account (again)."""
     ADOPT = "adopt"
-    """A plan was approved, and the account goes on as that plan says."""
+    """A plan was approved, and the account continues under that plan."""
     ANNOUNCE = "announce"
-    """The message service took the message that tells what will change, and when."""
+    """The message service accepted the message that announces the change and its date."""
     CLASSIFY = "classify"
     """The directory was asked and the evidence suffices."""
     RELEASE = "release"
@@ -87,12 +89,12 @@ class Event(StrEnum):
     SET_ASIDE = "set_aside"
     """The evidence does not suffice."""
     ASSIGN = "assign"
-    """Somebody is to decide the case, until a day."""
+    """Somebody was asked to decide the case by a date."""
     HOLD = "hold"
     """The customer cannot be reached or is to be left alone, a newer export left the account out, or the migration was
     cancelled."""
     FAIL = "fail"
-    """It cannot go on."""
+    """The account cannot continue."""
     REPLAY = "replay"
     """A person sends a stuck account back to the beginning: nothing is recorded as done for it."""
     REPLAY_MESSAGE = "replay_message"
@@ -100,9 +102,12 @@ class Event(StrEnum):
     DISCARD = "discard"
     """A person leaves a stuck account as it is."""
     REBUILD = "rebuild"
-    """The tables were lost: what a copy shows on its way begins again, because it may have gone on since."""
+    """The tables were lost. An account that was in progress in the copy starts again, because it may have progressed
+    since.
+    """
     RECOGNISE = "recognise"
-    """The tables were lost, and our mark in the directory shows that it was created or linked before."""
+    """The tables were lost, and our owner marker in the directory shows that the account was created or linked before.
+    """
 
 
 TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {

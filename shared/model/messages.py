@@ -1,4 +1,7 @@
-"""What goes on the queues: ids only, versioned. A message is a hint to go and look; the tables are the truth."""
+"""The messages on the queues: ids only, with a version.
+
+A message tells a step where to look, and only the tables are trusted.
+"""
 
 from typing import Any, Literal
 
@@ -18,7 +21,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     v: Literal[1] = 1
     traceparent: str = Field(default="", pattern=TRACEPARENT, exclude_if=lambda context: not context)
-    """W3C trace context, so that what the message begins is in the trace of what sent it. Empty where nobody traces."""
+    """W3C trace context, so that the work for this message joins the trace of its sender. Empty if tracing was off."""
 
 
 class ReceiveExport(_Message):
@@ -66,7 +69,7 @@ class AccountMessage(_Message):
 
     @property
     def place(self) -> Place:
-        """Where the account is kept."""
+        """The table partition that holds the account."""
         return make_draft_partition(self.authority, self.draft) if self.draft else self.authority
 
 
@@ -95,10 +98,9 @@ def make_piece_message(migration: Migration, traceparent: str = "") -> PieceMess
 
 
 def decode_message(body: bytes) -> Message:
-    """The message in a queue message's body.
+    """Return the message in the body of a queue message.
 
-    Raises:
-        BadMessage: this app did not write it. Says nothing of what it holds.
+    Raises: BadMessage: this app did not write it. The error does not quote the body.
     """
     try:
         return _any.validate_json(body)

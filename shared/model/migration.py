@@ -19,10 +19,10 @@ PIECE_ROWS: Final = 2000
 
 
 class Kind(StrEnum):
-    """What an upload is for, by its folder."""
+    """The purpose of an upload, which its folder decides."""
 
     MIGRATE = "migrate"
-    """`exports/<authority>/`: goes on to a plan."""
+    """An export in `exports/<authority>/`, which continues to a plan."""
     ASSESS = "assess"
     """`exports/<authority>/assess/`: only ever assessed."""
     EXCLUDE = "exclude"
@@ -30,22 +30,22 @@ class Kind(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far a migration is."""
+    """The stage that a migration has reached."""
 
     STAGING = "staging"
     """Rows are being read, piece by piece. Nothing is classified before the last one is staged."""
     CLASSIFYING = "classifying"
     """Accounts are being compared with the directory. Nothing is changed there."""
     ASSESSED = "assessed"
-    """The picture is published. A plan waits for its signatures; what is only assessed has come to its end."""
+    """The assessment is published. A plan waits for its signatures. An upload that is only assessed ends here."""
     ADOPTING = "adopting"
     """The plan is approved; its accounts are taken over from the draft, shard by shard."""
     RUNNING = "running"
-    """The assessment is published; accounts are created, linked and told."""
+    """The assessment is published. Accounts are created, linked and notified."""
     DONE = "done"
-    """Every account has come to rest."""
+    """No account has anything to do any more."""
     REFUSED = "refused"
-    """The file was not taken; the report says why."""
+    """The file was not accepted, and the report says why."""
     SUPERSEDED = "superseded"
     """The file was overwritten or removed before it was read whole, or a newer upload took its place."""
     CANCELLED = "cancelled"
@@ -59,7 +59,7 @@ OPEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What is known of one wave's start: who confirmed what, and whether it is open."""
+    """The state of a wave's gate: who confirmed what, and if the wave is open."""
 
     wave: int
     checked: Mapping[str, str] = field(default_factory=dict)
@@ -67,16 +67,16 @@ class Gate:
     stopped: tuple[str, ...] = ()
     """Why it waits for a person, in sentences; empty while nothing is in its way."""
     stopped_at: datetime | None = None
-    """Since when; None while nothing is in its way, or where it stopped before that was kept."""
+    """When the gate stopped the wave. None if nothing stops it, or if it stopped before this time was recorded."""
     opened_at: datetime | None = None
     opened_by: str = ""
-    """Who opened it against what stopped it; empty where nothing did."""
+    """Who opened the wave although the gate had stopped it. Empty if nothing had stopped it."""
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How an export is to be read, settled by the first pass."""
+    """How to read an export, as the first pass found."""
 
     encoding: str
     """A Python codec: `utf-8` or `cp1252`."""
@@ -89,7 +89,7 @@ class Layout:
     """Byte offset of the first data row."""
     rows: int
     bom: bool = False
-    """Whether the file starts with the mark of UTF-8."""
+    """True if the file starts with the byte order mark of UTF-8."""
 
     @property
     def encoding_name(self) -> str:
@@ -120,18 +120,18 @@ class Migration:
     """The next piece to stage."""
     offset: int = 0
     row: int = 0
-    """Rows staged so far."""
+    """Number of rows staged so far."""
     done_at: datetime | None = None
-    """When every account had come to rest and result.csv was published; None while it is not so."""
+    """When every account was at rest and result.csv was published. None before that."""
     moved_at: datetime | None = None
-    """When staging last went on, or the phase changed."""
+    """When staging last progressed, or when the phase changed."""
     stalled: int = 0
     """Times the current piece was sent again because nothing moved."""
     paused_at: datetime | None = None
     pause_reason: str = ""
     pause_detail: str = ""
     differs: str = ""
-    """Of a pause by `plan_changed`: digest of the profile and texts with which it began."""
+    """For a pause by `plan_changed`: digest of the profile and texts at the start of the pause."""
     resumed_at: datetime | None = None
     resumed_by: str = ""
     superseded_by: str = ""
@@ -140,24 +140,24 @@ class Migration:
     published: str = ""
     """Fingerprint of what result.csv says."""
     rebuilt_at: datetime | None = None
-    """When the tables were made again after they had been emptied."""
+    """When the tables were rebuilt after a loss."""
     lost_since: datetime | None = None
-    """From then on accounts of it may have been moved or told without a record."""
+    """After this time, accounts of the migration may have been moved or notified without a record."""
     rows_lost: bool = False
-    """Its rows are gone and so is its file: result.csv stays as it is."""
+    """True if the rows and the file are gone, so that result.csv stays as it is."""
     kind: Kind = Kind.MIGRATE
     drafted: bool = False
-    """Whether its accounts are kept apart until its plan is approved."""
+    """True if the accounts are kept apart until the plan is approved."""
     adopted_at: datetime | None = None
-    """When its accounts were taken over from the draft."""
+    """When the accounts were taken over from the draft."""
     uploaded_by: str = ""
-    """Who uploaded, as the blob says: an object id, on a laptop a plain word. Empty where nobody knows."""
+    """Who uploaded the file, as its metadata says: an object id, or on a laptop a plain word. Empty if unknown."""
     file_hash: str = ""
     """SHA-256 of the file."""
     plan: Plan | None = None
     """The frozen plan, from the assessment on."""
     approved_at: datetime | None = None
-    """When the last wanted signature came."""
+    """When the last required signature was given."""
     gates: tuple[Gate, ...] = ()
     switched_at: datetime | None = None
     """When a person confirmed that the portal has switched."""
@@ -165,39 +165,48 @@ class Migration:
     epoch: int = 0
     """Counts the pauses: what was released before the last one is void."""
     accepted: str = ""
-    """Digest of the profile and texts with which a person let it go on, though they are not as they were signed."""
+    """Digest of the profile and texts with which a person resumed the plan, although they differ from the signed ones.
+    """
     cancelled_by: str = ""
     notices: Mapping[str, str] = field(default_factory=dict)
-    """What staff were told: notice -> moment of the claim, or `sent`."""
+    """For each notice to staff: when it was claimed, or `sent`."""
     waits_for_canary: bool = False
-    """The profile asks for a young canary and there is none, as the walk saw last: nobody is created or linked."""
+    """True if the profile asks for a recent canary and the last sweep found none. No account is created or linked
+    then.
+    """
 
     @property
     def open(self) -> bool:
-        """Whether anything is still to be done."""
+        """True if the migration still has something to do."""
         return self.phase in OPEN and not (self.kind is Kind.ASSESS and self.phase is Phase.ASSESSED)
 
     @property
     def apart(self) -> bool:
-        """Whether it is still a draft, whose accounts are kept apart from the council's own."""
+        """True if the migration is still a draft, so that its accounts are kept apart from the council's own."""
         return self.drafted and self.adopted_at is None
 
     @property
     def stopped_half_way(self) -> bool:
-        """Whether it was cancelled while its plan was taken over: some accounts are with the council, some apart."""
+        """True if it was cancelled while its plan was taken over.
+
+        Then some accounts are with the council and some are apart.
+        """
         return self.apart and self.approved_at is not None and self.phase is Phase.CANCELLED
 
     @property
     def place(self) -> Place:
-        """Where its accounts are kept now."""
+        """The table partition that holds its accounts now."""
         return make_draft_partition(self.authority, self.id) if self.apart else self.authority
 
     def may_move(self, profile: Profile) -> bool:
-        """Whether accounts may be created and linked: the plan is signed, or the profile wants no signature."""
+        """Return True if accounts may be created and linked.
+
+        The plan is signed, or the profile asks for no signature.
+        """
         return self.kind is Kind.MIGRATE and (self.approved_at is not None or profile.plan.approval == "automatic")
 
     def gate(self, wave: int) -> Gate:
-        """What is known of a wave's start."""
+        """Return the gate of a wave."""
         return next((gate for gate in self.gates if gate.wave == wave), Gate(wave))
 
     def stops(self, wave: int) -> tuple[str, ...]:
@@ -208,7 +217,7 @@ class Migration:
 
     @property
     def paused(self) -> bool:
-        """Whether no new effect may start."""
+        """True if no new change may start."""
         return self.paused_at is not None
 
     @property
@@ -218,7 +227,7 @@ class Migration:
 
     @property
     def folder(self) -> str:
-        """Where its reports are."""
+        """The folder of its reports."""
         return f"{self.authority}/{self.id}"
 
 
@@ -228,10 +237,10 @@ def without_pause(migration: Migration) -> Migration:
 
 
 def migration_id(blob: str, etag: str, uploaded: datetime) -> MigrationId:
-    """Date, file name and four characters: the same upload is always the same migration.
+    """Return the id of a migration: date, file name and four characters. The same upload always gets the same id.
 
-    The file name is cut down to letters, digits and hyphens; a word with an `@` is left out, because somebody's
-    address may stand in a file's name.
+    The file name is reduced to letters, digits and hyphens. A word with an `@` is left out, because the name of a file
+    may contain somebody's address.
     """
     stem = re.sub(r"\S*@\S*", "", blob.rsplit("/", 1)[-1].rsplit(".", 1)[0])
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "export"
@@ -261,17 +270,17 @@ STAYS: Final = frozenset({Phase.RUNNING, Phase.DONE})
 
 
 def is_taken(migration: Migration) -> bool:
-    """Whether it is an export to be moved that was taken; what is only assessed is in nobody's way."""
+    """Return True if it is an accepted export that is to be moved. An upload that is only assessed does not count."""
     return migration.kind is Kind.MIGRATE and migration.phase in TAKEN and migration.layout is not None
 
 
 def is_newer(other: Migration, than: Migration) -> bool:
-    """Whether `other` was uploaded after `than`."""
+    """Return True if `other` was uploaded after `than`."""
     return other.id != than.id and get_upload_order(other) > get_upload_order(than)
 
 
 def get_upload_order(migration: Migration) -> tuple[datetime, datetime, str]:
-    """What exports of one council are ordered by, oldest first."""
+    """Return the key by which exports of one council are sorted, oldest first."""
     # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
     return migration.uploaded_at, migration.received_at, migration.id
 
@@ -285,10 +294,10 @@ def find_successor(migration: Migration, migrations: Mapping[str, Migration]) ->
 
 
 BY_PIECES: Final = frozenset({Phase.STAGING, Phase.ADOPTING})
-"""Phases whose work goes on piece by piece: the end of each piece sends the message of the next."""
+"""Phases that work through pieces. The end of each piece sends the message of the next piece."""
 
 
 def cancel_migration(migration: Migration, reason: str, by: str) -> Migration:
-    """The migration that a person stopped for good; whatever was released before is void."""
+    """Return the migration after a person cancelled it. All earlier releases are void."""
     epoch = migration.epoch + 1
     return replace(without_pause(migration), phase=Phase.CANCELLED, reason=reason, cancelled_by=by, epoch=epoch)

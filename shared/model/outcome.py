@@ -1,13 +1,15 @@
-"""What a row came to."""
+"""How a row ended."""
 
 from shared.model.account import Account
 from shared.model.lifecycle import MOVING, Outcome, State
 
 
 def find_outcome(account: Account) -> str:
-    """The outcome as far as it is known: what is staged anew has none yet, what failed before it was judged neither.
+    """Return the outcome as far as it is known.
 
-    What was to be created or joined and is now for a person to decide has come to review.
+    A newly staged account has none, and neither has one that failed before it was compared.
+
+    An account that was to be created or linked, and now waits for a person, has the outcome review.
     """
     if account.state is State.REVIEW:
         return Outcome.REVIEW

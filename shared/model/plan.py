@@ -1,7 +1,7 @@
-"""The plan: what will be done to whom, in which wave and when; frozen, hashed, signed. Pure.
+"""The plan: what happens to whom, in which wave and when. It is frozen, hashed and signed. Pure.
 
-Whoever signs, signs a hash. It covers every row's fate, every date, the whole profile and the version of every message
-template: if one of them differs, it is another plan, and nobody has signed it.
+A signature is for one hash. The hash covers the outcome of every row, every date, the whole profile and the version of
+every message template. If one of them differs, it is another plan, which has no signatures.
 """
 
 import hashlib
@@ -16,18 +16,18 @@ from shared.errors import ActionRefused
 from shared.model.wave import Wave
 
 HASH_LETTERS: Final = 12
-"""So many letters of a hash tell it apart; people copy no more."""
+"""How many letters of a hash people compare or copy."""
 
 
 class Part(StrEnum):
-    """Who signs, by what they answer for."""
+    """The area for which a person signs."""
 
     DATA_OWNER = "data-owner"
     """The council's service that owns the accounts: the right people, the right date."""
     OPERATIONS = "operations"
-    """Whoever runs it: it can be done, watched and stopped."""
+    """The operations team signs that the plan can be run, watched and stopped."""
     DIRECTORY_OWNER = "directory-owner"
-    """Whoever owns the shared directory: identities that exist there are joined to."""
+    """The owner of the shared directory signs that accounts are linked to identities there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +65,32 @@ class Plan:
     waves: tuple[Wave, ...]
     templates: tuple[Template, ...]
     uploaded_by: str = ""
-    """Who uploaded the export, empty where nobody knows."""
+    """Who uploaded the export. Empty if unknown."""
     profile: str = ""
     """Fingerprint of the profile: with another one it is not this plan that would be carried out."""
     warnings: tuple[str, ...] = ()
-    """Limits of the profile which the extract exceeds, in sentences; whoever signs accepts them."""
+    """The limits of the profile that the extract exceeds, in sentences. A signature accepts them."""
     unlike: bool = False
-    """Whether the extract differs from the one before by more than the profile allows."""
+    """True if the extract differs from the one before it by more than the profile allows."""
     silent: bool = False
-    """Whether it creates accounts and nobody would tell their owners."""
+    """True if the plan creates accounts and nobody would notify their owners."""
     signatures: tuple[Signature, ...] = ()
     rejected_by: str = ""
 
     def wanted(self, parts: Iterable[Part]) -> tuple[Part, ...]:
-        """Whose signature is still to come; the directory's owner signs only where somebody is linked."""
+        """Return the parts whose signatures are missing.
+
+        The owner of the directory signs only if an account is linked.
+        """
         there = {signature.part for signature in self.signatures}
         return tuple(part for part in parts if part not in there and (part is not Part.DIRECTORY_OWNER or self.links))
 
     def overdue(self, now: datetime) -> tuple[Wave, ...]:
-        """The waves that have somebody to move and whose day is over."""
+        """Return the waves with accounts to move whose day has passed."""
         return tuple(wave for wave in self.waves if wave.accounts and wave.starts_at and wave.starts_at < now)
 
     def approved(self, parts: Iterable[Part]) -> bool:
-        """Whether everybody has signed."""
+        """Return True if all required signatures are there."""
         return not self.rejected_by and not self.wanted(parts)
 
 
@@ -159,7 +162,7 @@ def add_signature(plan: Plan, signature: Signature, parts: Sequence[Part], contr
 
 
 def is_same_person(one: str, other: str) -> bool:
-    """Whether two ids are of one person: who typed one into an upload or a profile may have used capitals."""
+    """Return True if two ids belong to the same person. An id that was typed by hand may have capitals."""
     return one.strip().casefold() == other.strip().casefold()
 
 

@@ -29,15 +29,18 @@ Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 def choose_kept_uploader(told: str, *, signed_in: bool) -> str:
-    """Who uploaded, as it is kept to be compared with who signs; where people sign in, no e-mail address is kept."""
+    """Return the uploader's name as it is stored for the comparison with the signers.
+
+    Where people sign in, no e-mail address is stored.
+    """
     told = told.strip()
     return "" if signed_in and "@" in told else told
 
 
 def find_known_uploader(kept: str, *, signed_in: bool) -> str:
-    """Who uploaded, for people to see; empty where nobody knows.
+    """Return the uploader's name for people to see, or an empty text if it is unknown.
 
-    Where people sign in, only an object id can be a signer's; on a laptop whatever `--by` may say.
+    Where people sign in, only an object id can be a signer's. On a laptop any name that `--by` may give counts.
     """
     return kept if OBJECT_ID.fullmatch(kept) or not signed_in else ""
 
@@ -47,7 +50,7 @@ class _Part(BaseModel):
 
 
 class Columns(_Part):
-    """Our name of each column = theirs. What is not named is never stored."""
+    """Our name of each column, and the council's name. Columns that are not listed are never stored."""
 
     source_id: Word
     email: Word
@@ -67,7 +70,7 @@ class Columns(_Part):
         return self
 
     def named(self) -> dict[str, str]:
-        """Our names -> theirs, of the columns that this council has."""
+        """Return our names and the council's names of the columns that this council has."""
         return {ours: theirs for ours, theirs in self.model_dump().items() if theirs is not None}
 
 
@@ -80,7 +83,7 @@ class Export(_Part):
 
 
 class Matching(_Part):
-    """What counts as evidence when an account may be joined to an identity."""
+    """What counts as evidence when an account may be linked to an identity."""
 
     announced_on: date | None = None
     sign_up_verifies_mailbox: bool = False
@@ -91,7 +94,7 @@ class Matching(_Part):
 
 
 class DirectoryPart(_Part):
-    """How the council's accounts look in the directory."""
+    """How the accounts of the council look in the directory."""
 
     password_reset: Literal["force-change", "flag"] = "force-change"  # noqa: S105 - the name of a choice
     attributes: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,39}$")] | None = None
@@ -99,15 +102,17 @@ class DirectoryPart(_Part):
 
     @property
     def by_flag(self) -> bool:
-        """Whether MustResetPassword makes a new customer set a password."""
+        """True if the attribute MustResetPassword makes a new customer set a password."""
         return self.password_reset == "flag"  # noqa: S105 - the name of a choice
 
     canary_within_days: Annotated[int, Field(ge=0, le=365)] = 0
-    """Nobody is created or linked unless a canary passed less than so many days ago; 0: not asked for."""
+    """A canary must have passed within this number of days before accounts are created or linked. 0: no canary is
+    needed.
+    """
 
 
 class Limits(_Part):
-    """How much an extract may differ from the one before it, in per cent; what is left out is not looked at."""
+    """How much an extract may differ from the one before it, in per cent. A limit that is left out is not checked."""
 
     rows_percent: Percent | None = None
     missing_percent: Percent | None = None
@@ -116,7 +121,7 @@ class Limits(_Part):
 
 
 class GateLimits(_Part):
-    """What a wave may come to, in per cent of its accounts, before the next one waits for a person."""
+    """How many accounts of a wave may fail, in per cent, before the next wave waits for a person."""
 
     failed_percent: Percent = 1.0
     review_percent: Percent = 5.0
@@ -130,7 +135,7 @@ class PlannedWave(_Part):
     takes: int | Word
     """`50`, `"5%"`, `"rest"`, or a band: `"pilot"`, `"dormant"`, `"late"`."""
     starts: datetime | None = None
-    """As a clock in London shows it; left out: as soon as the plan is approved, or, with `at-once`, at `switch_at`."""
+    """The start in London time. If it is left out: when the plan is approved, or with `at-once` at `switch_at`."""
 
     @field_validator("takes")
     @classmethod
@@ -141,7 +146,7 @@ class PlannedWave(_Part):
 
 
 class Plan(_Part):
-    """What is planned, and who says go."""
+    """What is planned, and who approves it."""
 
     approval: Literal["automatic", "required"] = "automatic"
     signatures: Annotated[tuple[Part, ...], Field(min_length=1)] = (
@@ -149,41 +154,44 @@ class Plan(_Part):
         Part.OPERATIONS,
         Part.DIRECTORY_OWNER,
     )
-    """Who signs; the directory's owner only where somebody is linked."""
+    """Who signs. The owner of the directory signs only if an account is linked."""
     signers: dict[Part, tuple[Word, ...]] = Field(default_factory=dict)
     """Object ids of those who may sign for a part; a part that is left out may be signed by any approver."""
     uploader: Literal["required", "told"] = "told"
-    """`required`: an upload is taken only if it says whose it is, so that this person cannot sign; `told`: whoever
-    signs is told where it does not."""
+    """`required`: an upload is accepted only if it says who uploaded it, so that this person cannot sign. `told`:
+    signers see if it does not say so.
+    """
     council_tells_customers: bool = False
-    """True where the council itself tells the customers for whom accounts are created."""
+    """True if the council itself notifies the customers whose accounts are created."""
     announce_days: Annotated[int, Field(ge=0, le=365)] = 14
-    """So many days before its wave a customer is told what will change."""
+    """How many days before the wave the customers get the announcement."""
     waves: tuple[PlannedWave, ...] = ()
-    """In their order; none: everybody, as soon as the plan is approved."""
+    """The waves in order. None: all accounts move when the plan is approved."""
     pilot: tuple[Word, ...] = ()
     """Customer references of those in the band `pilot`."""
     dormant_months: Annotated[int, Field(ge=0, le=600)] = 0
-    """Who has not signed in for so long is in the band `dormant`; 0: nobody is."""
+    """A customer who has not signed in for this number of months is in the cohort `dormant`. 0: the cohort is not
+    used.
+    """
     allowed_days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = Allowed().days
     allowed_from: time = Allowed().opens
     allowed_until: time = Allowed().closes
     bank_holidays: bool = False
     """True to override: a wave may start on a bank holiday in England."""
     switch: Literal["by-wave", "at-once"] = "by-wave"
-    """`at-once`: customers are told only after a person confirmed that the portal has switched."""
+    """`at-once`: customers are notified only after a person confirmed that the portal has switched."""
     switch_at: datetime | None = None
-    """When the portal switches, as a clock in London shows it; with `at-once`, and only then."""
+    """When the portal switches, in London time. It is needed with `at-once`, and only then."""
     checklist: tuple[Word, ...] = ()
-    """What somebody confirms before each wave, such as `sign-up closed`, `help desks briefed`."""
+    """What somebody confirms before each wave, for example `sign-up closed` or `help desks briefed`."""
     limits: Limits = Limits()
     gate: GateLimits = GateLimits()
     desk_calls_per_day: Annotated[int, Field(ge=0)] = 0
     """Calls that the help desk can take; 0: not looked at."""
     review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
-    """How long a person needs for one case in review: for the prediction."""
+    """How many minutes a person needs for one review case. The estimate uses it."""
     calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
-    """Of a hundred customers who are moved, so many call: for the prediction, and for the gate before a wave."""
+    """How many of a hundred moved customers call the help desk. The estimate uses it, and the gate before a wave."""
 
     @property
     def allowed(self) -> Allowed:
@@ -191,7 +199,7 @@ class Plan(_Part):
         return Allowed(self.allowed_days, self.allowed_from, self.allowed_until, self.bank_holidays)
 
     def starts(self, wave: PlannedWave) -> datetime | None:
-        """When a wave begins, as a clock in London shows it; None where only the approval is waited for."""
+        """Return when a wave begins, in London time. None if it only waits for the approval."""
         return wave.starts or self.switch_at
 
     @model_validator(mode="after")
@@ -233,7 +241,10 @@ class Plan(_Part):
         return self
 
     def lacks_uploader(self, uploaded_by: str) -> bool:
-        """Whether an upload should say whose it is and does not: only an object id can be compared with a signer's."""
+        """Return True if an upload should say who uploaded it and does not.
+
+        Only an object id can be compared with a signer's.
+        """
         wanted = self.approval == "required" and self.uploader == "required"
         return wanted and not OBJECT_ID.fullmatch(uploaded_by.strip())
 
@@ -261,7 +272,7 @@ class Messages(_Part):
 
 
 class Profile(_Part):
-    """One council, as its file in `authorities/` says."""
+    """One council, as its file in `authorities/` describes it."""
 
     authority: Authority
     name: Word
@@ -271,16 +282,19 @@ class Profile(_Part):
     plan: Plan = Plan()
     messages: Messages = Messages()
     staff_contacts: tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
-    """Who hears of a refused file, an assessment, a wanted signature, a stopped gate and the end."""
+    """Who gets notices about a refused file, an assessment, a missing signature, a stopped gate and the end."""
 
     @property
     def attribute_prefix(self) -> str:
-        """`SouthNorfolk` of `south-norfolk`, or what the profile says."""
+        """Return the prefix of the council's attributes.
+
+        `SouthNorfolk` for `south-norfolk`, or what the profile says.
+        """
         return self.directory.attributes or "".join(part.capitalize() for part in self.authority.split("-"))
 
 
 _A_KEY: Final = "[key]"
-"""What pydantic puts behind the name of a key that is not among those which a table takes."""
+"""How pydantic marks the name of a key that a table does not accept."""
 
 
 def read_profile(path: Path) -> Profile:

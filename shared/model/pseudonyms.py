@@ -1,4 +1,4 @@
-"""Ids that anybody holding the key can derive, and nobody else can turn back into a person."""
+"""Ids that only a holder of the key can make, and that nobody can turn back into a person."""
 
 import hashlib
 import hmac
@@ -38,11 +38,14 @@ class Pseudonyms:
         return AddressKey(self._hmac("address", authority, email_key)[:ID_DIGITS] if email_key else "")
 
     def facts(self, *facts: str) -> str:
-        """A fingerprint of what an export says of a person."""
+        """Return a fingerprint of what an export says about a person."""
         return self._hmac("facts", *facts)[:ID_DIGITS]
 
     def fingerprint(self) -> str:
-        """Tells whether two keys are the same, and nothing of the key: one part, so that no id is ever the same."""
+        """Return a fingerprint of the key. It shows if two keys are the same and nothing else.
+
+        It has one part, so it never equals an id.
+        """
         return self._hmac("fingerprint")[:ID_DIGITS]
 
     def notice(self, migration: MigrationId, notice: str, contact: int) -> str:
@@ -50,5 +53,8 @@ class Pseudonyms:
         return "n" + self._hmac("notice", migration, notice, str(contact))[:ID_DIGITS]
 
     def reference(self, account: AccountId, purpose: str) -> str:
-        """The reference of a message: the same for every attempt to send it, and says nothing of the person."""
+        """Return the reference of a message.
+
+        Every attempt to send the message has the same one, and it says nothing about the person.
+        """
         return "m" + self._hmac("message", account, purpose)[:ID_DIGITS]

@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What a code means and the next step."""
+    """The meaning of a reason code, and the next step for people."""
 
     sentence: str
     remedy: str

@@ -8,14 +8,14 @@ from shared.model.lifecycle import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is personal of an accepted row. Lives in `Rows` alone."""
+    """The personal data of an accepted row. Only the table `Rows` holds it."""
 
     source_id: str
     email: str
     given_name: str = ""
     surname: str = ""
     verified: bool | None = None
-    """Whether the portal verified the address; None where it does not say."""
+    """True if the portal verified the address. None if the export does not say."""
     created: str = ""
     last_sign_in: str = ""
     postcode: str = ""
@@ -33,7 +33,9 @@ class Row:
     account: AccountId | None = None
     """None for a rejected row."""
     outcome: Outcome | None = None
-    """Settled by the row itself (reject, duplicate, unchanged, review); None: its account's outcome is its own."""
+    """The outcome that the row itself decides (reject, duplicate, unchanged, review). None: the outcome of its account
+    counts.
+    """
     reason: str = ""
     duplicate_of: int = 0
     person: Person | None = None

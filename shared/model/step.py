@@ -9,7 +9,7 @@ from shared.model.profile import ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE, NOW_O
 
 
 class Step(StrEnum):
-    """What may happen to an account next; named as the queue of the step."""
+    """A step that an account may take next, named after its queue."""
 
     CLASSIFY = "classify-account"
     PROVISION = "provision-account"
@@ -21,7 +21,7 @@ ANNOUNCEMENTS: Final = {Outcome.CREATE: ACCOUNT_IS_CHANGING, Outcome.LINK: ACCOU
 
 
 MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCOUNT}
-"""Outcome -> the message that tells what was done."""
+"""For each outcome, the message that says what was done."""
 
 
 def choose_message(account: Account, profile: Profile) -> str | None:

@@ -47,7 +47,10 @@ class Slice:
         return cls(percent=percent)
 
     def of(self, everybody: int) -> int:
-        """How many of so many; a share is rounded up, so that a small council's pilot is never empty."""
+        """Return how many accounts of a total.
+
+        A share is rounded up, so that the pilot of a small council is never empty.
+        """
         if self.rest:
             return everybody
         return min(self.number or -int(-everybody * self.percent // 100), everybody)
@@ -61,26 +64,29 @@ class Wave:
     """From 1."""
     name: str
     band: Band
-    """Whom it takes; those in no band by position."""
+    """The cohort that the wave takes. Accounts in no cohort go by their position."""
     lower: int
     """First position."""
     upper: int
     """First position beyond; both are 0 for a band."""
     starts_at: datetime | None
-    """None: as soon as the plan is approved."""
+    """None: the wave starts when the plan is approved."""
     accounts: int
-    """How many, when the plan was made."""
+    """The number of accounts when the plan was made."""
 
     @property
     def keys(self) -> tuple[str, str] | None:
-        """Its range of digits after the shard, from and up to (not included); None for a band or for everybody."""
+        """Return the wave's range of digits after the shard, first included and last not.
+
+        None for a cohort, or for all accounts.
+        """
         if self.band is not Band.NONE or (self.lower == 0 and self.upper == POSITIONS):
             return None
         return f"{self.lower:08x}", f"{self.upper:08x}" if self.upper < POSITIONS else "g"
 
 
 def compute_position(account: AccountId) -> int:
-    """Where an account stands among all: evenly spread, and the same for ever."""
+    """Return the position of an account among all accounts. Positions are evenly spread and never change."""
     return int(account[2:10], 16)
 
 
@@ -100,13 +106,15 @@ class Census:
             self._sorted = False
 
     def in_band(self, band: Band) -> int:
-        """How many are in a band."""
+        """Return the number of accounts in a cohort."""
         return self._bands[band]
 
     def bounds(self, slices: Sequence[Slice]) -> list[tuple[int, int, int]]:
-        """First position, first position beyond, and number of accounts of each slice; together they are everybody.
+        """Return first position, first position beyond, and number of accounts of each slice.
 
-        Two accounts of one position go in one slice, which may so get one more than was asked.
+        Together the slices hold all accounts.
+
+        Two accounts with the same position go into one slice, which may then hold one account more than asked.
         """
         if not self._sorted:
             self._positions = array("I", sorted(self._positions))
@@ -123,14 +131,14 @@ class Census:
         return found
 
     def _upper(self, wanted: int, lower: int) -> int:
-        """The position up to which so many accounts stand."""
+        """Return the position below which this number of accounts lie."""
         if wanted >= len(self._positions):
             return max(lower, self._positions[-1] + 1) if len(self._positions) else lower
         return max(lower, self._positions[wanted])
 
 
 def find_wave(account: AccountId, band: Band, waves: Iterable[Wave]) -> Wave | None:
-    """The wave of an account; one whose band has no wave of its own goes by its position."""
+    """Return the wave of an account. An account whose cohort has no wave goes by its position."""
     known = tuple(waves)
     own = next((wave for wave in known if wave.band is band), None) if band is not Band.NONE else None
     if own is not None:

@@ -1,1 +1,1 @@
-"""What operators do: look at the status, pause, resume, cancel, replay what failed."""
+"""What operators do: see the status, pause, resume, cancel, and replay failed accounts."""

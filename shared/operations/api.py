@@ -1,4 +1,4 @@
-"""What the HTTP functions answer about the status, about what failed, and about pause, resume and cancel."""
+"""The answers of the HTTP functions about the status, about failures, and about pause, resume and cancel."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -23,7 +23,7 @@ from shared.ports import Ports
 
 
 class Chosen(BaseModel):
-    """Which stuck accounts are meant: exactly one of `account`, `cause` and `all`."""
+    """The failed accounts that are meant: exactly one of `account`, `cause` and `all`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     account: Annotated[str, StringConstraints(pattern=r"^(a[0-9a-f]{40})?$")] = ""
@@ -38,7 +38,7 @@ class Chosen(BaseModel):
 
     @property
     def choice(self) -> poison.Choice:
-        """As the step takes it."""
+        """Return the choice as the step takes it."""
         return poison.Choice(self.account, self.cause, self.all)
 
 
@@ -83,7 +83,7 @@ async def discard_poison(ports: Ports, request: func.HttpRequest) -> dict[str, o
 
 
 class Told(BaseModel):
-    """Who asks, where nobody signs in."""
+    """The name of the caller, where nobody signs in."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     by: Name = ""

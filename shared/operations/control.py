@@ -1,7 +1,7 @@
-"""control: a person pauses a migration, lets it go on, or cancels it.
+"""control: a person pauses, resumes or cancels a migration.
 
-Both a pause and a cancellation make void whatever was released before: the gate answers nothing any more, and a message
-of an old release has no effect, even after the migration goes on.
+A pause and a cancellation make all earlier releases void. The gate allows no step, and a message of an old release has
+no effect, even after the migration is resumed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,19 +18,18 @@ from shared.scheduling.pause import pause_record
 
 BY_PERSON: Final = "paused_by_person"
 OVER: Final = frozenset({Phase.REFUSED, Phase.SUPERSEDED, Phase.CANCELLED})
-"""Phases in which nothing goes on any more, so that nobody may think it does."""
+"""Phases in which nothing continues, so that people are not misled."""
 
 type Work = Callable[[Ports, str, str, str], Awaitable[Migration | None]]
-"""What a person has done with a migration of a council, and who that is."""
+"""What a person did with a migration of a council, and who it was."""
 
 
 async def pause_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
-    """Let no new effect start until somebody resumes; None when there is no such migration.
+    """Stop new changes until somebody resumes the migration. Return None if there is no such migration.
 
-    What is paused already keeps its first reason.
+    A paused migration keeps its first reason.
 
-    Raises:
-        ActionRefused: there is nothing to pause any more.
+    Raises: ActionRefused: there is nothing left to pause.
     """
 
     def paused(current: Migration) -> Migration:
@@ -44,10 +43,9 @@ async def pause_by_person(ports: Ports, authority: str, migration_id: str, by: s
 
 
 async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
-    """Let a paused migration go on; None when there is no such migration.
+    """Resume a paused migration. Return None if there is no such migration.
 
-    Raises:
-        ActionRefused: it has come to its end, so it does not go on.
+    Raises: ActionRefused: it has ended, so it cannot continue.
     """
     ended = False
 
@@ -74,10 +72,11 @@ async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: 
 
 
 async def cancel_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
-    """Stop for good: what was done stays, the rest is left as it was. None when there is no such migration.
+    """Stop a migration for good. What was done stays, and the rest is left as it was.
 
-    Raises:
-        ActionRefused: it has come to its end already.
+    Return None if there is no such migration.
+
+    Raises: ActionRefused: it has ended already.
     """
 
     def cancelled(current: Migration) -> Migration:

@@ -1,7 +1,7 @@
-"""The walk's last look: how deep the queues are and how old, what stands where, what stands still.
+"""The metrics of the sweep: length and age of the queues, accounts by state, and paused migrations.
 
-The platform counts messages once an hour and for the whole account, which nobody can watch. Where nobody collects
-metrics, nothing is asked.
+The platform counts messages once an hour and for the whole storage account, which nobody can watch. If metrics are not
+collected, nothing is measured.
 """
 
 from collections import Counter

@@ -1,10 +1,10 @@
-"""What is stuck, and what people do about it: replay or discard, by account, by cause, or all.
+"""Failed accounts, and what people do about them: replay or discard, by account, by cause, or all.
 
-The accounts' records say what is stuck and why; the poison queues only show it. Replay and discard change the record
-first and take the message away last, so that nothing is lost in between.
+The records of the accounts say what failed and why. The poison queues only show it. Replay and discard change the
+record first and remove the message last, so that nothing is lost in between.
 
-What is stuck in a draft (a plan that nobody has approved yet) is listed and replayed too: it is compared again, and the
-plan made anew. It is discarded after the approval only: a draft's accounts that are held are not adopted.
+Failed accounts of a draft (a plan that is not approved yet) are listed and replayed too. They are compared again, and
+the plan is made again. They can be discarded only after the approval, because held accounts of a draft are not adopted.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ COMPARED: Final = frozenset({Phase.CLASSIFYING, Phase.ASSESSED})
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the stuck ones: this account, this cause, or all. Exactly one of them."""
+    """Which failed accounts are meant: this account, this cause, or all. Exactly one of them."""
 
     account: str = ""
     cause: str = ""
@@ -42,11 +42,11 @@ class Choice:
 
     @property
     def valid(self) -> bool:
-        """Whether exactly one is chosen."""
+        """Return True if exactly one is chosen."""
         return [bool(self.account), bool(self.cause), self.everything].count(True) == 1
 
     def takes(self, account: Account) -> bool:
-        """Whether it means this account."""
+        """Return True if the choice includes this account."""
         return self.everything or account.id == self.account or account.reason == self.cause
 
 
@@ -65,7 +65,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a replay or discard did."""
+    """The result of a replay or discard."""
 
     accounts: int
     migrations: int
@@ -101,12 +101,12 @@ def _describe_stuck(account: Account) -> Stuck:
 
 
 async def replay_stuck(ports: Ports, choice: Choice, by: str) -> Settled:
-    """Bring stuck accounts (and stuck stagings) back; they go on from what is recorded as done."""
+    """Bring failed accounts (and failed stagings) back. They continue after what is recorded as done."""
     return await _settle_stuck(ports, choice, by, again=True)
 
 
 async def discard_stuck(ports: Ports, choice: Choice, by: str) -> Settled:
-    """Leave stuck accounts as they are: `held`, reason `discarded`."""
+    """Leave failed accounts as they are: `held`, reason `discarded`."""
     return await _settle_stuck(ports, choice, by, again=False)
 
 
@@ -138,7 +138,10 @@ async def _list_chosen(ports: Ports, place: Place, shard: str, choice: Choice) -
 
 
 async def _replay_draft(ports: Ports, draft: Migration, choice: Choice, by: str) -> int:
-    """Have stuck accounts of a draft compared again, and its plan made anew; what was approved meanwhile is left."""
+    """Have failed accounts of a draft compared again, and the plan made again.
+
+    Accounts that were approved meanwhile are left.
+    """
     count = 0
     for shard in SHARDS:
         chosen = await _list_chosen(ports, draft.place, shard, choice)
@@ -177,7 +180,10 @@ def _change_stuck(
 
 
 def _reopen_migration(migration: Migration, now: datetime) -> Migration:
-    """Open, and counted anew before anything is concluded from counts that are older than the replay."""
+    """Reopen the migration.
+
+    It is counted again before anything is decided from counts that are older than the replay.
+    """
     if migration.phase not in {Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE}:
         return migration
     phase = Phase.RUNNING if migration.phase is Phase.DONE else migration.phase
@@ -236,7 +242,7 @@ async def _is_settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool
 
 
 async def _is_received(ports: Ports, message: ReceiveExport) -> bool:
-    """Whether the upload was taken or refused after all."""
+    """Return True if the upload was accepted or refused after all."""
     for authority in (*ports.profiles, REFUSED):
         async for migration in ports.ledger.migrations.list_all(authority):
             if migration.blob == message.blob and migration.phase is not Phase.FAILED:

@@ -1,4 +1,4 @@
-"""sample: note how far a migration is, so that `ops status` can say how fast it goes and when it will be ready."""
+"""sample: record the progress of a migration, so that `ops status` can show its speed and when it will end."""
 
 from typing import Final
 

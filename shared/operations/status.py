@@ -52,13 +52,12 @@ class Waits(BaseModel):
 
 
 class Speed(BaseModel):
-    """How fast a migration goes."""
+    """The speed of a migration."""
 
     per_minute: float
     ready_from: datetime | None
     ready_until: datetime | None
-    """Between these moments what is due now will be done, without waves and announcements that are still to come; None
-    where nothing is."""
+    """The latest end of what is due now, without waves and announcements to come. None if nothing is due."""
 
 
 class MigrationStatus(BaseModel):
@@ -82,7 +81,7 @@ class MigrationStatus(BaseModel):
     done: int
     """Rows behind which lies what the phase is about."""
     speed: Speed | None
-    """None while it is unknown, or nothing moves."""
+    """None if the speed is unknown, or if nothing moves."""
     waits: list[Waits]
     oldest_waiting_seconds: int | None
     counted_at: datetime | None
@@ -120,7 +119,7 @@ class LostTables(BaseModel):
 
 
 class Status(BaseModel):
-    """Everything at one moment."""
+    """The state of everything at one time."""
 
     at: datetime
     quota_used: float | None = None
@@ -131,13 +130,13 @@ class Status(BaseModel):
     queues: list[QueueStatus]
     lost: list[LostTables]
     timers: list[FailingTimer]
-    """Those that keep failing."""
+    """The timers that keep failing."""
     copied_at: datetime | None
-    """When the newest whole copy of the tables was finished; None where there is none yet."""
+    """When the newest complete copy of the tables was finished. None if there is none yet."""
 
 
 async def read_status(ports: Ports) -> Status:
-    """Where everything stands; migrations newest first."""
+    """Return the state of everything, with the newest migration first."""
     found = [
         await _describe_migration(ports, profile, migration)
         for profile in ports.profiles.values()
@@ -184,7 +183,7 @@ def _describe_failing_timer(trouble: Trouble) -> FailingTimer:
 
 
 async def _measure_quota(ports: Ports) -> tuple[float | None, float | None]:
-    """How much of the directory's write quota was given away lately, and how often it said no."""
+    """Return how much of the directory's write quota was given away lately, and how often the directory throttled."""
     stored, now = await ports.ledger.rate_limits.get(WRITE), ports.clock.now()
     if stored is None:
         return None, None
@@ -242,7 +241,10 @@ async def _describe_migration(ports: Ports, profile: Profile | None, migration: 
 
 
 async def _measure_speed(ports: Ports, migration: Migration, totals: Totals) -> Speed | None:
-    """What the walk's samples say; nothing of what stands still or was not sampled in this phase."""
+    """Return what the samples of the sweep say.
+
+    Nothing if the migration stands still or has no sample in this phase.
+    """
     if migration.phase not in SAMPLED or migration.paused:
         return None
     progress = await ports.ledger.progress.get(migration.authority, migration.id)
@@ -262,7 +264,7 @@ def _describe_waits(migration: Migration, profile: Profile | None, totals: Total
 
 
 def _is_counted(migration: Migration, summaries: Sequence[ShardSummary]) -> bool:
-    """Whether what is told of accounts is so; after a rebuild nothing is, until the walk has been there."""
+    """Return True if the counts of accounts are valid. After a rebuild they are not, until the next sweep."""
     return migration.phase is not Phase.DONE or migration.paused or any(summary.counted for summary in summaries)
 
 
@@ -286,7 +288,7 @@ def _describe_cause(reason: str, detail: str, count: int = 1) -> Cause:
 
 
 def _count_missing_rows(migration: Migration, totals: Totals) -> int:
-    """Rows of an export under comparison that nobody accounts for, when every shard was counted and none is newer."""
+    """Return how many rows of an export under comparison no account explains. 0 while the counts are not complete."""
     alone = migration.phase is Phase.CLASSIFYING and not migration.superseded_by and migration.rebuilt_at is None
     counted = alone and totals.complete and not totals.in_state(State.STAGED)
     return max(migration.rows - totals.rows, 0) if counted else 0

@@ -1,8 +1,8 @@
-"""adopt-plan: an approved plan's accounts leave the draft for the council's own, shard by shard.
+"""adopt-plan: move the accounts of an approved plan from the draft to the council's own, shard by shard.
 
-A piece is a shard; its end sends the next one. Any piece may run any number of times: an
-account remembers whose plan it follows. What an older plan has not begun is taken over; what it did stays done, and
-what the approved plan meant for it is told apart, never done a second time.
+A piece is a shard, and its end sends the message of the next one. A piece may run any number of times, because an
+account remembers whose plan it follows. What an older plan has not started is taken over. What it has done stays done,
+and is compared with the approved plan, but never done again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,12 @@ from shared.ports import Ports, Stored
 from shared.scheduling.rules.gate import respect_told_day
 
 IN_FLIGHT: Final = timedelta(minutes=2)
-"""So long a create that was begun for the older plan may take to show in the directory, whatever became of it since."""
+"""How long a create for the older plan may take to show in the directory after it was started."""
 AT_ONCE: Final = 500
 BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED, State.PROVISIONED})
-"""As what an account may leave its draft; provisioned where its mark showed, after a loss, that it was moved."""
+"""The states in which an account may leave its draft. It is provisioned if its owner marker showed, after a loss, that
+it was moved.
+"""
 
 
 async def adopt_plan(ports: Ports, message: AdoptPlan) -> None:
@@ -46,7 +48,7 @@ async def adopt_plan(ports: Ports, message: AdoptPlan) -> None:
 
 
 async def adopt_shard(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
-    """Take over one shard; returns the migration as it goes on, None where it is not at it any more."""
+    """Take over one shard. Returns the migration afterwards, or None if it does not adopt any more."""
     if migration.piece == 0:
         await supersede_older(ports, migration)
     try:
@@ -97,7 +99,10 @@ async def _adopt_accounts(ports: Ports, profile: Profile, migration: Migration, 
 
 
 async def _leave_alone(ports: Ports, stored: Stored[Account], reason: str) -> None:
-    """The row says what becomes of it; the draft's account counts no more, should the plan be stopped half-way."""
+    """Mark the account in the draft as settled by its row.
+
+    It does not count any more, even if the plan is stopped half-way.
+    """
     row = await ports.ledger.rows.get(stored.record)
     if row is not None:
         await ports.ledger.rows.put([replace(row, outcome=Outcome.REJECT, reason=reason, person=None)])
@@ -153,7 +158,7 @@ async def _meet_existing(ports: Ports, profile: Profile, mine: Account) -> None:
 
 
 async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, settled: Verdict) -> None:
-    """Moved while the plan waited for its signatures: the row says what became of it."""
+    """Settle an account that was moved while the plan waited for its signatures. The row says what happened."""
     row = await ports.ledger.rows.get(mine)
     if row is not None:
         await ports.ledger.rows.put([replace(row, outcome=settled.outcome, reason=settled.reason)])

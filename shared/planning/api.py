@@ -1,4 +1,4 @@
-"""What the HTTP functions answer about plans: what is planned, whose signature is wanted, and a yes or a no."""
+"""The answers of the HTTP functions about plans: what is planned, which signatures are missing, and a yes or a no."""
 
 from collections.abc import Awaitable
 from datetime import datetime
@@ -29,7 +29,7 @@ class Request(BaseModel):
     part: Annotated[Part, Field(alias="as", strict=False)]
     hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,64}$")]
     rows: Annotated[int, Field(ge=0)]
-    """The control total, typed by the person from what the portal says."""
+    """The control total: the number of rows, as the person read it in the portal."""
     accept_warnings: bool = False
     by: Name = ""
 
@@ -62,7 +62,7 @@ class WaveAnswer(BaseModel):
     stopped: list[str]
     """Why it waits for a person, in sentences."""
     held_back: str
-    """As soon as what it begins, where its day has come and it is not open; empty where that is not known."""
+    """What holds the wave back after its day has come: `as soon as ...`. Empty if that is unknown."""
 
 
 class TemplateAnswer(BaseModel):
@@ -93,7 +93,7 @@ class PlanAnswer(BaseModel):
     phase: str
     uploaded_at: datetime
     uploaded_by: str
-    """Empty where nobody knows."""
+    """Empty if unknown."""
     approval: str
     hash: str
     made_at: datetime
@@ -104,12 +104,12 @@ class PlanAnswer(BaseModel):
     warnings: list[str]
     signatures: list[SignatureAnswer]
     wanted: list[str]
-    """Whose signature is still to come."""
+    """The parts whose signatures are missing."""
     approved_at: datetime | None
     rejected_by: str
     superseded_by: str
     commands: list[str]
-    """What whoever is to sign types next."""
+    """The commands that the next signers type."""
 
 
 async def show_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:

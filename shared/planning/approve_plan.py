@@ -35,7 +35,7 @@ MOVES: Final = frozenset({Phase.ADOPTING, Phase.RUNNING, Phase.DONE})
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What a person says who signs."""
+    """What a signer states."""
 
     part: Part
     by: str
@@ -48,10 +48,9 @@ class Signing:
 
 
 async def add_approval(ports: Ports, authority: str, migration_id: str, signing: Signing) -> Migration | None:
-    """Sign for one part; None when there is no such migration.
+    """Sign for one part. Return None if there is no such migration.
 
-    Raises:
-        ActionRefused: the sentence says why, and what to do.
+    Raises: ActionRefused: the sentence says why, and what to do.
     """
     found = await find_migration(ports, authority, migration_id)
     if found is None:

@@ -1,6 +1,7 @@
-"""assess: count the directory, publish the picture and its lists, and let the migration go on.
+"""assess: count the directory, publish the assessment and its lists, and let the migration continue.
 
-It reads, and writes reports: nothing to the directory, and no message. Done again after a crash it publishes the same.
+It reads the directory and writes reports. It changes nothing in the directory and sends no message. A repeat after a
+crash publishes the same.
 """
 
 import json
@@ -27,10 +28,9 @@ SILENT: Final = "nobody_to_tell"
 
 
 async def assess_migration(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
-    """Publish the picture and freeze the plan; from then on the gate asks the plan.
+    """Publish the assessment and freeze the plan. From then on the gate uses the plan.
 
-    Raises:
-        TryLater, Stop, Cannot: the directory cannot be counted, or it cannot be told which texts would be signed.
+    Raises: TryLater, Stop, Cannot: the directory cannot be counted, or the message texts to be signed cannot be read.
     """
     again = migration.rebuilt_at is not None and not migration.apart
     published = await ports.reports.read(f"{migration.folder}/assessment.json") if again else None
@@ -71,7 +71,7 @@ async def gather_findings(ports: Ports, profile: Profile, migration: Migration) 
 
 
 async def publish_assessment(ports: Ports, migration: Migration, picture: Assessment) -> None:
-    """Write the page, then the figures: whoever finds assessment.json finds everything else."""
+    """Write the page and then the figures. A reader who finds assessment.json finds everything else too."""
     body = json.dumps(picture.to_json(), indent=2, ensure_ascii=False).encode()
     await ports.reports.put(f"{migration.folder}/assessment.html", render_page(picture), "text/html; charset=utf-8")
     await ports.reports.put(f"{migration.folder}/assessment.json", body, "application/json")

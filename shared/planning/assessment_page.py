@@ -32,7 +32,7 @@ EXAMPLES: Final = {
 LONDON: Final = ZoneInfo("Europe/London")
 HOUR: Final = 60
 HOURS_TOLD: Final = 48
-"""What takes longer is told in days."""
+"""Longer times than this are shown in days."""
 
 
 @cache
@@ -87,7 +87,7 @@ def _format_count(number: int | None) -> str:
 
 
 def _format_time(at: datetime) -> str:
-    """On the clock of whoever reads it."""
+    """Return a time in London time."""
     local = at.astimezone(LONDON)
     return f"{local.day} {local:%B %Y, %H:%M}"
 
@@ -98,7 +98,7 @@ def _format_day(at: datetime) -> str:
 
 
 def minutes_in_words(minutes: float) -> str:
-    """As exactly as it can be known: minutes, then hours, then days."""
+    """Return a number of minutes in words, only as exactly as it can be known: minutes, hours or days."""
     if not minutes:
         return "none"
     if minutes < 1:
@@ -112,7 +112,7 @@ def minutes_in_words(minutes: float) -> str:
 
 
 def hours_in_words(hours: float) -> str:
-    """Somebody's work: a day of it is not a day of the clock, so hours stay hours."""
+    """Return hours of work in words. A working day is not a day of the clock, so hours stay hours."""
     if hours * HOUR < 2 * HOUR:
         return minutes_in_words(hours * HOUR)
     return f"{hours:,.0f} hours"

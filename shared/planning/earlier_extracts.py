@@ -1,4 +1,4 @@
-"""earlier-extracts: what earlier exports of an authority came to, as their own assessments tell."""
+"""earlier-extracts: the results of earlier exports of an authority, as their assessments say."""
 
 import json
 from typing import Final

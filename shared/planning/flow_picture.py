@@ -1,7 +1,7 @@
-"""The flow of an export as SVG: its rows on the left, what becomes of them on the right, the directory below.
+"""The flow of an export as SVG: its rows on the left, their outcomes on the right, the directory below.
 
-Everything is drawn to one scale. What is tiny stays visible, what is nobody is said and not drawn, and every label has
-a place of its own, so that no two of them ever meet.
+Everything has one scale. Very small numbers stay visible, and a zero is written but not drawn. Every label has its own
+space, so that labels never overlap.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ WORDS: Final = {
     Outcome.REJECT: ("Cannot be moved as it stands", "#b3261e"),
     Outcome.DUPLICATE: ("Same customer again in the file", "#6f5c91"),
 }
-"""What people call each outcome, and its colour. No text stands on a colour: all of it is black on white."""
+"""The name and colour of each outcome. No text is on a coloured area: all text is black on white."""
 LIGHT: Final = "#b1b4b6"
 FLOW: Final = 260
 """Height of all rows together."""
 THINNEST: Final = 2
-"""What is at least one row is drawn at least so thick."""
+"""The smallest thickness of a line that stands for at least one row."""
 SLOT: Final = 50
 """Height that a label needs."""
 GAP: Final = 8
@@ -34,17 +34,17 @@ BAR: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Where things stand, by the width of the paper."""
+    """The positions of the parts, for a width of the paper."""
 
     name: str
     width: int
     ribbon: int
-    """How far it is from the left bar to the right ones."""
+    """The distance from the left bar to the right bars."""
     font: int
 
     @property
     def label_x(self) -> int:
-        """Where labels begin."""
+        """The x position where labels begin."""
         return BAR + self.ribbon + BAR + 12
 
 
@@ -149,7 +149,10 @@ def _make_path(left: float, right: float, thickness: float, shape: Shape) -> str
 
 
 def _make_directory_parts(outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape, y: float) -> list[Part]:
-    """Its users: whom this export joins, who is left alone, and who carries the council's mark already."""
+    """Return the parts of the directory.
+
+    Users to be linked, users left alone, and users with the council's owner marker.
+    """
     joined = min(outcomes.get(Outcome.LINK, 0), directory.without_mark)
     told = (
         ("will be joined", WORDS[Outcome.LINK][1], joined),

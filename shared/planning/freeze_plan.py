@@ -1,7 +1,7 @@
-"""freeze-plan: what will be done to whom, in which wave and when, as everybody signs it.
+"""freeze-plan: what happens to whom, in which wave and when, as it is signed.
 
-One pass over the accounts of the migration counts who is in which wave; beside it the accounts of the extract before
-are read, so that a wrong or cut file shows before anybody signs.
+One pass over the accounts counts who is in which wave. The accounts of the extract before it are read beside them, so
+that a wrong or cut file is noticed before anybody signs.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Frozen:
 
 
 def compute_fingerprint(profile: Profile) -> str:
-    """Tells whether a profile is the one with which a plan was made."""
+    """Return a fingerprint of a profile. It shows if a plan was made with this profile."""
     return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
 
 
@@ -84,7 +84,7 @@ async def freeze_plan(
 
 
 def _unknown_pilots(profile: Profile, known: int) -> tuple[str, ...]:
-    """A pilot of nobody tries nothing out: a reference may be misspelt, or its row rejected."""
+    """Return pilot references that no account has. Such a reference may be misspelt, or its row may be rejected."""
     named = len(set(profile.plan.pilot))
     if known >= named:
         return ()
@@ -136,9 +136,9 @@ async def _find_earlier_extracts(ports: Ports, migration: Migration) -> tuple[Mi
 
 
 def _is_believed(extract: Migration) -> bool:
-    """Whether an extract is none that people turned down, or that differed too much and nobody accepted it so.
+    """Return True if nobody rejected the extract, and it did not differ too much or somebody accepted that.
 
-    Else the same cut file would pass when it comes a second time, and the right one would be wondered at.
+    Otherwise the same cut file would pass the second time, and the right file would look wrong.
     """
     if extract.phase is Phase.CANCELLED and extract.drafted and extract.approved_at is None:
         return False

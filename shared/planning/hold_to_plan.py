@@ -1,8 +1,8 @@
-"""hold-to-plan: pause a signed plan of which something is under way that is not as it was signed.
+"""plan-drift: pause a signed plan that is in progress and differs from what was signed.
 
-What is still to begin is for the gate of its wave (`open_waves`). A person may let it go on all the same; that counts
-for this difference and for no other. Of a plan that was left to a newer one, only those are still to be told whom it
-has moved: they may be told as the newer one was signed, too, and a pause which that answers comes to its end.
+What has not started yet is checked by the gate of its wave (`open_waves`). A person may resume all the same. That
+accepts this difference and no other. If a newer plan superseded this one, only its moved customers still get messages.
+The texts that were signed with the newer plan are accepted for them too, and a pause that this answers ends.
 """
 
 import logging
@@ -23,7 +23,7 @@ log: Final = logging.getLogger(__name__)
 async def check_plan_drift(
     ports: Ports, profile: Profile, migration: Migration, totals: Totals, migrations: Migrations
 ) -> bool:
-    """Pause where customers would be moved or told otherwise than was signed; returns whether it was."""
+    """Pause a plan if customers would be moved or notified in another way than was signed. Return True if it paused."""
     signed = migration.plan is not None and migration.approved_at is not None
     if not signed or migration.phase is not Phase.RUNNING or migration.paused:
         return False
@@ -37,9 +37,10 @@ async def check_plan_drift(
 
 
 async def resume_superseded(ports: Ports, profile: Profile, migration: Migration, migrations: Migrations) -> None:
-    """End a pause that a newer export has answered, as the pause itself asked for. May be done any number of times.
+    """End a pause that a newer export has answered, as the reason of the pause asked. May run any number of times.
 
-    Not before the newer one was read whole: until then this one may have to go on with what it has not begun.
+    The newer export must be read completely first. Until then this one may have to continue with what it has not
+    started.
     """
     newer = find_successor(migration, migrations)
     if not migration.paused or migration.phase is not Phase.RUNNING or newer is None or newer.phase not in STAYS:
@@ -62,7 +63,7 @@ async def resume_superseded(ports: Ports, profile: Profile, migration: Migration
 async def _find_unsigned(
     ports: Ports, profile: Profile, migration: Migration, migrations: Migrations
 ) -> Difference | None:
-    """What differs from what was signed or accepted, for this plan and for the one it was left to; None: not known."""
+    """Return what differs from the signed or accepted state, for this plan and its successor. None: unknown."""
     accepted = {"", migration.accepted}
     try:
         differs = await find_difference(ports, profile, migration)

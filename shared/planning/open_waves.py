@@ -1,4 +1,4 @@
-"""open-waves: which waves of a plan may begin; asked by the walk, and by people who open, confirm and switch."""
+"""open-waves: decide which waves of a plan may begin. The sweep asks, and so do people who open, confirm and switch."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def open_at_once(plan: Plan, profile: Profile, now: datetime) -> tuple[Gate, ...
 
 
 async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tuple[Gate, ...]:
-    """The gates of a signed plan that begins; where not everything is as it was signed, the walk tells what differs."""
+    """Open the gates of a signed plan that begins. If something differs from the signed plan, the sweep reports it."""
     plan = migration.plan
     gates = open_at_once(plan, profile, ports.clock.now()) if plan else ()
     if not gates:
@@ -127,10 +127,9 @@ async def confirm_point(
 
 
 async def confirm_switch(ports: Ports, authority: Authority, migration_id: MigrationId, by: str) -> Migration:
-    """Confirm that the portal has switched, so that customers are told; those too whom older plans moved.
+    """Confirm that the portal has switched, so that customers are notified, also those whom older plans moved.
 
-    Raises:
-        ActionRefused: why not, in a sentence.
+    Raises: ActionRefused: the sentence says why not.
     """
     change = partial(record_switch, profile=_require_profile(ports, authority), by=by, now=ports.clock.now())
     migration = await ports.ledger.migrations.get(authority, migration_id)

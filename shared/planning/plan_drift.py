@@ -16,28 +16,27 @@ from shared.ports import Notifier, Ports
 from shared.scheduling.pause import DETAIL
 
 NOBODY: Final = ("Ada", "Example")
-"""For whom templates are filled in to see their version."""
+"""The names with which templates are filled in to see their version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is not as it was signed."""
+    """What differs from the signed plan."""
 
     words: str = ""
     """In sentences, as many as a pause keeps; empty where nothing differs."""
     digest: str = ""
-    """Of how everything is now, whatever the words leave out; empty where nothing differs."""
+    """Digest of the present state, including what the sentences leave out. Empty if nothing differs."""
 
 
 async def read_versions(ports: Ports, profile: Profile, migration: Migration) -> Versions | None:
-    """Id and version of the plan's templates as they are now; what is not to be seen is left out.
+    """Return id and version of the plan's templates as they are now. Templates that cannot be seen are left out.
 
-    Version 0: a text that customers would get and that is not in the plan.
+    Version 0 marks a text that customers would get and that is not in the plan.
 
-    None where no message service is configured.
+    Returns None if no message service is configured.
 
-    Raises:
-        TryLater: the message service does not tell.
+    Raises: TryLater: the message service does not answer.
     """
     if ports.notifier is None or migration.plan is None:
         return None
@@ -61,10 +60,9 @@ async def _read_version(notifier: Notifier, profile: Profile, template: Template
 
 
 async def find_difference(ports: Ports, profile: Profile, migration: Migration) -> Difference:
-    """What differs now.
+    """Return what differs now.
 
-    Raises:
-        TryLater: the message service does not tell.
+    Raises: TryLater: the message service does not answer.
     """
     now = compute_fingerprint(profile), await read_versions(ports, profile, migration)
     sentences = list_changes(migration, Facts({}, *now))
@@ -76,7 +74,7 @@ async def find_difference(ports: Ports, profile: Profile, migration: Migration) 
 
 
 def _shorten_sentences(sentences: list[str]) -> str:
-    """As many of them as a pause keeps, and how many there are more."""
+    """Return as many sentences as a pause can store, and the number of the others."""
     for kept in range(len(sentences), 0, -1):
         rest = len(sentences) - kept
         said = " ".join(sentences[:kept]) + (f" And {rest} more." if rest else "")

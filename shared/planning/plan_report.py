@@ -13,7 +13,7 @@ _PLAN: Final = TypeAdapter(Plan)
 
 
 async def publish_plan(ports: Ports, migration: Migration) -> None:
-    """Write the plan as it stands, with every signature so far. Nothing where there is no plan."""
+    """Write the plan with every signature so far. Writes nothing if there is no plan."""
     if migration.plan is not None:
         body = _PLAN.dump_json(migration.plan, indent=2)
         await ports.reports.put(f"{migration.folder}/{NAME}", body, "application/json")

@@ -1,4 +1,4 @@
-"""What the HTTP functions answer about waves and about the switch of the portal."""
+"""The answers of the HTTP functions about waves and about the switch of the portal."""
 
 from collections.abc import Awaitable
 from typing import Final

@@ -1,6 +1,6 @@
-"""What the steps need of the world: protocols of a few methods, with the promises that every adapter keeps.
+"""What the steps need from outside: protocols of a few methods, with the promises that every adapter keeps.
 
-One file for each part of the world; whoever needs something of them imports it from here.
+There is one file for each service. Import its names from this package.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,17 +52,17 @@ class Ports:
     outbox: Outbox
     directory: Directory
     notifier: Notifier | None
-    """None: the message service is off and nobody is told anything."""
+    """None: the message service is off, and nobody is notified."""
     profiles: Mapping[Authority, Profile]
     pseudonyms: Pseudonyms
     quotas: Quotas
     tenant: str
     """Issuer of the directory's local identities."""
     jitter: Callable[[], float]
-    """Between 0 and 1; spreads what would otherwise come back at once."""
+    """Returns a number between 0 and 1, which spreads retries that would otherwise come together."""
     certificate_ends: datetime | None = None
-    """When the certificate ends with which we sign in to the directory; None where there is none."""
+    """When the certificate for the directory sign-in ends. None if there is no certificate."""
     signed_in: bool = False
-    """Whether whoever acts has signed in, and is known by an object id; on a laptop people say who they are."""
+    """True if callers sign in and are known by an object id. On a laptop people say who they are."""
     ahead: Ahead = field(default_factory=Ahead)
-    """What this process gave away of the time to come."""
+    """The slots to come that this process gave to accounts."""

@@ -1,4 +1,4 @@
-"""What the containers hold: uploads, reports and nightly copies."""
+"""The contents of the containers: uploads, reports and nightly copies."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ class Blob:
     size: int
     uploaded: datetime
     uploaded_by: str = ""
-    """Who uploaded it, as its metadata `uploaded_by` says, whatever stands there. A listing does not tell."""
+    """Who uploaded the blob, as its metadata `uploaded_by` says. The app does not check it, and a listing leaves it
+    empty.
+    """
 
 
 class Exports(Protocol):
@@ -26,10 +28,9 @@ class Exports(Protocol):
     async def find(self, name: str) -> Blob | None: ...
 
     def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
-        """The bytes from `start` in chunks of some MiB.
+        """Yield the bytes from `start` in chunks of some MiB.
 
-        Raises:
-            Superseded: the blob is gone or is not the one with this ETag any more.
+        Raises: Superseded: the blob is gone, or its ETag has changed.
         """
         ...
 
@@ -48,17 +49,20 @@ class Reports(Protocol):
     async def put(self, path: str, body: bytes, content_type: str) -> None: ...
 
     async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:
-        """Write a large report block by block and publish it at once: readers see the old or the new one, whole."""
+        """Write a large report block by block, and publish it in one step.
+
+        Readers see the old or the new report, always whole.
+        """
         ...
 
     async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
-        """Which of these blocks need not be staged: the report has them, or they wait to be published."""
+        """Return which of these blocks need not be staged, because the report has them or they wait to be published."""
         ...
 
     async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
-        """Upload a block that nobody sees before it is published; False when there is nothing in it.
+        """Upload a block that stays hidden until it is published. Return False if the block is empty.
 
-        Its name stands for what is in it. A block that is not published within a week is forgotten.
+        The name of a block stands for its content. A block that is not published within a week is deleted.
         """
         ...
 

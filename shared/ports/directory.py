@@ -32,7 +32,7 @@ class Directory(Protocol):
     """
 
     def strain(self) -> float:
-        """The highest share of its limits that answers of the last seconds spoke of; 0 where none did. Asks nobody."""
+        """Return the highest share of a limit that an answer of the last seconds named, or 0. This makes no request."""
         ...
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:

@@ -15,11 +15,11 @@ class SettingFacts:
     """The settings of this process."""
 
     wrong: Mapping[str, str]
-    """Setting -> the sentence that names it and says what it should be."""
+    """For each wrong setting, the sentence that names it and says what it should be."""
     settings: Settings | None
-    """With something harmless in place of what is wrong; None where not even that could be read."""
+    """The settings, with harmless values in place of the wrong ones. None if they could not be read at all."""
     storage: bool
-    """Whether the storage connection is whole."""
+    """True if the storage connection is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ProfileFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """What a service said its time was when it was `ours` here."""
+    """The time that a service gave, and the time `ours` on this machine."""
 
     service: str
     theirs: datetime
@@ -45,12 +45,12 @@ class ClockReading:
 
     @property
     def ahead(self) -> timedelta:
-        """How far the service is ahead of us."""
+        """Return how far the clock of the service is ahead of ours."""
         return self.theirs - self.ours
 
 
 class Presence(StrEnum):
-    """What became of the attempt to look at something in the storage account."""
+    """What an inspector found in the storage account."""
 
     THERE = "there"
     ABSENT = "absent"
@@ -90,7 +90,7 @@ class Right(StrEnum):
 
 
 class Answer(StrEnum):
-    """What a harmless call came to."""
+    """The result of a harmless call."""
 
     YES = "yes"
     NO = "no"
@@ -104,19 +104,19 @@ class DirectoryFacts:
     """The directory, as the app's own credential sees it."""
 
     sign_in: str = ""
-    """Why nobody is let in; empty when somebody is."""
+    """Why nobody can sign in. Empty if sign-in works."""
     unreachable: str = ""
     """Why nothing could be asked; empty when it answers."""
     address_wrong: bool = False
     silent: str = ""
-    """It answers, but not every question: what one of those came to."""
+    """The result of a question that was not answered, if other questions were."""
     granted: frozenset[str] | None = None
-    """The permissions in the token; None where there is no token that says so."""
+    """The permissions in the token. None if no token lists them."""
     roles: frozenset[str] | None = None
-    """Ids of the directory roles in the token; None where it says nothing of them."""
+    """Ids of the directory roles in the token. None if the token lists none."""
     may: Mapping[Right, Answer] = field(default_factory=dict)
     attributes: Mapping[str, str] | None = None
-    """Names of extension attributes -> type, empty where only the name is known. None: nobody tells."""
+    """Type of each extension attribute, empty if only the name is known. None: the directory does not list them."""
     used: int | None = None
     total: int | None = None
     quota_trouble: str = ""
@@ -144,7 +144,7 @@ class Template:
 
 
 class Sending(StrEnum):
-    """What became of a message to the address that nobody has."""
+    """The result of sending a message to an address that belongs to nobody."""
 
     UNTRIED = "untried"
     ACCEPTED = "accepted"
@@ -164,7 +164,7 @@ class ServiceFacts:
     trouble: KeyTrouble = KeyTrouble.NONE
     detail: str = ""
     templates: Mapping[str, Template] = field(default_factory=dict)
-    """By id, in lower case: all of the key's service."""
+    """All templates of the key's service, by id in lower case."""
     same_service: frozenset[Authority] = frozenset()
     """Councils whose keys are of the same service."""
     sending: Sending = Sending.UNTRIED

@@ -1,4 +1,4 @@
-"""What the doctor asks of the outside world. Inspectors gather facts, change nothing and judge nothing."""
+"""What the doctor asks of other services. Inspectors gather facts. They change nothing and judge nothing."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -12,7 +12,7 @@ class InspectsDirectory(Protocol):
     """Looks at the directory with the app's own credentials."""
 
     async def look(self, wanted: Mapping[str, str]) -> DirectoryFacts:
-        """Look at everything at once. `wanted` maps the name of each extension attribute to its type."""
+        """Gather all facts at the same time. `wanted` maps the name of each extension attribute to its type."""
         ...
 
 
@@ -28,5 +28,5 @@ class InspectsStorage(Protocol):
     """Looks at every container, queue and table that the code names."""
 
     async def look(self) -> StorageFacts:
-        """Look at everything at once."""
+        """Gather all facts at the same time."""
         ...

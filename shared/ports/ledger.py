@@ -21,7 +21,7 @@ from shared.model.safeguards.timer_failure import Trouble
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """How what a copy says enters the new tables."""
+    """How the records of a copy are changed when they enter the new tables."""
 
     account: Callable[[Account], tuple[Account, Change | None]]
     migration: Callable[[Migration], Migration]
@@ -43,7 +43,7 @@ class MigrationRecords(Protocol):
     async def get(self, authority: Authority, migration: MigrationId) -> Migration | None: ...
 
     async def get_recent(self, authority: Authority, migration: MigrationId) -> Migration | None:
-        """The same as it was at most a second ago, for what is asked of every account."""
+        """Return the migration as it was at most a second ago. Steps that ask for every account use this."""
         ...
 
     def list_all(self, authority: Authority) -> AsyncIterator[Migration]: ...
@@ -55,10 +55,10 @@ class MigrationRecords(Protocol):
     async def change(
         self, authority: Authority, migration: MigrationId, change: Callable[[Migration], Migration]
     ) -> Migration:
-        """Read, change, save; again when somebody else was faster. `change` may run several times.
+        """Read, change and save, and do it again if another process was faster. `change` may run several times.
 
         Raises:
-            KeyError: there is no such migration.
+        KeyError: there is no such migration.
         """
         ...
 
@@ -73,10 +73,9 @@ class AccountRecords(Protocol):
     async def get(self, place: Place, account: AccountId) -> Stored[Account] | None: ...
 
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
-        """Save an account and, in the same transaction, an entry of its history.
+        """Save an account with an entry of its history, in one write.
 
-        Raises:
-            StaleWrite: somebody else changed it first; nothing was written.
+        Raises: StaleWrite: another process changed it first. Nothing was written.
         """
         ...
 
@@ -91,13 +90,13 @@ class AccountRecords(Protocol):
     def list_shard(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]: ...
 
     def list_projections(self, place: Place, shard: str) -> AsyncIterator[Account]:
-        """The same, as far as gate and counts need them, in half the time. Never save one: the rest is left out."""
+        """Yield the accounts with only the columns for gate and counts, in half the time. Never save one of these."""
         ...
 
     def list_due(
         self, place: Place, shard: str, of: Line, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
-        """At most `limit` accounts of this line that wait for a moment, and may have one by `before`."""
+        """Yield at most `limit` accounts of this query that wait for release and may be released by `before`."""
         ...
 
     async def is_any_in_state(self, place: Place, shard: str, migration: MigrationId, states: Sequence[State]) -> bool:
@@ -119,12 +118,12 @@ class RowRecords(Protocol):
         ...
 
     def list_with_people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
-        """The same rows with what is personal: for lists of people alone."""
+        """Yield the same rows with their personal data. Only for personal lists."""
         ...
 
 
 class AddressRecords(Protocol):
-    """Which accounts have an address."""
+    """Which accounts use an e-mail address."""
 
     async def put(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
 
@@ -133,9 +132,9 @@ class AddressRecords(Protocol):
     async def list_accounts(self, place: Place, address: AddressKey) -> list[AccountId]: ...
 
     async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
-        """Whether several accounts have this address, or had it within the last ten minutes.
+        """Return True if several accounts use this address, or did within the last ten minutes.
 
-        Only for a migration that has been staged whole: then nobody adds to its addresses any more.
+        Only for a migration that was staged completely: after that, no address is added.
         """
         ...
 
@@ -144,9 +143,9 @@ class IdentityClaimRecords(Protocol):
     """Which accounts match a directory user."""
 
     async def claim(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
-        """Note that this account matches this user; returns the others that ever did.
+        """Record that this account matches this user, and return the other accounts that ever did.
 
-        Of two accounts, the one that claims later is told of the earlier.
+        Of two accounts, the later one learns of the earlier one.
         """
         ...
 
@@ -156,23 +155,23 @@ class IdentityClaimRecords(Protocol):
 
 
 class SuppressionRecords(Protocol):
-    """Customers whom a council wants left alone."""
+    """Customers whom the council has excluded from the migration."""
 
     async def put(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
-        """Note who is to be left alone and for which reason; an empty reason takes the account off the list.
+        """Record the accounts to exclude and the reason for each. An empty reason takes the account off the list.
 
-        `at` is when the list was uploaded: what a newer one says of somebody who is on it stays. Returns who was
-        there already by the word of another list.
+        `at` is when the list was uploaded. An entry of a newer list stays as it is. Returns the accounts that another
+        list had excluded before.
         """
         ...
 
     async def list_shard(self, authority: Authority, shard: str) -> dict[AccountId, str]:
-        """Who is to be left alone, and why: a reason code."""
+        """Return the excluded accounts, each with a reason code."""
         ...
 
 
 class SummaryRecords(Protocol):
-    """What the sweep counted in each shard of a migration."""
+    """The counts of each shard of a migration."""
 
     async def get(self, authority: Authority, migration: MigrationId, shard: str) -> ShardSummary | None: ...
 
@@ -187,7 +186,7 @@ class ProgressRecords(Protocol):
     async def get(self, authority: Authority, migration: MigrationId) -> Progress | None: ...
 
     async def put(self, authority: Authority, migration: MigrationId, progress: Progress) -> None:
-        """Keep how far a migration was when; the latest write counts."""
+        """Save the progress of a migration. The latest write counts."""
         ...
 
 
@@ -197,16 +196,16 @@ class RateLimitRecords(Protocol):
     async def get(self, lane: Lane) -> Stored[Pace] | None: ...
 
     async def save(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace of a lane; False when somebody else was faster."""
+        """Save the shared pace of a rate limiter. Return False if another process was faster."""
         ...
 
     async def get_recent(self, lane: Lane, now: datetime) -> Pace | None:
-        """The pace of a lane as it was at most some seconds ago: cheap enough to be asked by every step."""
+        """Return the pace of a rate limiter as it was at most some seconds ago. Every step can afford to ask."""
         ...
 
 
 class FirstMessageRecords(Protocol):
-    """When the first message of an authority went out."""
+    """When the first message of an authority was sent."""
 
     async def get(self, authority: Authority) -> datetime | None: ...
 
@@ -215,7 +214,7 @@ class FirstMessageRecords(Protocol):
         ...
 
     async def restore(self, authority: Authority, at: datetime) -> None:
-        """Note again when the first message went out, whatever this process remembers of lost tables."""
+        """Record again when the first message was sent, even if this process remembers something from lost tables."""
         ...
 
 
@@ -223,7 +222,10 @@ class LossRecords(Protocol):
     """The anchors that show whether a table was emptied, and the rebuild that is under way."""
 
     async def get_anchors(self, authority: Authority) -> Anchors:
-        """In which tables this authority's anchor is left, by which it is seen that a table was emptied."""
+        """Return the tables that still have this authority's anchor.
+
+        A missing anchor shows that a table was emptied.
+        """
         ...
 
     async def leave_anchors(self, authority: Authority) -> None:
@@ -231,11 +233,11 @@ class LossRecords(Protocol):
         ...
 
     async def begin_rebuild(self, authority: Authority, rebuild: Rebuild) -> Rebuild:
-        """Note that a rebuild is under way; returns the one that is noted, which may be somebody else's."""
+        """Record that a rebuild has started. Return the recorded one, which may be from another process."""
         ...
 
     async def move_rebuild(self, authority: Authority, before: Rebuild, after: Rebuild) -> None:
-        """Note how far it is, unless somebody else noted something else meanwhile."""
+        """Record the progress of a rebuild, unless another process recorded something else meanwhile."""
         ...
 
     async def end_rebuild(self, authority: Authority) -> None:
@@ -251,7 +253,7 @@ class BackupRecords(Protocol):
         ...
 
     def list_records(self, table: str, partition: str) -> AsyncIterator[Record]:
-        """The records of a partition, without what a copy that nobody can change must not hold."""
+        """Yield the records of a partition, without data that must not be in a copy that nobody can change."""
         ...
 
     async def restore(self, records: Sequence[Record], mending: Mending) -> int:
@@ -263,11 +265,17 @@ class PseudonymKeyRecords(Protocol):
     """The fingerprint of the key with which the account ids are made."""
 
     async def get_fingerprint(self) -> str | None:
-        """Of the key with which the accounts are made; None before the first. It never changes."""
+        """Return the fingerprint of the key with which the accounts are made. None before the first account.
+
+        It never changes.
+        """
         ...
 
     async def note(self, fingerprint: str) -> str:
-        """Note it where none is noted, whatever this process remembers of lost tables; returns the one that counts."""
+        """Record the fingerprint if none is recorded, even if this process remembers lost tables.
+
+        Return the recorded one.
+        """
         ...
 
 
@@ -279,11 +287,14 @@ class TimerFailureRecords(Protocol):
         ...
 
     async def note(self, timer: str, error: str, at: datetime) -> None:
-        """Note that a timer failed once more; `error` is its type and place."""
+        """Record one more failure of a timer. `error` is its type and place."""
         ...
 
     async def end(self, timer: str) -> None:
-        """A timer ran well: forget its trouble, within five minutes where another process noted it."""
+        """Forget the failures of a timer that ran well.
+
+        Failures that another process recorded are forgotten within five minutes.
+        """
         ...
 
 
@@ -293,10 +304,9 @@ class CanaryRecords(Protocol):
     async def get(self, authority: Authority) -> Stored[Canary] | None: ...
 
     async def save(self, before: Stored[Canary] | None, canary: Canary) -> Stored[Canary]:
-        """Save an authority's canary.
+        """Save the canary of an authority.
 
-        Raises:
-            StaleWrite: somebody else changed it first; nothing was written.
+        Raises: StaleWrite: another process changed it first. Nothing was written.
         """
         ...
 

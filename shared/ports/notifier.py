@@ -33,7 +33,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message to one of a council's staff: our own words, and nobody's name."""
+    """A message to a member of the council's staff. It has only our own words and no names of customers."""
 
     template: str
     address: str
@@ -43,9 +43,10 @@ class Notice:
 
 
 class Notifier(Protocol):
-    """The message service. It does not deduplicate: whoever sends twice tells twice.
+    """The message service. It does not remove duplicates: two sends reach the customer twice.
 
-    All may raise `TryLater` (nothing was sent), `Throttled` or `Stop`; those that send also `Hold` and `AnswerLost`.
+    All methods may raise `TryLater` (nothing was sent), `Throttled` or `Stop`. Those that send may also raise `Hold`
+    and `AnswerLost`.
     """
 
     async def send(self, profile: Profile, letter: Letter) -> str:
@@ -65,5 +66,5 @@ class Notifier(Protocol):
         ...
 
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
-        """The message of this name as it would be sent to somebody called so. Sends nothing."""
+        """Return the message of this name as a person with these names would get it. Sends nothing."""
         ...

@@ -26,11 +26,14 @@ class Outbox(Protocol):
         ...
 
     async def oldest(self, queue: str) -> datetime | None:
-        """When the oldest of the messages at the front that could be taken now came in. Looks, and hides nothing."""
+        """Return when the oldest message that can be taken now came into the queue. The messages stay visible."""
         ...
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
-        """What is in the queue's poison queue; it stays there. A glance shows the first 32 and disturbs nobody."""
+        """Return the messages in the poison queue, which stay there.
+
+        With `glance`, only the first 32, and no message is hidden meanwhile.
+        """
         ...
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:

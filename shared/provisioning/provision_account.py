@@ -1,7 +1,7 @@
-"""provision-account: give one released account its identity in the directory, at most once.
+"""provision-account: create or link one released account in the directory, at most once.
 
-The create carries its own proof: our account id stands in the authority's mark. After anything but a clear yes the
-directory is asked whose user is there; a status or the wording of an error decides nothing.
+The create carries its own proof: the owner marker holds our account id. Unless the answer is a clear yes, the directory
+is asked which user exists. The status or the wording of an error never decides.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from shared.telemetry.progress import record_step
 
 
 async def provision_account(ports: Ports, message: AccountMessage) -> None:
-    """Create or link one account, read it back, and only then let its customer be told."""
+    """Create or link one account, read it back, and only then let the customer be notified."""
     admitted = await admit_account(ports, message, Step.PROVISION)
     if admitted is None:
         return
@@ -81,11 +81,10 @@ async def _create_user(ports: Ports, profile: Profile, account: Account, person:
 
 
 async def _find_owner(ports: Ports, account: Account, new: NewUser, nobody: Exception) -> DirectoryUser:
-    """The user that a doubtful create left or met.
+    """Return the user that a create in doubt left or found.
 
-    Raises:
-        SetAside: another's; somebody signed up meanwhile.
-        Exception: `nobody`, when nobody is to be found.
+    Raises: SetAside: the user belongs to somebody else, who signed up meanwhile. Exception: `nobody`, if no user is
+    found.
     """
     ours = await ports.directory.with_mark(account.authority, account.id)
     if ours:
@@ -100,7 +99,7 @@ async def _find_owner(ports: Ports, account: Account, new: NewUser, nobody: Exce
 
 
 def _explain_refusal(refused: DirectoryRefused) -> Exception:
-    """What a refused write comes to when nobody is there."""
+    """Return what a refused write means if no user exists."""
     if refused.conflict:
         # Whatever property it names: somebody holds the same value, and does not show (yet).
         return Unclear("directory_unclear")
@@ -128,10 +127,9 @@ async def _link_user(ports: Ports, profile: Profile, account: Account, row: Row)
 
 
 async def _read_back(ports: Ports, account: Account, user: DirectoryId) -> DirectoryUser:
-    """The user as the directory shows it, with our mark.
+    """Return the user as the directory shows it, with our owner marker.
 
-    Raises:
-        TryLater: reads lag behind the write, or the write was lost.
+    Raises: TryLater: reads lag behind the write, or the write was lost.
     """
     short_waits = AsyncRetrying(
         stop=stop_after_attempt(3),

@@ -1,4 +1,4 @@
-"""What the HTTP functions answer about canaries: the request in, how far it is and what to do next out."""
+"""The HTTP functions for canaries: the request, and an answer with the progress and the next action."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -27,11 +27,11 @@ from shared.readiness.run_canary import Asked, run_canary_step
 SOON: Final = 1
 """Seconds after which it is worth asking again, while the directory is waited for."""
 LATER: Final = 5
-"""The same, while a person is waited for."""
+"""The same, while a person has to act."""
 
 
 class Request(BaseModel):
-    """POST /api/canary. The address stands in the body, never in a URL, and is kept nowhere."""
+    """POST /api/canary. The address is in the body, never in a URL, and is not stored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     authority: str
@@ -39,7 +39,7 @@ class Request(BaseModel):
     signed_in: bool | None = None
     undo: Annotated[str, StringConstraints(pattern=r"^([0-9a-fA-F-]{36})?$")] = ""
     run: int = 0
-    """From an earlier answer: go on with this run, and start no other when it is over."""
+    """From an earlier answer: continue this run, and start no other one if it is over."""
 
 
 class StepAnswer(BaseModel):
@@ -80,7 +80,7 @@ class CanaryAnswer(BaseModel):
     passed_at: datetime | None
     failed_at: datetime | None
     asked_within_days: int
-    """How young a canary the profile asks for; 0: it does not."""
+    """How recent a canary the profile asks for, in days. 0: the profile needs none."""
     steps: list[StepAnswer]
     next: list[str]
     """What a person has to do."""
@@ -100,7 +100,7 @@ class Canaries(BaseModel):
 
 
 async def run_canary(ports: Ports, request: func.HttpRequest) -> BaseModel:
-    """POST /api/canary: start one, or go on with it."""
+    """POST /api/canary: start a canary, or continue it."""
     try:
         asked = Request.model_validate_json(request.get_body() or b"{}")
     except ValidationError:
@@ -136,7 +136,7 @@ def _find_profile(ports: Ports, authority: str) -> Profile:
 
 
 def _read_address(text: str) -> str:
-    """The address as it is compared. No part of it goes into any sentence."""
+    """Return the address in the form that is compared. No sentence contains any part of it."""
     try:
         address = email_key(text.strip())
     except InvalidAddress:

@@ -1,4 +1,4 @@
-"""The canary: whether a marked test customer went the whole way not long ago, where a profile asks for that."""
+"""The check that a marked test customer passed through all steps recently, if a profile asks for that."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,19 +16,22 @@ from shared.readiness.rules.report import Area, Check, Code, report_missing, rep
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger says of one council's canary."""
+    """What the ledger says about one council's canary."""
 
     canary: Canary | None
     readable: bool = True
 
 
 async def read_canaries(ledger: Ledger | None, profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
-    """The newest canary of each council; a ledger that cannot be read is told by the storage account's checks."""
+    """Return the newest canary of each council.
+
+    If the ledger cannot be read, the checks of the storage account report it.
+    """
     return {profile.authority: await _read_canary(ledger, profile.authority) for profile in profiles}
 
 
 def make_unread_canaries(profiles: Iterable[Profile]) -> Mapping[Authority, Known]:
-    """The same where nothing could be read."""
+    """Return the same if nothing could be read."""
     return {profile.authority: Known(None, readable=False) for profile in profiles}
 
 

@@ -1,4 +1,4 @@
-"""The steps of a canary, in their order: each looks, does one thing in the directory, and says how far it is then."""
+"""The steps of a canary, in order. Each looks, does one thing in the directory, and reports its progress."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -43,12 +43,12 @@ class Run:
 
     @property
     def authority(self) -> Authority:
-        """Whose canary it is."""
+        """The authority of the canary."""
         return self.profile.authority
 
     @property
     def mark(self) -> AccountId:
-        """By which its users are known as ours."""
+        """The owner marker by which its users are known as ours."""
         return self.ports.pseudonyms.canary(self.authority)
 
     @property
@@ -61,12 +61,12 @@ class Run:
         return self.ports.clock.now()
 
     def ours(self, user: DirectoryUser | None) -> bool:
-        """Whether the canary made this user."""
+        """Return True if the canary made this user."""
         return user is not None and user.marks.get(self.authority) == self.mark
 
 
 def explain_refusal(canary: Canary, refused: DirectoryRefused) -> str:
-    """What a refusal comes to. Its wording chooses the sentence for people and nothing else."""
+    """Return the meaning of a refusal. Its wording only chooses the sentence for people."""
     if refused.attribute:
         return "attribute_unknown"
     if not refused.setting:
@@ -76,7 +76,7 @@ def explain_refusal(canary: Canary, refused: DirectoryRefused) -> str:
 
 
 def _not_yet(run: Run, canary: Canary) -> Canary:
-    """Reads lag behind writes; for so long, and no longer."""
+    """Wait for reads that lag behind writes, up to a limit."""
     late = run.now() > canary.since + PATIENCE
     return fail_step(canary, "not_visible", run.now()) if late else canary
 
@@ -110,7 +110,7 @@ async def _create_canary(run: Run, canary: Canary) -> Canary:
 
 
 async def _find_ours(run: Run, canary: Canary) -> DirectoryId | None:
-    """The user that a create in doubt left: it bears our mark and is none of those that we know."""
+    """Return the user that a create in doubt left. It has our owner marker and is not one of the known users."""
     found = await run.ports.directory.with_mark(run.authority, run.mark)
     found = found or await run.ports.directory.with_address(run.address)
     return next((user.id for user in found if run.ours(user) and user.id not in canary.made), None)
@@ -183,7 +183,7 @@ async def _is_linked(run: Run, user: DirectoryId) -> bool:
 
 
 async def _await_reset(run: Run, canary: Canary) -> Canary:
-    """A person's turn. The directory shows it, or the person says it."""
+    """Wait for a person. The directory shows the result, or the person reports it."""
     now = run.now()
     if canary.signed_in is False:
         return go_to_step(canary, Step.UNDO, now, "sign_in_failed")
@@ -211,9 +211,9 @@ def _has_moved_since(canary: Canary, user: DirectoryUser) -> bool:
 
 
 async def _undo_canary(run: Run, canary: Canary) -> Canary:
-    """Take our marks off and rename; delete, should the app have a right that it was not to have.
+    """Remove our owner markers and rename the user. Delete it, if the app has a right that it should not have.
 
-    Reads lag behind writes: who was made just now and is not shown yet is there.
+    Reads lag behind writes, so a user that was made just now and is not shown yet counts as existing.
     """
     unseen = False
     for user in canary.living:
@@ -230,7 +230,7 @@ async def _undo_canary(run: Run, canary: Canary) -> Canary:
 
 
 async def _await_deletion(run: Run, canary: Canary) -> Canary:
-    """Wait until nobody is shown any more, by id, by mark or by address."""
+    """Wait until no user is shown any more, by id, owner marker or address."""
     marked = await run.ports.directory.with_mark(run.authority, run.mark)
     shown = [*marked, *(await run.ports.directory.with_address(run.address) if run.address else ())]
     left = [user for user in canary.living if _is_among(user, shown) or await run.ports.directory.get(user)]

@@ -1,4 +1,4 @@
-"""The whole examination: inspectors look all at once, pure checks judge, one cause gives one finding."""
+"""The whole examination: inspectors look at the same time, pure checks judge, and each cause gives one finding."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -35,12 +35,12 @@ CREDENTIAL: Final = (
 )
 MESSAGES: Final = ("NOTIFY_PROVIDER", "NOTIFY_URL")
 SECONDS: Final = 10
-"""So long the tables may take: one that takes the call and never answers is the commonest fault of a network."""
+"""How long the tables may take. A network that accepts the call and never answers is a common fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspectors:
-    """Who looks at what. None: a setting without which nobody can look is wrong, or it is switched off."""
+    """The inspectors. None: a setting that the inspector needs is wrong, or the service is switched off."""
 
     clock: Clock
     directory: InspectsDirectory | None = None
@@ -51,7 +51,7 @@ class Inspectors:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is asked, and what is known before anybody looks."""
+    """The request for an examination, and what is known before it."""
 
     purpose: Purpose
     authority: str
@@ -67,7 +67,7 @@ class Case:
 
     @property
     def chosen(self) -> Mapping[Authority, Profile]:
-        """Those whose own things are looked at."""
+        """Return the councils whose own things are examined."""
         return {name: profile for name, profile in self.known.items() if self.authority in {"", name}}
 
     @property
@@ -80,7 +80,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the inspectors say; None where nobody looked."""
+    """What the inspectors found. None if nobody looked."""
 
     directory: DirectoryFacts | None = None
     messages: MessageFacts | None = None
@@ -124,7 +124,7 @@ async def _inspect_all(case: Case, inspectors: Inspectors) -> Found:
 
 
 async def _read_tables[T](what: str, looking: Awaitable[T], otherwise: T, unread: list[Check]) -> T:
-    """What only the tables say. That they do not answer is told by the storage account's own checks."""
+    """Return what only the tables say. If they do not answer, the checks of the storage account report it."""
     try:
         async with asyncio.timeout(SECONDS):
             return await looking
@@ -155,7 +155,10 @@ async def _inspect_safely[T](area: Area, looking: Awaitable[T] | None, broken: l
 
 
 def judge_findings(case: Case, found: Found, now: datetime) -> list[Check]:
-    """Facts in, checks out. What follows from another finding is not checked, so that each cause is told once."""
+    """Judge facts and return checks.
+
+    What follows from another finding is not checked, so that each cause is reported once.
+    """
     clock = _check_clock(found)
     certificate = check_certificate(
         case.settings.settings, now, find_wrong_setting(case.settings, "DIRECTORY_CLIENT_CERTIFICATE")
@@ -189,7 +192,7 @@ def _check_clock(found: Found) -> Check:
 
 
 def _find_excuse(found: Found, clock: Check, certificate: Check) -> str:
-    """A finding by which nobody is let in to the directory; empty when somebody is, or for no other reason."""
+    """Return a finding that explains why the directory lets nobody in, or an empty text."""
     if found.directory is None or not found.directory.sign_in:
         return ""
     if certificate.finding:

@@ -17,14 +17,14 @@ NAME: Final = f"{SETTING} of the accounts"
 
 @dataclass(frozen=True, slots=True)
 class NotedKey:
-    """What the ledger says of the key with which the accounts are made."""
+    """What the ledger says about the key with which the accounts are made."""
 
     fingerprint: str | None = None
     readable: bool = True
 
 
 async def noted_key(ledger: Ledger | None) -> NotedKey:
-    """A ledger that cannot be read is told by the storage account's checks."""
+    """Return the noted key. If the ledger cannot be read, the checks of the storage account report it."""
     if ledger is None:
         return NotedKey(readable=False)
     try:
@@ -34,7 +34,10 @@ async def noted_key(ledger: Ledger | None) -> NotedKey:
 
 
 def check_key(settings: Settings | None, noted: NotedKey, because: str) -> Check:
-    """The same key, or none that counts yet. `because`: a finding by which the setting is wrong anyway."""
+    """Check that the key is the noted one, or that none is noted yet.
+
+    `because` is a finding that already explains a wrong setting.
+    """
     if settings is None or because:
         return report_unchecked(Area.SETTINGS, NAME, because or "the settings cannot be read")
     if not noted.readable:

@@ -1,4 +1,4 @@
-"""The settings and profiles of this process, wrong ones included: the doctor goes on without them."""
+"""The settings and profiles of this process, including wrong ones: the doctor continues without them."""
 
 import os
 from collections.abc import Mapping
@@ -39,7 +39,9 @@ HARMLESS: Final[Mapping[str, Any]] = {
     "PSEUDONYM_KEY": "0" * 64,
     "AUTHORITIES_FOLDER": "authorities",
 }
-"""In place of a wrong setting, so that the others can be read. Whatever rests on a wrong one is not looked at."""
+"""Values in place of wrong settings, so that the other settings can be read. What depends on a wrong setting is not
+examined.
+"""
 
 
 def setting_facts(environment: Mapping[str, str] = os.environ) -> SettingFacts:
@@ -69,7 +71,7 @@ def _read_settings(wrong: dict[str, str]) -> Settings | None:
 
 
 def _replace_wrong(wrong: Mapping[str, str]) -> dict[str, Any]:
-    """A wrong certificate is left out, and then a secret has to stand in for it."""
+    """Replace wrong settings. A wrong certificate is left out, and then a secret is put in its place."""
     secret = {"DIRECTORY_CLIENT_SECRET": "unknown"} if "DIRECTORY_CLIENT_CERTIFICATE" in wrong else {}
     return {**secret, **{name: HARMLESS[name] for name in wrong}}
 

@@ -1,4 +1,4 @@
-"""How many accounts are to be created in the migrations under way: the room that the directory should have left."""
+"""How many accounts the migrations in progress will create: the room that the directory needs."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,10 @@ from shared.ports import Ledger
 
 
 async def count_planned_creates(ledger: Ledger | None, authorities: Iterable[Authority]) -> int:
-    """Of all councils; 0 where the tables cannot be read, which the storage account's own checks tell."""
+    """Return the number for all councils.
+
+    0 if the tables cannot be read, which the checks of the storage account report.
+    """
     if ledger is None:
         return 0
     try:

@@ -1,8 +1,8 @@
-"""canary: one marked test customer goes the whole way through the real directory, step by step.
+"""canary: one marked test customer passes through all steps in the real directory.
 
-Each request goes on as far as it can: guard, act, save. The record says what comes next, so it may be called twice,
-after a crash, and by two people at once; the directory's own uniqueness and the record's ETag are the only locks. The
-address comes with each request and is kept nowhere.
+Each request continues as far as it can: guard, act, save. The record says what comes next. So a request may come twice,
+after a crash, or from two people at the same time. The uniqueness in the directory and the ETag of the record are the
+only locks. Each request brings the address, which is not stored.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Asked:
     address: str = ""
     """The normalised address of the test customer's mailbox."""
     signed_in: bool | None = None
-    """Whether the sign-in with the new password worked."""
+    """True if the sign-in with the new password worked."""
     undo: DirectoryId | None = None
     """End here, and take this user back."""
     run: int = 0
@@ -56,17 +56,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is, and why it could not go on just now."""
+    """The progress, and why it could not continue just now."""
 
     canary: Canary
     trouble: str = ""
 
 
 async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progress:
-    """Start a canary, or go on with the one that is under way, until something has to be waited for.
+    """Start a canary, or continue the current one, until it has to wait.
 
-    Raises:
-        ActionRefused: it cannot be asked this now.
+    Raises: ActionRefused: this cannot be asked now.
     """
     if await has_key_changed(ports):
         raise ActionRefused(_OTHER_KEY)
@@ -91,7 +90,7 @@ async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str)
 
 
 async def _begin_request(run: Run, asked: Asked, by: str) -> Stored[Canary]:
-    """The canary that this request is about, with what the person says; saved when that is new."""
+    """Return the canary that this request is about, with what the person says. New statements are saved."""
     stored = await run.ports.ledger.canaries.get(run.authority)
     canary = stored.record if stored else None
     if asked.undo is not None:
@@ -134,7 +133,7 @@ def _record_sign_in(run: Run, canary: Canary | None, *, worked: bool) -> Canary:
 
 
 async def _end_canary(run: Run, canary: Canary | None, user: DirectoryId, by: str) -> Canary:
-    """The canary whose user is to be taken back; one that nobody remembers is known by its mark."""
+    """Return the canary whose user is to be removed. A canary without a record is found by its owner marker."""
     if canary is not None and user in canary.made and (canary.finished_at or canary.cancelled):
         return canary
     known = canary is not None and user in canary.made
@@ -179,7 +178,10 @@ async def _take_step(run: Run, canary: Canary) -> tuple[Canary, str]:
 async def ask_for_canary(
     ports: Ports, profile: Profile, migrations: Mapping[str, Migration]
 ) -> Mapping[str, Migration]:
-    """The migrations of one authority, each told whether it waits for a canary. One read, where the profile asks."""
+    """Return the migrations of one authority, each with the note if it waits for a canary.
+
+    One read, if the profile asks.
+    """
     days = profile.directory.canary_within_days
     concerned = [m for m in migrations.values() if m.phase not in {Phase.REFUSED, Phase.SUPERSEDED}]
     stored = await ports.ledger.canaries.get(profile.authority) if days and concerned else None

@@ -1,7 +1,7 @@
-"""Find migrations whose accounts have all come to rest since the sweep last counted them.
+"""Find migrations whose accounts have all finished since the sweep last counted them.
 
-A sweep reads a whole shard, so it may take only a tenth of the time. This module asks one short question per shard
-instead: is any account still on its way? Therefore the end of a migration is noticed within seconds.
+A sweep reads a whole shard, so it may take only a tenth of the time. This module asks one short question per shard:
+does any account still have something to do? So the end of a migration is noticed within seconds.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ async def is_anything_finished(ports: Ports) -> bool:
 async def list_finished_shards(
     ports: Ports, migration: Migration, summaries: Mapping[str, ShardSummary]
 ) -> frozenset[str]:
-    """The shards to count now, because no account of the migration is on its way any more; usually none.
+    """Return the shards to count now, because no account of the migration has anything left to do. Usually none.
 
-    These are the shards in which the last sweep still saw work. The busiest one is asked first, so that one query
-    answers for a migration that has far to go.
+    These are the shards in which the last sweep still found work. The busiest shard is asked first, so that usually one
+    query is enough.
     """
     if migration.phase not in UNFINISHED_STATES or migration.paused or not summaries:
         return frozenset()

@@ -1,7 +1,7 @@
-"""reconcile (timer): the walk. Visits shard by shard, brings back what was lost, counts, publishes.
+"""reconcile (timer): sweep the shards, bring back lost accounts, count, and publish.
 
-Tables are the truth, so everything that a queue may lose is found here: an account that is due and long past its moment
-goes back to waiting, and the feeder sends it again.
+Only the tables are trusted, so losses of a queue are found here. An account that is long past its due time goes back to
+waiting, and the feeder sends it again.
 """
 
 import hashlib
@@ -43,16 +43,16 @@ from shared.telemetry import progress
 log: Final = logging.getLogger(__name__)
 
 ROUND: Final = timedelta(seconds=40)
-"""So long one round works at most, give or take a shard; the rest is for the next one."""
+"""How long one round works at most. It may exceed this by one shard. The rest waits for the next round."""
 LOSSES: Final = 3
-"""So often the host may die over an account before it is taken for the account's fault."""
+"""How many times a host may die while it works on an account before the account is marked as failed."""
 STALLS: Final = 10
-"""So often a piece is sent again without any progress before people are asked to look."""
+"""How many times a piece is sent again without progress before people are asked to look."""
 COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
 
 
 async def reconcile_authorities(ports: Ports) -> None:
-    """One round of the walk over every authority that has anything open; trouble with one holds up no other."""
+    """Run one round of the sweep over every authority with open work. A failure for one does not stop the others."""
     troubles: list[Exception] = []
     ends = ports.clock.now() + ROUND
     # Each council has its share of what is left of the round, so that a large one holds up no small one.
@@ -94,12 +94,15 @@ async def _sweep_authority(ports: Ports, profile: Profile, ends: datetime, counc
 
 
 def _has_accounts(migration: Migration) -> bool:
-    """Whether it has accounts to be counted; a list of people to be left alone has none."""
+    """Return True if the migration has accounts to count. A suppression list has none."""
     return migration.phase in COUNTED and migration.kind is not Kind.EXCLUDE
 
 
 async def _sweep_shards(ports: Ports, profile: Profile, migrations: Migrations, until: datetime) -> set[MigrationId]:
-    """Visit the shards whose turn it is until time is over, one at least; returns the migrations that were counted."""
+    """Sweep the shards whose turn it is until the time is over, at least one.
+
+    Returns the migrations that were counted.
+    """
     known: dict[Place, list[Known]] = defaultdict(list)
     for m in migrations.values():
         if _has_accounts(m):
@@ -195,7 +198,7 @@ async def _try_to_assess(ports: Ports, profile: Profile, migration: Migration, t
 
 
 def _waits_for_switch(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> bool:
-    """Whether customers are still to be told, as soon as a person confirms that the portal has switched."""
+    """Return True if customers will be notified as soon as a person confirms that the portal has switched."""
     waits = profile.plan.switch == "at-once" and migration.switched_at is None and ports.notifier is not None
     return waits and bool(profile.messages.templates) and bool(totals.in_state(State.PROVISIONED))
 
@@ -229,7 +232,10 @@ async def _publish_rest(
 
 
 def _describe_shards(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:
-    """By shard, what changes when any line of it does. After a loss everything is written once more."""
+    """Return a text for each shard that changes when any of its lines does.
+
+    After a loss, all shards are written again.
+    """
     since = f"{migration.rebuilt_at or ''}"
     return {
         shard: hashlib.sha256(f"{since}{own}{''.join(t.shards.get(shard, '') for t in elsewhere)}".encode()).hexdigest()
@@ -240,9 +246,9 @@ def _describe_shards(migration: Migration, totals: Totals, elsewhere: Sequence[T
 async def _publish_shards(
     ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime, fingerprint: str
 ) -> tuple[str, Phase]:
-    """What result.csv says, and whether that is all: else it stays open, and goes on at the next round.
+    """Publish result.csv. Return its fingerprint, and the phase: open if more is to be published in the next round.
 
-    Where rows are gone it is tried again at the next visit: somebody may be half through an erasure.
+    If rows are gone, the next sweep tries again, because somebody may be in the middle of an erasure.
     """
     if migration.rows_lost:
         return fingerprint, Phase.DONE
@@ -262,9 +268,9 @@ def _reopen_migration(migration: Migration) -> Migration:
 
 
 def _find_told_elsewhere(migration: Migration, sums: Mapping[str, Totals], migrations: Migrations) -> list[Totals]:
-    """What is at rest of other exports, where rows of this one depend on it: its result.csv tells of these too.
+    """Return the finished counts of other exports on which rows of this one depend, because result.csv includes them.
 
-    A newer export may have taken rows over; an unchanged row tells how the account of an older one stands.
+    A newer export may have taken rows over. An unchanged row shows the state of the account of an older export.
     """
     own = sums[migration.id]
     taken_over = own.rows != migration.rows

@@ -1,6 +1,6 @@
-"""A visit of the walk: count one shard of an authority, and bring back what was lost in it.
+"""Sweep one shard of an authority: count its accounts, and bring back lost ones.
 
-Most accounts are only glanced at. What has to be mended is read again, whole.
+For most accounts only some columns are read (a projection). An account that needs a change is read again in full.
 """
 
 import hashlib
@@ -30,18 +30,18 @@ from shared.scheduling.rules.gate import Due, find_account_wave, find_due_step, 
 from shared.telemetry import progress
 
 IN_VAIN: Final = 12
-"""So often an account is sent without anybody reporting back before it is taken for what stops the host."""
+"""How many times an account is sent without an acknowledgement before it is marked as failed (`host_lost`)."""
 MANY_REASONS: Final = 100
 """Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
 FEW: Final = 100
-"""So many accounts are read one by one; for more, the whole shard is."""
+"""Up to this number, accounts are read one by one. For more, the whole shard is read."""
 AT_ONCE: Final = 500
-"""Accounts that are held in memory to be brought back."""
+"""How many accounts to bring back are held in memory."""
 
 
 @dataclass
 class _Count:
-    """What is counted of one migration in one shard."""
+    """The counts of one migration in one shard."""
 
     tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     due: int = 0
@@ -121,10 +121,10 @@ async def sweep_shard(
 async def _list_projections(
     ports: Ports, counted: Migrations, place: Place, shard: str, with_council: set[AccountId]
 ) -> AsyncIterator[tuple[Place, Account]]:
-    """The accounts of a shard, each with its place.
+    """Yield the accounts of a shard, each with its partition.
 
-    Of a plan that was stopped while it was taken over, first those that have left the draft: they are known to nobody
-    else, and noted in `with_council`, because what they left in the draft counts no more.
+    If a plan was cancelled while it was taken over, the accounts that have left the draft come first. Nobody else knows
+    them. They are added to `with_council`, because what they left in the draft does not count any more.
     """
     for migration in counted.values():
         if migration.stopped_half_way and migration.place == place:
@@ -138,7 +138,7 @@ async def _list_projections(
 
 
 async def _settle_drafts(ports: Ports, place: Place, shard: str, over: Collection[AccountId]) -> None:
-    """Note of accounts in a draft that they are with the council, whoever takes them over from there."""
+    """Record in the draft that these accounts are with the council now."""
     settled: list[tuple[Stored[Account], Account, Change | None]] = []
     async for stored in _read_in_full(ports, place, shard, over):
         settled.append((stored, replace(stored.record, settled=True), None))
@@ -157,7 +157,7 @@ async def _bring_back(
     lost: Collection[AccountId],
     undelivered: Collection[str],
 ) -> None:
-    """Look again at those that a glance found lost, and mend them some hundreds at a time."""
+    """Read accounts again that look lost in the projection, and save the changes some hundreds at a time."""
     mended: list[tuple[Stored[Account], Account, Change | None]] = []
     now = ports.clock.now()
     async for stored in _read_in_full(ports, place, shard, lost):
@@ -170,14 +170,17 @@ async def _bring_back(
 
 
 def _is_returned(account: Account, undelivered: Collection[str]) -> bool:
-    """Whether the message by which the customer knows did not arrive."""
+    """Return True if the message that informs the customer was not delivered."""
     if account.state is State.TOLD:
         return account.notify_id in undelivered
     return account.state is State.CLASSIFIED and account.announce_id in undelivered
 
 
 def _hold_unreached(stored: Stored[Account], now: datetime) -> tuple[Stored[Account], Account, Change | None]:
-    """Nobody is moved who does not know of it. Who was not reached is told anew, should another address come."""
+    """Hold an account whose customer was not reached, because no account is moved without a message.
+
+    A new address starts again.
+    """
     held, change = apply_event(stored.record, Event.HOLD, now, ADDRESS_UNDELIVERED)
     return stored, held if held.done else replace(held, announced_at=None, announce_id="", told_day=None), change
 
@@ -239,7 +242,7 @@ def _count_unacknowledged_send(account: Account, now: datetime) -> tuple[Account
 
 
 def _is_left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
-    """Not begun, and not in the newer export that has been staged whole."""
+    """Return True if the account was not started and is missing in the newer export, which was read completely."""
     if account.state not in MOVING or not migration.superseded_by or must_be_recovered(account, migration):
         return False
     newer = find_successor(migration, migrations)

@@ -1,4 +1,4 @@
-"""What the HTTP functions of `ops rebuild` answer: what was lost, and one piece of work after the other."""
+"""The answers of the HTTP functions for `ops rebuild`: what was lost, and one piece of work after the other."""
 
 from datetime import datetime
 from typing import Literal
@@ -49,7 +49,7 @@ class Outlooks(BaseModel):
 
 
 class ProgressAnswer(BaseModel):
-    """What one request came to; ask again until it is finished."""
+    """The result of one request. Ask again until the rebuild is finished."""
 
     finished: bool
     authority: str

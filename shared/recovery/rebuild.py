@@ -1,11 +1,14 @@
-"""rebuild: make the tables again after they were emptied. Piece by piece: whoever asks, asks again until it is done.
+"""rebuild: make the tables again after they were emptied, piece by piece.
 
-It puts back what the newest whole copy knows, opens again the uploads that the copy does not know, and lets all of them
-be read once more. The rest is the ordinary machinery: it stages rows, looks for our mark before it decides, and asks
-the message service for the reference before it sends (`recognise`, `notify_customer`).
+The caller repeats its request until it is done.
 
-What is there already is newer than any copy and stays. A note says how far it is, and while it is there nothing else
-is done for this council; so a rebuild may be interrupted anywhere, asked for twice, and by two people at once.
+A rebuild restores what the newest complete copy has, opens the uploads that the copy does not know, and has all of them
+read again. The ordinary steps do the rest: they stage rows, look for our owner marker before they decide, and ask the
+message service for the reference before they send (`recover_account`, `notify_customer`).
+
+Records that already exist are newer than any copy, and stay. A note records the progress, and while it exists nothing
+else is done for this council. So a rebuild may be interrupted at any point, requested twice, and run by two people at
+the same time.
 """
 
 import json
@@ -37,23 +40,23 @@ from shared.recovery.rules.restore import BEGUN, Left, restore_account, restore_
 from shared.scheduling.rate_limiter import record_throttling
 
 RECORDS_AT_ONCE: Final = 20_000
-"""Of one request: some tens of seconds of work."""
+"""How many records one request restores: some tens of seconds of work."""
 FILES_AT_ONCE: Final = 50
 SAMPLE: Final = 50
 """Customers who are looked up to see whether PSEUDONYM_KEY is the old one."""
 DAY: Final = timedelta(days=1)
 ENOUGH: Final = 5
-"""So many of them with our mark are enough."""
+"""This number of users with our owner marker is enough."""
 
 type Blobs = Mapping[MigrationId, Blob]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one request came to."""
+    """The result of one request."""
 
     finished: bool
-    """Whether nothing is left to be done; else ask again."""
+    """True if nothing is left to do. Otherwise ask again."""
     authority: str = ""
     doing: str = ""
     """What was done, for people."""
@@ -98,10 +101,9 @@ async def _begin_rebuild(ports: Ports, profile: Profile, lost: Loss, source: Sou
 
 
 async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
-    """A rebuild from exports alone cannot be taken back: whom only the copy knows stays unknown.
+    """Refuse a rebuild from exports alone if a copy exists. Accounts that only the copy knows would stay unknown.
 
-    Raises:
-        ActionRefused: there is a copy that holds something of what was lost.
+    Raises: ActionRefused: there is a copy that holds something of what was lost.
     """
     if lost.rebuild is not None and lost.rebuild.source is Source.EXPORT:
         return
@@ -251,7 +253,7 @@ async def _refused_again(ports: Ports, authority: Authority, known_as: Migration
 
 
 async def _assessed_at(ports: Ports, folder: str) -> datetime | None:
-    """When people were told what would be done: from then on something may have been done."""
+    """Return when the assessment was published. After that, something may have been done."""
     said = await _read_report(ports, f"{folder}/assessment.json")
     return datetime.fromisoformat(said["assessed_at"]) if said is not None else None
 
@@ -268,7 +270,7 @@ async def _read_report(ports: Ports, path: str) -> dict[str, Any] | None:
 
 
 async def _hand_over(ports: Ports, profile: Profile, lost: Loss, under_way: Rebuild, blobs: Blobs) -> None:
-    """Let every export be read once more, oldest first; then forget the note, from when on the app goes on."""
+    """Have every export read again, oldest first, and then delete the note. After that the app continues."""
     authority = profile.authority
     found = sorted([m async for m in ports.ledger.migrations.list_all(authority)], key=get_upload_order)
     await _check_key(ports, profile, [replace(m, blob=blobs[m.id].name) for m in found if m.id in blobs])
@@ -303,7 +305,7 @@ async def _resume_migrations(ports: Ports, migration: Migration, under_way: Rebu
 
 
 async def _file_name(ports: Ports, migration: Migration, blobs: Blobs) -> str:
-    """A copy knows no names of files: somebody's own may be in one."""
+    """Return the file name of an upload. A copy has no file names, because a file may be named after a person."""
     if migration.blob or migration.id in blobs:
         return migration.blob or blobs[migration.id].name
     for report in ("received", "refused"):
@@ -314,10 +316,9 @@ async def _file_name(ports: Ports, migration: Migration, blobs: Blobs) -> str:
 
 
 async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migration]) -> None:
-    """Compare our marks of some customers of the newest export with the ids that our key gives them.
+    """Compare our owner markers of some customers of the newest export with the ids that our key gives them.
 
-    Raises:
-        ActionRefused: the key differs, or the directory could not be asked.
+    Raises: ActionRefused: the key differs, or the directory could not be asked.
     """
     newest = next((m for m in reversed(migrations) if m.layout is not None), None)
     if newest is None or newest.layout is None:

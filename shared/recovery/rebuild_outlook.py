@@ -1,4 +1,4 @@
-"""What a rebuild would do, for people: looks, and changes nothing."""
+"""What a rebuild would do, for people. It reads and changes nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.recovery.rebuild import copy_files, list_blobs
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a rebuild of one council would do, or that it has nothing to do."""
+    """What a rebuild of one council would do, or that there is nothing to do."""
 
     authority: str
     council: str
@@ -25,11 +25,11 @@ class Outlook:
     """The copy from which it is, or would be, made; empty where there is none."""
     copy_records: int
     read_again: tuple[str, ...]
-    """Uploads that will be read once more."""
+    """Uploads that will be read again."""
     gone: tuple[str, ...]
-    """Uploads that were taken once and whose file is gone: of what only they brought, the copy alone knows."""
+    """Uploads that were accepted once and whose file is gone. Only the copy knows what they alone brought."""
     unexplained: int | None = None
-    """Users with our mark whom no account explains; None where nobody asked, or it cannot be told yet."""
+    """Users with our owner marker that no account explains. None if nobody asked, or if it cannot be counted yet."""
 
 
 async def preview_rebuild(ports: Ports, profile: Profile, *, marks: bool) -> Outlook:
@@ -54,7 +54,7 @@ async def preview_rebuild(ports: Ports, profile: Profile, *, marks: bool) -> Out
 
 
 async def _count_unexplained(ports: Ports, authority: Authority) -> int | None:
-    """Users with our mark beyond the accounts that were moved; left alone, because nobody knows whose they are."""
+    """Return the number of users with our owner marker beyond the moved accounts. They are left alone."""
     open_ones = [
         m async for m in ports.ledger.migrations.list_all(authority) if m.phase in {Phase.STAGING, Phase.CLASSIFYING}
     ]

@@ -1,7 +1,9 @@
-"""publish-lists: whom a person may want to look at, as lists under `personal/`, in one pass over the rows.
+"""publish-lists.
 
-All lists are written side by side while the rows are read once: the reader waits for the slowest writer, so that no
-more than a few blocks of each list are ever in memory, however many rows there are.
+Write the lists under `personal/` of customers whom a person may want to check, in one pass over the rows.
+
+All lists are written while the rows are read once. The reader waits for the slowest writer, so that only a few blocks
+of each list are in memory, however many rows there are.
 """
 
 import asyncio

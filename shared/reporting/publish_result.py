@@ -1,9 +1,10 @@
-"""publish-result: write the blocks of result.csv that have changed, shard by shard, and publish all at once.
+"""publish-result: write the blocks of result.csv that have changed, shard by shard, and publish them in one step.
 
-A block is named after what it tells, so what is written is kept over rounds and crashes, and is not written again.
+The name of a block stands for its content. So a block that was written is kept over rounds and crashes, and is not
+written again.
 
-`Rows` are forgotten when their time is over: whole shards of them, and then the file stays as it was, because one
-without them would take back what it once told. Single rows are deleted to erase somebody, and their lines go.
+`Rows` are deleted when their retention time is over. If the rows of a whole shard are gone, the file stays as it is,
+because a new one would lose what it says. Single rows are deleted to erase one person, and their lines are removed.
 """
 
 import hashlib
@@ -29,19 +30,19 @@ class RowsMissing(Exception):
 
 
 class CountedAnew(Exception):
-    """Accounts have changed since their shard was counted: it will be visited again first."""
+    """Accounts have changed since their shard was counted. The shard is swept again first."""
 
 
 async def publish_result(
     ports: Ports, migration: Migration, totals: Totals, says: Mapping[str, str], until: datetime
 ) -> bool:
-    """One line for every data row, as its account stands now; `says` changes with the lines of a shard.
+    """Write one line for every data row, with the present state of its account.
 
-    False when time was over first: what was written waits, and the next call goes on.
+    `says` changes with the lines of a shard.
 
-    Raises:
-        RowsMissing: the file stays as it is.
-        CountedAnew: the same, for now.
+    Return False if time ran out. The blocks that were written wait, and the next call continues.
+
+    Raises: RowsMissing: the file stays as it is. CountedAnew: the same, for now.
     """
     path = f"{migration.folder}/result.csv"
     blocks = {shard: f"{result_file.FORMAT} {shard} {said}" for shard, said in says.items()}
@@ -69,7 +70,10 @@ async def _stream_header() -> AsyncIterator[bytes]:
 
 
 async def _stream_lines(ports: Ports, migration: Migration, shard: str, counted: str) -> AsyncIterator[bytes]:
-    """The lines of a shard. Of its accounts no more is held than lines tell, for there may be many thousands."""
+    """Yield the lines of a shard.
+
+    Only the columns that lines need are held, because there may be many thousands of accounts.
+    """
     told: dict[str, Told] | None = None
     lines: list[Line] = []
     async for row in ports.ledger.rows.list_shard(migration.authority, shard, migration.id):
@@ -85,7 +89,7 @@ async def _stream_lines(ports: Ports, migration: Migration, shard: str, counted:
 
 
 async def _read_told(ports: Ports, migration: Migration, shard: str, counted: str) -> dict[str, Told]:
-    """What lines tell of the accounts of a shard, if those of this migration still are as they were counted."""
+    """Return the lines' data of the accounts of a shard, if the accounts of this migration are as they were counted."""
     told: dict[str, Told] = {}
     fingerprint = hashlib.sha256()
     with_council: set[AccountId] = set()

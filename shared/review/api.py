@@ -1,4 +1,4 @@
-"""What the HTTP functions answer about the cases that wait for a person."""
+"""The answers of the HTTP functions about the cases that wait for a person."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -22,23 +22,23 @@ class Case:
     row: int
     reason: str
     owner: str
-    """Empty where nobody is to decide it."""
+    """Empty if nobody owns the case."""
     decide_by: str
 
     @property
     def unowned(self) -> bool:
-        """Whether nobody is to decide it, or not until a day."""
+        """True if the case has no owner, or no date."""
         return not (self.owner and self.decide_by)
 
     @property
     def turn(self) -> tuple[bool, str, str, int]:
-        """Who has no owner comes first, then whose day is next."""
+        """The sort key: cases without an owner first, then the next date."""
         return not self.unowned, self.decide_by, self.reason, self.row
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """So many cases of one reason, owner and day."""
+    """The number of cases with the same reason, owner and date."""
 
     cases: int
     reason: str
@@ -57,11 +57,11 @@ class Cases:
     first: list[Case]
     """At most as many as were asked for, in the same order."""
     without_account: int
-    """Rows that need a person too and have no account, so nobody can be named for them."""
+    """Rows that need a person but have no account, so that they cannot have an owner."""
 
 
 async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
-    """Who decides which cases, and until when."""
+    """Return who decides which cases, and until when."""
     found: list[Case] = []
     for shard in SHARDS:
         async for stored in ports.ledger.accounts.list_shard(migration.place, shard):

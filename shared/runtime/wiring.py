@@ -154,7 +154,7 @@ def connect_notifier(chosen: Settings, clock: Clock) -> Notifier | None:
 
 @asynccontextmanager
 async def open_inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
-    """Who looks at what for the doctor, by the app's own credentials; nobody where a setting for it is wrong."""
+    """Open the doctor's inspectors, with the app's own credentials. An inspector whose setting is wrong is left out."""
     from shared.adapters.inspection.storage_inspector import StorageInspector  # noqa: PLC0415
     from shared.adapters.storage.azure_tables import AzureTables  # noqa: PLC0415
     from shared.adapters.storage.clients import connect_storage  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Decode, step, settle: the one place that turns what a step raises into done, later, or a person.
+"""Decode, step, settle: the one place that turns the result of a step into done, later, or a person.
 
 | a step | the account | the message |
 |---|---|---|
@@ -58,10 +58,10 @@ log: Final = logging.getLogger(__name__)
 type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
 
 SETTLED: Final = (StaleWrite, TryLater, SetAside, Hold, Cannot, Stop)
-"""What the table above turns into an answer; whatever else a step raises is a bug."""
+"""The errors that the table above settles. Any other error of a step is a bug."""
 
 STOPS: Final = 5
-"""So often one account may stop its migration with nobody else in the way; then it fails alone."""
+"""How many times one account may stop its migration while others continue. Then the account fails alone."""
 MANY_TRIES: Final = 100
 """Beside its age: a migration that was paused for a day has not been trying."""
 
@@ -72,15 +72,14 @@ CAUSES: Final = {
     "message_in_doubt": "message_service_unreachable",
     "tables_lost": "tables_lost",
 }
-"""What it is called when the cause of a postponement lasted 24 hours."""
+"""The reason code after the cause of a postponement has lasted 24 hours."""
 
 
 async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt: int) -> None:
-    """Run a per-account step on a queue message; `attempt` is its dequeue count.
+    """Run a per-account step on a queue message. `attempt` is its dequeue count.
 
-    Raises:
-        BadMessage: the text is not a message of this app.
-        Unexpected: a bug; says type and place, never the message of the error.
+    Raises: BadMessage: the text is not a message of this app. Unexpected: a bug. It gives type and place, never the
+    message of the error.
     """
     message = decode_message(body)
     if not isinstance(message, AccountMessage):
@@ -109,7 +108,10 @@ async def _note_failure(noting: Awaitable[None]) -> None:
 
 
 def _record_failed_attempt(ports: Ports, account: Account, *, last: bool) -> tuple[Account, Change | None]:
-    """The last attempt records the failure; the others that somebody still tries, so that the walk does not step in."""
+    """Record a failed attempt. The last attempt records the failure.
+
+    Earlier ones record that work continues, so that the sweep waits.
+    """
     if last:
         return _end_account(ports, account, Event.FAIL, "unexpected_error")
     return replace(account, moment=ports.clock.now(), vain=0), None
@@ -146,7 +148,10 @@ async def run_piece_step[M: (StageRows, StageSuppressions, AdoptPlan)](
 
 
 async def run_timer(ports: Ports, timer: str, step: Callable[[Ports], Awaitable[object]]) -> None:
-    """Run a timer's step; what fails is told and noted without its message, and the next occurrence tries again."""
+    """Run a timer's step.
+
+    A failure is reported and recorded without its message, and the next occurrence tries again.
+    """
     try:
         await step(ports)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again without its message
@@ -167,10 +172,10 @@ async def repeat_timer(
     wait_seconds: int,
     times: int,
 ) -> None:
-    """Run a timer's step, and again at most `times` times, each when `is_needed` says so after `wait_seconds`.
+    """Run a timer's step, and again at most `times` times, each after `wait_seconds` and only if `is_needed` says so.
 
-    A timer cannot run each second, because every occurrence costs money also when there is nothing to do. So an
-    occurrence that meets work stays a little longer.
+    A timer cannot run each second, because every occurrence costs money even if there is nothing to do. So an
+    occurrence that finds work stays a little longer.
     """
     await run_timer(ports, timer, step)
     for _ in range(times):

@@ -19,7 +19,7 @@ from shared.scheduling.rules.gate import Due, find_due_step, is_message_open
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An account whose moment for this step has come."""
+    """An account that may take this step now."""
 
     stored: Stored[Account]
     migration: Migration
@@ -32,10 +32,10 @@ class Admitted:
 
 
 async def admit_account(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
-    """The account of a message, if the gate lets this step act on it now.
+    """Return the account of a message, if the gate lets this step act on it now.
 
-    Raises:
-        Stop: its id was made with another PSEUDONYM_KEY, so no message reference of ours means this customer.
+    Raises: Stop: the account id was made with another PSEUDONYM_KEY, so our message references do not mean this
+    customer.
     """
     stored = await ports.ledger.accounts.get(message.place, message.account)
     profile = ports.profiles.get(message.authority)
@@ -71,11 +71,9 @@ def _is_done(step: Step, message: AccountMessage, account: Account) -> bool:
 
 
 async def read_person(ports: Ports, account: Account) -> tuple[Row, Person]:
-    """What is personal of an account, from the row that staged it.
+    """Return the personal data of an account, from the row that staged it.
 
-    Raises:
-        Cannot: the row is not there any more.
-        TryLater: no row is there any more; they will be made again.
+    Raises: Cannot: the row is gone. TryLater: the row is gone and will be made again by the rebuild.
     """
     row = await ports.ledger.rows.get(account)
     if row is None and await is_being_rebuilt(ports, account.authority):

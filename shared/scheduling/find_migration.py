@@ -6,7 +6,7 @@ from shared.ports import Ports
 
 
 async def find_migration(ports: Ports, authority: str, migration: str) -> Migration | None:
-    """The migration of this name, of this council or of whichever has it; None when there is none."""
+    """Return the migration with this name, of this council or of any. None if there is none."""
     for known in ports.profiles:
         if authority in {"", known}:
             found = await ports.ledger.migrations.get(known, MigrationId(migration))

@@ -1,4 +1,4 @@
-"""pause: a migration waits, with the one reason, until somebody has mended it and resumes."""
+"""Pause a migration with one reason, until somebody repairs the cause and resumes it."""
 
 import logging
 from dataclasses import replace
@@ -16,11 +16,11 @@ DETAIL: Final = 500
 PLAN_CHANGED: Final = "plan_changed"
 """The reason where a signed plan is not as it was signed."""
 UNLIKE: Final = "extract_unlike_last"
-"""The reason where the extract may be the wrong or a cut file, and nobody signs who would see it."""
+"""The reason for an extract that may be the wrong file or a cut one, if no signer would notice it."""
 
 
 def pause_record(migration: Migration, now: datetime, reason: str, detail: str = "", differs: str = "") -> Migration:
-    """The migration as it waits; whatever was released before is void."""
+    """Return the paused migration. All earlier releases are void."""
     epoch = migration.epoch + 1
     return replace(
         migration, paused_at=now, pause_reason=reason, pause_detail=detail[:DETAIL], differs=differs, epoch=epoch

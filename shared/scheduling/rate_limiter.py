@@ -1,7 +1,7 @@
-"""The lanes: who asks the directory or the message service when. All instances share them through one row each.
+"""The rate limiters: who may ask the directory or the message service, and when. All instances share one row for each.
 
-Three things hold everybody, and not only the process that met them: the slots that are given away, a throttling, and
-what the directory says of how full it is.
+Three facts apply to all instances, not only to the process that met them: the slots that were given away, a throttling,
+and how full the directory says it is.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,13 +28,13 @@ from shared.model.step import Step
 from shared.ports import Ports
 
 HORIZON: Final = timedelta(seconds=60)
-"""So far ahead slots are given away: queues stay shallow, and no feeder's missed occurrence leaves a hole."""
+"""How far ahead slots are given away. Queues stay short, and a timer that misses an occurrence leaves no gap."""
 DIRECTORY: Final = (WRITE, READ)
 """Throttled together: the directory does not say for long which of its limits it was."""
 
 
 def find_rate_limit(step: Step, authority: Authority) -> Lane:
-    """The lane in which a step of this council goes."""
+    """Return the rate limiter for a step of this council."""
     match step:
         case Step.CLASSIFY:
             return READ
@@ -45,7 +45,7 @@ def find_rate_limit(step: Step, authority: Authority) -> Lane:
 
 
 async def count_free_slots(ports: Ports, lane: Lane, most: int) -> int:
-    """How many slots there are until the horizon, at most so many. Takes none."""
+    """Return how many slots are free until the horizon, at most `most`. Takes none."""
     stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
     _, slots = take_slots(
         stored.record if stored else make_idle_pace(now), ports.quotas.of(lane), [1] * most, now, HORIZON
@@ -54,7 +54,10 @@ async def count_free_slots(ports: Ports, lane: Lane, most: int) -> int:
 
 
 async def reserve_slots(ports: Ports, lane: Lane, costs: Sequence[int]) -> list[datetime]:
-    """Slots for the first of those who cost so much; saved before they are used: no two feeders give the same away."""
+    """Take slots for the first of these costs.
+
+    They are saved before they are used, so that no slot is given away twice.
+    """
     given: list[datetime] = []
 
     def change(pace: Pace, now: datetime) -> Pace:
@@ -67,7 +70,10 @@ async def reserve_slots(ports: Ports, lane: Lane, costs: Sequence[int]) -> list[
 
 
 async def record_throttling(ports: Ports, lanes: Sequence[Lane], wait: timedelta | None) -> None:
-    """We were throttled: nobody gets a slot in these lanes, and nobody asks, before the wait is over."""
+    """Record a throttling.
+
+    No slots are given and no requests are made with these rate limiters until the wait is over.
+    """
 
     def change(lane: Lane) -> Callable[[Pace, datetime], Pace]:
         quota = ports.quotas.of(lane)
@@ -78,15 +84,14 @@ async def record_throttling(ports: Ports, lanes: Sequence[Lane], wait: timedelta
 
 
 def list_rate_limits(step: Step, authority: Authority) -> Sequence[Lane]:
-    """The lanes that stand still when this step is throttled."""
+    """Return the rate limiters that stop when this step is throttled."""
     return [find_rate_limit(step, authority)] if step is Step.NOTIFY else DIRECTORY
 
 
 async def check_rate_limit(ports: Ports, message: AccountMessage) -> None:
-    """Before a step: see what all others know of the lane, and pass on what the directory last said here.
+    """Check the shared pace before a step, and record what the directory last said about its load.
 
-    Raises:
-        Throttled: everybody waits.
+    Raises: Throttled: all instances wait.
     """
     step, now = Step(message.kind), ports.clock.now()
     pace = await ports.ledger.rate_limits.get_recent(find_rate_limit(step, message.authority), now)
@@ -98,7 +103,7 @@ async def check_rate_limit(ports: Ports, message: AccountMessage) -> None:
 
 
 async def _slow_down(ports: Ports, strain: float, now: datetime) -> None:
-    """Slow down where the directory is fuller than our own slots explain: somebody else uses the same quota."""
+    """Slow down if the directory is fuller than our own slots explain. Then another application uses the same quota."""
     write, read = [await ports.ledger.rate_limits.get_recent(lane, now) or make_idle_pace(now) for lane in DIRECTORY]
     own, quota = measure_own_share(write, read, ports.quotas, now), ports.quotas.write
     if slow_down(write, quota, strain, own, now) != write:
@@ -106,7 +111,7 @@ async def _slow_down(ports: Ports, strain: float, now: datetime) -> None:
 
 
 async def _change_pace(ports: Ports, lane: Lane, change: Callable[[Pace, datetime], Pace]) -> None:
-    """Read, change, save, until nobody else was faster; what changes nothing writes nothing."""
+    """Read, change and save the pace until no other process was faster. A change without effect writes nothing."""
     while True:
         stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
         before = stored.record if stored else make_idle_pace(now)

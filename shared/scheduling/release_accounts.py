@@ -1,9 +1,8 @@
-"""release-accounts (timer): feed the per-account queues from the gate, a little ahead.
+"""release-accounts (timer): release accounts that the gate allows into the per-account queues, a little ahead.
 
-Queues stay shallow, so that a pause takes effect at once: an account that is not released yet waits in the table. Two
-questions are answered apart. `_list_standing` and `_list_waiting` answer which accounts may be released at all.
-`_feed_step` answers which account gets which slot. Slots come from the rate limiter of the step, which all instances
-share.
+Queues stay short, so that a pause works within seconds: an account that is not released yet waits in the table.
+`_list_standing` and `_list_waiting` find the accounts that may be released. `_feed_step` decides which account gets
+which slot. Slots come from the rate limiter of the step, which all instances share.
 """
 
 import asyncio
@@ -36,9 +35,9 @@ AHEAD: Final = 1200
 """Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""
 AT_ONCE: Final = 16
 TOGETHER: Final = 64
-"""So many are given slots, saved and sent before the next."""
+"""How many accounts are given slots, saved and sent before the next ones."""
 SOON: Final = timedelta(seconds=5)
-"""What is given away for so soon stays with whom it was given to: its message is about to come."""
+"""A slot that comes this soon is not taken back, because its message is about to arrive."""
 JUST_BEGUN: Final = timedelta(seconds=15)
 """How long after the start of a phase the timer looks each second for accounts to release."""
 AT_WORK: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING})
@@ -55,7 +54,7 @@ class Standing:
 
     @property
     def lane(self) -> Lane:
-        """In which their slots are."""
+        """The rate limiter for the slots."""
         return find_rate_limit(self.step, self.migration.authority)
 
 
@@ -64,7 +63,7 @@ type Turn = tuple[Standing, Stored[Account], datetime]
 
 
 async def release_accounts(ports: Ports) -> int:
-    """Give accounts their moments; returns how many."""
+    """Release accounts that may continue, each with a due time. Returns how many were released."""
     standing = await _list_standing(ports)
     if not standing:
         return 0
@@ -106,7 +105,7 @@ async def _list_standing(ports: Ports) -> list[Standing]:
 
 
 async def _list_shards(ports: Ports, migration: Migration, state: State) -> list[str]:
-    """The shards in which the last visit of the walk saw such accounts, or that it has not visited yet."""
+    """Return the shards where the last sweep saw accounts in this state, and those that were not swept yet."""
     # What is released may be postponed, and is classified again then.
     such = {State.CLASSIFIED, State.RELEASED} if state is State.CLASSIFIED else {state}
     seen = {
@@ -116,7 +115,7 @@ async def _list_shards(ports: Ports, migration: Migration, state: State) -> list
 
 
 async def _list_waiting(ports: Ports, standing: Standing, most: int) -> list[Stored[Account]]:
-    """The first who may have their moment now, spread over the shards."""
+    """Return the first accounts that may be released now, spread over the shards."""
     # Nobody whose time is still to come: a slot that is used later would fall together with somebody else's.
     now, migration = ports.clock.now(), standing.migration
     each = most // len(SHARDS) + 1
@@ -173,7 +172,7 @@ async def _release_waiting(
 
 
 async def _assign_slots(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
-    """Release these accounts for these moments; returns how many, without those that somebody else changed."""
+    """Release these accounts for these slots. Returns how many, without those that another process changed."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
     for standing, stored, slot in turns:
@@ -190,10 +189,10 @@ async def _assign_slots(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
 
 
 async def _even_out_slots(ports: Ports, standing: Sequence[Standing]) -> int:
-    """Let who has come later have slots of those who hold more, so that nobody waits until the horizon.
+    """Move slots from migrations that hold more to those that hold fewer. A later migration then need not wait long.
 
-    The slots stay as they are and only change hands, so that no more is asked of the directory than was given away.
-    Whoever gives one up waits again; the message of the old one is void.
+    The slots stay the same, so that the directory gets no more requests than planned. An account that loses its slot
+    waits again, and its old message is void.
     """
     after = ports.clock.now() + SOON
     held = [ports.ahead.after(each.migration.id, each.migration.epoch, after) for each in standing]
@@ -219,7 +218,7 @@ async def _even_out_slots(ports: Ports, standing: Sequence[Standing]) -> int:
 
 
 async def _release_slots(ports: Ports, slots_held: Sequence[Held]) -> list[datetime]:
-    """Take accounts back to waiting; returns the slots that are free again, of those that were still theirs."""
+    """Take accounts back to waiting. Return the slots that became free, of those that the accounts still held."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
     found = await asyncio.gather(*(ports.ledger.accounts.get(each.place, each.account) for each in slots_held))
@@ -231,7 +230,7 @@ async def _release_slots(ports: Ports, slots_held: Sequence[Held]) -> list[datet
 
 
 def _compute_cost(account: Account) -> int:
-    """What an account takes of its lane: resource units where it is classified, else one request."""
+    """Return what an account costs its rate limiter: resource units for a comparison, else one request."""
     if account.state is not State.STAGED:
         return 1
     looked_before = account.classified_at is not None or account.lost_since is not None
@@ -255,7 +254,7 @@ async def _send_messages(ports: Ports, step: Step, accounts: Sequence[Account]) 
 
 
 def return_to_waiting(account: Account, now: datetime) -> tuple[Account, Change | None]:
-    """An account whose message was lost, as it was before its release: the feeder gives it a new moment."""
+    """Return an account whose message was lost, as it was before its release. The feeder releases it again."""
     if account.state is State.RELEASED:
         back, change = apply_event(account, Event.POSTPONE, now, account.reason)
         return replace(back, not_before=now), change

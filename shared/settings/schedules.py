@@ -1,4 +1,4 @@
-"""When each timer runs: one app setting for each, with a default, so that the app starts without any of them."""
+"""The schedule of each timer: one app setting for each, with a default, so that the app starts without any of them."""
 
 import os
 import re
@@ -24,10 +24,9 @@ _SIX_FIELDS: Final = re.compile(r"[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}")
 
 
 def read_schedule(setting: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The schedule that a setting holds, or its default.
+    """Return the schedule that a setting holds, or its default.
 
-    Raises:
-        BadSetting: it is malformed; one line that names the setting and says what it should be.
+    Raises: BadSetting: the schedule is malformed. The one line names the setting and says what it should be.
     """
     schedule = environment.get(setting) or DEFAULTS[setting]
     if not _SIX_FIELDS.fullmatch(schedule):
@@ -36,17 +35,17 @@ def read_schedule(setting: str, environment: Mapping[str, str] = os.environ) -> 
 
 
 def count_repeats(schedule: str, wait_seconds: int) -> int:
-    """How many times an occurrence may run again, `wait_seconds` apart, before the next occurrence.
+    """Return how many times an occurrence may run again, `wait_seconds` apart, before the next occurrence.
 
     The seconds field says how far apart occurrences are: `*/10` leaves room for four repeats that wait 2 seconds. With
-    any other field the timer runs once a minute or more rarely, and nobody asked for speed: the answer is 0.
+    any other field the timer runs each second, or once a minute or more rarely, and the answer is 0.
     """
     every = re.fullmatch(r"\*/([0-9]+)", schedule.split(" ", maxsplit=1)[0])
     return max(int(every[1]) - 1, 0) // wait_seconds if every else 0
 
 
 def find_wrong_schedules(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
-    """Each setting that holds no schedule, and the sentence that says so."""
+    """Yield each setting that holds no valid schedule, and the sentence that says so."""
     for setting in DEFAULTS:
         try:
             read_schedule(setting, environment)

@@ -142,12 +142,12 @@ class Settings(BaseSettings):
 
     @property
     def on_loopback(self) -> bool:
-        """Whether the directory is a stand-in on this machine; then no token is fetched."""
+        """True if the directory is a stand-in on this machine, so that no token is fetched."""
         return urlsplit(self.directory_graph_url).scheme == "http"
 
     @cached_property
     def quotas(self) -> Quotas:
-        """What the directory and the message service allow, and our share of it."""
+        """Return what the directory and the message service allow, and our share of it."""
         writing = timedelta(seconds=self.directory_write_window_seconds)
         reading = timedelta(seconds=self.directory_read_window_seconds)
         return Quotas(
@@ -179,10 +179,9 @@ def certificate_bytes(secret: SecretStr) -> bytes:
 
 
 def check_notify_keys(settings: Settings, authorities: Iterable[Authority]) -> None:
-    """Refuse a start in which nobody could be told, or with a key that is none.
+    """Check that customers can be notified.
 
-    Raises:
-        BadSetting: no council that sends messages has a key, or one is malformed.
+    Raises: BadSetting: no council that sends messages has a key, or a key is malformed.
     """
     keys = {authority: settings.notify_key(authority) for authority in authorities}
     if settings.notify_provider == "none" or not keys:
@@ -195,10 +194,9 @@ def check_notify_keys(settings: Settings, authorities: Iterable[Authority]) -> N
 
 
 def read_settings(**instead: object) -> Settings:
-    """The settings of this process; those named in `instead` go before the environment's.
+    """Return the settings of this process. Values in `instead` replace those of the environment.
 
-    Raises:
-        BadSetting: one is missing or malformed; one line that names it and says what it should be.
+    Raises: BadSetting: a setting is missing or malformed. The one line names it and says what it should be.
     """
     _refuse_unresolved(os.environ)
     try:

@@ -1,4 +1,4 @@
-"""Where the data storage account is, by the very settings that the bindings read. Imports no client library."""
+"""The address of the data storage account, from the same settings that the bindings read. Imports no client library."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,5 +1,5 @@
-"""What the app tells of itself: one trace for each account, metrics, and where they go.
+"""What the app reports about itself: one trace for each account, metrics, and where both are sent.
 
-`metrics` is the table of what is counted, `spans` the trace of an account, `progress` what both learn when an account
-moves on, `setup` where it all goes. With nothing configured every call here ends at once.
+`metrics` is the table of metrics, `spans` the trace of an account, `progress` records what happens when an account
+moves on, and `setup` decides where data is sent. Without a configured target, every call here does nothing.
 """

@@ -1,7 +1,7 @@
-"""What is counted and shown: one table, against which the workbook and the alarms are checked.
+"""The metrics: one table, against which the workbook and the alarms are checked.
 
-The provider is asked for at every call, so that whoever sets one later is heard. Attributes have few values (a council,
-a state, a queue, a reason, a step); nothing here may be about one person.
+Every call asks for the provider, so that a provider that is set later works too. Attributes have few values (a council,
+a state, a queue, a reason, a step). No value may be about one person.
 """
 
 import time
@@ -23,16 +23,16 @@ from opentelemetry.metrics import (
 )
 
 SCOPE: Final = "migration"
-"""The name of our meter and of our tracer: whatever comes from another scope is not ours."""
+"""The name of our meter and of our tracer. Data of any other scope is not ours."""
 
 
 class Kind(StrEnum):
     """How a metric behaves."""
 
     COUNTER = "counter"
-    """Only grows; what is told is how much since the last time."""
+    """The value only grows. The app reports the growth since the last report."""
     GAUGE = "gauge"
-    """Stands as the walk found it last; told for as long as that is fresh."""
+    """The value that the last sweep found. It is reported while it is fresh."""
 
 
 class Result(StrEnum):
@@ -43,7 +43,7 @@ class Result(StrEnum):
     SENT = "sent"
     """The message service took the message."""
     DONE = "done"
-    """The timer's run came to its end."""
+    """The run of the timer ended well."""
     THROTTLED = "throttled"
     """Asked to wait."""
     REFUSED = "refused"
@@ -229,14 +229,14 @@ SILENCE: Final = {
     "sweep_exports": timedelta(minutes=15),
     "copy_tables": timedelta(hours=26),
 }
-"""How long each timer may be silent before somebody is called. A timer that is not here rings for nobody."""
+"""How long each timer may be silent before somebody is called. A timer that is not listed raises no alarm."""
 
 FRESH: Final = timedelta(minutes=2)
-"""So long a snapshot tells how things stand: the walk may go on in another process, and only that one tells then."""
+"""How long a snapshot is fresh. The sweep may continue in another process, and then only that process reports."""
 
 
 class Snapshot:
-    """How everything stands at one moment; what is not in it is not so."""
+    """All values at one time. A value that is missing does not apply."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[Observation]] = defaultdict(list)
@@ -263,7 +263,7 @@ class Board:
         self._newest, self._at = snapshot, self._seconds()
 
     def read(self, metric: Metric) -> list[Observation]:
-        """The values of one metric; none when nobody has looked for long."""
+        """Return the values of one metric, or none if the snapshot is too old."""
         stale = self._seconds() - self._at > FRESH.total_seconds()
         return [] if stale else self._newest.of(metric)
 
@@ -274,7 +274,7 @@ _gauged: WeakSet[MeterProvider] = WeakSet()
 
 
 def is_listening() -> bool:
-    """Whether anybody wants metrics; where nobody does, nothing needs to be measured."""
+    """Return True if metrics are collected. If not, nothing needs to be measured."""
     provider = get_meter_provider()
     # The API's own providers stand for none; one of an SDK comes from elsewhere.
     stands_for_none = type(provider).__module__.startswith("opentelemetry.metrics")
@@ -293,7 +293,7 @@ def count_metric(metric: Metric, number: int = 1, **attributes: str) -> None:
 
 
 def show_snapshot(snapshot: Snapshot) -> None:
-    """Tell how everything stands, until the next snapshot."""
+    """Report these values until the next snapshot."""
     _board.put_up(snapshot)
     provider = get_meter_provider()
     if is_listening() and provider not in _gauged:

@@ -1,4 +1,4 @@
-"""What the current span and the metrics learn when an account moves on; nothing else decides what counts as what."""
+"""What the current span and the metrics record when an account moves on. No other module decides this."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ SET_BACK: Final = frozenset({Event.FAIL, Event.HOLD, Event.SET_ASIDE})
 
 
 def record_step(account: Account, change: Change | None) -> None:
-    """An account was saved by the step that runs now, after what `change` tells (None: nothing of its state)."""
+    """Record that the current step saved an account after `change`. None: the state did not change."""
     spans.note_attributes(migration=account.migration, state=account.state, outcome=account.outcome)
     if change is not None:
         spans.note_attributes(reason=change.reason)
@@ -19,7 +19,7 @@ def record_step(account: Account, change: Change | None) -> None:
 
 
 def count_change(account: Account, change: Change) -> None:
-    """The same, for those who are no step of an account."""
+    """Record the same for work that is no step of an account."""
     outcome = account.outcome or ""
     if change.event is Event.PROVISION:
         metrics.count_metric(metrics.PROVISIONED, authority=account.authority, outcome=outcome)

@@ -1,7 +1,7 @@
-"""What is wrong with the settings of telemetry, before a library reads them.
+"""Checks of the telemetry settings, before a library reads them.
 
-Left to the libraries, one wrong value stops the start with words of theirs, and another is a line in a log while
-nothing is told, or everything twice as often.
+The libraries would stop the start with their own words for one wrong value. For another, they would log a line and
+report nothing, or everything twice as often.
 """
 
 import re
@@ -47,9 +47,9 @@ _SHOULD_NOT: Final = (
 
 
 def wrong_settings(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each setting that a library would refuse or pass over, with the line that names it and says what it should be.
+    """Yield each setting that a library would refuse or ignore, with the line that names it and says what it should be.
 
-    Where nothing is sent anywhere, nobody reads them.
+    If nothing is sent anywhere, the settings are not read.
     """
     if environment.get(FORBIDDEN, "").lower() in {"1", "true", "t", "yes", "y"}:
         yield FORBIDDEN, f"{FORBIDDEN} is set: {_SHOULD_NOT}"

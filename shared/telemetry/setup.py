@@ -1,7 +1,7 @@
-"""Where telemetry goes: to Application Insights, to a collector that speaks OTLP over HTTP, to both, or nowhere.
+"""Where telemetry is sent: to Application Insights, to a collector that speaks OTLP over HTTP, to both, or nowhere.
 
-The app sets this up, not the Functions runtime, whose own way switches on the instrumentation of HTTP libraries: the
-URLs of look-ups hold people's addresses. Nothing here is imported where nothing is configured.
+The app sets this up itself. The Functions runtime would switch on the instrumentation of HTTP libraries, and the URLs
+of look-ups hold addresses of people. Nothing is imported here if nothing is configured.
 """
 
 import logging
@@ -37,7 +37,7 @@ LIBRARIES: Final = (
     "urllib",
     "urllib3",
 )
-"""What the distribution would instrument if it were let."""
+"""What the distribution would instrument by default."""
 
 DEFAULTS: Final = {
     "OTEL_SERVICE_NAME": "customer-account-migration",
@@ -51,14 +51,13 @@ DEFAULTS: Final = {
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
 }
-"""Standard settings as this app wants them, unless somebody sets them otherwise."""
+"""The defaults of this app for standard settings."""
 
 
 def configure_telemetry() -> None:
-    """Send telemetry where the environment says.
+    """Send telemetry to the targets that the environment names.
 
-    Raises:
-        BadSetting: one of its settings is malformed, or tells the Functions runtime to set it up by itself.
+    Raises: BadSetting: a setting is malformed, or tells the Functions runtime to set telemetry up by itself.
     """
     for _, sentence in wrong_settings(os.environ):
         raise BadSetting(sentence)
@@ -104,7 +103,7 @@ def _metric_reader() -> "MetricReader":
 
 
 def _start_distribution(processors: "list[SpanProcessor]", readers: "list[MetricReader]") -> None:
-    """Application Insights, signed in as APPLICATIONINSIGHTS_AUTHENTICATION_STRING says, by the exporter itself."""
+    """Start Application Insights. The exporter signs in as APPLICATIONINSIGHTS_AUTHENTICATION_STRING says."""
     from azure.monitor.opentelemetry import configure_azure_monitor  # noqa: PLC0415
 
     os.environ[SAMPLER] = SPELT.get(os.environ[SAMPLER], os.environ[SAMPLER])
@@ -122,7 +121,10 @@ def _start_distribution(processors: "list[SpanProcessor]", readers: "list[Metric
 
 
 def _start_sdk(processors: "list[SpanProcessor]", readers: "list[MetricReader]") -> None:
-    """A collector alone; joins whoever collects spans already, as the local host's `--trace-file` does."""
+    """Start a collector alone.
+
+    If another collects spans already, for example the local host with `--trace-file`, join it.
+    """
     from opentelemetry import metrics, trace  # noqa: PLC0415
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """The trace of an account: from the upload of its export to the message to its customer, over all queues and hosts.
 
-The context travels in the message and stays on the account's record, so that a release after a loss, a replay and
-another host go on in the same trace. A span holds ids and codes, never a message of an exception.
+Messages carry the trace context, and the record of the account keeps it. So a release after a loss, a replay or another
+host continue the same trace. A span holds ids and codes, never the message of an exception.
 
 | span | from, to |
 |---|---|
@@ -10,8 +10,8 @@ another host go on in the same trace. A span holds ids and codes, never a messag
 | `classify-account`, `provision-account`, `notify-customer` | one attempt each |
 | `stage-suppressions`, `adopt-plan` | one piece each |
 
-What really ran over the whole file has spans of the same names in a trace of the migration's own; the account's first
-two are linked to it.
+The work on the whole file has spans with the same names, in a trace of the migration. The first two spans of an account
+link to it.
 """
 
 from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ def trace_attempt(message: Message, number: int) -> Iterator[None]:
 
 
 def mark_failed(code: str) -> None:
-    """This attempt did not get through; the code says why."""
+    """Mark this attempt as failed. The code says why."""
     span = trace.get_current_span()
     span.set_attribute("reason", code)
     span.set_status(StatusCode.ERROR, code)
@@ -95,12 +95,15 @@ def note_attributes(**values: str | None) -> None:
 
 
 def get_traceparent() -> str:
-    """The current span as a message carries it; empty where nobody traces."""
+    """Return the current span as a message carries it. Empty if tracing is off."""
     return _inject_context(trace.get_current_span())
 
 
 class Stories:
-    """The traces of accounts that one piece of an export brings: begun for each, told of those that were kept."""
+    """The traces of the accounts that one piece of an export brings.
+
+    Each is begun, and reported only if the account was saved.
+    """
 
     def __init__(self, migration: Migration, now: Callable[[], datetime]) -> None:
         self._migration = migration
@@ -108,7 +111,7 @@ class Stories:
         self._begun: dict[AccountId, Span] = {}
 
     def begin(self, account: Account) -> Account:
-        """The account with a trace of its own; nobody hears of it before `kept`."""
+        """Return the account with a trace of its own. The trace is not reported before `kept`."""
         span = self._start(names.RECEIVE_EXPORT, account, Context(), self._migration.uploaded_at)
         if not span.get_span_context().is_valid:
             return account
@@ -116,7 +119,7 @@ class Stories:
         return replace(account, trace=_inject_context(span))
 
     def kept(self, account: Account) -> None:
-        """The account is on record with this trace: tell how it came there."""
+        """Report the trace of an account that was saved."""
         received = self._begun.pop(account.id, None)
         if received is None:
             return

@@ -1,4 +1,4 @@
-"""Which cohort of the plan a person belongs to. Pure."""
+"""Which cohort of the plan a customer belongs to. Pure."""
 
 from datetime import UTC, date, datetime
 from typing import Final
@@ -9,7 +9,10 @@ from shared.model.row import Person
 
 
 def choose_cohort(person: Person, planned: Plan, uploaded_at: datetime, *, late: bool) -> Band:
-    """The band of somebody, whether or not it has a wave of its own. `late`: joined after an earlier plan."""
+    """Return the cohort of a customer, even if the cohort has no wave of its own. `late`.
+
+    Joined after an earlier plan.
+    """
     if person.source_id in planned.pilot:
         return Band.PILOT
     if late:
@@ -20,7 +23,7 @@ def choose_cohort(person: Person, planned: Plan, uploaded_at: datetime, *, late:
 
 
 def _is_dormant(person: Person, months: int, today: date) -> bool:
-    """Whether the last sign-in, or the registration where nobody ever signed in, is so many months ago."""
+    """Return True if the last sign-in was at least this many months ago. Without a sign-in, the registration counts."""
     last = parse_day(person.last_sign_in) or parse_day(person.created)
     return last is not None and _count_months(last) + months <= _count_months(today) - (last.day > today.day)
 

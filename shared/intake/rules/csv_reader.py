@@ -27,7 +27,7 @@ FEWEST_CELLS: Final = 3
 """In a narrower file a line of a cell may look like a row by chance."""
 NAMED_AT_MOST: Final = 20
 END_IN_QUOTES: Final = "unexpected end of data"
-"""What the csv module says of a file that ends within a quoted cell; a test holds it to that."""
+"""The csv module's error for a file that ends within a quoted cell. A test compares the text."""
 
 csv.field_size_limit(2 * RECORD_LIMIT)
 
@@ -36,7 +36,7 @@ class Columns(Protocol):
     """The columns that a file has to have."""
 
     def named(self) -> dict[str, str]:
-        """Our names -> theirs."""
+        """Return our names of the columns, and the council's names."""
         ...
 
 
@@ -50,7 +50,7 @@ class RefusedFile(MigrationError):
 
 
 class _NeedMore(Exception):
-    """The record goes on in a line that has not arrived."""
+    """The record continues in a line that has not arrived yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +153,9 @@ class FirstPass:
         self._rows = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next chunk.
+        """Read the next chunk.
 
-        Raises:
-            RefusedFile: it can be told already.
+        Raises: RefusedFile: the reader has seen enough to refuse the file.
         """
         if self._records is None:
             self._head += chunk
@@ -169,10 +168,9 @@ class FirstPass:
             self._count(self._records.feed(chunk))
 
     def close(self) -> Layout:
-        """What the whole file says.
+        """Return the result for the whole file.
 
-        Raises:
-            RefusedFile: with the reason and, where there is one, the place.
+        Raises: RefusedFile: with the reason and, if there is one, the place.
         """
         self._check_encoding(b"", last=True)
         if self._records is None:
@@ -207,7 +205,10 @@ class FirstPass:
             raise RefusedFile(refused.reason, f"data row {place}") from None
 
     def _refuse_swallowed(self, record: Record) -> None:
-        """A stray quote swallows whole rows until the next one; such rows stand as lines within a cell."""
+        """Refuse a file in which a stray quote turns whole rows into one cell.
+
+        Such rows show as lines within the cell.
+        """
         layout = self._layout
         if layout is None or layout.width < FEWEST_CELLS:
             return
@@ -297,7 +298,7 @@ def _decode_cell(cell: str) -> str:
 
 
 def _fold_cells(cells: list[str]) -> list[str]:
-    """The cells as a header is compared, without the mark of UTF-8 that joined files have in their middle."""
+    """Return the cells for a comparison with a header, without byte order marks, which joined files have inside."""
     mark = codecs.BOM_UTF8.decode(ANY_BYTES)
     return [_fold_name(_decode_cell(cell)) for cell in (cells[0].removeprefix(mark), *cells[1:])]
 

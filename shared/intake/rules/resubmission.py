@@ -1,4 +1,4 @@
-"""What becomes of a row whose customer an earlier export brought already. Pure."""
+"""What happens to a row whose customer an earlier export has brought. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,10 @@ class Verdict:
 
 
 def judge_resubmission(known: Account, digest: str) -> Verdict | None:
-    """What the council's own account makes of a row with these facts; None where the row has still to be judged."""
+    """Return what the council's own account decides about a row with these facts.
+
+    None if the row must still be judged.
+    """
     if known.state is State.HELD and known.reason == DISCARDED:
         # A person left it as it is; only a person takes that back.
         return Verdict(Outcome.REVIEW, DISCARDED)
@@ -33,14 +36,14 @@ def judge_resubmission(known: Account, digest: str) -> Verdict | None:
 
 
 def is_in_export(account: Account, migration: str) -> bool:
-    """Whether an export has this customer: its own account, or one that was moved before."""
+    """Return True if an export has this customer, with its own account or with one that was moved before."""
     return account.migration == migration or account.met.startswith(f"{migration}|")
 
 
 def was_told_after_all(known: Account) -> bool:
-    """Whether it was created or joined and its customer told nothing, because somebody stopped that: a newer one does.
+    """Return True if the account was created or linked, but the message was stopped. A newer export then sends it.
 
-    Somebody cancelled the migration, or had the customer left alone and has taken that back since.
+    Somebody cancelled the migration, or excluded the customer and took the exclusion back.
     """
     stopped = known.reason == CANCELLED or known.reason.startswith(EXCLUDED)
     return known.state is State.HELD and stopped and known.done and known.notified_at is None

@@ -1,4 +1,4 @@
-"""What becomes of one row: accepted, or rejected with a reason. Pure."""
+"""What happens to one row: it is accepted, or rejected with a reason. Pure."""
 
 import re
 import unicodedata
@@ -22,7 +22,7 @@ OTHER_STATUS: Final = "source_other"
 
 
 def judge_record(record: Record, layout: Layout, profile: Profile) -> Person | Rejected:
-    """Judge one record by itself; duplicates are judged against the other rows later."""
+    """Judge one record alone. Duplicates are found later, beside the other rows."""
     cells = named_cells(record.cells, layout)
     source_id = _make_printable(cells.get("source_id", ""))
     reason = check_shape(record, layout, cells) or _check_content(cells, profile)
@@ -46,7 +46,7 @@ def named_cells(cells: list[str], layout: Layout) -> dict[str, str]:
 
 
 def check_shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
-    """Why a record cannot be read as it stands, whatever it says; empty where it can."""
+    """Return why a record cannot be read, or an empty text if it can."""
     if record.size > ROW_LIMIT:
         return "row_too_long"
     if len(record.cells) != layout.width:
@@ -59,7 +59,7 @@ def check_shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
 
 
 def check_reference(cells: dict[str, str]) -> str:
-    """Why the customer reference names nobody; empty where it does."""
+    """Return why the customer reference cannot be used, or an empty text if it can."""
     if not cells["source_id"]:
         return "missing_source_id"
     if any(unicodedata.category(character) == "Cf" for character in cells["source_id"]):

@@ -1,4 +1,4 @@
-"""A list of people to be left alone: a customer reference and one word that says why. Pure."""
+"""A suppression list: customer references of people to leave alone, each with a word that says why. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from shared.model.pseudonyms import Pseudonyms
 
 WHY: Final = "why"
 NONE: Final = "none"
-"""Takes somebody off the list again."""
+"""The reason that takes a customer off the list again."""
 OTHER: Final = "other"
 PHRASES: Final = frozenset(
     {"court order", "legal hold", "moved away", "no contact", "opted out", "safeguarding concern"}
 )
-"""What may stand there although it is more than one word."""
+"""Reasons that are allowed although they have more than one word."""
 WORD: Final = re.compile(r"[a-z][a-z_]{0,29}")
 EXCLUDED: Final = "excluded_"
-"""What the reason of somebody who is left alone begins with."""
+"""How the reason code of an excluded customer begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ExclusionColumns:
     source_id: str
 
     def named(self) -> dict[str, str]:
-        """Our names -> theirs."""
+        """Return our names of the columns, and the council's names."""
         return {"source_id": self.source_id, WHY: WHY}
 
 
@@ -51,7 +51,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class RejectedExclusion:
-    """A line of a list that names nobody."""
+    """A line of a list that has no usable customer reference."""
 
     reason: str
 

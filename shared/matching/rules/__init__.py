@@ -1,1 +1,1 @@
-"""Who may be linked to whom. Pure."""
+"""Which account may be linked to which identity. Pure."""

@@ -1,7 +1,9 @@
-"""Who may be joined to whom. Pure; the riskiest decision of the app, so it is one short function.
+"""Which account may be linked to which identity. Pure.
 
-An address is no proof of identity: somebody may have registered with it first. An account is joined to an identity only
-when everything agrees; anything less goes to a person, with the evidence. All dates are UTC.
+It is the riskiest decision of the app, so it is one short function.
+
+An address is no proof of identity, because somebody else may have registered with it first. An account is linked only
+if everything agrees. In all other cases a person decides, with the evidence. All dates are UTC.
 """
 
 import unicodedata
@@ -31,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the export says of the person."""
+    """What the export says about the person."""
 
     account: AccountId
     authority: Authority
@@ -44,13 +46,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What counts as evidence here."""
+    """The profile's rules for evidence."""
 
     tenant: str
     """Issuer of local identities."""
     verifying_issuers: frozenset[str]
     announced_at: datetime | None
-    """Identities made from then on prove nothing: the announcement told attackers what is coming."""
+    """Identities that were made after this time prove nothing, because the announcement told attackers what is coming.
+    """
     sign_up_verifies_mailbox: bool = False
 
 
@@ -74,8 +77,8 @@ def decide_match(
 ) -> Decision:
     """Compare one account with the users that have its address.
 
-    `unclaimed` are the other authorities that created the found user for a customer who has not set a password;
-    `vouched` says that another authority created it and its owner has set one, which proves the mailbox.
+    `unclaimed` are the other authorities that created the user for a customer who has not set a password. `vouched` is
+    True if another authority created the user and its owner has set a password, which proves the mailbox.
     """
     if not found:
         return Decision(Outcome.CREATE, evidence={"found": "nobody"})
@@ -121,10 +124,10 @@ def _is_too_new(user: DirectoryUser, rules: Rules) -> bool:
 
 
 def find_address_kind(user: DirectoryUser, address: str, rules: Rules) -> Kind:
-    """How the address belongs to the user.
+    """Return how the address belongs to the user.
 
-    Graph ignores the issuer when it looks for local identities and does not tell e-mail from user name, so both are
-    compared here.
+    Graph ignores the issuer when it looks for local identities, and does not distinguish e-mail from user name. So both
+    are compared here.
     """
     local = [i for i in user.identities if i.issuer.lower() == rules.tenant.lower()]
     same = [i for i in local if i.assigned_id.lower() == address]
@@ -143,7 +146,7 @@ def find_address_kind(user: DirectoryUser, address: str, rules: Rules) -> Kind:
 
 
 def names_agree(source: Source, user: DirectoryUser) -> bool | None:
-    """Whether given name and surname are the same on both sides; None where there is too little to tell."""
+    """Return True if given name and surname are the same on both sides. None if there is too little to compare."""
     ours = (_fold_letters(source.given_name), _fold_letters(source.surname))
     theirs = (_fold_letters(user.given_name), _fold_letters(user.surname))
     display = _split_name(user.display_name)
@@ -183,6 +186,6 @@ def _collect_evidence(
 
 
 def choose_announcement_time(announced_on: date | None, first_message_at: datetime | None) -> datetime | None:
-    """The earlier of the profile's date (its first moment, UTC) and our first message to a customer."""
+    """Return the earlier of the profile's date (its first minute, UTC) and our first message to a customer."""
     by_profile = datetime.combine(announced_on, time.min, UTC) if announced_on else None
     return min((at for at in (by_profile, first_message_at) if at is not None), default=None)

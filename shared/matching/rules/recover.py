@@ -11,20 +11,22 @@ from shared.model.lifecycle import Event, Outcome
 from shared.model.safeguards.rebuild import LATE
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""The directory's clock tells when a user was made, ours when the tables were copied."""
+"""How far the clocks may differ. The directory's clock says when a user was made, and ours when the tables were
+copied.
+"""
 
 
 def has_address(user: DirectoryUser, address: str) -> bool:
-    """Whether a user signs in with this normalised address, or has it as a contact address."""
+    """Return True if a user signs in with this normalised address, or has it as a contact address."""
     theirs = (*(identity.assigned_id for identity in user.identities), *user.other_mails)
     return bool(address) and address in (name.lower() for name in theirs)
 
 
 def tell_create_from_link(account: Account, user: DirectoryUser, told: Outcome | None) -> tuple[Outcome, str]:
-    """Whether the user with our mark was created or linked, and by what that is known.
+    """Return if the user with our owner marker was created or linked, and how we know.
 
-    `told` is the outcome whose message the service knows: that is certain. Else a record of the copy counts where the
-    directory does not contradict it. Else a user who was not there before anything was lost was created by us.
+    `told` is the outcome whose message the service knows, which is certain. Otherwise a record of the copy counts if
+    the directory does not contradict it. Otherwise a user that did not exist before the loss was created by us.
     """
     if told is not None:
         return told, "message"
@@ -40,7 +42,7 @@ def tell_create_from_link(account: Account, user: DirectoryUser, told: Outcome |
 def restore_account(
     account: Account, user: DirectoryUser, told: Outcome | None, now: datetime
 ) -> tuple[Account, Change]:
-    """The account of a user who holds our mark: moved before the tables were lost. Its message is in doubt."""
+    """Return the account of a user that has our owner marker, as moved before the loss. Its message is in doubt."""
     outcome, known_by = tell_create_from_link(account, user, told)
     back, change = apply_event(account, Event.RECOGNISE, now)
     made = user.created if outcome is Outcome.CREATE and user.created else None

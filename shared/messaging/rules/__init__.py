@@ -1,1 +1,1 @@
-"""What staff are told of a migration, in plain words. Pure."""
+"""The notices for staff about a migration, in plain words. Pure."""

@@ -6,7 +6,7 @@ from typing import Final
 from shared.model.lifecycle import Outcome
 
 INVENTED: Final = {Outcome.CREATE: ("Ada", "Example"), Outcome.LINK: ("Ben", "Example")}
-"""Given name and surname of the people to whom the messages on the page are written."""
+"""The invented names to which the messages on the page are addressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ShownMessage:
     template: str = ""
     """Id; empty where the profile has none for this message."""
     version: int | None = None
-    """None: not asked for, or no answer."""
+    """None: nobody asked for it, or there was no answer."""
     subject: str = ""
     body: str = ""
     trouble: str = ""

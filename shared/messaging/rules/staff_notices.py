@@ -1,6 +1,6 @@
-"""What staff are told of a migration, in plain words. Pure.
+"""The notices for staff about a migration, in plain words. Pure.
 
-It names nobody, and no file either: a file may be named after a customer.
+A notice names no customer and no file, because a file may be named after a customer.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from shared.model.profile import Profile
 from shared.model.reasons import explain_reason
 
 NEWS: Final = timedelta(days=1)
-"""What began longer ago is no news: who joins the contacts later gets no burst of old notices."""
+"""Older events are no news. A contact who is added later does not get old notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class StaffNotice:
 
 
 def list_notices(migration: Migration, profile: Profile, now: datetime) -> list[StaffNotice]:
-    """All that is news of this migration now, told or not."""
+    """Return all notices that are news about this migration now, sent or not."""
     found: list[StaffNotice] = []
     for since, key, what, text in _list_conditions(migration, profile):
         if since is not None and now - since < NEWS:
@@ -35,7 +35,7 @@ def list_notices(migration: Migration, profile: Profile, now: datetime) -> list[
 
 
 type _Condition = tuple[datetime | None, str, str, str]
-"""Since when, key, what happened in a few words, and the text."""
+"""The start of the condition, its key, what happened in a few words, and the text."""
 
 
 def _list_conditions(migration: Migration, profile: Profile) -> Iterator[_Condition]:

@@ -1,1 +1,1 @@
-"""What is counted: the summary of a shard, the counts of a wave, the users of the directory, the progress. Pure."""
+"""What the app counts: the summary of a shard, the counts of a wave, the users of the directory, the progress. Pure."""

@@ -1,4 +1,4 @@
-"""The users of the shared directory, counted: how they sign in, and which councils marked them. Names nobody. Pure."""
+"""Counts of the users in the shared directory: how they sign in, and which councils marked them. No names. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ FEDERATED: Final = "federated: "
 """Stands before the issuer."""
 NOBODY: Final = "nobody"
 MANY_ISSUERS: Final = 20
-"""Issuers that are told apart; what is beyond counts as `other`."""
+"""How many issuers are counted separately. The others count as `other`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Headcount:
 
     users: int = 0
     without_mark: int = 0
-    """Users without any mark of this authority: `directory_only`."""
+    """Users without an owner marker of this authority: `directory_only`."""
     by_kind: Mapping[str, int] = field(default_factory=dict)
-    """Of these, by the strongest way in which they sign in."""
+    """These users, by the strongest way in which they sign in."""
     by_mark: Mapping[str, int] = field(default_factory=dict)
-    """Of these, by the other authorities that marked them, or `nobody`."""
+    """These users, by the other authorities that marked them, or `nobody`."""
 
 
 class Counting:
@@ -40,7 +40,10 @@ class Counting:
         self._marks: Counter[str] = Counter()
 
     def add(self, identities: Iterable[Identity], tenant: str, marks: Iterable[Authority], *, ours: bool) -> None:
-        """Count one user; `ours` says that this authority marked the user, and `marks` who else did."""
+        """Count one user. `ours` is True if this authority marked the user.
+
+        `marks` are the other authorities that did.
+        """
         self._users += 1
         if ours:
             return

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """An extract beside the one before it; None where there is none, or it cannot be told any more."""
+    """The comparison of an extract with the one before it.
+
+    A value is None if there is no earlier extract, or if it cannot be compared any more.
+    """
 
     before: int | None = None
     """Customers of the extract before."""

@@ -1,7 +1,8 @@
-"""How fast a migration goes, and between which moments it will be ready. Pure.
+"""How fast a migration goes, and the earliest and latest time at which it will end. Pure.
 
-From a few samples of how many were done when: the slowest and the fastest stretch among them give a range, and nobody
-writes faster than the directory's quota allows. Nothing is said before there is something to go by.
+The app keeps a few samples of how many accounts were done at which time. The slowest and the fastest part among the
+samples give the range. The quota of the directory limits the fastest rate. There is no forecast before there are enough
+samples.
 """
 
 from collections.abc import Sequence
@@ -14,19 +15,19 @@ from shared.model.pacing.rate_limit import Quota
 KEPT: Final = 20
 """Samples that are kept of a migration."""
 EVERY: Final = timedelta(seconds=30)
-"""At most so often one is taken."""
+"""The shortest time between two samples."""
 AT_FIRST: Final = timedelta(seconds=10)
-"""Until there are so many as make a stretch of some length: people want to know soon."""
+"""The time between the first samples, which is shorter, because people want a forecast soon."""
 ENOUGH: Final = 3
 SPARE: Final = 0.1
-"""By so much the range is wider at both ends than what was seen."""
+"""How much wider the range is at both ends than the rates that were measured."""
 STRETCHES: Final = (3, 6, KEPT)
-"""Of so many samples, counted from the newest, the rates are compared."""
+"""How many of the newest samples are compared for the rates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """So many were done at that moment."""
+    """The number of accounts that were done at one time."""
 
     at: datetime
     done: int
@@ -42,16 +43,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How fast it goes, and when it will be ready if it goes on so."""
+    """The rate of a migration, and when it will end at this rate."""
 
     per_minute: float
     earliest: datetime | None
-    """None where nothing is left."""
+    """None if nothing is left to do."""
     latest: datetime | None
 
 
 def add_sample(progress: Progress | None, phase: str, sample: Sample) -> Progress:
-    """The progress with one more sample; the same where it is too early for one. A new phase begins anew."""
+    """Return the progress with one more sample, or the same progress if it is too early for one.
+
+    A new phase starts without samples.
+    """
     if progress is None or progress.phase != phase or sample.done < progress.samples[-1].done:
         return Progress(phase, (sample,))
     every = EVERY if len(progress.samples) >= STRETCHES[1] else AT_FIRST
@@ -61,9 +65,9 @@ def add_sample(progress: Progress | None, phase: str, sample: Sample) -> Progres
 
 
 def forecast_end(samples: Sequence[Sample], left: int, now: datetime, quota: Quota | None = None) -> Forecast | None:
-    """The forecast for so many that are left; None while it is unknown.
+    """Return the forecast for the accounts that are left, or None if it is unknown.
 
-    `quota` is the limit where every one of them costs a write.
+    `quota` is the limit if each account needs one write.
     """
     rates = [rate for length in STRETCHES if (rate := _measure_rate(samples[-length:])) is not None]
     if len(samples) < ENOUGH or not rates or min(rates) <= 0:
@@ -79,7 +83,7 @@ def forecast_end(samples: Sequence[Sample], left: int, now: datetime, quota: Quo
 
 
 def _measure_rate(samples: Sequence[Sample]) -> float | None:
-    """How many a minute from the first to the last of them; None where no time went by."""
+    """Return the accounts per minute from the first to the last sample, or None if no time passed."""
     if len(samples) < ENOUGH or samples[-1].at <= samples[0].at:
         return None
     return (samples[-1].done - samples[0].done) / ((samples[-1].at - samples[0].at) / timedelta(minutes=1))

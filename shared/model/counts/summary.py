@@ -1,6 +1,6 @@
-"""What one visit of the walk learned of one shard of one migration, and the sum over all shards. Pure.
+"""What one sweep counted in one shard of one migration, and the sum over all shards. Pure.
 
-Totals are counted from rows and accounts at every visit; nothing is ever incremented.
+Every sweep counts rows and accounts again. No counter is ever incremented.
 """
 
 from collections import Counter
@@ -18,29 +18,29 @@ type Tally = Mapping[tuple[str, str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class ShardSummary:
-    """One shard of one migration at one moment."""
+    """The counts of one shard of one migration at one time."""
 
     shard: str
     visited_at: datetime
     counted: bool = False
-    """Whether `settled` was counted after the last row was staged."""
+    """True if `settled` was counted after the last row was staged."""
     settled: Tally = field(default_factory=dict)
-    """Rows whose outcome the row itself settled."""
+    """Rows that decide their outcome by themselves, without an account."""
     accounts: Tally = field(default_factory=dict)
     due: int = 0
-    """Accounts for which something is due now or at a moment to come."""
+    """Accounts with something to do, now or later."""
     oldest: datetime | None = None
-    """Since when the longest waiting of them has been due."""
+    """The due time of the account that waits longest."""
     fingerprint: str = ""
     """Changes when any line of result.csv of this shard changes."""
     plan: str = ""
-    """Fingerprint of what is to be done to whom."""
+    """Fingerprint of what the plan does to each account."""
     took_ms: int = 0
-    """How long it took to count."""
+    """How long the count took, in milliseconds."""
     waves: Mapping[int, WaveTally] = field(default_factory=dict)
-    """By number of the wave; empty where the plan has one only."""
+    """Counts for each wave number. Empty if the plan has only one wave."""
     told_at: datetime | None = None
-    """When the newest message to one of its customers was taken."""
+    """When the message service accepted the newest message to one of these customers."""
     soon: int = 0
     """Accounts for which something is due now or within the horizon of the pace: what is under way."""
 
@@ -50,7 +50,7 @@ class Totals:
     """A whole migration, from the summaries of its shards."""
 
     complete: bool
-    """Whether every shard has been visited."""
+    """True if every shard was counted."""
     settled: Tally
     accounts: Tally
     due: int
@@ -109,7 +109,7 @@ class Totals:
 
     @property
     def resting(self) -> bool:
-        """Whether every account has come to rest for now."""
+        """True if no account of the migration has anything to do for now."""
         return self.complete and not self.due and not self.in_state(*MOVING)
 
 

@@ -1,4 +1,4 @@
-"""What the walk counts of each wave of a plan. Pure."""
+"""What the sweep counts for each wave of a plan. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,24 +12,24 @@ type WaveTally = Mapping[str, int]
 """State -> accounts of one wave; and the words below."""
 
 DUE: Final = "due"
-"""Something is due to happen to them, now or at a moment to come."""
+"""Accounts with something to do, now or later."""
 UNDELIVERED: Final = "undelivered"
 """Their message did not arrive, or the message service did not take it."""
 UNOWNED: Final = "unowned"
-"""In review, and nobody is to decide it, or not until a day."""
+"""Accounts in review without an owner, or without a date for the decision."""
 KNOWN: Final = "known"
-"""In review since the assessment, so whoever signed knew of them: they were not to be moved in the wave."""
+"""Accounts in review since the assessment. Those who signed the plan knew of them, so the wave did not include them."""
 JUST_TOLD: Final = "just told"
-"""Their message was taken a moment ago: the service does not know yet whether it arrives."""
+"""Accounts whose message was accepted only just now. The service does not know yet if it arrives."""
 RECEIPTS: Final = timedelta(minutes=1)
-"""After so long most of what cannot be delivered has come back, and we have asked for it."""
+"""After this time, most messages that cannot be delivered were reported back, and the app asked for the reports."""
 ADDRESS_UNDELIVERED: Final = "address_undelivered"
 NOT_REACHED: Final = frozenset({ADDRESS_UNDELIVERED, "address_refused", "message_in_doubt"})
-"""Reasons of whoever is held because a message did not get through."""
+"""Reasons for accounts that are held because a message did not reach the customer."""
 
 
 def list_wave_words(account: Account, now: datetime, *, due: bool, undelivered: bool) -> list[str]:
-    """What an account counts as in its wave."""
+    """Return the words under which an account counts in its wave."""
     just_told = account.notified_at is not None and now < account.notified_at + RECEIPTS
     unowned = account.state is State.REVIEW and not (account.owner and account.decide_by)
     # What was to be moved and goes to review keeps its outcome.
@@ -49,10 +49,10 @@ def add_up_waves(waves: Iterable[Mapping[int, WaveTally]]) -> dict[int, WaveTall
 
 
 def count_accounts(tally: WaveTally) -> int:
-    """How many accounts the wave has."""
+    """Return the number of accounts in the wave."""
     return sum(tally.get(state, 0) for state in State)
 
 
 def is_wave_at_rest(tally: WaveTally) -> bool:
-    """Whether every account of the wave has come to rest for now."""
+    """Return True if no account of the wave has anything to do for now."""
     return not tally.get(DUE) and not any(tally.get(state) for state in MOVING)

@@ -9,7 +9,7 @@ from shared.model.account import AccountId, MigrationId, Place
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A moment that was given away and is still to come."""
+    """A slot that was given to an account and is still to come."""
 
     at: datetime
     place: Place
@@ -18,18 +18,21 @@ class Held:
 
 @dataclass(slots=True)
 class Ahead:
-    """Who holds which moments, as far as this process gave them away: a hint where to look, and never a proof."""
+    """The slots that this process gave to accounts.
+
+    The tables may say something else, so this is only a hint where to look.
+    """
 
     _held: dict[MigrationId, tuple[int, list[Held]]] = field(default_factory=dict)
 
     def note(self, migration: MigrationId, epoch: int, held: Held) -> None:
-        """A moment was given away; what an earlier epoch held is void."""
+        """Record a slot that was given away. Slots of an earlier epoch are dropped."""
         there = self._of(migration, epoch)
         there.append(held)
         self._keep(migration, epoch, there)
 
     def after(self, migration: MigrationId, epoch: int, at: datetime) -> list[Held]:
-        """What a migration holds after this moment, earliest first; what is before it is forgotten."""
+        """Return the slots of a migration after this time, earliest first. Earlier ones are forgotten."""
         held = sorted((each for each in self._of(migration, epoch) if each.at > at), key=lambda each: each.at)
         self._keep(migration, epoch, held)
         return list(held)

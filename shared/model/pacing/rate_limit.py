@@ -1,8 +1,8 @@
-"""Slots of what others allow us, lane by lane, and the growing delay between tries. Pure.
+"""Slots within the limits of other services, one rate limiter for each, and the growing delay between tries. Pure.
 
-A quota is a token bucket (`limit` per `window`). Its whole state is one moment, the *theoretical arrival time* of the
-generic cell rate algorithm: any number of instances share it through one row with an ETag. The same row makes what one
-of them learns everybody's: that we were throttled, and that somebody else uses the same quota.
+A quota is a token bucket (`limit` per `window`). Its whole state is one time, the *theoretical arrival time* of the
+generic cell rate algorithm. Any number of instances share it through one row with an ETag. The same row tells all
+instances when one of them was throttled, or when another application uses the same quota.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Final, NewType
 from shared.model.account import Authority
 
 Lane = NewType("Lane", str)
-"""What has a pace of its own; also the key of its row."""
+"""The name of a rate limiter, which is also the key of its row."""
 WRITE: Final = Lane("write")
 """Writes of the directory."""
 READ: Final = Lane("read")
@@ -23,22 +23,25 @@ FIRST_DELAY: Final = timedelta(seconds=5)
 LONGEST_DELAY: Final = timedelta(minutes=2)
 GIVE_UP: Final = timedelta(hours=24)
 UNCLEAR_LIMIT: Final = timedelta(minutes=15)
-"""So long "taken, but nobody is there" may be the directory's lag; then a person looks."""
+"""For this long, a user that was created but cannot be found may be the directory's delay. After that, a person looks.
+"""
 REASSESS_AFTER: Final = timedelta(minutes=15)
 """A classification older than this is made again before anything is written."""
 LATE: Final = timedelta(seconds=10)
-"""So long after its slot a request may reach the directory, and still be ours."""
+"""How late after its slot a request may reach the directory and still count as ours."""
 ON_THE_WAY: Final = timedelta(seconds=1)
-"""So long after its slot the first request of a quiet lane arrives."""
+"""How long after its slot the first request of an idle rate limiter arrives."""
 MARGIN: Final = 0.02
-"""So much more than we know of may be the inaccuracy of counting."""
+"""How much more use than ours may be an error of counting."""
 LONGEST_STRETCH: Final = 4.0
 NOTICEABLE: Final = 1.05
-"""A stretch that is not by so much longer is not worth a write."""
+"""A stretch that grows by less than this factor is not saved."""
 LOOK: Final = 2
 """Resource units of a classification: by sign-in name and by contact address, a filtered list each."""
 LOOK_AGAIN: Final = 4
-"""Of an account that was judged or lost before: its mark is looked for too, and what is found is read."""
+"""For an account that was compared or lost before. The app also looks for its owner marker and reads the users it
+finds.
+"""
 
 
 def message_lane(authority: Authority) -> Lane:
@@ -48,17 +51,17 @@ def message_lane(authority: Authority) -> Lane:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What the other side allows, and the part of it that is ours."""
+    """The limit of the other service, and our share of it."""
 
     limit: int = 3000
     window: timedelta = timedelta(seconds=150)
     share: float = 0.98
     at_once: int | None = None
-    """How many may come in one moment; None: as many as the window holds."""
+    """How many requests may come at the same time. None: as many as the window holds."""
 
     @property
     def budget(self) -> float:
-        """How many of a window are ours."""
+        """The number of requests per window that are ours."""
         return self.limit * self.share
 
     @property
@@ -68,13 +71,13 @@ class Quota:
 
     @property
     def burst(self) -> timedelta:
-        """How far the arrivals may run ahead of the steady rate: the window's free part."""
+        """How far arrivals may run ahead of the steady rate: the free part of the window."""
         together = self.budget if self.at_once is None else min(self.at_once, self.budget)
         return self.interval * max(together - 1, 0)
 
     @property
     def spilt(self) -> timedelta:
-        """What a quiet lane's bucket does not gain, as it is full until the first request arrives."""
+        """What the bucket of an idle rate limiter does not gain, because it is full until the first request arrives."""
         return ON_THE_WAY if self.at_once is None else timedelta(0)
 
 
@@ -89,25 +92,27 @@ class Quotas:
     """What is released from the tables. The rest is for the messages that provisioning sends on at once."""
 
     def of(self, lane: Lane) -> Quota:
-        """The quota of this lane."""
+        """Return the quota of this rate limiter."""
         return {WRITE: self.write, READ: self.read}.get(lane, self.message)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much of a lane's quota is given away, and what slows it."""
+    """How much of a quota was given away, and what slows it down."""
 
     arrival: datetime
     """Theoretical arrival time of the next request."""
     blocked_until: datetime
-    """Nobody asks before this moment: the other side throttled us."""
+    """No requests are made before this time, because the other service throttled us."""
     strikes: int = 0
-    """So often in a row we were throttled; see `apply_throttling`."""
+    """How many times in a row we were throttled. See `apply_throttling`."""
     stretch: float = 1.0
-    """By how much slots are further apart, until `stretched_until`: somebody else uses the same quota."""
+    """The factor by which slots are further apart until `stretched_until`, because another application uses the same
+    quota.
+    """
     stretched_until: datetime | None = None
     window_began: datetime | None = None
-    """Since when is counted; the `_before` ones are of the window before that."""
+    """When the current window of counting began. The fields that end in `_before` are of the window before it."""
     given: int = 0
     given_before: int = 0
     throttled: int = 0
@@ -117,7 +122,7 @@ class Pace:
 def take_slots(
     pace: Pace, quota: Quota, costs: Sequence[int], now: datetime, horizon: timedelta
 ) -> tuple[Pace, list[datetime]]:
-    """Slots between now and the horizon for the first of those who cost so much, and the pace afterwards."""
+    """Return slots between now and the horizon for the first of these costs, and the pace afterwards."""
     start = max(now, pace.blocked_until)
     interval = quota.interval * _get_stretch(pace, start)
     arrival = max(pace.arrival, start + quota.spilt)
@@ -135,9 +140,9 @@ def take_slots(
 
 
 def block_until(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pace:
-    """The pace after the other side throttled us: nobody asks before `until`.
+    """Return the pace after the other service throttled us: no requests before `until`.
 
-    The bucket is then taken to be empty, so that nobody bursts into it again.
+    The bucket then counts as empty, so that no burst follows.
     """
     pace = replace(_start_window(pace, quota, now), strikes=_count_strikes(pace, quota, now) + 1)
     return replace(
@@ -149,12 +154,15 @@ def block_until(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pac
 
 
 def apply_throttling(pace: Pace, quota: Quota, now: datetime) -> timedelta:
-    """How long everybody waits where the other side does not say: longer each time in a row."""
+    """Return how long to wait if the other service does not say. The wait grows with each time in a row."""
     return compute_delay(_count_strikes(pace, quota, now), 1)
 
 
 def _count_strikes(pace: Pace, quota: Quota, now: datetime) -> int:
-    """How often in a row we were throttled before. What several workers meet at once is one, a quiet window ends it."""
+    """Return how many times in a row we were throttled before. Several workers at the same time count once.
+
+    A window without throttling ends the row.
+    """
     if now < pace.blocked_until:
         return max(pace.strikes - 1, 0)
     return pace.strikes if now < pace.blocked_until + quota.window else 0
@@ -191,13 +199,13 @@ def throttled_share(pace: Pace, quota: Quota, now: datetime) -> float:
 
 
 def make_idle_pace(now: datetime) -> Pace:
-    """The pace of a lane from which nothing was ever given."""
+    """Return the pace of a rate limiter that has given nothing away."""
     long_ago = now - timedelta(days=365)
     return Pace(long_ago, long_ago)
 
 
 def compute_delay(tries: int, jitter: float) -> timedelta:
-    """How long to wait after the `tries`-th failure in a row, doubled each time; `jitter` between 0 and 1."""
+    """Return the wait after this number of failures in a row. It doubles each time. `jitter` is between 0 and 1."""
     full = min(FIRST_DELAY * (1 << min(tries, 16)), LONGEST_DELAY)
     return full * (0.75 + 0.25 * jitter)
 
@@ -207,7 +215,7 @@ def _get_stretch(pace: Pace, at: datetime) -> float:
 
 
 def _measure_fill(pace: Pace, quota: Quota, now: datetime) -> float:
-    """How full our slots make our part of the bucket at most, 0 to 1."""
+    """Return the highest share of our part of the bucket that our slots can fill, 0 to 1."""
     ahead = pace.arrival - (now - LATE)
     return min(max(ahead / quota.window, 0.0), 1.0)
 

@@ -13,10 +13,10 @@ class Line:
     migration: MigrationId
     state: State
     keys: tuple[str, str] | None = None
-    """From which position up to which (not included), as eight hex digits; None for all."""
+    """The range of positions, first included and last not included, as eight hex digits. None for all."""
     bands: tuple[Band, ...] = ()
     """Only those of these bands; empty for all."""
     announced: bool | None = None
-    """Only those who were told, or were not told yet, what will change; None for all."""
+    """True or False for accounts with or without an announcement. None for all."""
     outcomes: tuple[Outcome, ...] = ()
     """Only those of these outcomes; empty for all."""

@@ -34,7 +34,7 @@ class Record:
 
 
 class Damaged(Exception):
-    """A file of a copy is gone or is not what the manifest says. The message names it."""
+    """A file of a copy is missing, or does not match the manifest. The message names the file."""
 
 
 class _File(BaseModel):
@@ -55,7 +55,7 @@ class Partition(_File):
     table: str
     partition: str
     read_at: AwareDatetime
-    """When reading it began: what was saved before is in it."""
+    """When reading began. Everything that was saved before this time is in the part."""
     parts: tuple[Part, ...]
 
 
@@ -65,7 +65,7 @@ class Manifest(_File):
     night: str
     """The date, in UTC."""
     begun_at: AwareDatetime
-    """Everything that was saved before this moment is in the copy."""
+    """Everything that was saved before this time is in the copy."""
     finished_at: AwareDatetime
     key: str
     """A fingerprint of PSEUDONYM_KEY: with another key no id of the copy means anybody."""
@@ -73,7 +73,7 @@ class Manifest(_File):
 
     @property
     def records(self) -> int:
-        """How much it holds."""
+        """Return the number of records."""
         return sum(part.records for partition in self.partitions for part in partition.parts)
 
     def parts(self) -> Iterator[tuple[Partition, Part]]:
@@ -84,18 +84,18 @@ class Manifest(_File):
 
 
 def get_manifest_path(night: str) -> str:
-    """Where the manifest of a night is."""
+    """Return the path of a night's manifest."""
     return f"{MANIFESTS}{night}.json"
 
 
 def format_night(path: str) -> str | None:
-    """The night whose manifest this is by its name; None where somebody else put it there."""
+    """Return the night of a manifest, from its name. None if the app did not write it."""
     found = re.fullmatch(rf"{MANIFESTS}(\d{{4}}-\d\d-\d\d)\.json", path, re.ASCII)
     return found[1] if found else None
 
 
 def read_manifest(night: str, body: bytes) -> Manifest | None:
-    """The manifest of this night; None where the file is torn, or says something else."""
+    """Return the manifest of this night. None if the file is incomplete or is for another night."""
     try:
         manifest = Manifest.model_validate_json(body)
     except ValidationError:
@@ -104,12 +104,12 @@ def read_manifest(night: str, body: bytes) -> Manifest | None:
 
 
 def get_partition_path(night: str, table: str, partition: str) -> str:
-    """Where a partition's list of files is. A bar is no character for a path."""
+    """Return the path of a partition's list of files. The path has no bar, because a bar is not allowed there."""
     return f"tables/{night}/{table}/{partition.replace('|', '.')}.json"
 
 
 def get_part_path(night: str, table: str, partition: str, attempt: str, number: int) -> str:
-    """Where a file of records is; attempts at the same partition do not meet."""
+    """Return the path of a file of records. Each attempt at a partition has its own paths."""
     return f"tables/{night}/{table}/{partition.replace('|', '.')}/{attempt}-{number:04d}.jsonl.gz"
 
 
@@ -127,10 +127,9 @@ def compute_checksum(body: bytes) -> str:
 
 
 def unpack_records(of: Partition, part: Part, body: bytes | None) -> list[Record]:
-    """The records of a file.
+    """Return the records of a file.
 
-    Raises:
-        Damaged: it is gone, or is not what was written.
+    Raises: Damaged: the file is missing, or has other content than was written.
     """
     if body is None or compute_checksum(body) != part.sha256:
         raise Damaged(part.path)

@@ -1,7 +1,7 @@
-"""The canary: one marked test customer who goes the whole way through the real directory. Pure.
+"""The canary: one marked test customer who passes through all steps in the real directory. Pure.
 
-Steps in their order, what each failure means and what to change, and which open question each answer settles. The
-record holds nothing personal: the address comes with each request and is kept as its HMAC alone.
+This module has the steps in order, the meaning and remedy of each failure, and the open question that each answer
+settles. The record holds nothing personal. Each request brings the address, and only its HMAC is stored.
 """
 
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ SURNAME: Final = "Test"
 RETIRED: Final = "Canary, to be deleted"
 """Display name of a canary that has done its work: what the directory's administrator looks for."""
 FORCE_CHANGE_REFUSED: Final = "force_change_refused"
-"""The failure that says which choice of the profile is the wrong one for this directory."""
+"""The failure that shows that the profile's password_reset does not fit this directory."""
 TELLS_NOTHING: Final = frozenset({"address_taken", "left_over", "profile_changed"})
 """Failures that say nothing of the directory: a canary that passed before still counts."""
 FOR_ANOTHER_CHOICE: Final = "profile_changed"
-"""The failure of a canary whose profile meanwhile says another password_reset."""
+"""The failure of a canary whose profile was changed to another password_reset since."""
 GRACE: Final = timedelta(seconds=15)
-"""So long after the first sign of a reset the others may still come."""
+"""How long after the first sign of a reset the other signs may arrive."""
 BLOCKED_AFTER: Final = timedelta(seconds=60)
-"""A conflict for so long after a deletion, with nobody to be found, is the deleted user's."""
+"""A conflict this long after a deletion, with no user to be found, comes from the deleted user."""
 PATIENCE: Final = timedelta(minutes=15)
-"""So long reads may lag behind a write."""
+"""How long reads may lag behind a write."""
 
 
 class Step(StrEnum):
-    """What the canary does, in this order."""
+    """The steps of the canary, in order."""
 
     FREE = "address-free"
     CREATE = "create"
@@ -55,7 +55,7 @@ class Step(StrEnum):
 ORDER: Final = tuple(Step)
 UNDOING: Final = frozenset({Step.UNDO, Step.GONE, Step.UNDO_AGAIN, Step.GONE_AGAIN})
 FOR_A_PERSON: Final = frozenset({Step.RESET, Step.GONE, Step.GONE_AGAIN})
-"""Steps that wait for somebody outside the app."""
+"""Steps that wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What this directory answered to an open question, and when."""
+    """The answer of this directory to an open question, and when it was found."""
 
     value: str
     at: datetime
@@ -78,7 +78,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The newest canary of an authority, and all that canaries have learned of the directory so far."""
+    """The newest canary of an authority, and what all its canaries have learned about the directory."""
 
     authority: Authority
     run: int
@@ -87,11 +87,11 @@ class Canary:
     address_key: AddressKey
     started_at: datetime
     step: Step
-    """What comes next."""
+    """The next step."""
     since: datetime
-    """Since when."""
+    """When this step began."""
     by_flag: bool = False
-    """Whether it was created with MustResetPassword instead of forceChangePasswordNextSignIn."""
+    """True if it was created with MustResetPassword instead of forceChangePasswordNextSignIn."""
     done: tuple[Done, ...] = ()
     user: DirectoryId | None = None
     """The test customer."""
@@ -100,24 +100,24 @@ class Canary:
     made: tuple[DirectoryId, ...] = ()
     """All users of this run."""
     seen: tuple[DirectoryId, ...] = ()
-    """Those that the directory has shown by their id: one that it shows no more is gone."""
+    """The users that the directory has shown by their id. A user that it stops showing was deleted."""
     created_at: datetime | None = None
     password_at: datetime | None = None
     """lastPasswordChangeDateTime as it was after the create."""
     reset_seen_at: datetime | None = None
-    """When the first sign of a reset was seen, or somebody said that the sign-in worked."""
+    """When the first sign of a reset was seen, or when a person said that the sign-in worked."""
     signed_in: bool | None = None
-    """What a person said; None: nobody said anything."""
+    """What a person said about the sign-in. None: nobody said anything."""
     ending: bool = False
     """Nothing more is to be learned: undo, and end."""
     cancelled: bool = False
     finished_at: datetime | None = None
     passed_at: datetime | None = None
-    """When the newest canary passed; kept when the next one starts."""
+    """When the newest canary passed. A new canary keeps this time."""
     passed_by_flag: bool = False
-    """By which of the two ways that one was made to set a password: a wave may go that way alone."""
+    """How that canary was made to set a password. Accounts may be created only in the same way."""
     failed_at: datetime | None = None
-    """When a canary last failed in what says something of the directory."""
+    """When a canary last failed for a reason that lies in the directory."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
@@ -159,7 +159,7 @@ def go_to_step(canary: Canary, step: Step, now: datetime, failure: str = "", det
 
 
 def pass_step(canary: Canary, now: datetime) -> Canary:
-    """On to the next step."""
+    """Return the canary at its next step."""
     return go_to_step(canary, ORDER[ORDER.index(canary.step) + 1], now)
 
 
@@ -186,14 +186,14 @@ def finish_run(canary: Canary, now: datetime) -> Canary:
 
 
 def cancel_run(canary: Canary, user: DirectoryId, now: datetime) -> Canary:
-    """Ended by a person: this user is taken back with whatever else is left."""
+    """Return the canary that a person ended. Its user and anything else that it left are removed."""
     stopped = replace(record_created(canary, user), ending=True, cancelled=True)
     on_its_way = canary.step in UNDOING and user in canary.living
     return stopped if on_its_way else replace(stopped, step=Step.UNDO, since=now)
 
 
 def record_created(canary: Canary, user: DirectoryId) -> Canary:
-    """A user was made, or found to be ours: it is to be undone before the end."""
+    """Record a user that was created or found to be ours. It is removed before the end."""
     if user in canary.living:
         return canary
     made = canary.made if user in canary.made else (*canary.made, user)
@@ -212,7 +212,7 @@ def record_answers(canary: Canary, now: datetime, **answers: str) -> Canary:
 
 
 def record_sign_in(canary: Canary, now: datetime, *, worked: bool) -> Canary:
-    """Somebody said whether the sign-in worked. A no counts even when everything else is over."""
+    """Record what somebody said about the sign-in. A no counts even after all other steps."""
     if canary.signed_in is worked:
         return canary
     said = record_answers(replace(canary, signed_in=worked), now, sign_in_after_reset=format_answer(said=worked))
@@ -229,7 +229,7 @@ def format_answer(*, said: bool) -> str:
 
 
 def is_recent_pass(canary: Canary | None, days: int, now: datetime, *, by_flag: bool) -> bool:
-    """Whether the newest canary passed by this way, less than so many days ago, and none has failed since."""
+    """Return True if the newest canary passed in this way within this number of days, and none has failed since."""
     if canary is None or canary.passed_at is None or canary.passed_by_flag is not by_flag:
         return False
     failed_since = canary.failed_at is not None and canary.failed_at >= canary.passed_at

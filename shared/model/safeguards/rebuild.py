@@ -9,24 +9,24 @@ from shared import names
 
 
 class Source(StrEnum):
-    """What the tables are made from."""
+    """What the tables are rebuilt from."""
 
     COPY = "copy"
     """The newest whole nightly copy, then as `EXPORT` for what it does not know."""
     EXPORT = "export"
-    """The exports that are left, our marks in the directory and the message service's references."""
+    """The exports that are left, our owner markers in the directory, and the references of the message service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """A rebuild of one authority that somebody began and that has not been handed over yet."""
+    """A rebuild of one authority that was started and is not finished yet."""
 
     since: datetime
     source: Source
     lost_since: datetime
-    """Everything that was done before this moment is in the copy; without one, nothing was done before it."""
+    """Everything that was done before this time is in the copy. Without a copy, nothing was done before it."""
     night: str = ""
-    """Which copy it is made from."""
+    """The copy that is used."""
     by: str = ""
     put_back: str = ""
     """The last file of the copy that was put back."""
@@ -34,7 +34,7 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """What is left of the record that every table of an authority holds from its first upload on."""
+    """The anchors that are left: the records that each table of an authority holds from the first upload on."""
 
     tables: frozenset[str]
     """Tables in which it is."""
@@ -43,14 +43,17 @@ class Anchors:
 
     @property
     def torn(self) -> bool:
-        """Whether other tables than Migrations were emptied, or a rebuild has not come to its end."""
+        """True if tables other than Migrations were emptied, or if a rebuild has not finished."""
         return self.rebuild is not None or bool(self.missing and names.MIGRATIONS in self.tables)
 
 
 def choose_first_release(rebuilt_at: datetime) -> int:
-    """A release number that no message of the lost tables can have: nobody is released once a second."""
+    """Return a release number that no message of the lost tables can have.
+
+    No account is released more than once a second.
+    """
     return int(rebuilt_at.timestamp())
 
 
 LATE: Final = timedelta(minutes=2)
-"""So long a message that was being sent when the tables were lost may take to be known to the service."""
+"""How long a message that was being sent when the tables were lost may take to show in the service."""

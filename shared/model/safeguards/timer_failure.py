@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 KEEPS_FAILING: Final = 3
-"""So often in a row: one failure, or two, may be a hiccup that the next run makes up for."""
+"""How many failures in a row count as lasting. The next run repairs a single failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Trouble:
 
     timer: str
     since: datetime
-    """When the first run failed after the last that went well."""
+    """When the first run failed after the last good one."""
     failed_at: datetime
     times: int
     error: str
@@ -22,12 +22,12 @@ class Trouble:
 
     @property
     def lasting(self) -> bool:
-        """Whether a person should look."""
+        """True if a person should look."""
         return self.times >= KEEPS_FAILING
 
 
 def count_failure(before: Trouble | None, timer: str, error: str, now: datetime) -> Trouble:
-    """The trouble with one more failure."""
+    """Return the record with one more failure."""
     if before is None:
         return Trouble(timer, now, now, 1, error)
     return replace(before, failed_at=now, times=before.times + 1, error=error)

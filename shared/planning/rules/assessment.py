@@ -1,4 +1,4 @@
-"""The assessment: the complete picture before anything changes. Counts only; it names nobody. Pure."""
+"""The assessment: the complete picture before anything changes. It has counts only, and names nobody. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ def list_seen_templates(messages: Sequence[ShownMessage]) -> tuple[Template, ...
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What one export of the authority came to: one line beside the others."""
+    """The result of one export of the authority: one line of the table."""
 
     migration: str
     file: str
@@ -40,7 +40,7 @@ class Extract:
     missing: int | None = None
     """Customers of the extract before who are not in this one."""
     changed: int | None = None
-    """Customers of whom the two say different things."""
+    """Customers about whom the two exports say different things."""
 
     @classmethod
     def read(cls, said: Mapping[str, object], uploaded_at: datetime) -> "Extract":
@@ -65,20 +65,20 @@ def _read_number(said: Mapping[str, object], key: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was asked and read for the picture, beside the counts."""
+    """What was read for the assessment, beside the counts."""
 
     directory: Headcount = field(default_factory=Headcount)
     letters: Letters = field(default_factory=Letters)
     messages: tuple[ShownMessage, ...] = ()
     messages_on: bool = True
-    """Whether there is a message service."""
+    """True if there is a message service."""
     earlier: tuple[Extract, ...] = ()
     """Earlier extracts of this authority, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What will happen to how many."""
+    """What will happen to how many accounts."""
 
     migration: str
     authority: str
@@ -97,15 +97,15 @@ class Assessment:
     missing: int | None = None
     changed: int | None = None
     warnings: tuple[tuple[str, str], ...] = ()
-    """What stands in the way of a signature, and what to do about it."""
+    """What prevents a signature, and what to do about it."""
     waves: tuple[tuple[str, datetime | None, int], ...] = ()
     """Name, start (None: as soon as the plan is approved) and accounts of each wave."""
     wanted: tuple[str, ...] = ()
-    """Whose signatures are wanted."""
+    """The parts whose signatures are needed."""
 
     @property
     def announces(self) -> bool:
-        """Whether anybody is told before anything changes: only a wave with a date can be announced."""
+        """Return True if customers get an announcement before the change. Only a wave with a date can be announced."""
         dated = any(starts_at is not None for _, starts_at, _ in self.waves)
         return dated and any(message.name in ANNOUNCEMENTS.values() for message in self.found.messages)
 
@@ -195,7 +195,7 @@ REMEDY: Final = (
 
 
 def add_plan(picture: Assessment, plan: Plan, compared: Compared, wanted: tuple[str, ...]) -> Assessment:
-    """The picture with what its frozen plan says, and whose signatures are wanted."""
+    """Return the assessment with what its frozen plan says, and which signatures are needed."""
     return replace(
         picture,
         new=compared.new,

@@ -1,4 +1,4 @@
-"""How long a migration takes, and how much work it is for people: from its counts alone. Pure."""
+"""How long a migration takes and how much work it is for people, from its counts alone. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,31 +9,32 @@ from shared.model.pacing.rate_limit import Quota
 MESSAGES_PER_MINUTE: Final = 3000
 """GOV.UK Notify's rate limit."""
 MESSAGES_PER_DAY: Final = 250_000
-"""GOV.UK Notify's daily limit, which starts anew at midnight UTC."""
+"""The daily limit of GOV.UK Notify, which starts again at midnight UTC."""
 DAY: Final = 24 * 60
 """Minutes."""
 FEEDER: Final = timedelta(seconds=5)
 WALK: Final = timedelta(seconds=10)
 TELLING: Final = (WALK + FEEDER) / 2
-"""Around the writes: the feeder begins within its round, and the walk sees within its own that the last is told."""
+"""The time around the writes: the feeder starts within its period, and the sweep sees the last message within its own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What is to be expected."""
+    """What to expect."""
 
     minutes: float
-    """From when the first may be written to when the last is seen to be told."""
+    """From the first possible write to the time when the last message is known."""
     messages: int
-    """Customers who are told."""
+    """Customers who get a message."""
     review_hours: float
     calls: int
-    """From those who are moved, whoever tells them: our message, or the council itself."""
+    """Calls from moved customers, both from those whom the app notifies and from those whom the council notifies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What one case in review, and one customer who is moved, is for people; the profile says it."""
+    """How much work one review case and one moved customer cause. The profile says it."""
 
     review_minutes: float
     calls_percent: float
@@ -52,15 +53,15 @@ def estimate_migration(
 
 
 def estimate_calls(moved: int, percent: float) -> int:
-    """How many of those who are moved call the help desk, rounded up."""
+    """Return how many of the moved customers call the help desk, rounded up."""
     return -int(-moved * percent // 100)
 
 
 def estimate_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> float:
-    """How long creating, linking and telling takes.
+    """Return how many minutes creating, linking and notifying takes.
 
-    The window's burst is free, then the steady rate; whoever is told is told within the message service's limits, and
-    what is beyond a day's limit waits for midnight UTC.
+    The burst of the window is free, then the steady rate follows. Messages are sent within the limits of the message
+    service. Messages beyond a day's limit wait for midnight UTC.
     """
     if not writes and not messages:
         return 0.0
@@ -71,7 +72,10 @@ def estimate_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> 
 
 
 def _estimate_messages(messages: int, quota: Quota, at: datetime) -> float:
-    """Minutes until the last message may go: on the first day only whoever is written by midnight can be told."""
+    """Return the minutes until the last message may be sent.
+
+    On the first day, only accounts written before midnight count.
+    """
     midnight = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     left_of_day = (midnight - at).total_seconds() / 60
     written = left_of_day * (timedelta(minutes=1) / quota.interval) + quota.limit * quota.share

@@ -5,14 +5,14 @@ from shared.model.profile import Limits
 
 
 def check_review_limit(limits: Limits, rows: int, review: int) -> tuple[str, ...]:
-    """Whether more rows need a person than the profile allows, as a sentence."""
+    """Return a sentence if more rows need a person than the profile allows, or an empty text."""
     if limits.review_percent is None or not rows or 100 * review <= limits.review_percent * rows:
         return ()
     return (_write_sentence(review, rows, "rows need a person", limits.review_percent, "review"),)
 
 
 def find_differences(limits: Limits, compared: Compared, customers: int) -> tuple[str, ...]:
-    """In what the extract differs by more than the profile allows, in sentences; `customers` are those that it has."""
+    """Return a sentence for each limit that the extract exceeds. `customers` is the number of customers in it."""
     sentences: list[str] = []
     before = compared.before
     if not before:

@@ -1,4 +1,7 @@
-"""What a migration waits for, and for whom. Pure: sentences for people, with what to type where a person is wanted."""
+"""What a migration waits for, and who has to act. Pure.
+
+Sentences for people, with the command if a person has to act.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ class Wait:
     """`signature`, `canary`, `review`, `wave` or `switch`."""
     sentence: str
     command: str = ""
-    """What to type; empty where it comes by itself."""
+    """The command to type. Empty if nobody has to act."""
 
 
 def list_waits(migration: Migration, profile: Profile, totals: Totals, now: datetime) -> list[Wait]:
@@ -65,7 +68,7 @@ def _find_next_wave(migration: Migration) -> Wave | None:
 
 
 def _list_unowned_cases(migration: Migration, totals: Totals) -> Iterator[Wait]:
-    """The cases that the gate of the next wave wants in somebody's hands."""
+    """Return the cases that the gate of the next wave wants to have an owner."""
     wave = _find_next_wave(migration)
     number = totals.waves.get(wave.number - 1, {}).get(UNOWNED, 0) if wave else 0
     if wave and number:
@@ -93,7 +96,10 @@ def _list_wave_waits(migration: Migration, totals: Totals, now: datetime) -> Ite
 
 
 def count_held_back(migration: Migration, wave: Wave, totals: Totals, now: datetime) -> str:
-    """As soon as what the next wave begins, whose day has come: `as soon as wave 1 is at rest: ...`; else empty."""
+    """Return what holds the next wave back after its day has come: `as soon as wave 1 is at rest.
+
+    ...`, else an empty text.
+    """
     comes = migration.phase is Phase.RUNNING and not migration.paused and not migration.superseded_by
     early = wave.starts_at is not None and now < wave.starts_at
     if not comes or early or wave != _find_next_wave(migration) or migration.stops(wave.number):

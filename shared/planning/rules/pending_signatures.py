@@ -1,4 +1,4 @@
-"""Whose signature a plan waits for, and what that person types. Pure."""
+"""Which signatures a plan waits for, and what the signers type. Pure."""
 
 from shared.model.migration import Kind, Migration, Phase
 from shared.model.plan import HASH_LETTERS, Part, Plan
@@ -6,7 +6,7 @@ from shared.model.profile import Profile
 
 
 def list_missing_parts(migration: Migration, profile: Profile) -> tuple[Part, ...]:
-    """Whose signature is still to come; nobody's where none is waited for."""
+    """Return the parts whose signatures are missing, or none if no signature is needed."""
     waits = migration.kind is Kind.MIGRATE and migration.phase is Phase.ASSESSED
     if migration.plan is None or not waits:
         return ()
@@ -14,12 +14,15 @@ def list_missing_parts(migration: Migration, profile: Profile) -> tuple[Part, ..
 
 
 def list_wanted_parts(kind: Kind, plan: Plan, profile: Profile) -> tuple[Part, ...]:
-    """Whose signature a new plan will wait for; nobody's where an upload only assesses, or nothing is signed."""
+    """Return the parts whose signatures a new plan needs. None if the upload is only assessed or needs none."""
     signed = kind is Kind.MIGRATE and profile.plan.approval == "required"
     return plan.wanted(profile.plan.signatures) if signed else ()
 
 
 def make_signing_command(migration: Migration, plan: Plan, part: Part) -> str:
-    """What to type; ROWS is for the person to fill in, from the portal and not from here."""
+    """Return the command for a signature.
+
+    The person replaces ROWS with the number from the portal, not from this app.
+    """
     accepts = " --accept-warnings" if plan.warnings else ""
     return f"ops plan approve {migration.id} --as {part} --hash {plan.hash[:HASH_LETTERS]} --rows ROWS{accepts}"

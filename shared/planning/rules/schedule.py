@@ -1,4 +1,7 @@
-"""From a council's profile to the waves of one plan: who goes apart, who goes when. Pure."""
+"""From a council's profile to the waves of one plan: which cohorts have a wave of their own, and who goes when.
+
+Pure.
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,12 +15,12 @@ EVERYBODY: Final = "everybody"
 
 
 def list_own_cohorts(planned: Plan) -> frozenset[Band]:
-    """The bands that have a wave of their own; who is in another one goes by position."""
+    """Return the cohorts that have a wave of their own. Accounts in other cohorts go by position."""
     return frozenset(Band(wave.takes) for wave in planned.waves if wave.takes in BANDS)
 
 
 def schedule_waves(planned: Plan, census: Census) -> tuple[Wave, ...]:
-    """The waves of everybody whom the census counted, in the profile's order."""
+    """Return the waves for all accounts that the census counted, in the profile's order."""
     known = planned.waves or (PlannedWave(name=EVERYBODY, takes="rest"),)
     bounds = iter(census.bounds([Slice.read(wave.takes) for wave in known if wave.takes not in BANDS]))
     return tuple(_make_wave(number, wave, planned, census, bounds) for number, wave in enumerate(known, 1))

@@ -1,7 +1,7 @@
-"""The gate before each wave: it opens, its time has not come, or it waits for a person, and why. Pure.
+"""The gate before each wave: it opens, its time has not come, or it waits for a person, with the reason. Pure.
 
-It looks at what the wave before came to, at what was to be confirmed, at the calls to expect, and at whether the plan
-is still the one that was signed. A person may open a wave all the same; who, and why, is kept.
+The gate checks the results of the wave before, the points to confirm, the expected calls, and if the plan is still the
+signed one. A person may open a wave all the same. Who did so, and why, is recorded.
 """
 
 from collections.abc import Mapping
@@ -28,12 +28,12 @@ from shared.model.wave import Wave
 from shared.planning.rules.estimate import estimate_calls
 
 LONGEST: Final = 200
-"""Letters of what somebody types: a reason, not a report."""
+"""The most letters that somebody may type: enough for a reason, not for a report."""
 ALL_THE_SAME: Final = 'or open it all the same: ops wave open {migration} {wave} --why "...".'
 
 
 class Answer(StrEnum):
-    """What the gate says of a wave."""
+    """The answer of the gate about a wave."""
 
     OPEN = "open"
     NOT_YET = "not yet"
@@ -47,7 +47,7 @@ class Said:
     answer: Answer
     sentences: tuple[str, ...] = ()
     at: datetime | None = None
-    """When to ask again, where only time is in its way."""
+    """When to ask again, if the wave only waits for a time."""
 
 
 type Versions = Mapping[str, tuple[str, int]]
@@ -59,15 +59,15 @@ class Facts:
     """What is known when the gate is asked."""
 
     before: WaveTally
-    """What the wave before came to; empty for the first."""
+    """The results of the wave before. Empty for the first wave."""
     profile: str
     """Fingerprint of the profile as it is now."""
     versions: Versions | None
-    """Of the templates as they are now; None where nobody asked, or no message is sent at all."""
+    """Versions of the templates now. None if nobody asked, or if no message is sent at all."""
 
 
 def judge_wave(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now: datetime) -> Said:
-    """Whether a wave may begin. What waits for a person is told before what waits for a time."""
+    """Return if a wave may begin. A reason that needs a person is given before one that needs time."""
     if not is_wave_at_rest(facts.before):
         return Said(Answer.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
     stops = [*_check_rates(wave, profile, facts.before), *list_changes(migration, facts)]
@@ -87,12 +87,12 @@ def judge_wave(wave: Wave, migration: Migration, profile: Profile, facts: Facts,
 
 
 def _describe_next_action(migration: Migration, wave: int) -> str:
-    """What comes after everything that stops a wave."""
+    """Return the next action after everything that stops a wave."""
     return f"Mend it, {ALL_THE_SAME.format(migration=migration.id, wave=wave)}"
 
 
 def _check_rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
-    """What the wave before came to, against the profile's limits."""
+    """Check the results of the wave before against the limits of the profile."""
     limits = profile.plan.gate
     # What the assessment had put in review was signed so, and says nothing of how the wave went.
     known = before.get(KNOWN, 0)
@@ -117,7 +117,7 @@ def _check_rates(wave: Wave, profile: Profile, before: WaveTally) -> list[str]:
 
 
 def list_changes(migration: Migration, facts: Facts) -> list[str]:
-    """What is not as it was when the plan was signed."""
+    """Return what differs from the signed plan."""
     plan = migration.plan
     if plan is None:
         return []
@@ -150,7 +150,7 @@ def _list_unconfirmed(wave: Wave, migration: Migration, profile: Profile) -> lis
 
 
 def list_unconfirmed(migration: Migration, profile: Profile, wave: int) -> list[str]:
-    """The points of the checklist that nobody has confirmed for a wave."""
+    """Return the points of the checklist that nobody has confirmed for a wave."""
     checked = migration.gate(wave).checked
     return [point for point in profile.plan.checklist if point not in checked]
 
@@ -160,7 +160,7 @@ def _make_confirm_command(migration: Migration, wave: int, point: str) -> str:
 
 
 def count_calls(wave: Wave, profile: Profile) -> list[str]:
-    """What there is to say of the calls that the desk would get; nothing where it can take them."""
+    """Return a sentence about the calls that the help desk would get, or none if it can take them."""
     desk, share = profile.plan.desk_calls_per_day, profile.plan.calls_percent
     calls = estimate_calls(wave.accounts, share)
     if not desk or calls <= desk:
@@ -197,10 +197,9 @@ def set_gate(migration: Migration, gate: Gate) -> Migration:
 
 
 def open_by_person(migration: Migration, profile: Profile, number: int, by: str, why: str, now: datetime) -> Migration:
-    """The migration after a person opened a wave against what stopped it.
+    """Return the migration after a person opened a wave although the gate had stopped it.
 
-    Raises:
-        ActionRefused: there is no such wave, or it is open, or not its turn, or nobody said why.
+    Raises: ActionRefused: there is no such wave, it is open, it is not its turn, or the reason is missing.
     """
     wave = _find_wave(migration, number)
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
@@ -244,10 +243,9 @@ def record_confirmation(migration: Migration, profile: Profile, number: int, poi
 
 
 def record_switch(migration: Migration, profile: Profile, by: str, now: datetime) -> Migration:
-    """The migration after a person confirmed that the portal has switched: now its customers are told.
+    """Return the migration after a person confirmed that the portal has switched. Now its customers are notified.
 
-    Raises:
-        ActionRefused: nothing waits for it, or it is confirmed already, or its time has not come.
+    Raises: ActionRefused: nothing waits for the switch, it is confirmed already, or its time has not come.
     """
     if profile.plan.switch != "at-once":
         raise ActionRefused('Nobody waits for the portal to switch: the profile says switch = "by-wave".')
@@ -276,10 +274,9 @@ def _find_wave(migration: Migration, number: int) -> Wave:
 
 
 def check_typed_text(text: str, what: str) -> str:
-    """What somebody typed, fit to be kept where nothing personal is.
+    """Return the typed text, if it may be stored where nothing is personal.
 
-    Raises:
-        ActionRefused: it is empty, too long, or holds an e-mail address.
+    Raises: ActionRefused: the text is empty, too long, or holds an e-mail address.
     """
     text = text.strip()
     if not text:

@@ -15,7 +15,7 @@ ATTRIBUTES: Final = "extension attributes"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What the directory should hold and take."""
+    """What the directory should have, and what it should accept."""
 
     app: str
     """App id of the b2c-extensions-app, without hyphens."""
@@ -37,13 +37,13 @@ def list_expected_attributes(planned: Planned) -> dict[str, dict[str, str]]:
 
 
 def list_wanted_attributes(app: str, profiles: Iterable[Profile]) -> dict[str, str]:
-    """Full names of the attributes, with their types: for a search where nobody lists them."""
+    """Return the full names of the attributes, with their types, to search where the directory does not list them."""
     expected = list_expected_attributes(Planned(app, list(profiles)))
     return {f"extension_{app}_{short}": kind for each in expected.values() for short, kind in each.items()}
 
 
 def check_attributes(facts: DirectoryFacts, planned: Planned) -> list[Check]:
-    """Council by council; one line where none of ours is there, or nobody tells."""
+    """Check the attributes council by council. One line is enough if none of ours exists or nobody lists them."""
     expected = list_expected_attributes(planned)
     if not planned.app:
         return [report_unchecked(Area.DIRECTORY, name, f"{EXTENSIONS_APP} is wrong") for name in expected]
@@ -62,7 +62,7 @@ def check_attributes(facts: DirectoryFacts, planned: Planned) -> list[Check]:
 
 
 def _foreign_app(there: Mapping[str, str], planned: Planned, names: set[str]) -> Check:
-    """None of ours: either nobody defined them, or the app id is another's."""
+    """Return a finding if none of ours exists: nobody defined them, or the app id belongs to another app."""
     others = {name.split("_")[1] for name in there if name.count("_") > 1 and name.split("_", 2)[2] in names}
     found = f"the directory has none of ours for the app {planned.app}"
     if others:

@@ -10,7 +10,7 @@ from shared.model.safeguards.canary import FOR_ANOTHER_CHOICE, FORCE_CHANGE_REFU
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a failure means, and what to change."""
+    """The meaning of a failure, and what to change."""
 
     sentence: str
     remedy: str
@@ -68,7 +68,7 @@ FAILURES: Final[Mapping[str, Failure]] = {
         "were deleted by hand: they go to review.",
     ),
 }
-"""Failures of the canary itself; others are reason codes of the app (docs/reasons.md)."""
+"""Failures of the canary itself. Other failures are reason codes of the app (docs/reasons.md)."""
 
 
 QUESTIONS: Final[Mapping[str, str]] = {
@@ -100,7 +100,7 @@ OK: Final[Mapping[Step, str]] = {
     Step.UNDO_AGAIN: "That second user is renamed, and our marks are taken off.",
     Step.GONE_AGAIN: "It is deleted too. Nothing of the canary is left but the directory's recycle bin.",
 }
-"""What a step that went well has shown."""
+"""What a successful step has shown."""
 
 WAITS: Final[Mapping[Step, str]] = {
     Step.FREE: "The address is to be looked up.",
@@ -135,7 +135,7 @@ SET_A_PASSWORD: Final = (
     "Choose a new password, and sign in with it.",
     "Say whether that worked: the same command with --signed-in yes, or --signed-in no.",
 )
-"""What a customer does; this command goes on by itself when the directory shows it."""
+"""What the customer does. The command continues when the directory shows the result."""
 
 
 _IN_THE_BIN: Final = "Do not delete it permanently yet: the canary finds out whether a deleted user blocks its address."
@@ -158,7 +158,7 @@ NOTES: Final[Mapping[tuple[str, str], str]] = {
 
 
 def list_notes(canary: Canary) -> list[str]:
-    """What people should know although nothing failed."""
+    """Return what people should know although nothing failed."""
     found = [
         says for (name, value), says in NOTES.items() if name in canary.answers and _get_answer(canary, name) == value
     ]
@@ -175,7 +175,7 @@ def _get_answer(canary: Canary, name: str) -> str:
 
 
 def describe_next_action(canary: Canary) -> list[str]:
-    """The next things that a person has to do, one sentence each; none while the app goes on by itself."""
+    """Return the next actions for a person, one sentence each. None while the app continues without help."""
     match canary.step:
         case Step.RESET:
             return list(SET_A_PASSWORD)
@@ -190,7 +190,7 @@ def describe_next_action(canary: Canary) -> list[str]:
 
 
 def describe_step(done: Done) -> str:
-    """What a step behind us came to."""
+    """Return the result of a finished step."""
     if not done.failure:
         return OK[done.step]
     why = explain_failure(done.failure)
@@ -198,7 +198,7 @@ def describe_step(done: Done) -> str:
 
 
 def explain_failure(code: str) -> Failure:
-    """What a failure means: the canary's own, or a reason of the app."""
+    """Return the meaning of a failure: the canary's own, or a reason of the app."""
     if code in FAILURES:
         return FAILURES[code]
     why = explain_reason(code)

@@ -22,7 +22,7 @@ RENEW: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """From when until when; `trouble` says why it cannot be used at all."""
+    """The time in which a certificate is valid. `trouble` says why it cannot be used at all."""
 
     begins: datetime | None = None
     ends: datetime | None = None
@@ -30,7 +30,7 @@ class Validity:
 
 
 def read_validity(content: bytes) -> Validity:
-    """What a certificate with its key says, PEM or PKCS#12 as the directory's credential takes it."""
+    """Return what a certificate with its key says. It is PEM or PKCS#12, as the directory's credential takes it."""
     try:
         certificate, has_key = _read_pem(content) if b"-----BEGIN" in content else _read_pkcs12(content)
     except (ValueError, TypeError):
@@ -56,7 +56,7 @@ def _read_pkcs12(content: bytes) -> "tuple[Certificate | None, bool]":
 
 
 def check_certificate(settings: Settings | None, now: datetime, because: str) -> Check:
-    """By what the app signs in, and whether that ends soon."""
+    """Check how the app signs in, and if that ends soon."""
     if settings is None or because:
         return report_unchecked(Area.DIRECTORY, NAME, because or "the settings cannot be read")
     if settings.directory_client_certificate is not None:
@@ -68,7 +68,7 @@ def check_certificate(settings: Settings | None, now: datetime, because: str) ->
 
 
 def judge_validity(found: Validity, now: datetime) -> Check:
-    """Whether it can be used now, and for long enough."""
+    """Return if the certificate can be used now, and for long enough."""
     if found.trouble or found.begins is None or found.ends is None:
         said = f"DIRECTORY_CLIENT_CERTIFICATE cannot be used: {found.trouble}"
         return report_missing(Area.DIRECTORY, NAME, Code.CERTIFICATE_UNUSABLE, said, RENEW)

@@ -1,4 +1,4 @@
-"""Whether everybody agrees what time it is: tokens, leases and slots rest on it."""
+"""Checks that all clocks agree, because tokens, leases and slots depend on the time."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ _OURS: Final = (
 
 
 def check_clock(readings: Sequence[ClockReading], *, refused: bool) -> Check:
-    """Our clock against those of the services. `refused`: the message service says that ours is wrong."""
+    """Compare our clock with those of the services. `refused`: the message service says that ours is wrong."""
     off = [reading for reading in readings if abs(reading.ahead) >= TOLERANCE]
     if not off and refused:
         found = "the message service refuses our tokens because of their time, though nobody shows another time"
@@ -41,7 +41,7 @@ def check_clock(readings: Sequence[ClockReading], *, refused: bool) -> Check:
 
 
 def _is_ours_wrong(off: Sequence[ClockReading], readings: Sequence[ClockReading]) -> bool:
-    """Whether all the others agree with one another."""
+    """Return True if all the other clocks agree with one another."""
     spread = max(r.ahead for r in off) - min(r.ahead for r in off)
     return len(off) == len(readings) > 1 and spread < TOLERANCE
 

@@ -8,12 +8,12 @@ from shared.readiness.rules.report import Area, Check, Code, Purpose, report_mis
 from shared.readiness.rules.right_checks import NEEDED, NO_MORE, RIGHTS, check_rights
 
 FULL: Final = 0.9
-"""Above this part of the quota there is no room for what nobody plans: sign-ups go on meanwhile."""
+"""Above this part of the quota, there is no room for unplanned users, such as sign-ups."""
 _QUOTA: Final = "room for new accounts"
 
 
 def check_directory(facts: DirectoryFacts, planned: Planned, purpose: Purpose, excuse: str) -> list[Check]:
-    """All of it. `excuse`: a finding that explains why nobody is let in; then that one is enough."""
+    """Check the directory. `excuse` is a finding that explains why nobody is let in. Then that finding is enough."""
     way_in = _check_sign_in(facts, excuse)
     rest = _list_names(planned, purpose)
     if (way_in.finding and not facts.silent) or excuse:

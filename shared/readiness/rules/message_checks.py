@@ -18,7 +18,7 @@ _OFF: Final = (
 
 
 def check_messages_off(profiles: Sequence[Profile], purpose: Purpose) -> list[Check]:
-    """What it comes to that the message service is off."""
+    """Return what it means that the message service is off."""
     telling = [profile.authority for profile in profiles if profile.messages.templates]
     if telling and purpose is Purpose.WAVE:
         found = f"NOTIFY_PROVIDER is none, but {', '.join(telling)} names templates: their customers would not be told"
@@ -38,7 +38,7 @@ def check_messages(facts: MessageFacts, profiles: Sequence[Profile], *, clock_of
 
 
 def _find_common_trouble(facts: MessageFacts, telling: Sequence[Profile]) -> Check | None:
-    """A trouble that is the same for all councils, of one cause."""
+    """Return a problem that all councils share, which has one cause."""
     services = [facts.services[profile.authority] for profile in telling]
     if all(service.trouble is KeyTrouble.UNREACHABLE for service in services):
         found = f"GOV.UK Notify could not be asked: {services[0].detail}"
@@ -113,7 +113,7 @@ _LIVE: Final = " (that it is of the type Live, and not Test, GOV.UK Notify shows
 
 
 def _check_key(facts: MessageFacts, profile: Profile, service: ServiceFacts) -> Check:
-    """That it works, and that it is this council's: its service has the templates which the profile names."""
+    """Check that a key works and belongs to this council: its service has the templates that the profile names."""
     name = f"key of {profile.authority}"
     if service.trouble is not KeyTrouble.NONE:
         code, found, mend = _TROUBLES[service.trouble]
@@ -182,7 +182,10 @@ def _in_brackets(names: Sequence[str]) -> str:
 
 
 def _check_sending(service: ServiceFacts, profile: Profile) -> Check:
-    """By a message to an address that GOV.UK Notify keeps for this: it is checked, and goes nowhere."""
+    """Check sending with an address that GOV.UK Notify reserves for tests.
+
+    The request is checked and reaches nobody.
+    """
     name = f"reply-to address of {profile.authority}"
     ours = profile.messages.reply_to
     match service.sending:
@@ -213,5 +216,5 @@ def _check_sending(service: ServiceFacts, profile: Profile) -> Check:
 
 
 def list_telling(profiles: Mapping[Authority, Profile]) -> dict[Authority, Profile]:
-    """Councils whose customers are told by messages."""
+    """Return the councils whose customers get messages."""
     return {authority: profile for authority, profile in profiles.items() if profile.messages.templates}

@@ -1,4 +1,4 @@
-"""What the doctor says: checks, each with what was found, how to mend it and where the runbook tells more."""
+"""The report of the doctor: checks, each with what was found, the remedy, and the place in the runbook."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ RUNBOOK: Final = "docs/runbook.md"
 
 
 class Purpose(StrEnum):
-    """What the directory and the app are to be ready for; the directory's rights differ."""
+    """The purpose for which the directory and the app are examined. Each needs other rights in the directory."""
 
     ASSESS = "assess"
     """To look: nothing may be changed in the directory until the plan is approved."""
@@ -23,17 +23,17 @@ class Purpose(StrEnum):
 
 
 class Status(StrEnum):
-    """How a prerequisite stands. `report_missing` and `report_too_much` are findings."""
+    """The result for a prerequisite. `report_missing` and `report_too_much` are findings."""
 
     OK = "ok"
     MISSING = "missing"
     TOO_MUCH = "too_much"
     NOT_CHECKED = "not_checked"
-    """It could not be looked at because of another finding, or nobody tells it."""
+    """It could not be examined because of another finding, or because no service says it."""
 
 
 class Area(StrEnum):
-    """Where a prerequisite belongs, in the order in which one thing rests on another."""
+    """The area of a prerequisite. Each area depends on the ones before it."""
 
     SETTINGS = "settings"
     PROFILES = "profiles"
@@ -45,7 +45,7 @@ class Area(StrEnum):
 
 
 class Code(StrEnum):
-    """What can be found. The runbook has an anchor for each: `doctor-` and the code with hyphens."""
+    """The codes of findings. The runbook has an anchor for each: `doctor-` and the code with hyphens."""
 
     SETTING_WRONG = "setting_wrong"
     PROFILE_WRONG = "profile_wrong"
@@ -94,7 +94,7 @@ class Check:
 
     @property
     def finding(self) -> bool:
-        """Whether somebody has to do something."""
+        """True if somebody has to do something."""
         return self.status in {Status.MISSING, Status.TOO_MUCH}
 
 
@@ -104,22 +104,22 @@ def report_ok(area: Area, name: str, found: str) -> Check:
 
 
 def report_unchecked(area: Area, name: str, because: str) -> Check:
-    """Nobody could look, or nobody tells."""
+    """Report that nobody could look, or that no service says it."""
     return Check(area, name, Status.NOT_CHECKED, because)
 
 
 def report_missing(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
-    """A prerequisite that is not met."""
+    """Report a prerequisite that is not met."""
     return Check(area, name, Status.MISSING, found, mend, code, make_anchor(code))
 
 
 def report_too_much(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
-    """More than is needed: what nobody has cannot be misused."""
+    """Report more rights than are needed. A right that the app does not have cannot be misused."""
     return Check(area, name, Status.TOO_MUCH, found, mend, code, make_anchor(code))
 
 
 def make_anchor(code: Code) -> str:
-    """Where the runbook tells more."""
+    """Return the anchor in the runbook."""
     return f"{RUNBOOK}#doctor-{code.replace('_', '-')}"
 
 
@@ -131,7 +131,7 @@ class Report(BaseModel):
     """Empty for all."""
     at: datetime
     by: Literal["app", "process"]
-    """Who looked: the app with its own identity, or a process that was started for it."""
+    """Who examined: the app with its own identity, or a process that was started for it."""
     findings: int
     counts: dict[Status, int]
     checks: list[Check]

@@ -1,4 +1,7 @@
-"""What the app may do in the directory: what is needed, and no more. By harmless calls, and by its token's claims."""
+"""Checks of the app's rights in the directory: what it needs, and no more.
+
+They use harmless calls, and claims of the token.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -27,12 +30,12 @@ SPARE: Final[Mapping[Purpose, tuple[Right, ...]]] = {
     purpose: tuple(right for right in Right if right is not Right.READ and right not in needed)
     for purpose, needed in NEEDED.items()
 }
-"""What nobody should be able to do with the app's credential, by purpose."""
+"""Rights that the app's credential should not have, for each purpose."""
 
 READING: Final = frozenset({"User.Read.All", "Organization.Read.All"})
 """To look customers up, and to see how full the directory is. Who reads the whole directory or its logs reads more."""
 WRITING: Final = frozenset({"User.Create", "User.ReadUpdate.All", "User.ReadWrite.All"})
-"""Permissions by which accounts are created and marked; a tenant that does not show the narrow ones has the third."""
+"""Permissions to create and mark accounts. A tenant that does not offer the narrow ones has the third."""
 ACCEPTED: Final[Mapping[Purpose, frozenset[str]]] = {
     Purpose.ASSESS: READING,
     Purpose.WAVE: READING | WRITING,
@@ -54,7 +57,7 @@ GRANTS: Final[Mapping[Right, frozenset[str]]] = {
 """Any of these, beside a directory role for the two that need one in a B2C tenant."""
 NEED_A_ROLE: Final = frozenset({Right.DELETE, Right.PASSWORD})
 PLAIN_USER: Final = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
-"""In the claim `wids` of every token; it stands for no role."""
+"""A value in the claim `wids` of every token that stands for no role."""
 
 _SCRIPT: Final = "`python3 -m infra.directory --stage {}` does it: docs/directory-setup.md"
 _GRANT: Final[Mapping[Purpose, str]] = {
@@ -72,7 +75,7 @@ _TAKE: Final[Mapping[Purpose, str]] = {
 
 
 def check_rights(facts: DirectoryFacts, purpose: Purpose) -> list[Check]:
-    """By harmless calls, and by what the token says where there is one."""
+    """Check rights by harmless calls, and by what the token says if there is one."""
     needed = [_check_needed(facts, purpose)] if NEEDED[purpose] else []
     return [*needed, _check_spare(facts, purpose)]
 
@@ -113,10 +116,10 @@ def _check_spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
 
 
 def find_right(facts: DirectoryFacts, right: Right) -> Answer:
-    """What the call came to, unless the token says that it cannot be.
+    """Return the result of the call, unless the token says that the right is missing.
 
-    Whether the directory looks for the user before it looks at the right is not documented: "nobody there" alone does
-    not prove a right of which a token knows nothing.
+    It is not documented if the directory looks for the user before it checks the right. So "nobody there" alone does
+    not prove a right that the token does not have.
     """
     answer = facts.may.get(right, Answer.UNTOLD)
     if answer is not Answer.YES or facts.granted is None or _read_roles(facts):
@@ -126,7 +129,7 @@ def find_right(facts: DirectoryFacts, right: Right) -> Answer:
 
 
 def _read_roles(facts: DirectoryFacts) -> frozenset[str]:
-    """Directory roles in the token; with one, an app may do what no permission says."""
+    """Return the directory roles in the token. With a role, an app may do things that no permission allows."""
     return (facts.roles or frozenset()) - {PLAIN_USER}
 
 

@@ -26,7 +26,7 @@ def check_settings(facts: SettingFacts) -> list[Check]:
 
 
 def check_profiles(facts: ProfileFacts | None, authority: str, purpose: Purpose) -> list[Check]:
-    """Each profile: that it reads, and that it says what a wave needs."""
+    """Check each profile: it can be read, and it says what a wave needs."""
     if facts is None:
         return [report_unchecked(Area.PROFILES, "profiles", "the folder is named by a setting that is wrong")]
     wrong = [_describe_wrong(facts, file, sentence) for file, sentence in facts.wrong.items()]
@@ -67,7 +67,7 @@ def _check_profile(profile: Profile, facts: ProfileFacts, purpose: Purpose) -> C
 
 
 def _list_remarks(profile: Profile, facts: ProfileFacts) -> Iterator[str]:
-    """What a person would want to see before a wave."""
+    """Return remarks that a person would want to see before a wave."""
     yield f"every key reads; approval {profile.plan.approval}"
     yield f"password reset {profile.directory.password_reset}"
     if not profile.messages.templates:

@@ -15,9 +15,9 @@ from shared.scheduling.rules.gate import OVERDUE
 def is_left_as_is(
     account: Account, migration: Migration, profile: Profile, now: datetime, *, messages_on: bool
 ) -> bool:
-    """Whether nothing more happens to the account because its migration was cancelled.
+    """Return True if nothing more happens to the account because its migration was cancelled.
 
-    A step that was at it in that moment may still come to its end, and its record is waited for.
+    A step that was in progress at that time may still finish, and its record is waited for.
     """
     if migration.phase is not Phase.CANCELLED or account.settled:
         return False
@@ -27,6 +27,6 @@ def is_left_as_is(
 
 
 def hold_cancelled(account: Account, now: datetime) -> tuple[Account, Change]:
-    """The account as it is left. Should it have been begun all the same, its mark tells whoever creates it later."""
+    """Return the held account. If it was created after all, its owner marker shows that to a later create."""
     left_so, change = apply_event(account, Event.HOLD, now, CANCELLED)
     return replace(left_so, met_before=account.met_before or not account.done), change

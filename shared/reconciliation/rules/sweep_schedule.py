@@ -1,7 +1,7 @@
-"""Whose turn it is: shards are visited as often as a visit is cheap. Pure.
+"""Which shards are swept next: the cheaper a sweep, the more often. Pure.
 
-Visits may take about a tenth of one core, however many accounts there are. Shards in which something is due share that
-tenth among them, so that the last ones before a migration comes to rest are looked at most often.
+Sweeps may take about a tenth of one core, however many accounts there are. Shards with work to do share that tenth, so
+that the last ones before a migration ends are swept most often.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,32 +15,34 @@ from shared.model.counts.summary import ShardSummary
 from shared.model.migration import Migration, Phase
 
 LONGEST: Final = timedelta(minutes=10)
-"""So often every shard is visited at least, also of what is done: other exports may have changed what it tells."""
+"""The longest time between two sweeps of a shard, also of finished migrations: other exports may have changed their
+result.
+"""
 PART: Final = 10
-"""One part of so many is what visits may take of the time."""
+"""Sweeps may take one part in this many of the time."""
 NONE: Final[Mapping[MigrationId, AbstractSet[str]]] = {}
 NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 type Known = tuple[Migration, Mapping[str, ShardSummary]]
-"""A migration, and what the last visits of its shards learned."""
+"""A migration, and what the last sweeps of its shards found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A shard to be visited now, and the migrations to be counted in it."""
+    """A shard to sweep now, and the migrations to count in it."""
 
     shard: str
     of: frozenset[MigrationId]
     last: datetime
-    """Since when it has not been visited."""
+    """When it was last swept."""
 
 
 def list_turns(
     known: Sequence[Known], now: datetime, finished: Mapping[MigrationId, AbstractSet[str]] = NONE
 ) -> list[Turn]:
-    """The shards whose turn it is, the longest neglected first.
+    """Return the shards whose turn it is, longest waiting first.
 
-    `finished` has the shards of migrations that have come to rest since they were counted. It is their turn now.
+    `finished` has the shards of migrations that have ended since they were counted. It is their turn now.
     """
     moving = [each for each in known if each[0].open or _is_just_cancelled(each[0], now)]
     found: list[Turn] = []
@@ -58,13 +60,13 @@ def list_turns(
 
 
 def _is_just_cancelled(migration: Migration, now: datetime) -> bool:
-    """Whether steps that were at work may still come to their end, and what is left is still to be told."""
+    """Return True if steps that were in progress may still finish, so that the last changes are counted."""
     moved = migration.moved_at
     return migration.phase is Phase.CANCELLED and moved is not None and now < moved + LONGEST
 
 
 def is_stale(migration: Migration, summary: ShardSummary) -> bool:
-    """Whether the migration has moved on, or was reopened, since the visit."""
+    """Return True if the migration has moved on, or was reopened, since the sweep."""
     return migration.moved_at is not None and summary.visited_at < migration.moved_at
 
 

@@ -1,8 +1,8 @@
-"""What a rebuild makes of what is left when tables were emptied. Pure.
+"""What a rebuild makes of the evidence that is left after tables were emptied. Pure.
 
-Table Storage has no restore. A copy knows what was done until it was made; what was done after it is known to the
-directory by our mark and to the message service by our reference. So nothing that a copy says of an account on its way
-is believed: the account is looked at afresh, and `lost_since` says from when on it may have been moved or told
+Table Storage has no restore. A copy knows what was done before it was made. What was done later is known to the
+directory by our owner marker, and to the message service by our reference. So the copy is not believed about an account
+in progress. That account is checked again, and `lost_since` says from when on it may have been moved or notified
 without a record.
 """
 
@@ -18,10 +18,10 @@ BEGUN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phas
 
 
 def restore_account(account: Account, rebuild: Rebuild) -> tuple[Account, Change | None]:
-    """An account of the copy, as it enters the new table.
+    """Return an account of the copy as it enters the new table.
 
-    What was at rest stays so. What was on its way begins again, and is looked for in the directory first; what was
-    moved and not told is in doubt since the copy was made.
+    An account at rest stays so. An account in progress starts again, and is first looked for in the directory. An
+    account that was moved and not notified is in doubt since the time of the copy.
     """
     back = replace(account, release=max(account.release, choose_first_release(rebuild.since)), moment=None)
     if account.notified_at is None:
@@ -39,7 +39,7 @@ class Left:
     """What is left of a migration beside its record."""
 
     was_assessed: bool
-    """People were told what would be done; from then on something may have been done."""
+    """The assessment was published. After that, something may have been done."""
     newer: Migration | None
     """The next export of this council that was taken: what this one has not begun is left to it."""
     file: bool
@@ -47,7 +47,10 @@ class Left:
 
 
 def restore_migration(migration: Migration, rebuild: Rebuild, left: Left) -> Migration:
-    """A migration as it goes on: its rows are read again, unless its file is gone. May be asked any number of times."""
+    """Return a migration as it continues: its rows are read again, unless its file is gone.
+
+    May run any number of times.
+    """
     if migration.rebuilt_at == rebuild.since or migration.layout is None:
         return migration
     again = replace(migration, rebuilt_at=rebuild.since, lost_since=rebuild.lost_since)

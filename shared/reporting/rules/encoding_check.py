@@ -1,6 +1,6 @@
-"""Names with letters beyond A to Z: whether the export's encoding was read rightly. Pure.
+"""Names with letters beyond A to Z, which show if the encoding of the export was read correctly. Pure.
 
-A wrong encoding shows in nothing else, and only a person can tell whether a name is spelt as it should be.
+Nothing else shows a wrong encoding, and only a person can judge if a name is spelt correctly.
 """
 
 from collections import Counter
@@ -16,17 +16,17 @@ SHOWN: Final = 50
 LETTERS_SHOWN: Final = 40
 AT_MOST: Final = 2 * SHOWN
 REPLACEMENT: Final = "\ufffd"
-"""What a program writes in the place of a letter that it could not read."""
+"""What a program writes in place of a letter that it could not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """What the names of an export hold; letters alone name nobody."""
+    """The letters in the names of an export. Letters alone name nobody."""
 
     names: int = 0
     """People whose name holds such letters."""
     damaged: int = 0
-    """Of these, names that look as if they had been read in a wrong encoding."""
+    """Names among these that look as if they were read in a wrong encoding."""
     letters: tuple[tuple[str, int], ...] = ()
     """The letters, and in how many names each occurs; most frequent first."""
 
@@ -39,7 +39,7 @@ class LetterCheck:
         self._letters: Counter[str] = Counter()
         self._kept: list[tuple[bool, int, Row]] = []
         self._last: tuple[bool, float] = (True, inf)
-        """What comes after it is not among the first."""
+        """Letters after this one are not among the first ones."""
 
     def add(self, row: Row) -> None:
         """Look at one row; a row without a person is passed over."""
@@ -71,7 +71,7 @@ class LetterCheck:
 
 
 def is_damaged(name: str) -> bool:
-    """Whether a name looks as if UTF-8 had been read as Windows-1252, or a letter had been lost."""
+    """Return True if a name looks as if UTF-8 was read as Windows-1252, or as if a letter was lost."""
     if REPLACEMENT in name:
         return True
     if name.isascii():

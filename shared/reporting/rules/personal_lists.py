@@ -1,7 +1,7 @@
-"""The lists under `personal/`: whom a person may want to look at before anything is changed. Pure.
+"""The lists under `personal/` of customers whom a person may want to check before anything changes. Pure.
 
-They hold what the export says of people and what our own record says of the decision; what the directory says of
-people is not kept, so it is not in them. Safe to open in a spreadsheet, as result.csv is.
+They hold what the export says about people and what our own record says about the decision. What the directory says
+about people is not stored, so it is not in the lists. The files are safe to open in a spreadsheet, like result.csv.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _WHY: Final = ("reason", "sentence", "what_to_do")
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a row, as far as a list tells it."""
+    """The result for a row, as far as a list shows it."""
 
     outcome: str
     reason: str = ""
@@ -42,7 +42,7 @@ def find_account_fate(account: Account) -> Fate:
 
 
 def find_fate(row: Row, accounts: Mapping[str, Fate]) -> Fate:
-    """The fate of a row: what it settled itself, or its account's."""
+    """Return the result for a row: its own, or its account's."""
     if row.outcome is not None:
         return Fate(row.outcome, row.reason)
     return accounts.get(row.account or "", Fate(""))
@@ -91,7 +91,8 @@ LISTS: Final[Mapping[Outcome, List]] = {
         ("row", "source_id", "same_as_row"), lambda row, _: (row.number, row.source_id, row.duplicate_of)
     ),
 }
-"""By outcome; each is `personal/<outcome>.csv`. Of what is unchanged there is nothing to look at."""
+"""For each outcome the list `personal/<outcome>.csv`. Unchanged rows have no list, because there is nothing to check.
+"""
 
 
 def names_to_check(rows: Iterable[Row]) -> bytes:
@@ -128,7 +129,10 @@ _WORDS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def in_words(evidence: Mapping[str, str]) -> str:
-    """The facts a decision rests on, as one line for people; what has no words here stands as it is recorded."""
+    """Return the evidence of a decision as one line for people.
+
+    A fact without words here is shown as it is recorded.
+    """
     return _in_words(tuple(sorted(evidence.items())))
 
 

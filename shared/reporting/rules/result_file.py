@@ -17,7 +17,7 @@ from shared.model.row import Row
 
 COLUMNS: Final = ("row", "source_id", "outcome", "state", "reason", "directory_id", "notified_at")
 FORMAT: Final = 1
-"""Goes up when lines are written in another way: then every block is written anew."""
+"""A new number is needed when lines get another form. Then every block is written again."""
 NO_ACCOUNTS: Final = hashlib.sha256().hexdigest()
 """The fingerprint of a shard without accounts."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -25,7 +25,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What became of one row."""
+    """The line of one row."""
 
     row: int
     source_id: str
@@ -37,7 +37,7 @@ class Line:
 
 
 class Told(NamedTuple):
-    """What lines tell of an account, ready to be written: a tuple, as tens of thousands of them are held at a time."""
+    """The data that lines need of an account. It is a tuple, because tens of thousands are held at the same time."""
 
     outcome: str
     state: str
@@ -47,13 +47,13 @@ class Told(NamedTuple):
 
 
 def read_told(account: Account) -> Told:
-    """What lines tell of an account as it stands now."""
+    """Return the data that lines need of an account, as it is now."""
     notified_at = f"{account.notified_at:%Y-%m-%dT%H:%M:%SZ}" if account.notified_at else ""
     return Told(find_outcome(account), account.state, account.reason, account.directory_id or "", notified_at)
 
 
 def make_line(row: Row, told: Told | None) -> Line:
-    """The line of a row; `told` is of the account it belongs to, if it has one."""
+    """Return the line of a row. `told` is the data of its account, if it has one."""
     if row.outcome is Outcome.REJECT:
         return Line(row.number, row.source_id, row.outcome, RowState.REJECTED, row.reason)
     if row.outcome is Outcome.DUPLICATE:
@@ -66,7 +66,7 @@ def make_line(row: Row, told: Told | None) -> Line:
 
 
 def add_to_fingerprint(account: Account, outcome: str, fingerprint: "hashlib._Hash") -> None:
-    """Take into a fingerprint all that any line tells of an account."""
+    """Add all that any line says about an account to a fingerprint."""
     says = f"{account.id}|{account.row}|{outcome}|{account.state}|{account.reason}|{account.directory_id}"
     fingerprint.update(f"{says}|{account.notify_id}|{account.notified_at}\n".encode())
 

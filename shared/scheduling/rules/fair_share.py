@@ -1,12 +1,14 @@
-"""Who gets how much when several want the same: max-min fairness, and turns. Pure."""
+"""How a limited number is shared among several that want it: max-min fairness, and turns. Pure."""
 
 from collections.abc import Sequence
 
 
 def allot_shares(room: int, demands: Sequence[int], first: int = 0) -> list[int]:
-    """What each gets of the room: an equal part, nobody more than it asks; what one leaves goes to the others.
+    """Return the share of each. All get an equal part, and none more than it asks for.
 
-    What cannot be divided goes to one after the other, from the `first` on.
+    What one leaves is shared by the others.
+
+    A remainder goes to one after the other, starting with `first`.
     """
     given = [0] * len(demands)
     while room > 0:
@@ -28,14 +30,14 @@ def interleave_lines[T](lines: Sequence[Sequence[T]], first: int = 0) -> list[T]
 
 
 def compute_even_shares(held: Sequence[int], waiting: Sequence[int]) -> list[int]:
-    """How many each should hold of what all hold together, where so many of each wait for more."""
+    """Return how many each should hold, out of what all hold together, given how many of each wait."""
     # What cannot be divided stays where most is: nothing changes hands for one slot more or less.
     most = held.index(max(held)) if held else 0
     return allot_shares(sum(held), [have + want for have, want in zip(held, waiting, strict=True)], most)
 
 
 def pick_evenly[T](line: Sequence[T], count: int) -> list[T]:
-    """So many of a line, at even distances."""
+    """Return this number of items of a list, at even distances."""
     return [line[int((at + 0.5) * len(line) / count)] for at in range(count)]
 
 

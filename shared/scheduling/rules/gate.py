@@ -18,7 +18,7 @@ from shared.model.step import Step, choose_message
 from shared.model.wave import Wave, find_wave
 
 OVERDUE: Final = timedelta(minutes=2)
-"""So long past its moment an account is sent again, whatever lease still holds the old message."""
+"""An account is sent again this long after its due time, even if the old message is still hidden."""
 
 EARLY: Final = timedelta(seconds=2)
 """Clocks of storage and app differ a little: a message this early is taken."""
@@ -26,7 +26,10 @@ EARLY: Final = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The gate's answer: this step, not before this moment; or nothing, and what it waits for."""
+    """The answer of the gate: the next step and its earliest time.
+
+    Without a step, it says what the account waits for.
+    """
 
     step: Step | None
     at: datetime | None = None
@@ -39,19 +42,22 @@ def find_account_wave(account: Account, migration: Migration) -> Wave | None:
 
 
 def get_announcement_start(wave: Wave, profile: Profile) -> datetime | None:
-    """From when on the people of a wave are told what will change; None for a wave without a date."""
+    """Return when the customers of a wave get the announcement. None for a wave without a date."""
     return wave.starts_at - timedelta(days=profile.plan.announce_days) if wave.starts_at else None
 
 
 def get_change_time(wave: Wave, profile: Profile) -> datetime | None:
-    """When something changes for the people of a wave: as it begins or, with `at-once`, as the portal switches."""
+    """Return when something changes for the customers of a wave.
+
+    At its start, or with `at-once` when the portal switches.
+    """
     if profile.plan.switch == "at-once" and profile.plan.switch_at is not None:
         return convert_from_london(profile.plan.switch_at)
     return wave.starts_at
 
 
 def respect_told_day(account: Account, profile: Profile, at: datetime) -> datetime:
-    """The moment `at`, or the day of which the customer was told, where that is still to come.
+    """Return the later of `at` and the day that the customer was told.
 
     With `at-once` a move changes nothing for the customer, and the message waits for the portal.
     """
@@ -60,7 +66,7 @@ def respect_told_day(account: Account, profile: Profile, at: datetime) -> dateti
 
 
 def find_due_step(account: Account, migration: Migration, profile: Profile, *, messages_on: bool) -> Due:
-    """What may happen next to `account` of `migration`, and not before when."""
+    """Return the next step of `account` in `migration`, and its earliest time."""
     at = account.moment or account.not_before
     if migration.paused:
         return Due(None, waits_for=f"paused: {migration.pause_reason}")
@@ -105,26 +111,26 @@ def _find_due_move(account: Account, migration: Migration, profile: Profile, at:
 
 
 def is_customer_told(profile: Profile, *, messages_on: bool) -> bool:
-    """Whether somebody tells those for whom an account is created: without that they would be locked out."""
+    """Return True if customers whose accounts are created are notified. Without a message they could not sign in."""
     sent = messages_on and SET_YOUR_PASSWORD in profile.messages.templates
     return sent or profile.plan.council_tells_customers
 
 
 def is_told_before(account: Account, wave: Wave, profile: Profile, *, messages_on: bool) -> bool:
-    """Whether the customer knows what will change, or need not be told before it does."""
+    """Return True if the customer has the announcement, or needs none before the change."""
     if account.announced_at is not None or account.done or wave.starts_at is None or not messages_on:
         return True
     return choose_message(account, profile) is None
 
 
 def must_be_recovered(account: Account, migration: Migration) -> bool:
-    """Whether it is to be found out first what was done for the account before the tables were lost."""
+    """Return True if the app must first find out what was done for the account before the tables were lost."""
     running = migration.phase in {Phase.CLASSIFYING, Phase.RUNNING}
     return running and account.state is State.STAGED and account.lost_since is not None
 
 
 def is_message_open(step: Step, release: int, account: Account, answer: Due, now: datetime, *, epoch: int) -> bool:
-    """Whether a message of `step` with this release number may act now. `epoch` is the migration's."""
+    """Return True if a message of `step` with this release number may act now. `epoch` is the migration's."""
     return (
         account.release == release
         and account.epoch == epoch
@@ -136,5 +142,5 @@ def is_message_open(step: Step, release: int, account: Account, answer: Due, now
 
 
 def is_overdue(account: Account, answer: Due, now: datetime) -> bool:
-    """Whether an account's message must have been lost: it is due and long past its moment."""
+    """Return True if the message of an account must have been lost: the account is long past its due time."""
     return answer.step is not None and account.moment is not None and account.moment + OVERDUE < now

@@ -1,6 +1,6 @@
-"""Lines of accounts that wait for the same step, so that the feeder asks for these and no others. Pure.
+"""Which accounts the feeder asks for: a work query for each step that something may be due for. Pure.
 
-A line says where to look; whether an account of it may go on is for the gate to say.
+A work query says where to look. The gate says if an account that it finds may continue.
 """
 
 from dataclasses import replace
@@ -37,7 +37,7 @@ def list_work_queries(
 def _list_moving_queries(
     migration: Migration, profile: Profile, before: datetime, *, messages_on: bool
 ) -> list[tuple[Step, Line]]:
-    """Those who wait to be created or joined, or to be told that they will be."""
+    """Return queries for accounts that wait to be created or linked, or for their announcement."""
     if not migration.may_move(profile):
         return []
     if migration.plan is None:
