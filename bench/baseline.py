@@ -1,4 +1,4 @@
-"""What somebody would write in an afternoon: create user after user with msgraph-sdk, as its documentation shows."""
+"""A plain loop that creates user after user with msgraph-sdk, as its documentation shows."""
 
 import asyncio
 import secrets
@@ -10,7 +10,7 @@ from bench import kit
 from local.stack import TENANT
 
 TRIES: Final = 5
-"""So often a user is tried again after the library itself has given up."""
+"""How many times a user is tried again after the library itself has stopped trying."""
 
 
 def graph_client(url: str) -> object:
@@ -25,9 +25,9 @@ def graph_client(url: str) -> object:
 
 
 async def create_all(graph: str, numbers: Sequence[int], at_once: int, patience: float) -> int:
-    """Create these people, so many at once; returns how many are not there in the end.
+    """Create these people, `at_once` at the same time. Returns how many are missing in the end.
 
-    After `patience` seconds it is given up: what is refused counts too, so a loop that never waits may never get on.
+    It stops after `patience` seconds. Refused requests count too, so a loop that never waits may never finish.
     """
     client = graph_client(graph)
     ends = time.monotonic() + patience

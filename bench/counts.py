@@ -1,8 +1,8 @@
-"""What one account costs: requests to the directory and storage transactions, from upload to told.
+"""What one account costs: requests to the directory and storage transactions, from the upload to the message.
 
-Creates and links are counted in runs of their own. Storage is counted at Azurite, by its access log; what the host and
-the timers cost whether there is one account or a thousand (receives, empty polls, leases, summaries, reports) is shown
-apart. So are the host's deletes of messages that were worked off, one for each message.
+Creates and links are counted in separate runs. Storage requests are counted in the access log of Azurite. Requests of
+the host and of timers that do not depend on the number of accounts (receives, empty polls, leases, summaries, reports)
+are shown separately. So are the host's deletes of finished messages, one for each message.
 """
 
 import argparse
@@ -20,7 +20,7 @@ WORK: Final = ("stage-rows", "classify-account", "provision-account", "notify-cu
 
 
 def kind_of(method: str, target: str) -> tuple[str, bool]:
-    """What a storage request is, and whether it belongs to accounts rather than to host and timers."""
+    """Return the kind of a storage request, and if it belongs to accounts or to host and timers."""
     path = unquote(target).partition("?")[0]
     parts = path.strip("/").split("/")[1:]
     name = parts[0] if parts else ""

@@ -1,11 +1,11 @@
-"""Whether two councils that move at once get the same share of the write quota, whatever their size.
+"""The share of the write quota that each of two councils gets if both move at the same time, whatever their size.
 
-Both are compared first: whichever is ready is paused, and when both are, both are resumed. From then on they want the
-one write quota of the directory at the same time; its journal tells by the mark in each write whose it was. From the
-moment at which both have been given something until the first of them has nine tenths of its writes, each should have
-half of all. (Where slots are given away just between the two resumes, the first has the full bucket for itself: it is
-alone then. And whoever was refused once comes last: one such account would stretch the time to the end of the other.)
-Exit status 1: the smaller one had less than 0.40 or more than 0.60, or not everybody was told.
+Both exports are compared with the directory first. The council that is ready is paused, and when both are, both are
+resumed. From then on they want the same write quota. The owner marker in each write in the journal of the directory
+shows whose write it was. From the first write of both until one of them has nine tenths of its writes, each should have
+half of all. (If slots are given away just between the two resumes, the first council has the full bucket for itself. An
+account that was refused once comes last, and would stretch the time to the end of the other council.) Exit status 1:
+the smaller council had less than 0.40 or more than 0.60, or a customer was not notified.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Measured:
     council: str
     accounts: int
     share: float
-    """Of the writes that were taken in the shared time."""
+    """The share of the accepted writes in the shared time."""
     longest: float
     """The longest time in which it got nothing, from the resume to its last write."""
     wrong: int
@@ -57,7 +57,7 @@ def great_yarmouth(numbers: Sequence[int]) -> bytes:
 
 
 def list_write_times(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-    """When a write of each council was taken, in order.
+    """Return when each write of a council was accepted, in order.
 
     Raises:
         kit.BenchError: one of them has no write in the journal.
@@ -75,7 +75,7 @@ def list_write_times(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[flo
 def measure_council(
     moments: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, resumed: float
 ) -> Measured:
-    """What one council got from the resume on."""
+    """Return what one council got after the resume."""
     begin = max(min((at for at in each if at >= resumed), default=resumed) for each in moments.values())
     end = _nearly_done(moments)
     within = {name: sum(begin <= at <= end for at in each) for name, each in moments.items()}
@@ -89,7 +89,7 @@ def measure_council(
 def run_both(
     folder: Path, limits: kit.Limits, sizes: Mapping[str, int], hosts: int
 ) -> tuple[list[Measured], list[str]]:
-    """Both councils at once: each one's part, and the figures of the whole."""
+    """Run both councils at the same time. Returns the part of each, and the figures of the whole."""
     with kit.run_bench_stack(folder, hosts=hosts, limits=limits) as stack:
         first = sizes[LARGER]
         bodies = {LARGER: kit.make_export(range(first)), SMALLER: great_yarmouth(range(first, first + sizes[SMALLER]))}
@@ -109,7 +109,7 @@ def run_both(
 
 
 def _nearly_done(moments: Mapping[str, Sequence[float]]) -> float:
-    """When the first council had nine tenths of its writes."""
+    """Return when the first council had nine tenths of its writes."""
     return min(each[len(each) * 9 // 10 - 1] for each in moments.values())
 
 

@@ -22,7 +22,7 @@ REQUEST: Final = re.compile(r'\[.*?\] "(?P<method>\w+) (?P<target>\S+) HTTP[^"]*
 
 
 class BenchError(Exception):
-    """The run did not come to its end; the message says where it stood."""
+    """The run did not reach its end. The message says how far it was."""
 
 
 def make_person(number: int) -> tuple[str, str, str, str]:
@@ -86,7 +86,7 @@ class Limits:
         return {"DIRECTORY_WRITE_LIMIT": str(self.writes), "DIRECTORY_WRITE_WINDOW_SECONDS": str(self.window)}
 
     def ideal(self, writes: int) -> float:
-        """Seconds that so many writes take at least, the bucket full at the start."""
+        """Return the shortest time in seconds for this number of writes, if the bucket is full at the start."""
         return max(writes - self.writes, 0) / (self.writes / self.window)
 
 
@@ -99,7 +99,7 @@ def run_bench_stack(
     users: Path | None = None,
     storage_log: Path | None = None,
 ) -> Iterator[Stack]:
-    """A stack with so many hosts; without limits the directory refuses nobody and answers at once."""
+    """Run a stack with this number of hosts. Without limits, the directory refuses nothing and answers at once."""
     options = limits.options if limits else ["--write-limit", "0", "--units-limit", "-1"]
     with run_stack(folder, seed=users, directory_options=options, storage_log=storage_log) as started:
         # What is allowed without limits is more than one machine can do.
@@ -116,16 +116,15 @@ def upload_export(running_stack: Stack, body: bytes, name: str = FILE) -> None:
 
 
 def read_migration(running_stack: Stack, name: str = FILE) -> dict[str, Any] | None:
-    """Where the migration of a file stands, as the app says."""
+    """Return the state of a file's migration, as the app reports it."""
     found = get_json(f"{running_stack.hosts[0].url}/api/status")["migrations"]
     return next((each for each in found if each["file"] == name), None)
 
 
 def wait_until(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], name: str = FILE) -> dict[str, Any]:
-    """Wait until a migration is so far.
+    """Wait until `fits` is true for a migration.
 
-    Raises:
-        BenchError: it is paused, or does not get there.
+    Raises: BenchError: the migration is paused, or does not get there.
     """
     deadline = time.monotonic() + PATIENCE
     found = None
@@ -140,7 +139,7 @@ def wait_until(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], nam
 
 
 def wait_until_done(running_stack: Stack, name: str = FILE) -> dict[str, Any]:
-    """Wait until a migration has come to rest."""
+    """Wait until a migration is done."""
     return wait_until(running_stack, lambda found: found["phase"] == "done", name)
 
 
@@ -151,7 +150,7 @@ def read_journal(running_stack: Stack) -> list[dict[str, Any]]:
 
 
 def read_counters(running_stack: Stack) -> Counter[str]:
-    """How much was asked of the directory, over all."""
+    """Return how many requests the directory has had."""
     return Counter(get_json(f"{running_stack.directory.url}/_standin/journal")["counters"])
 
 

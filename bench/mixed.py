@@ -22,7 +22,7 @@ SEED: Final = 2019
 USERS_A_ROW: Final = 2
 """Users in the directory for each row of the export."""
 EVERY: Final = 40
-"""One in so many new customers signs up while accounts are created."""
+"""One in this many new customers signs up while accounts are created."""
 ANSWERS: Final = {"create_answer": "either", "conflict_status": 0}
 """Switches of the stand-in: creates are answered with and without the user, conflicts with 400 and 409."""
 
@@ -35,7 +35,7 @@ class Sample:
     users: Path
     """What the directory holds at the start."""
     truth: dict[str, dict[str, str]]
-    """What must become of each row, by its number."""
+    """The right result for each row, by its number."""
 
     def list_newcomers(self) -> Iterator[tuple[str, str]]:
         """Row number and address of the customers who sign up by themselves."""
@@ -49,7 +49,7 @@ class Sample:
 
 
 def make_sample(folder: Path, rows: int) -> Sample:
-    """Write the files of an export of so many rows."""
+    """Write the files of an export with this number of rows."""
     generate_samples(Order({"south-norfolk": rows}, SEED, USERS_A_ROW * rows), folder)
     with (folder / "south-norfolk.truth.csv").open(newline="", encoding="utf-8") as file:
         truth = {row["row"]: row for row in csv.DictReader(file)}
@@ -73,9 +73,9 @@ def sign_up(stack: Stack, sample: Sample) -> set[str]:
 
 
 def count_wrong(stack: Stack, migration: dict[str, Any], sample: Sample, newcomers: set[str]) -> int:
-    """How many rows of result.csv say something else than the truth.
+    """Return how many rows of result.csv differ from the truth.
 
-    Where a newcomer's account was created before the sign-up, the row is right too.
+    If a newcomer's account was created before the sign-up, the row is right too.
     """
     path = migration["reports"].removeprefix("reports/") + "result.csv"
     with BlobServiceClient.from_connection_string(stack.storage.connection_string) as service:

@@ -29,7 +29,7 @@ from local.stack import get_json, send_json
 
 REFUSED: Final = 429
 PATIENCE: Final = 3
-"""So many times the ideal a plain loop may take before it is given up."""
+"""A plain loop is stopped after this many times the ideal."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Measured:
     wrong: int
     predicted_minutes: float | None = None
     ended: bool = False
-    """Whether it was given up before everybody was there."""
+    """True if it was stopped before all accounts existed."""
 
     def row(self, limits: kit.Limits) -> list[str]:
         """Its line of the table."""
@@ -102,7 +102,7 @@ LOOPS: Final = (
 
 
 def measure_loop(folder: Path, accounts: int, limits: kit.Limits, loop: Loop) -> Measured:
-    """What a loop comes to; it is ended after `PATIENCE` times the ideal."""
+    """Measure a plain loop. It is stopped after `PATIENCE` times the ideal."""
     with kit.run_bench_stack(folder, hosts=0, limits=limits) as stack:
         send_json(f"{stack.directory.url}/_standin/rules", {"refused_requests_count": loop.refused_count}, "PATCH")
         patience = PATIENCE * max(limits.ideal(accounts), limits.window)

@@ -1,10 +1,10 @@
-"""How much of the machine's speed the pipeline leaves: one host without a quota, against a bare replay of its calls.
+"""How fast the app is compared with a bare replay of its calls: one host, without a quota.
 
-Both run in turn against the same Azurite, directory and Notify: the app with one host process, then one process that
-makes the same requests with nothing decided between them (`bench/replay.py`). Compared are the two parts in which
-accounts are worked on: from the first account compared with the directory to the last, and from the first account
-released to the last customer told. What lies between (timers that wait for their next occurrence, the assessment) and
-staging are not in it, on either side. The requests of both are counted at Azurite and shown side by side.
+Both run one after the other against the same Azurite, directory and Notify. First the app runs with one host process.
+Then one process makes the same requests without any decision between them (`bench/replay.py`). Two parts are compared:
+from the first account compared with the directory to the last, and from the first release to the last notified
+customer. The time between them (timers that wait for their next occurrence, the assessment) and staging are not
+included on either side. The requests of both are counted at Azurite and shown side by side.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def measure_sizes(stack: Stack) -> Sizes:
 
 
 def count_kinds(requests: Iterable[tuple[str, str, int]]) -> Counter[str]:
-    """What was asked of storage for accounts, by what it costs there."""
+    """Count the storage requests for accounts by kind."""
     counted: Counter[str] = Counter()
     for method, target, _ in requests:
         if "$batch" in target:

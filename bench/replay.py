@@ -25,7 +25,7 @@ from local.stack import TENANT, Stack
 from local.standins.notify import services
 
 BATCH, THRESHOLD = 16, 8
-"""As host.json has it: at most 24 messages of a queue are worked on."""
+"""As in host.json: at most 24 messages of a queue are processed at the same time."""
 LEASE: Final = 600
 FEEDERS: Final = 16
 AT_ONCE: Final = 50
@@ -43,7 +43,7 @@ class Took:
     ends: list[float] = field(default_factory=list)
 
     def note(self) -> None:
-        """One more has come to the end of this part."""
+        """Record that one more account has ended this part."""
         self.ends.append(time.monotonic())
 
     @property
@@ -54,14 +54,14 @@ class Took:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the app has left in its tables, as a measure for entities of the replay."""
+    """The entities that the app left in its tables, as a measure for the entities of the replay."""
 
     accounts: Sequence[Entity]
     rows: Sequence[Entity]
 
 
 class Replay:
-    """Everything that is asked of storage, directory and message service for so many new accounts."""
+    """All requests to storage, directory and message service for this number of new accounts."""
 
     def __init__(self, stack: Stack, template: str, sizes: Sizes) -> None:
         connection = stack.storage.connection_string
@@ -94,7 +94,7 @@ class Replay:
         return await self._queues.create_queue(name)
 
     async def _stage(self) -> None:
-        """Not timed: the app's staging is not either."""
+        """Write the entities. This is not timed, and neither is the staging of the app."""
         for table, entities in ((self._accounts, self._sizes.accounts), (self._rows, self._sizes.rows)):
             by_partition: dict[str, list[Entity]] = {}
             for entity in entities:
@@ -141,7 +141,7 @@ class Replay:
         return told.seconds
 
     def _person(self, number: int) -> int:
-        """Somebody the directory does not know yet."""
+        """Return the number of a person whom the directory does not know yet."""
         return len(self._sizes.accounts) + number
 
     async def _read(self, number: int) -> None:
@@ -160,7 +160,7 @@ class Replay:
         account["etag"] = (await self._accounts.update_entity(entity, **condition))["etag"]
 
     async def _feed(self, queue: str) -> None:
-        """Moments for all, as the timer gives them: saved by the hundred, then sent one by one."""
+        """Release all accounts like the timer: save them by the hundred, then send them one by one."""
         numbers = range(len(self._sizes.accounts))
         by_partition: dict[str, list[int]] = {}
         for number in numbers:
@@ -239,7 +239,7 @@ class Replay:
 
 
 async def _read_first_page(pages: AsyncIterator[AsyncIterator[Any]]) -> list[Any]:
-    """What one request brings; none where the queue is empty."""
+    """Return the messages of one request, or none if the queue is empty."""
     async for page in pages:
         return [message async for message in page]
     return []

@@ -1,8 +1,8 @@
-"""Whether size costs more than in proportion: memory from 10,000 to 1,000,000 rows, and requests a row on Azurite.
+"""The cost of size: memory from 10,000 to 1,000,000 rows, and storage requests per row on Azurite.
 
-Memory: each size is received and staged in a process of its own, from an export that is made as it is read, against a
-ledger that keeps one digest of all it was given; what is compared is the peak of the process. Requests: exports of two
-sizes are staged by a real host on Azurite, and its table and queue requests counted.
+Memory: each size is received and staged in a separate process. The export is made while it is read, and the ledger
+keeps one digest of all its input. The peaks of the processes are compared. Requests: a real host stages exports of two
+sizes on Azurite, and its table and queue requests are counted.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from shared.runtime.worker import run_piece_step
 from tests.support.world import World
 
 BLOCK: Final = 20_000
-"""Rows that are made at once."""
+"""How many rows are made at the same time."""
 UPLOADED: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
@@ -115,7 +115,7 @@ class DigestAddresses(TableAddresses):
 
 
 async def stage_made_rows(rows: int) -> int:
-    """Receive and stage so many rows; returns how many arrived."""
+    """Receive and stage this number of rows. Returns how many arrived."""
     world, tables, clock = World(), MemoryTables(), ManualClock()
     rows_kept = DigestRows(tables)
     addresses = DigestAddresses(tables, clock)
@@ -129,7 +129,7 @@ async def stage_made_rows(rows: int) -> int:
 
 
 def measure_peak(rows: int) -> float:
-    """MB that a process of its own takes at most for so many rows."""
+    """Return the peak memory in MB of a separate process for this number of rows."""
     ended = subprocess.run(
         [sys.executable, "-m", "bench.size", "--stage", str(rows)], cwd=ROOT, capture_output=True, text=True, check=True
     )

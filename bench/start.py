@@ -1,7 +1,6 @@
-"""How long the host waits until the functions are indexed, and whether msgraph was imported for it.
+"""How long the host waits until the functions are indexed, and if msgraph was imported for it.
 
-A fresh process each time; beside it, in the same run, a process that only imports azure.functions: what no app can do
-without.
+Each run is a new process. In the same run, a process that only imports azure.functions is measured for comparison.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""What the walk costs for each account at two sizes: a visit of all shards, and result.csv, whole and one shard of it.
+"""The cost of the sweep for each account at two sizes: a sweep of all shards, and result.csv, whole and for one shard.
 
-Each size runs in a process of its own, on tables in memory, with accounts that were told. Memory is what a visit and a
-rewriting add to the peak of the process: the tables themselves are there before. The command ends with status 1 when a
-ratio is beyond the bar.
+Each size runs in a separate process, on tables in memory, with notified accounts. The memory figure is what a sweep and
+a publication add to the peak of the process, because the tables are there before. The command ends with status 1 if a
+ratio exceeds the bar.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class SizedReports(MemoryReports):
 
     written: int = 0
     seconds: float = 0.0
-    """Of this process, to read what blocks are made of, and to make them."""
+    """Seconds of this process to read the content of blocks, and to make them."""
 
     async def stage(self, path: str, block: str, parts: Any) -> bool:  # noqa: ANN401 - as the port has it
         """Count, and keep one byte."""
@@ -61,7 +61,7 @@ def _make_migration(rows: int) -> Migration:
 
 
 async def fill_world(world: World, rows: int) -> None:
-    """So many accounts that were told, each with its row."""
+    """Add this number of notified accounts, each with its row."""
     keys = Pseudonyms(b"k" * 32)
     await world.ledger.migrations.insert(_make_migration(rows))
     await world.ledger.losses.leave_anchors(SOUTH_NORFOLK)
@@ -96,7 +96,7 @@ def _measure_peak() -> float:
 
 
 async def measure_sweep(rows: int) -> dict[str, float]:
-    """Microseconds an account of a visit, of result.csv whole, and an account of one shard; MB that all that took."""
+    """Return microseconds per account for a sweep, for result.csv and for one shard of it, and their MB."""
     world, reports = World(), SizedReports()
     await fill_world(world, rows)
     ports = replace(world.ports, reports=reports)
@@ -131,7 +131,7 @@ async def _time_sweep(ports: Ports) -> float:
 
 
 def in_a_process(rows: int) -> dict[str, float]:
-    """The same in a process of its own."""
+    """Run the same in a separate process."""
     command = [sys.executable, "-m", "bench.walk", "--measure", str(rows)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(ended.stdout)

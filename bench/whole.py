@@ -28,7 +28,7 @@ from bench.baseline import graph_client
 from local.stack import TENANT, Stack
 
 CALLS: Final = 200
-"""How often each bare call is made."""
+"""How many times each bare call is made."""
 COLUMNS: Final = 30
 """Columns of an entity of the bare calls, about as many as an account has."""
 CLASSIFYING: Final = {"find": 2, "point get": 2, "merge": 2, "queue put": 1, "queue delete": 1}

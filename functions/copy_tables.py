@@ -12,5 +12,5 @@ blueprint = func.Blueprint()
 
 @blueprint.timer_trigger(arg_name="timer", schedule=read_schedule(COPY_TABLES), run_on_startup=False)
 async def copy_tables(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants it
-    """Go on with tonight's copy of the tables."""
+    """Continue tonight's copy of the tables."""
     await run_timer(wiring.get_ports(), "copy_tables", step.backup_tables)

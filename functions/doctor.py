@@ -1,4 +1,4 @@
-"""For people: the doctor, every prerequisite with what is missing or too much."""
+"""For people: the doctor, which checks every prerequisite and says what is missing or too much."""
 
 import azure.functions as func
 

@@ -1,4 +1,7 @@
-"""For people: status, poison, pause, resume, cancel. The command line `ops` calls these; it holds no key of its own."""
+"""For people: status, poison, pause, resume, cancel.
+
+The command line `ops` calls these functions, and holds no key itself.
+"""
 
 import azure.functions as func
 
@@ -12,13 +15,13 @@ blueprint = func.Blueprint()
 
 @blueprint.route(route="status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def status(request: func.HttpRequest) -> func.HttpResponse:
-    """Where everything stands, and what to do next."""
+    """Show the state of everything, and what to do next."""
     return await http.answer_request(wiring.get_ports, operations_api.show_status, request)
 
 
 @blueprint.route(route="poison", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def poison_list(request: func.HttpRequest) -> func.HttpResponse:
-    """What is stuck, and why."""
+    """List what failed, and why."""
     return await http.answer_request(wiring.get_ports, operations_api.list_poison, request)
 
 
@@ -67,7 +70,7 @@ async def cancel(request: func.HttpRequest) -> func.HttpResponse:
     trigger_arg_name="request",
 )
 async def resume(request: func.HttpRequest) -> func.HttpResponse:
-    """Let a paused migration go on."""
+    """Resume a paused migration."""
     return await http.answer_request(wiring.get_ports, operations_api.resume_migration, request, OPERATORS)
 
 

@@ -1,4 +1,4 @@
-"""For people: a plan is read, signed, rejected, or left to a newer one."""
+"""For people: read, sign or reject a plan, or let a newer plan supersede it."""
 
 import azure.functions as func
 
@@ -17,7 +17,7 @@ blueprint = func.Blueprint()
     trigger_arg_name="request",
 )
 async def plan_show(request: func.HttpRequest) -> func.HttpResponse:
-    """What is planned, who has signed, whose signature is wanted."""
+    """Show what is planned, who has signed, and which signatures are missing."""
     return await http.answer_request(wiring.get_ports, plan_api.show_plan, request)
 
 

@@ -12,7 +12,7 @@ blueprint = func.Blueprint()
 
 @blueprint.route(route="rebuild", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def rebuild_show(request: func.HttpRequest) -> func.HttpResponse:
-    """What was lost, and from what it would be made again."""
+    """Show what was lost, and from what it would be made again."""
     return await http.answer_request(wiring.get_ports, recovery_api.show_rebuild, request)
 
 

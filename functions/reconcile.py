@@ -1,4 +1,4 @@
-"""reconcile: the walk, by default every ten seconds."""
+"""reconcile: the sweep, by default every ten seconds."""
 
 import azure.functions as func
 

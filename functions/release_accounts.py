@@ -14,7 +14,7 @@ blueprint = func.Blueprint()
 
 @blueprint.timer_trigger(arg_name="timer", schedule=read_schedule(RELEASE_ACCOUNTS), run_on_startup=False)
 async def release_accounts(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants it
-    """Give accounts their moment, a little ahead."""
+    """Release accounts a little ahead of their due times."""
     await repeat_timer(
         wiring.get_ports(),
         "release_accounts",

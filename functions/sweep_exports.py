@@ -12,5 +12,5 @@ blueprint = func.Blueprint()
 
 @blueprint.timer_trigger(arg_name="timer", schedule=read_schedule(SWEEP_EXPORTS), run_on_startup=False)
 async def sweep_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants it
-    """Find the uploads of which no event told."""
+    """Find uploads for which no event arrived."""
     await run_timer(wiring.get_ports(), "sweep_exports", step.sweep_exports)

@@ -1,4 +1,4 @@
-"""For people: a wave is opened or a point of its checklist confirmed, the portal has switched, a case has an owner."""
+"""For people: open a wave, confirm a point of its checklist or the switch of the portal, give a case an owner."""
 
 import azure.functions as func
 
@@ -51,7 +51,7 @@ async def switch_confirm(request: func.HttpRequest) -> func.HttpResponse:
     trigger_arg_name="request",
 )
 async def review_list(request: func.HttpRequest) -> func.HttpResponse:
-    """Who decides which review cases, and until when."""
+    """List who decides which review cases, and until when."""
     return await http.answer_request(wiring.get_ports, review_api.list_review, request)
 
 

@@ -11,7 +11,7 @@ from ops.commands import commands
 from ops.shell import ERROR, print_error
 
 STOPPED: Final = 130
-"""What a shell expects of a program that ended with Ctrl+C."""
+"""The exit status that a shell expects of a program that ended with Ctrl+C."""
 
 
 def main(arguments: Sequence[str]) -> int:

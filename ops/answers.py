@@ -1,4 +1,4 @@
-"""What the app answers, as far as this command line reads it. Fields that it does not know are passed over."""
+"""The answers of the app, as far as this command line reads them. Unknown fields are ignored."""
 
 from datetime import datetime
 
@@ -33,7 +33,7 @@ class Waits(BaseModel):
 
 
 class Speed(BaseModel):
-    """How fast a migration goes, and between which moments what is due will be done."""
+    """The speed of a migration, and the earliest and latest time at which what is due will be done."""
 
     per_minute: float
     ready_from: datetime | None
@@ -51,7 +51,7 @@ class Migration(BaseModel):
     uploaded_at: datetime
     paused: Pause | None
     refused: Cause | None
-    """Why the upload was refused, replaced or got stuck, as its phase says."""
+    """Why the upload was refused, replaced or failed, depending on its phase."""
     superseded_by: str
     rows: int
     staged: int
@@ -74,7 +74,7 @@ class Migration(BaseModel):
 
     @property
     def stuck(self) -> int:
-        """Accounts that cannot go on."""
+        """Accounts that cannot continue."""
         return sum(cause.count for cause in self.failures)
 
 
@@ -107,7 +107,7 @@ class Timer(BaseModel):
 
 
 class Status(BaseModel):
-    """Everything at one moment; migrations newest first."""
+    """The state of everything at one time, newest migrations first."""
 
     at: datetime
     quota_used: float | None = None
@@ -119,11 +119,11 @@ class Status(BaseModel):
     lost: list[Lost] = []
     timers: list[Timer] = []
     copied_at: datetime | None = None
-    """When the newest whole copy of the tables was finished."""
+    """When the newest complete copy of the tables was finished."""
 
 
 class Stuck(BaseModel):
-    """One account that cannot go on."""
+    """One account that cannot continue."""
 
     account: str
     authority: str
@@ -135,14 +135,14 @@ class Stuck(BaseModel):
 
 
 class Poison(BaseModel):
-    """What is stuck, and what lies in the poison queues."""
+    """What failed, and what is in the poison queues."""
 
     stuck: list[Stuck]
     queues: list[Queue]
 
 
 class Settled(BaseModel):
-    """What a replay or discard did."""
+    """The result of a replay or discard."""
 
     accounts: int
     migrations: int

@@ -1,4 +1,7 @@
-"""`ops canary`: a test customer goes the whole way through the real directory, and says what was found."""
+"""`ops canary`.
+
+A test customer passes through all steps in the real directory, and the command shows what was found.
+"""
 
 import re
 import time
@@ -43,7 +46,7 @@ VERDICTS: Final = {
 
 
 class Step(BaseModel):
-    """One step and what it came to."""
+    """One step and its result."""
 
     step: str
     result: str
@@ -110,14 +113,15 @@ def canary(
 ) -> None:
     """Send one test customer through the real directory before any other.
 
-    It is created, looked up and linked as customers are; you set its password
-    by the customers' own way and sign in; it is taken back, and an
-    administrator of the directory deletes it. Each step says what to do. Stop
-    it when you like: the same command goes on where it was. What it found out
-    about the directory is kept with its date.
+    The test customer is created, looked up and linked like a real one. You set
+    its password in the way that customers do, and sign in. The app then removes
+    its owner marker, and an administrator of the directory deletes the user.
+    Each step says what to do. You can stop at any time: the same command
+    continues where it stopped. What it found out about the directory is stored
+    with the date.
 
-    Exit status: 0 it passed, 1 it did not work, 2 it failed: what to change
-    is said.
+    Exit status: 0 it passed, 1 it did not work, 2 it failed: what to change is
+    said.
 
     Examples:
       ops canary --authority south-norfolk --address canary@example.org
@@ -158,7 +162,7 @@ def _show_canaries(url: str, authority: str, as_json: bool) -> None:
 
 
 def _follow_canary(app: App, first: Json, body: Json, telling: "Telling", once: bool) -> Answer[Canary]:
-    """Ask again until it is over; tell whatever is new."""
+    """Ask again until it is over, and print what is new."""
     answer = show_waiting("The canary is at it", lambda: app.post(Canary, "canary", first))
     # With its number, so that a run that ended while its answer was lost is told, and none is begun anew.
     this = {**body, "run": answer.read.run}
@@ -175,7 +179,7 @@ def _follow_canary(app: App, first: Json, body: Json, telling: "Telling", once: 
 
 
 class Telling:
-    """Says each thing once."""
+    """Prints each thing once."""
 
     def __init__(self, out: Console) -> None:
         self._out = out
@@ -202,7 +206,7 @@ def make_step_line(step: Step) -> Text:
 
 
 def to_do(sentences: Iterable[str]) -> RenderableType:
-    """What a person has to do now."""
+    """True if a person has to do something now."""
     numbered = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1))
     return Panel(Text(numbered), title="Your turn", title_align="left", border_style="yellow")
 
@@ -219,7 +223,7 @@ def make_ending(canary: Canary) -> RenderableType:
 
 
 def make_answer_table(answers: Iterable[Learned]) -> Table:
-    """What the directory answered, and when."""
+    """Return what the directory answered, and when."""
     table = Table(box=None, pad_edge=False)
     for column in ("question", "answer", "found out"):
         table.add_column(column)

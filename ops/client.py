@@ -1,4 +1,4 @@
-"""Asking the app. Whatever goes wrong becomes a sentence that says what to do."""
+"""Requests to the app. Every failure becomes a sentence that says what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 TIMEOUT: Final = httpx.Timeout(240, connect=5)
-"""A replay of everything may take its time; Azure itself gives up after 230 seconds."""
+"""Seconds. A replay of everything may take long, and Azure itself stops after 230 seconds."""
 
 type Json = dict[str, Any]
 
@@ -20,12 +20,12 @@ class NoAnswerError(Exception):
 
 
 class NotReachableError(NoAnswerError):
-    """Nobody listens there. It may be starting: asking again may help."""
+    """Nothing answers at that address. The app may be starting, so asking again may help."""
 
 
 @dataclass(frozen=True)
 class Answer[T: BaseModel]:
-    """What the app said: as this command line reads it, and word for word."""
+    """An answer of the app: as this command line reads it, and the original text."""
 
     read: T
     said: Json
@@ -102,7 +102,7 @@ class App:
         return f"No app answers at {self._url}. Check the address (--url or OPS_URL), the network, and that it runs."
 
     def _refusal(self, response: httpx.Response) -> str:
-        """What an answer that is not a yes means, in a sentence."""
+        """Return a sentence for an answer that is not a success."""
         sentence = _read_error(response)
         status = response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN} or response.is_redirect:
@@ -127,17 +127,17 @@ class App:
 
 
 def path_of(migration: str, rest: str) -> str:
-    """Where the app is asked about one migration."""
+    """Return the path for requests about one migration."""
     return f"migrations/{quote(migration, safe='')}/{rest}"
 
 
 def of_council(authority: str) -> dict[str, str] | None:
-    """Which council's migration is meant, where one is named."""
+    """Return the council of the migration, if one is named."""
     return {"authority": authority} if authority else None
 
 
 def make_name_body(by: str) -> Json:
-    """Who asks, where nobody signs in."""
+    """Return the name of the caller, where nobody signs in."""
     return {"by": by} if by else {}
 
 
@@ -147,10 +147,9 @@ def clean_address(url: str) -> str:
 
 
 def _find_host(url: str) -> str | None:
-    """The name in an address that may be asked.
+    """Return the host in an address.
 
-    Raises:
-        NoAnswerError: it is none, or holds somebody's password, which is not repeated.
+    Raises: NoAnswerError: the address is malformed, or holds a password, which is not repeated.
     """
     try:
         parts = urlsplit(url)

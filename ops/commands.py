@@ -1,6 +1,6 @@
-"""All commands. Each file registers its own; the order here is the order of `ops --help`.
+"""All commands. Each file registers its own. The order here is the order of `ops --help`.
 
-Each asks the app one thing, shows the answer, and says by its exit status how it went.
+Each command asks the app one thing, shows the answer, and reports the result by its exit status.
 """
 
 # isort: off

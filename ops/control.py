@@ -1,4 +1,4 @@
-"""`ops pause`, `ops resume`, `ops cancel`: stop a migration for now, let it go on, or stop it for good."""
+"""`ops pause`, `ops resume`, `ops cancel`: stop a migration for now, continue it, or stop it for good."""
 
 from collections.abc import Callable
 
@@ -30,8 +30,8 @@ from ops.shell import (
 def pause(migration: Wanted, authority: Authority = "", by: By = "", as_json: AsJson = False, url: Url = HERE) -> None:
     """Stop a migration for now: within seconds nothing new is begun.
 
-    Nothing is lost: every account waits where it is. What was handed out
-    before is void, also after `ops resume`.
+    Nothing is lost: every account waits where it is. What was handed out before
+    is void, also after `ops resume`.
 
     Examples:
       ops pause 2026-03-02-portal-d7e3
@@ -42,10 +42,10 @@ def pause(migration: Wanted, authority: Authority = "", by: By = "", as_json: As
 
 @commands.command()
 def resume(migration: Wanted, authority: Authority = "", by: By = "", as_json: AsJson = False, url: Url = HERE) -> None:
-    """Let a paused migration go on, once its reason is mended.
+    """Resume a paused migration after its cause is repaired.
 
-    Nothing is lost by a pause: every account waits where it was. If the
-    reason still holds, the migration pauses again with it.
+    A pause loses nothing: every account waits where it was. If the cause still
+    exists, the migration pauses again with the same reason.
 
     Examples:
       ops resume 2026-03-02-portal-d7e3
@@ -63,12 +63,12 @@ def cancel(
     no_input: NoInput = False,
     url: Url = HERE,
 ) -> None:
-    """Stop a migration for good: within seconds nothing new is begun.
+    """Stop a migration for good. Within seconds nothing new is started.
 
-    Accounts that are finished stay as they are; the others are held with the
-    reason `cancelled`, as result.csv then tells. A later export begins with
-    them afresh. It cannot be taken back, so it wants the migration's name
-    typed; to stop for a while only, see `ops pause`.
+    Finished accounts stay as they are. The others are held with the reason
+    `cancelled`, as result.csv then shows. A later export starts with them
+    again. You cannot undo this, so the command asks you to type the migration's
+    name. To stop for a while only, use `ops pause`.
 
     Examples:
       ops cancel 2026-03-02-portal-d7e3

@@ -27,7 +27,7 @@ EXAMINED: Final = (0, FINDINGS)
 
 
 class For(StrEnum):
-    """What everything is to be ready for."""
+    """The purpose for which everything is checked."""
 
     ASSESS = "assess"
     WAVE = "wave"
@@ -44,13 +44,13 @@ def doctor(
     ] = False,
     url: Url = HERE,
 ) -> None:
-    """Look at everything that has to be in place, and say how to mend what is not.
+    """Check everything that has to be in place, and say how to repair what is not.
 
-    Settings, councils' profiles, storage, clock, directory (sign-in, rights,
-    attributes, room), message service (key, templates, reply-to), certificate,
-    canary. It changes nothing and tells nobody anything. The app looks, with
-    its own credentials; an app on this machine that does not answer is not
-    waited for: the same checks then run in a process here.
+    The doctor checks settings, councils' profiles, storage, clock, directory
+    (sign-in, rights, attributes, room), message service (key, templates, reply-
+    to), certificate and canary. It changes nothing and sends nothing to
+    anybody. The app runs the checks, with its own credentials. If an app on
+    this machine does not answer, the same checks run in a process here.
 
     Exit status: 0 nothing to mend, 1 it could not be run, 2 findings.
 
@@ -67,7 +67,7 @@ def doctor(
 
 
 def _by_app(purpose: For, authority: str, url: str) -> Answer[Report]:
-    """What the app finds; what a process here finds where an app of this machine does not answer."""
+    """Return what the app finds. If an app of this machine does not answer, return what a process here finds."""
     params = {"for": purpose.value} | ({"authority": authority} if authority else {})
     with app_at(url) as app:
         try:
@@ -105,7 +105,7 @@ def _examine_here(purpose: For, authority: str) -> Answer[Report]:
 
 
 def _local_settings() -> dict[str, str]:
-    """Where an app of this machine has its settings from, behind the environment."""
+    """Return the settings file of an app on this machine, which the environment overrides."""
     try:
         values = json.loads((ROOT / SETTINGS_FILE).read_text(encoding="utf-8-sig")).get("Values", {})
     except (OSError, ValueError, AttributeError):

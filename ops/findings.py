@@ -1,4 +1,4 @@
-"""What a person should look at, one sentence each. Pure; the exit status of `ops status` is made of it."""
+"""What a person should look at, one sentence each. Pure. The exit status of `ops status` depends on it."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,7 +7,7 @@ from ops.answers import Migration, Status
 from ops.words import format_count, format_time
 
 FORGOTTEN: Final = timedelta(days=7)
-"""An upload to a folder of no council is news for so long; no later upload can be told to make up for it."""
+"""How long an upload to a folder without a council counts as news. No later upload can be known to replace it."""
 
 
 def list_findings(status: Status) -> list[str]:
@@ -36,7 +36,7 @@ def _list_migration_findings(migration: Migration, status: Status) -> list[str]:
 
 
 def refused_for_now(migration: Migration, status: Status) -> bool:
-    """Whether an upload was refused and nobody has made up for it by a newer one of the same council."""
+    """Return True if an upload was refused and no newer one of the same council has replaced it."""
     if migration.phase != "refused":
         return False
     if not migration.council:
@@ -50,18 +50,18 @@ def refused_for_now(migration: Migration, status: Status) -> bool:
 
 
 def needs_a_look(migration: Migration, status: Status) -> bool:
-    """Whether this migration is behind any finding."""
+    """Return True if a finding is about this migration."""
     return bool(_list_migration_findings(migration, status))
 
 
 def is_moving(status: Status) -> bool:
-    """Whether anything happens by itself: a message lies in a queue, or a migration goes on."""
+    """Return True if work continues without help: a message is in a queue, or a migration moves."""
     going = any(_is_going_on(m) for m in status.migrations)
     return going or any(queue.messages for queue in status.queues)
 
 
 GOING: Final = frozenset({"staging", "classifying", "adopting", "running"})
-"""Phases in which something happens by itself."""
+"""Phases in which work continues without help."""
 
 
 def _is_going_on(migration: Migration) -> bool:

@@ -37,7 +37,7 @@ commands.add_typer(plan_commands, name="plan")
 
 
 class Part(StrEnum):
-    """For what a person signs."""
+    """The area for which a person signs."""
 
     DATA_OWNER = "data-owner"
     OPERATIONS = "operations"
@@ -110,10 +110,10 @@ class Left(BaseModel):
 
 @plan_commands.command("show")
 def show_plan(migration: Wanted, authority: Authority = "", as_json: AsJson = False, url: Url = HERE) -> None:
-    """A plan, who has signed it, and what whoever is wanted types next.
+    """Show a plan, who has signed it, and the commands for the missing signatures.
 
-    Exit status: 0 nothing is wanted, 1 it could not be shown, 2 a signature
-    is wanted.
+    Exit status: 0 nothing is wanted, 1 it could not be shown, 2 a signature is
+    wanted.
 
     Examples:
       ops plan show 2026-03-02-portal-d7e3
@@ -141,11 +141,11 @@ def approve(
     as_json: AsJson = False,
     url: Url = HERE,
 ) -> None:
-    """Sign a plan. With the last signature that is wanted, it begins.
+    """Sign a plan. It begins with the last missing signature.
 
-    Each part is signed by another person, and by nobody who uploaded the
-    export. Take --rows from the portal, not from the plan: it is how a wrong
-    or cut file is found.
+    Each part is signed by another person, and never by the person who uploaded
+    the export. Take --rows from the portal, not from the plan: this is how a
+    wrong or cut file is found.
 
     Examples:
       ops plan approve 2026-03-02-portal-d7e3 --as operations --hash 3f2a91c07b55 --rows 1200
@@ -197,10 +197,11 @@ def supersede(
     as_json: AsJson = False,
     url: Url = HERE,
 ) -> None:
-    """Leave to a newer migration what this one has not begun.
+    """Leave what this migration has not started to a newer one.
 
-    A plan that waits for signatures gives way to any newer upload; one that
-    is under way only to one that is approved, which does so by itself.
+    Any newer upload can replace a plan that waits for signatures. Only an
+    approved plan can replace one in progress, and it does so without this
+    command.
 
     Examples:
       ops plan supersede 2026-03-02-portal-d7e3
@@ -270,7 +271,7 @@ def _make_template_table(templates: Iterable[Template]) -> Table:
 
 
 def _describe_signatures(plan: Plan) -> Text:
-    """Who has signed, whose signature is wanted, and what that person types."""
+    """Return who has signed, which signatures are missing, and the commands for them."""
     text = Text()
     for each in plan.signatures:
         text.append(f"Signed as {each.part} by {each.by}, {format_time(each.at)}.\n")

@@ -28,9 +28,9 @@ def list_poison(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many accounts.")] = 100,
     url: Url = HERE,
 ) -> None:
-    """What is stuck, by cause, with what to do.
+    """List what failed, by cause, with what to do.
 
-    Changes nothing: neither an account nor a message.
+    This changes neither an account nor a message.
 
     Examples:
       ops poison list
@@ -51,12 +51,12 @@ def replay(
     no_input: NoInput = False,
     url: Url = HERE,
 ) -> None:
-    """Bring stuck accounts and stuck uploads back, once their cause is mended.
+    """Bring failed accounts and failed uploads back, after their cause is repaired.
 
-    Each goes on from what is recorded as done: nobody is created twice, and
-    nobody is told twice. Where a plan waits for signatures, its stuck
-    accounts are compared again, the plan is made anew, and whoever signed it
-    signs the new one. Choose exactly one of --account, --cause and --all.
+    Each continues after what is recorded as done: no user is created twice, and
+    no customer gets a message twice. If a plan waits for signatures, its failed
+    accounts are compared again, the plan is made again, and everybody signs the
+    new one. Choose exactly one of --account, --cause and --all.
 
     Examples:
       ops poison replay --cause unexpected_error
@@ -81,11 +81,11 @@ def discard(
     no_input: NoInput = False,
     url: Url = HERE,
 ) -> None:
-    """Leave stuck accounts as they are: held, and nobody tries them again.
+    """Leave failed accounts as they are. They are held, and the app does not try them again.
 
-    A later export that brings such an account starts it afresh, unless it was
-    created or joined already. Choose exactly one of --account, --cause and
-    --all; --all wants the word `discard` typed.
+    A later export that brings such an account starts it again, unless it was
+    created or linked already. Choose exactly one of --account, --cause and
+    --all. With --all you have to type the word `discard`.
 
     Examples:
       ops poison discard --account a0123456789abcdef0123456789abcdef01234567

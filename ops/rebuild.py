@@ -52,7 +52,7 @@ class Council(BaseModel):
 
     @property
     def to_do(self) -> bool:
-        """Whether anything is lost, or somebody's rebuild has not come to its end."""
+        """True if something is lost, or if a rebuild has not finished."""
         return bool(self.lost) or self.under_way_since is not None
 
 
@@ -63,7 +63,7 @@ class Outlooks(BaseModel):
 
 
 class Progress(BaseModel):
-    """What one request came to."""
+    """The result of one request."""
 
     finished: bool
     authority: str
@@ -93,21 +93,22 @@ def rebuild(
     yes: Yes = False,
     url: Url = HERE,
 ) -> None:
-    """Make the app's tables again after somebody or something emptied them.
+    """Make the app's tables again after they were emptied.
 
-    Use it when `ops status` says TABLES LOST. Until then the app has stopped
-    by itself: it creates, joins and tells nobody in ignorance. It takes the
-    newest nightly copy, then the exports that are left; what was done since
-    is found in the directory by our mark and in the message service by our
-    reference. Nobody is created twice and nobody is told twice. Where nobody
-    can say any more whether a message went out, the account is held for a
-    person (message_in_doubt).
+    Use this command when `ops status` says TABLES LOST. The app has stopped by
+    then, so that it creates, links and notifies nobody without its records. The
+    rebuild uses the newest nightly copy, and then the exports that are left.
+    What was done since the copy is found in the directory by our owner marker,
+    and in the message service by our reference. No user is created twice, and
+    no customer gets a message twice. If nobody can say whether a message was
+    sent, the account is held for a person (message_in_doubt).
 
-    PSEUDONYM_KEY must be the same as before. Stop it when you like and run it
-    again; two people may run it at once. Nothing else is needed afterwards.
+    PSEUDONYM_KEY must be the same as before. You can stop the command and run
+    it again, and two people may run it at the same time. Nothing else is needed
+    afterwards.
 
-    Exit status: 0 done, or nothing is lost; 1 it did not work; of --dry-run
-    and --marks also 2: something is lost, or marks are left unexplained.
+    Exit status: 0 done, or nothing is lost; 1 it did not work; of --dry-run and
+    --marks also 2: something is lost, or marks are left unexplained.
 
     Examples:
       ops rebuild --dry-run

@@ -1,4 +1,4 @@
-"""What every command shares: its options, how it asks the app, and how it shows what comes back."""
+"""What all commands share: options, requests to the app, and the output."""
 
 import json
 import os
@@ -19,18 +19,18 @@ FINDINGS: Final = 2
 PIPED_WIDTH: Final = 120
 HERE: Final = "http://127.0.0.1:7071"
 PATIENCE: Final = 12
-"""So many times in a row a watched app may not answer: it may be starting again."""
+"""How many times in a row a watched app may fail to answer, because it may be restarting."""
 
 commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="""Watch migrations, sign plans, stop what runs, bring back what is
-stuck, and see what is missing.
+    help="""    Watch migrations, sign plans, stop what runs, bring back what is stuck, and
+    see what is missing.
 
-It asks the app at --url (or OPS_URL, or http://127.0.0.1:7071) and holds
-no key. Where the app wants a sign-in, put your own access token into the
-environment variable OPS_TOKEN.
+    It asks the app at --url (or OPS_URL, or http://127.0.0.1:7071) and holds no
+    key. Where the app wants a sign-in, put your own access token into the
+    environment variable OPS_TOKEN.
 
 Examples:
   ops doctor --for assess
@@ -43,9 +43,10 @@ Examples:
   ops canary --authority south-norfolk --address canary@example.org
   ops rebuild --dry-run
 
-Exit status: 0 done, 1 it did not work, 2 there are findings: something is
-stuck, paused or refused, or waits for a person (`status`, `plan show`),
-missing or too much (`doctor`), or failed (`canary`).""",
+    Exit status: 0 done, 1 it did not work, 2 there are findings: something is
+    stuck, paused or refused, or waits for a person (`status`, `plan show`),
+    missing or too much (`doctor`), or failed (`canary`).
+    """,
 )
 Url = Annotated[str, typer.Option("--url", envvar="OPS_URL", help="Address of the app.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the app's answer as JSON, for programs.")]
@@ -58,7 +59,7 @@ NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; what needs
 
 @contextmanager
 def app_at(url: str) -> Iterator[App]:
-    """The app, for one command; what goes wrong is told, and the command ends."""
+    """Open the app for one command. A failure is printed, and the command ends."""
     try:
         with App(url, os.environ.get("OPS_TOKEN", "")) as app:
             yield app
@@ -74,7 +75,7 @@ def show_waiting[T: BaseModel](what: str, ask: Callable[[], Answer[T]]) -> Answe
 
 
 def ask_patiently[T: BaseModel](ask: Callable[[], Answer[T]], every: float) -> Answer[T]:
-    """An app that does not answer for a moment is starting again."""
+    """Ask again if the app does not answer, because it may be restarting."""
     for _ in range(PATIENCE - 1):
         try:
             return ask()
@@ -92,7 +93,7 @@ def print_answer[T: BaseModel](answer: Answer[T], as_json: bool, page: object) -
 
 
 def get_console() -> Console:
-    """Standard output; wide where nobody's window is the limit."""
+    """Return the standard output, wide if it is not a terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=PIPED_WIDTH)
 

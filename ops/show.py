@@ -1,6 +1,6 @@
 """The answers as a person reads them in a terminal. Pure: answers in, things that rich can print out.
 
-What comes from the app goes into `Text`, never into markup: a file may be called `[red].csv`.
+Text of the app is put into `Text`, never into markup, because a file may be called `[red].csv`.
 """
 
 from collections import Counter
@@ -179,7 +179,7 @@ def _make_foot_line(found: Migration, now: datetime) -> Text:
 
 
 def _describe_waits(found: Migration) -> Text:
-    """What it waits for, and what whoever is wanted types."""
+    """Return what it waits for, and the commands for those who have to act."""
     text = Text("Waits for:", style="bold yellow")
     for wait in found.waits:
         text.append(f"\n  - {wait.sentence}", style="not bold default")
@@ -189,7 +189,10 @@ def _describe_waits(found: Migration) -> Text:
 
 
 def _describe_speed(found: Migration) -> list[str]:
-    """How fast it goes, and when that which is due now will be ready: waves to come are told by what it waits for."""
+    """Return its speed, and when what is due now will be done.
+
+    Later waves are shown by what the migration waits for.
+    """
     speed = found.speed
     if speed is None:
         return []
@@ -221,7 +224,7 @@ def _make_queue_table(queues: Iterable[Queue]) -> list[RenderableType]:
 
 
 def make_progress_table(status: Status) -> Table:
-    """One line for each migration that goes on or needs a look: for watching."""
+    """Return one line for each migration that moves or needs a look, for watching."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for each in list_watched(status):
         table.add_row(*map(Text, progress_cells(each)))
@@ -231,7 +234,7 @@ def make_progress_table(status: Status) -> Table:
 
 
 def describe_quota(status: Status) -> list[str]:
-    """How much of the directory's quota is used, and how much of what is asked is refused; where it is known."""
+    """Return how much of the directory's quota is used and how many requests were refused, if known."""
     facts = []
     if status.quota_used is not None:
         facts.append(f"Write quota used: {status.quota_used:.0%}.")
@@ -241,14 +244,14 @@ def describe_quota(status: Status) -> list[str]:
 
 
 def list_watched(status: Status) -> list[Migration]:
-    """Migrations that go on or need a look; when there is none, the newest."""
+    """Return the migrations that move or need a look. If there are none, the newest."""
     going = [m for m in status.migrations if m.phase in GOING]
     looked_at = [m for m in status.migrations if m not in going and needs_a_look(m, status)]
     return going + looked_at or status.migrations[:1]
 
 
 def progress_cells(found: Migration) -> tuple[str, str, str, str]:
-    """Council, what is going on, how far, and what hinders it."""
+    """Return the council, the activity, the progress, and what stops it."""
     done, of = _count_done(found), found.rows
     share = f"{done:,} of {of:,} ({done * 100 // of} %)" if of else ""
     notes = _describe_speed(found)
@@ -274,7 +277,7 @@ def _count_done(found: Migration) -> int:
 
 
 def make_poison_page(found: Poison, limit: int) -> RenderableType:
-    """What is stuck, by cause, with what to do."""
+    """Return what failed, by cause, with what to do."""
     parts: list[RenderableType] = []
     if found.stuck:
         parts += [_make_failure_table(_list_causes(found.stuck)), _make_account_table(found.stuck)]
@@ -309,7 +312,7 @@ def _make_account_table(stuck: Iterable[Stuck]) -> Table:
 
 
 def describe_settled(done: Settled, verb: str) -> str:
-    """What a replay or discard came to, in a sentence."""
+    """Return the result of a replay or discard as a sentence."""
     what = format_count(done.accounts, "account")
     if done.migrations:
         what += f" and {format_count(done.migrations, 'upload')}"
@@ -320,7 +323,7 @@ def describe_settled(done: Settled, verb: str) -> str:
 
 
 def describe_resumed(now: Resumed) -> str:
-    """What a resume came to, in a sentence."""
+    """Return the result of a resume as a sentence."""
     words = PHASES.get(now.phase, now.phase)
     if now.paused:
         return f"{now.migration} was paused again at once: `ops status` says why."
@@ -330,14 +333,14 @@ def describe_resumed(now: Resumed) -> str:
 
 
 def describe_paused(now: Resumed) -> str:
-    """What a pause came to, in a sentence."""
+    """Return the result of a pause as a sentence."""
     if now.reason != "paused_by_person":
         return f"{now.migration} was paused already: {now.reason}. `ops status` says what to do."
     return f"{now.migration} is paused: no new effect starts. `ops resume {now.migration}` lets it go on."
 
 
 def describe_cancelled(now: Resumed) -> str:
-    """What a cancellation came to, in a sentence."""
+    """Return the result of a cancellation as a sentence."""
     return (
         f"{now.migration} is cancelled: what was done stays, the rest is left as it was. result.csv will tell it. "
         "Whoever was created and not told yet (state `held` with a directory_id there) cannot sign in until told: "

@@ -31,7 +31,7 @@ MARKS: Final = {
     "too_much": ("✗", "too much", "bold red"),
     "not_checked": ("-", "not checked", "yellow"),
 }
-"""Status -> sign, word and colour; the word stands there for whoever does not see the colour."""
+"""For each status its sign, word and colour. The word is for readers who do not see the colour."""
 LOOKED: Final = {
     "app": "The app looked, with its own credentials.",
     "process": "A process on this machine looked, with the settings of this shell: a deployed app's may differ.",

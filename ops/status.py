@@ -34,11 +34,12 @@ def status(
     every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="With --watch: how often to look.")] = 5,
     url: Url = HERE,
 ) -> None:
-    """Where everything stands, what is in the way, and what to do next.
+    """Show the state of everything, what stops it, and what to do next.
 
-    Shows the newest upload of each council and whatever needs a look in
-    full, the others in a line. A refused upload counts as a finding until a
-    newer file of its council is taken (in a folder of no council: for a week).
+    The newest upload of each council, and everything that needs a look, are
+    shown in full. The others have one line. A refused upload counts as a
+    finding until a newer file of its council is accepted. In a folder without a
+    council it counts for a week.
 
     Exit status: 0 all is well, 1 the app could not be asked, 2 something is
     stuck, paused or refused, or waits for a person.
@@ -63,7 +64,7 @@ def status(
 
 
 def _watch_status(ask: Callable[[], Answer[Status]], every: float) -> Answer[Status]:
-    """Show how far things are until nothing moves; returns the last answer."""
+    """Show the progress until nothing moves. Returns the last answer."""
     answer = ask()
     if not get_console().is_terminal:
         return _follow_status(ask, answer, every)
@@ -76,7 +77,7 @@ def _watch_status(ask: Callable[[], Answer[Status]], every: float) -> Answer[Sta
 
 
 def _follow_status(ask: Callable[[], Answer[Status]], answer: Answer[Status], every: float) -> Answer[Status]:
-    """The same into a pipe or a log: a line whenever it says something new."""
+    """Write the same into a pipe or a log: one line for each change."""
     said: dict[str, str] = {}
     while True:
         for migration in show.list_watched(answer.read):

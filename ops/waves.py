@@ -1,4 +1,4 @@
-"""`ops wave`, `ops switch`, `ops review`: what people confirm, open and give to somebody while waves run."""
+"""`ops wave`, `ops switch`, `ops review`: what people confirm, open and assign while waves run."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ Number = Annotated[int, typer.Argument(metavar="WAVE", min=1, max=999, help="Its
 
 
 class Gate(BaseModel):
-    """One wave after somebody did something about it."""
+    """One wave after somebody acted on it."""
 
     migration: str
     wave: int
@@ -56,7 +56,7 @@ class Cases(BaseModel):
     """The review cases of a migration."""
 
     class Group(BaseModel):
-        """So many of one reason, owner and day."""
+        """The number of cases with the same reason, owner and date."""
 
         cases: int
         reason: str
@@ -72,7 +72,7 @@ class Cases(BaseModel):
 
 
 class Assigned(BaseModel):
-    """What `ops review assign` did."""
+    """The result of `ops review assign`."""
 
     migration: str
     cases: int
@@ -105,10 +105,10 @@ def open_wave(
     as_json: AsJson = False,
     url: Url = HERE,
 ) -> None:
-    """Open a wave against what stops it.
+    """Open a wave although something stops it.
 
-    Who did it and why is kept. Mend what stops it first where that can be
-    done: a wave that nothing stops opens by itself.
+    The app records who did it, and why. If you can, repair the cause first: a
+    wave that nothing stops opens without this command.
 
     Examples:
       ops wave open 2026-03-02-portal-d7e3 2 --why "the 12 failures are one closed domain"
@@ -143,7 +143,7 @@ def check(
 
 @switch_commands.command()
 def confirm(migration: Wanted, by: By = "", as_json: AsJson = False, url: Url = HERE) -> None:
-    """Say that the portal has switched: only then are customers told.
+    """Confirm that the portal has switched. Only after that are customers notified.
 
     Examples:
       ops switch confirm 2026-03-02-portal-d7e3
@@ -167,8 +167,8 @@ def list_review(
     Those without an owner or a day come first. Who the customers are stands
     under `personal/` of its reports, never here.
 
-    Exit status: 0 every case has an owner and a day, 1 it could not be shown,
-    2 a case has none.
+    Exit status: 0 every case has an owner and a day, 1 it could not be shown, 2
+    a case has none.
 
     Examples:
       ops review list 2026-03-02-portal-d7e3
@@ -224,7 +224,7 @@ def _describe_wave(wave: Wave) -> str:
 
 
 def make_gate_page(found: Gate) -> RenderableType:
-    """One wave, after somebody did something about it."""
+    """Return one wave after somebody acted on it."""
     stands = "is open" if found.opened else "is not open yet"
     lines = [Text(f"Wave {found.wave} of {found.migration} {stands}.")]
     lines += [Text(f"Confirmed: {point}, by {who}.") for point, who in found.checked.items()]
@@ -243,7 +243,7 @@ def make_gate_page(found: Gate) -> RenderableType:
 
 
 def make_case_page(found: Cases) -> RenderableType:
-    """Review cases: how many of a kind, then one by one; those that nobody decides first."""
+    """Return review cases: the number of each kind, then each case. Cases without an owner come first."""
     parts: list[RenderableType] = [Text("No case is in review.", style="green")]
     if found.cases:
         parts = [Text(f"{format_count(found.cases, 'case')} in review, {found.unowned:,} without an owner or a day.")]

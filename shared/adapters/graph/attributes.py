@@ -18,7 +18,7 @@ class Attributes:
     prefixes: Mapping[Authority, str]
 
     def mark(self, authority: Authority) -> str:
-        """Holds our account id: the proof that a user is ours."""
+        """Return the name of the owner marker, which holds our account id and proves that a user is ours."""
         return f"extension_{self.app}_{self.prefixes[authority]}Account"
 
     def customer_ref(self, authority: Authority) -> str:

@@ -23,7 +23,7 @@ TIMEOUT: Final = httpx.Timeout(15, connect=5)
 def graph_client(
     url: str, credential: "AsyncTokenCredential | None", answered: Callable[[httpx.Response], Awaitable[None]]
 ) -> "GraphServiceClient":
-    """A client; `answered` hears every answer."""
+    """Return a client. It calls `answered` with every response."""
     import kiota_abstractions.request_information  # noqa: PLC0415
     import kiota_http.httpx_request_adapter  # noqa: PLC0415
     import kiota_http.middleware.middleware  # noqa: PLC0415

@@ -49,7 +49,7 @@ class GraphDirectory(GraphRequests):
         self._select = ",".join([*SELECTED, *attributes.all])
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
-        """By sign-in name, then by contact address."""
+        """Return the users with this address: first by sign-in name, then by contact address."""
         value = _quote_literal(address)
         # Graph ignores the issuer here and does not tell e-mail from user name: the caller compares identities.
         sign_in = f"identities/any(c:c/issuerAssignedId eq {value} and c/issuer eq {_quote_literal(self._tenant)})"
@@ -58,11 +58,11 @@ class GraphDirectory(GraphRequests):
         return tuple({user.id: user for user in found}.values())
 
     async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
-        """By our mark."""
+        """Return the users with this owner marker."""
         return tuple(await self._find(f"{self._attributes.mark(authority)} eq {_quote_literal(account)}"))
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None:
-        """By id; None when reads do not show such a user (yet)."""
+        """Return the user with this id. None if reads do not show such a user (yet)."""
         url = f"{self._users_url}/{quote(user, safe='')}?$select={self._select}"
         try:
             found: Any = await self._read(self._client.users.by_user_id(user).with_url(url).get())
@@ -139,7 +139,7 @@ class GraphDirectory(GraphRequests):
         return [self._user(user) async for user in found]
 
     async def _list_users(self, query: str) -> AsyncIterator[ReadUser]:
-        """All pages of a list. An answer without a list is no answer: "nobody" must have been said."""
+        """Yield the users of all pages of a list. An answer without a list does not count as an empty list."""
         request: Awaitable[Any] | None = self._client.users.with_url(f"{self._users_url}?{query}").get()
         while request is not None:
             try:
@@ -204,7 +204,7 @@ def _quote_literal(value: str) -> str:
 
 
 def _new_password() -> str:
-    """A strong password that nobody ever learns: one of each class, filled up, shuffled."""
+    """Return a strong password that nobody ever sees: one character of each class, filled up and shuffled."""
     classes = (string.ascii_lowercase, string.ascii_uppercase, string.digits, SYMBOLS)
     drawn = [secrets.choice(letters) for letters in classes]
     drawn += [secrets.choice("".join(classes)) for _ in range(PASSWORD_LENGTH - len(drawn))]

@@ -1,8 +1,8 @@
-"""What Graph answers, read for what it is to us.
+"""Read the answers of Graph, only as far as the app needs them.
 
-The SDK's models know some two thousand kinds of object and look through all of them for every user that they read: more
-work than all the rest of moving an account. Requests, authentication and errors stay the SDK's; of users and pages of
-users we read the few properties for which we ask.
+The SDK's models have some two thousand kinds of object, and check all of them for every user. That takes more time than
+all other work on an account. Requests, authentication and errors still use the SDK. Only users and pages of users are
+read here, with the few properties that the app asks for.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Asking Microsoft Graph: one request at a time, and what its answers mean. What the SDK raises goes no further."""
+"""Requests to Microsoft Graph, one at a time, and the meaning of its answers.
+
+Errors of the SDK do not leave this module.
+"""
 
 import asyncio
 import re
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 DEADLINE: Final = 25
-"""Seconds for a whole request, whatever trickles in."""
+"""Seconds for a whole request, even if an answer arrives slowly."""
 STRAIN_LASTS: Final = timedelta(seconds=5)
 HIGHEST_STRAIN: Final = 10
 """The documentation speaks of up to 1.8; what is far beyond is no share."""
@@ -45,7 +48,8 @@ class GraphRequests:
         self._clock = clock
         self._blocked_until: datetime | None = None
         self._strains: deque[tuple[datetime, float]] = deque()
-        """When the directory said that it is how full: each fuller than those after it."""
+        """The load that the directory named, with the time. Each entry names a higher load than the entries after it.
+        """
 
     def strain(self) -> float:
         """The highest share of a limit that an answer of the last seconds spoke of."""
@@ -53,7 +57,7 @@ class GraphRequests:
         return self._strains[0][1] if self._strains else 0.0
 
     async def _note_strain(self, response: httpx.Response) -> None:
-        """Of every answer, whatever it says: the share stands there from four fifths of the limit on."""
+        """Record the load that an answer names. The directory sends it from four fifths of a limit on."""
         try:
             share = float(response.headers.get("x-ms-throttle-limit-percentage", ""))
         except ValueError:
@@ -86,7 +90,7 @@ class GraphRequests:
             raise AnswerLost from None
 
     async def _ask[T](self, request: Awaitable[T]) -> T:
-        """One request. What the SDK raises may quote what we sent, so nothing of it goes on."""
+        """Make one request. Errors of the SDK may quote what we sent, so nothing of them is passed on."""
         self._wait_while_throttled(request)
         trouble: MigrationError
         try:
@@ -110,7 +114,7 @@ class GraphRequests:
         raise trouble
 
     def _wait_while_throttled(self, request: Awaitable[object]) -> None:
-        """A throttling is everybody's: requests made meanwhile would only count against us."""
+        """Wait while the directory throttles. Requests in that time would only count against us."""
         if self._blocked_until and self._clock.now() < self._blocked_until:
             if asyncio.iscoroutine(request):
                 request.close()
@@ -152,7 +156,7 @@ class _Lost(MigrationError):
 
 
 def _count_as(trouble: MigrationError) -> metrics.Result:
-    """What a request that went wrong counts as."""
+    """Return how a failed request is counted."""
     match trouble:
         case NoSuchUser():
             return metrics.Result.OK
@@ -165,7 +169,7 @@ def _count_as(trouble: MigrationError) -> metrics.Result:
 
 
 def _read_error(error: APIError) -> tuple[str, str]:
-    """Graph's error code, and all that the answer says, to look for names of ours in it."""
+    """Return Graph's error code and the whole text of the answer, to look for our names in it."""
     main = getattr(error, "error", None)
     if main is None:
         return f"HTTP {error.response_status_code}", ""
@@ -183,7 +187,7 @@ def _find_target(error: APIError, told: str) -> str:
 
 
 def _retry_after(error: APIError) -> timedelta | None:
-    """How long to wait, from seconds or a date; at least a second, and not so long that a slip stops everybody."""
+    """Return how long to wait, from a number of seconds or a date: at least a second, and at most fifteen minutes."""
     text = (error.response_headers or {}).get("retry-after", "").strip()
     try:
         seconds = float(text) if text.isascii() and text.isdecimal() else _parse_retry_date(text)

@@ -18,7 +18,7 @@ WHOLE: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status 0: nobody answered, and `trouble` says in what way."""
+    """The answer. Status 0: there was none, and `trouble` says why."""
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Asker:
 
 
 def clock_reading(service: str, date: str, before: datetime, after: datetime) -> ClockReading | None:
-    """From a Date header; ours is the middle between question and answer."""
+    """Return the time of a Date header, and our time in the middle between question and answer."""
     try:
         theirs = parsedate_to_datetime(date)
     except (ValueError, TypeError):

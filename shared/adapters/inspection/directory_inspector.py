@@ -1,4 +1,4 @@
-"""Asks the directory, by calls that change nothing: where nothing is there to change, the refusal tells the right."""
+"""Ask the directory with calls that change nothing. If there is nothing to change, the refusal shows the right."""
 
 import asyncio
 import base64
@@ -38,8 +38,9 @@ CALLS: Final[Mapping[Right, tuple[str, str, dict[str, Any] | None]]] = {
     Right.GROUPS: ("POST", "/groups", {}),
     Right.APPLICATIONS: ("POST", "/applications", {}),
 }
-"""Right -> a call that cannot change anything. 403 means that it is not granted; 400 (nothing in it that could be
-created) and 404 (nobody there) that it is."""
+"""For each right, a call that cannot change anything. 403 means that the right is missing. 400 (nothing to create) and
+404 (no such user) mean that the app has it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ class DirectoryInspector:
     clock: Clock
 
     async def look(self, wanted: Mapping[str, str]) -> DirectoryFacts:
-        """Everything; `wanted` are attributes with their types, for a search where nobody lists them."""
+        """Return all facts.
+
+        `wanted` are attributes with their types, for a search if the directory does not list them.
+        """
         token = await self._token()
         if isinstance(token, DirectoryFacts):
             return token
@@ -65,7 +69,7 @@ class DirectoryInspector:
             )
 
     async def _token(self) -> str | DirectoryFacts:
-        """The token, or why there is none: nobody answered, or somebody said no."""
+        """Return the token, or why there is none: there was no answer, or a refusal."""
         if self.credential is None:
             return ""
         try:
@@ -88,7 +92,7 @@ class _Questions:
         self._silent = ""
 
     async def all(self, wanted: Mapping[str, str]) -> DirectoryFacts:
-        """First whether anybody answers; then everything else at once."""
+        """First check that the directory answers, then ask everything else at the same time."""
         first = await self._asker.ask("GET", f"{self._url}/users", params={"$top": "1", "$select": "id"})
         facts = replace(_read_first_reply(first), clock=first.clock)
         if facts.sign_in or facts.unreachable:
@@ -124,7 +128,7 @@ class _Questions:
         return dict(zip(CALLS, answers, strict=True))
 
     async def _attributes(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
-        """By their list; where that is refused or empty, by a search for each.
+        """Return the attributes from their list, or by a search for each if the list is refused or empty.
 
         The list needs Directory.Read.All, and is empty in a tenant with more than 1,000 service principals:
         https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties
@@ -138,7 +142,10 @@ class _Questions:
         return {} if found is None and isinstance(listed, list) else found
 
     async def _searched(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
-        """None where a search for a name that nobody has is answered too: then a search tells nothing."""
+        """Return the attributes that a search finds.
+
+        None if a search for an unknown name is answered too, because then a search shows nothing.
+        """
         names = [*wanted, f"{next(iter(wanted), 'extension_')}NobodyHasThis"]
         replies = await asyncio.gather(*(self._search(name, wanted.get(name, "String")) for name in names))
         *ours, control = (reply.status for reply in replies)
@@ -152,7 +159,7 @@ class _Questions:
         return await self._ask("GET", f"{self._url}/users", params=query)
 
     async def _quota(self) -> DirectoryFacts:
-        """From the beta version, the only one that tells."""
+        """Return the quota from the beta version, the only one that has it."""
         beta = re.sub(r"/v1\.0$", "/beta", self._url)
         reply = await self._ask("GET", f"{beta}/organization", params={"$select": "directorySizeQuota"})
         if reply.status != httpx.codes.OK:
@@ -172,7 +179,7 @@ def _make_body(body: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _read_first_reply(reply: Reply) -> DirectoryFacts:
-    """What the first answer says of all others."""
+    """Return what the first answer shows about all others."""
     match reply.status:
         case httpx.codes.OK if isinstance(reply.body.get("value"), list):
             return DirectoryFacts(may={Right.READ: Answer.YES})
@@ -223,7 +230,7 @@ def _describe_reply(reply: Reply) -> str:
 
 
 def read_claim(token: str, name: str) -> frozenset[str] | None:
-    """What a token lists under this name. None where there is no token, or it does not show what is in it."""
+    """Return what a token lists under this name. None if there is no token, or if its content is not readable."""
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
         return None

@@ -19,7 +19,7 @@ from shared.settings.settings import LOOPBACK, NOTIFY_KEY_LENGTH
 
 SERVICE: Final = "the message service"
 NOBODY: Final = "simulate-delivered@notifications.service.gov.uk"
-"""GOV.UK Notify checks a message to it and keeps and sends nothing, whatever the key."""
+"""GOV.UK Notify checks a message to this address, but stores and sends nothing, whatever the key."""
 SECRET_LENGTH: Final = 36
 PLACEHOLDER: Final = re.compile(r"\(\(([^()?]+)(?:\?\?[^()]*)?\)\)")
 
@@ -34,7 +34,7 @@ class MessageInspector:
     clock: Clock
 
     async def look(self, profiles: Mapping[Authority, Profile], chosen: frozenset[Authority]) -> MessageFacts:
-        """Every council's key; a message to nobody for the chosen ones."""
+        """Examine every council's key, and send a test message for the chosen ones."""
         loopback = urlsplit(self.url).hostname in LOOPBACK
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=not loopback) as http:
             asker = _Services(self, Asker(SERVICE, self.clock, http))
@@ -76,7 +76,7 @@ class _Services:
         return reply
 
     async def _sent(self, key: str, profile: Profile, facts: ServiceFacts) -> ServiceFacts:
-        """A message to nobody, with the first of the council's templates that is there."""
+        """Send a test message with the first template of the council that exists."""
         wanted = [id_ for id_ in profile.messages.templates.values() if id_.lower() in facts.templates]
         fit = [id_ for id_ in wanted if facts.templates[id_.lower()].type == "email"]
         if not fit:
@@ -91,7 +91,7 @@ class _Services:
 
 
 def service_id(key: str) -> str:
-    """The id of the service that a key belongs to: it stands before the secret, and is none itself."""
+    """Return the id of the service that a key belongs to. It stands before the secret and is not secret itself."""
     return key[-NOTIFY_KEY_LENGTH : -SECRET_LENGTH - 1]
 
 
@@ -108,7 +108,7 @@ def _read_template(each: Mapping[str, Any]) -> Template:
 
 
 def _judge_key(reply: Reply) -> KeyTrouble:
-    """By the status. The sentence, which may change, only chooses between words for people."""
+    """Judge a key by the status. The text of the answer may change, so it only chooses between sentences for people."""
     if reply.status not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return KeyTrouble.UNREACHABLE
     said = _join_messages(reply)

@@ -32,7 +32,7 @@ class StorageInspector:
     _reading: ClockReading | None = field(default=None, init=False)
 
     async def look(self) -> StorageFacts:
-        """Everything at once, each for some seconds at most."""
+        """Examine everything at the same time, each for some seconds at most."""
         self._reading = None
         blobs, queues, tables = self.storage.blobs, self.storage.queues, self.storage.tables
         things = await asyncio.gather(
@@ -71,7 +71,7 @@ class StorageInspector:
 
 
 def _explain_error(error: Exception) -> tuple[Presence, str]:
-    """What an error comes to; its text may hold addresses of the account, so only kind and status are told."""
+    """Return the meaning of an error. Its text may hold addresses of the account, so only kind and status are used."""
     if isinstance(error, ResourceNotFoundError):
         return Presence.ABSENT, ""
     if isinstance(error, ClientAuthenticationError) and error.status_code is None:

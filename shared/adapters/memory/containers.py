@@ -69,7 +69,7 @@ class MemoryReports:
         self.blocks[path], self.staged[path] = {}, {}
 
     async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
-        """What need not be staged."""
+        """Return which blocks need not be staged."""
         return frozenset(blocks) & self._known(path).keys()
 
     async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:

@@ -17,7 +17,7 @@ from shared.ports import NewUser
 
 @dataclass
 class MemoryDirectory:
-    """A directory that keeps the rules on which the app relies: unique identities, marks, lagging reads."""
+    """A directory in memory with the rules on which the app depends: unique identities, owner markers, late reads."""
 
     clock: ManualClock
     tenant: str = "norfolkidentity.onmicrosoft.com"
@@ -36,11 +36,11 @@ class MemoryDirectory:
     bin_holds_addresses: bool = False
     may_delete: bool = False
     full: float = 0.0
-    """How full its answers say that it is."""
+    """The load that its answers name."""
     _ids: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
     def strain(self) -> float:
-        """As full as a test wants it."""
+        """Return the load that a test has set."""
         return self.full
 
     def add(self, user: DirectoryUser) -> DirectoryUser:
@@ -49,7 +49,7 @@ class MemoryDirectory:
         return user
 
     def local_user(self, address: str, given_name: str, surname: str, created: datetime) -> DirectoryUser:
-        """Somebody who signed up with an e-mail address."""
+        """Add a user who signed up with an e-mail address."""
         identity = Identity("emailAddress", self.tenant, address)
         return self.add(DirectoryUser(self._id(), (identity,), (), given_name, surname, created=created))
 
@@ -65,7 +65,7 @@ class MemoryDirectory:
             raise self.fail_reads.pop(0)
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
-        """By sign-in name or contact address."""
+        """Return the users with this sign-in name or contact address."""
         await self._answer()
         return tuple(
             user
@@ -75,17 +75,17 @@ class MemoryDirectory:
         )
 
     async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
-        """By an authority's mark."""
+        """Return the users with an authority's owner marker."""
         await self._answer()
         return tuple(user for user in self._visible() if user.marks.get(authority) == account)
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None:
-        """By id."""
+        """Return the user with this id."""
         await self._answer()
         return self.users.get(user) if user not in self.hidden else None
 
     async def create(self, profile: Profile, user: NewUser) -> DirectoryId:
-        """Create, unless somebody has the address."""
+        """Create a user, unless another user has the address."""
         if self.fail:
             raise self.fail.pop(0)
         holders = [*self.users.values(), *(self.bin.values() if self.bin_holds_addresses else ())]
@@ -157,12 +157,12 @@ class MemoryDirectory:
         return True
 
     def bin_user(self, user: DirectoryId) -> None:
-        """What an administrator does in the portal."""
+        """Delete a user as an administrator does in the portal."""
         if user in self.users:
             self.bin[user] = self.users.pop(user)
 
     async def headcount(self, authority: Authority) -> Headcount:
-        """Everybody who is visible."""
+        """Count all visible users."""
         await self._answer()
         counting = Counting()
         for user in self._visible():

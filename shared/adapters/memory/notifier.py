@@ -14,7 +14,7 @@ class MemoryNotifier:
 
     sent: list[Letter] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
-    """What staff were told."""
+    """The notices that staff got."""
     fail: list[Exception] = field(default_factory=list)
     fail_after: list[Exception] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class MemoryNotifier:
         return f"s{len(self.notices)}"
 
     async def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:  # noqa: ARG002 - all of them
-        """What went to addresses that cannot be reached."""
+        """Yield the messages to addresses that cannot be reached."""
         for number, letter in reversed(list(enumerate(self.sent, 1))):
             if letter.address in self.unreachable:
                 yield f"n{number}"

@@ -20,12 +20,12 @@ class Queued:
     visible_at: datetime
     dequeued: int = 0
     sent_at: datetime | None = None
-    """None: when it could first be taken."""
+    """None: the time at which it could first be taken."""
 
 
 @dataclass
 class MemoryOutbox:
-    """The queues, with the host's rules for poison left to whoever takes messages out."""
+    """The queues in memory. The rules for poison are left to the code that takes messages out."""
 
     clock: ManualClock
     queues: dict[str, list[Queued]] = field(default_factory=lambda: {q: [] for q in names.QUEUES})
@@ -50,7 +50,7 @@ class MemoryOutbox:
         return min((m.sent_at or m.visible_at for m in found if m.visible_at <= self.clock.now()), default=None)
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:  # noqa: ARG002 - all at once
-        """What is in poison."""
+        """Return the messages in poison."""
         return [PoisonMessage(queue, item.id, _decode_message(queue, item.body)) for item in self.poison[queue]]
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:

@@ -57,7 +57,7 @@ class MemoryTables:
         return etags
 
     def empty(self, table: str) -> None:
-        """What must never happen: a table loses all that is in it."""
+        """Empty a table, which must never happen on Azure."""
         self._tables = {place: rows for place, rows in self._tables.items() if place[0] != table}
 
     def everything(self) -> list[tuple[str, str, str, Values]]:

@@ -35,9 +35,9 @@ KEY_LENGTH: Final = 73
 INVENTED_DATE: Final = "Tuesday 1 December 2026"
 FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
 FRESH: Final = timedelta(seconds=20)
-"""So long what did not arrive is not asked for again."""
+"""How long the list of undelivered messages is remembered."""
 SELDOM: Final = 20
-"""Nor for so many times as long as asking took: there may be many pages of it."""
+"""The list is also remembered for this many times the duration of the request, because it may have many pages."""
 
 
 class GovukNotifyNotifier:
@@ -55,7 +55,7 @@ class GovukNotifyNotifier:
         self._undelivered: dict[Authority, tuple[datetime, list[str]]] = {}
 
     async def send(self, profile: Profile, letter: Letter) -> str:
-        """Send one e-mail; the names are sanitised by the service, so that nobody's name becomes a link."""
+        """Send one e-mail. The service sanitises the names, so that a name never becomes a link."""
         values = {"first_name": letter.given_name or "customer", "last_name": letter.surname}
         if letter.change_date:
             values[CHANGE_DATE] = letter.change_date
@@ -72,7 +72,7 @@ class GovukNotifyNotifier:
         )
 
     async def send_notice(self, profile: Profile, notice: Notice) -> str:
-        """Send one e-mail to staff; subject and text are ours and hold nothing that anybody typed."""
+        """Send one e-mail to staff. Subject and text are ours and hold nothing that a person typed."""
         return await self._sent(
             profile,
             lambda client: client.send_email_notification(
@@ -131,7 +131,7 @@ class GovukNotifyNotifier:
             older_than = page[-1][0]
 
     async def preview(self, profile: Profile, message: str, given_name: str, surname: str) -> Preview:
-        """The template filled in for somebody who does not exist."""
+        """Return the template, filled in for a person who does not exist."""
         template = profile.messages.templates[message]  # type: ignore[index]  # a message that the profile has
         values = {"first_name": given_name, "last_name": surname}
         if message in ANNOUNCING:
@@ -172,7 +172,7 @@ class GovukNotifyNotifier:
         return clients[authority]
 
     def _meaning(self, authority: Authority, error: APIError, lost: MigrationError) -> MigrationError:
-        """What an error comes to, by status and type; of its text only whether it names a field."""
+        """Return the meaning of an error, by status and type. Of its text, only a named field counts."""
         if error.response is None:
             return lost
         status = error.status_code

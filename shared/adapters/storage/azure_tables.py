@@ -118,7 +118,10 @@ def _make_raw_entity(partition: str, write: Write) -> dict[str, Value | EntityPr
 
 
 def _mark_integer_size(value: Value) -> Value | EntityProperty:
-    """The SDK takes a number for 32 bits unless it is told; bytes of a file may be more."""
+    """Mark numbers beyond 32 bits.
+
+    The SDK writes all numbers with 32 bits otherwise, and the size of a file may be larger.
+    """
     return value if isinstance(value, str) or value in _INT32 else EntityProperty(value, EdmType.INT64)
 
 

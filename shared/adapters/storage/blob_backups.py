@@ -1,4 +1,4 @@
-"""The nightly copies in a blob container that on Azure nobody can change before its time is over."""
+"""The nightly copies in a blob container. On Azure, nobody can change them before their retention time is over."""
 
 from collections.abc import AsyncIterator
 from typing import Final

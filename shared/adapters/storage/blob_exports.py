@@ -13,7 +13,7 @@ from shared.errors import Superseded
 from shared.ports import Blob
 
 UPLOADED_BY: Final = "uploaded_by"
-"""The blob's metadata in which whoever uploads says who that is."""
+"""The metadata of a blob in which the uploader is named."""
 WHO_LENGTH: Final = 100
 NOTHING_THERE: Final = 416
 """The blob ends where the reading should begin."""

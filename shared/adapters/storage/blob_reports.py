@@ -50,7 +50,7 @@ class BlobReports:
         await blob.commit_block_list(staged, content_settings=settings, tags=_make_tags(path))
 
     async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
-        """What need not be staged."""
+        """Return which blocks need not be staged."""
         known = await self._known(path)
         return frozenset(block for block in blocks if _list_block_ids(block, known))
 

@@ -31,7 +31,7 @@ class Storage:
     queues: QueueServiceClient
     tables: TableServiceClient
     credential: AsyncTokenCredential | None = None
-    """By identity: what the three share. Closing the clients does not close it."""
+    """For a sign-in by identity: the credential that the three clients share. Closing the clients does not close it."""
 
     async def close(self) -> None:
         """Close every connection; for those that do not keep them as long as the process."""

@@ -1,6 +1,6 @@
-"""Records as entities and back: columns named as the fields, so that people read the tables in the portal.
+"""Records as entities and back. Columns have the names of fields, so that people can read the tables in the portal.
 
-Moments are fixed-width UTC text, so that they sort and compare as they stand; what has parts is JSON.
+Times are UTC text of a fixed width, so that they sort and compare as text. Values with parts are JSON.
 """
 
 import json
@@ -27,7 +27,7 @@ MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def format_time(at: datetime) -> str:
-    """A moment as it stands in the tables."""
+    """Return a time as the tables store it."""
     return at.astimezone(UTC).strftime(MOMENT)
 
 
@@ -39,7 +39,7 @@ class Mapper[T]:
         self._parts = frozenset(parts)
         self._names = tuple(each.name for each in fields(cast("Any", kind)))
         self._optional = self._parts | {each.name for each in fields(cast("Any", kind)) if each.default is None}
-        """The columns that a merge cannot remove, so that an empty text stands for no value."""
+        """The columns that may have no value. A merge cannot remove a column, so an empty text stands for no value."""
 
     def values(self, record: T) -> dict[str, Value]:
         """The columns of a record; what is None or has no parts takes none."""
@@ -51,10 +51,10 @@ class Mapper[T]:
         return columns
 
     def changed_values(self, before: T, after: T) -> dict[str, Value]:
-        """The columns to merge into the entity of `before`, so that it says the same as `after`.
+        """Return the columns to merge into the entity of `before`, so that it equals `after`.
 
-        A column that has no value any more is written as an empty text, because a merge cannot remove a column. Only
-        for records whose fields are plain values, or mappings of them.
+        A column that has no value any more is written as an empty text, because a merge cannot remove a column. This
+        works only for records whose fields are plain values, or mappings of plain values.
         """
         pairs = ((name, getattr(before, name), getattr(after, name)) for name in self._names)
         return {
@@ -219,7 +219,7 @@ def without_reference(columns: Values) -> Values:
 
 
 def without_file_name(columns: Values) -> Values:
-    """A migration's columns without what somebody typed: a file may be named after a customer."""
+    """Return a migration's columns without what people typed, because a file may be named after a customer."""
     return {name: value for name, value in columns.items() if name not in {"blob", "detail"}}
 
 

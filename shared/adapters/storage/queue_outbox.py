@@ -41,7 +41,7 @@ class QueueOutbox:
         await self._queue(message.kind).send_message(text, visibility_timeout=seconds, time_to_live=-1)
 
     async def depth(self, queue: str) -> int:
-        """About how many messages; a poison queue that nobody needed yet has none."""
+        """Return about how many messages there are. A poison queue that was never used has none."""
         try:
             properties = await self._queue(queue).get_queue_properties()
         except ResourceNotFoundError:
@@ -49,7 +49,7 @@ class QueueOutbox:
         return int(properties.approximate_message_count or 0)
 
     async def oldest(self, queue: str) -> datetime | None:
-        """By a peek at the front, which tells when each came in."""
+        """Return when the oldest message came in, by a peek at the front."""
         try:
             seen = await self._queue(queue).peek_messages(max_messages=PEEK_LIMIT)
         except ResourceNotFoundError:
@@ -57,7 +57,7 @@ class QueueOutbox:
         return min((message.inserted_on for message in seen if message.inserted_on), default=None)
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
-        """What is in poison; it stays there."""
+        """Return the messages in poison, which stay there."""
         poison = self._queue(names.poison_of(queue))
         depth = await self.depth(names.poison_of(queue))
         if depth == 0:
@@ -94,7 +94,7 @@ async def _receive_all(queue: QueueClient) -> list[QueueMessage]:
 
 
 async def _show_again(queue: QueueClient, messages: list[QueueMessage]) -> None:
-    """Messages that stay are there for the next who looks, at once."""
+    """Make the messages that stay visible again at once, for the next reader."""
     for message in messages:
         # Somebody else may have taken it, or looks at it now.
         with suppress(HttpResponseError):

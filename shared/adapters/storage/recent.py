@@ -1,4 +1,4 @@
-"""What was read a moment ago, so that a thousand accounts need not ask for the same record a thousand times."""
+"""A short-lived cache, so that a thousand accounts need not ask for the same record a thousand times."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,11 +8,11 @@ from typing import Final
 from shared.ports import Clock
 
 MANY: Final = 100
-"""Far more than are in use at once; what is beyond is forgotten with the rest."""
+"""Far more than are in use at the same time. When there are more, all are forgotten."""
 
 
 class Recent[K, V]:
-    """Answers that are kept for so long at most; those who ask at the same time wait for the one who reads."""
+    """Answers that are kept for a short time. Callers that ask at the same time share one request."""
 
     def __init__(self, clock: Clock, age: timedelta) -> None:
         self._clock = clock
@@ -39,6 +39,9 @@ class Recent[K, V]:
             return answer
 
     def forget(self) -> None:
-        """This process changed something: also what is being read at this moment is not kept."""
+        """Forget an answer because this process changed the record.
+
+        An answer that is being read now is not kept either.
+        """
         self._kept.clear()
         self._forgotten += 1

@@ -27,7 +27,7 @@ class Entity:
 
 
 class Verb(StrEnum):
-    """What a write does."""
+    """The kind of a write."""
 
     INSERT = "insert"
     """Fails when the entity is there."""
@@ -36,9 +36,11 @@ class Verb(StrEnum):
     MERGE = "merge"
     """Writes the columns that it names and keeps the others. Fails when the entity changed since it was read."""
     PUT = "put"
-    """Writes whatever is there; only for records that are a function of their key."""
+    """Writes in any case. Only for records that depend on nothing but their key."""
     DELETE = "delete"
-    """Removes whatever is there. Among other writes it fails when nothing is: Table Storage wants it so."""
+    """Removes the entity, if it is there. In a transaction it fails if the entity is missing, as Table Storage
+    requires.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Write:
 
 
 class Conflict(StaleWrite):
-    """A transaction met another's change: nothing of it was written. `index` is the write that failed."""
+    """A transaction found a change by another process. Nothing was written. `index` is the write that failed."""
 
     def __init__(self, index: int) -> None:
         super().__init__(f"write {index} of the transaction met another's change")
@@ -70,7 +72,7 @@ class Query:
     select: Sequence[str] = ()
     """Columns to fetch, all when empty."""
     limit: int = 0
-    """At most so many, 0 for all."""
+    """The most entities to return. 0 for all."""
     keys: tuple[str, ...] = ()
     """Row keys from the first up to the second (not included); all when empty."""
 

@@ -1,1 +1,1 @@
-"""How each record is kept in the tables: one module for each kind of record."""
+"""How each record is stored in the tables: one module for each kind of record."""

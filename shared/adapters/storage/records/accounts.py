@@ -1,6 +1,6 @@
 """Accounts, each with its history in a column of its own entity, so that one write changes both.
 
-A history that grows beyond `MAX_HISTORY_CHARACTERS` is moved to an entity of its own, in the same transaction.
+A history that exceeds `MAX_HISTORY_CHARACTERS` is moved to a separate entity, in the same transaction.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from shared.model.pacing.work_query import Line
 from shared.ports import Stored
 
 MAX_HISTORY_CHARACTERS: Final = 12_000
-"""How much of an account's history its own entity holds; Table Storage allows 32,000 in a column."""
+"""How many characters of history an account's entity holds. Table Storage allows 32,000 in a column."""
 
 
 class TableAccounts:
@@ -46,7 +46,10 @@ class TableAccounts:
         return Stored(account, etags[0], str(writes[0].values.get("history", before.history)))
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
-        """Save accounts shard by shard; one that met another's change is left out, the others are saved."""
+        """Save accounts shard by shard.
+
+        An account that another process changed is left out, and the others are saved.
+        """
         by_shard: dict[tuple[Place, str], list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
         for item in changes:
             by_shard[item[1].place, item[1].shard].append(item)
@@ -107,7 +110,7 @@ class TableAccounts:
             yield stored_account(entity)
 
     async def list_projections(self, place: Place, shard: str) -> AsyncIterator[Account]:
-        """The same with the columns that the gate and the counts look at."""
+        """Yield the accounts with only the columns that the gate and the counts need."""
         query = Query(prefix="account|", select=GLANCE)
         async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
             yield read_projection(entity.values)
@@ -115,7 +118,7 @@ class TableAccounts:
     async def list_due(
         self, place: Place, shard: str, of: Line, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
-        """Accounts of a shard that wait for a moment."""
+        """Yield accounts of a shard that wait for release."""
         equal: dict[str, Value] = {"waiting": True, "migration": of.migration, "state": of.state.value}
         if of.announced is not None:
             equal["announced"] = of.announced

@@ -1,4 +1,4 @@
-"""Which accounts have an address."""
+"""Which accounts use an e-mail address."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from shared.model.migration import Migration
 from shared.ports import Clock
 
 A_WHILE: Final = timedelta(minutes=10)
-"""So long it is remembered which addresses are shared; what is staged later is of a newer export."""
+"""How long the shared addresses are remembered. Rows that are staged later belong to a newer export."""
 
 
 class TableAddresses:
@@ -64,5 +64,5 @@ class TableAddresses:
         return frozenset(shared)
 
     def forget(self) -> None:
-        """The table was changed by somebody else: ask it again."""
+        """Forget the answer, because the table was changed from outside."""
         self._shared.forget()

@@ -1,4 +1,4 @@
-"""What was counted of a migration, and how far it is."""
+"""The counts and the progress of a migration."""
 
 from shared import names
 from shared.adapters.storage.entities import PROGRESS, summary_record, summary_values
@@ -15,17 +15,17 @@ class TableSummaries:
         self._store = store
 
     async def get(self, authority: Authority, migration: MigrationId, shard: str) -> ShardSummary | None:
-        """What the last visit learned of a shard."""
+        """Return the counts of the last sweep of a shard."""
         entity = await self._store.get(names.MIGRATIONS, f"{authority}|s", f"{migration}|{shard}")
         return summary_record(entity.values) if entity else None
 
     async def put(self, authority: Authority, migration: MigrationId, summary: ShardSummary) -> None:
-        """Keep what a visit learned. The latest visit is right, whoever made it."""
+        """Save the counts of a sweep. The latest sweep is right, whichever process made it."""
         write = Write(Verb.PUT, f"{migration}|{summary.shard}", summary_values(summary))
         await self._store.write(names.MIGRATIONS, f"{authority}|s", [write])
 
     async def list_all(self, authority: Authority, migration: MigrationId) -> list[ShardSummary]:
-        """What is known of all shards of a migration."""
+        """Return the counts of all shards of a migration."""
         found = self._store.query(names.MIGRATIONS, f"{authority}|s", Query(prefix=f"{migration}|"))
         return [summary_record(entity.values) async for entity in found]
 
@@ -37,7 +37,7 @@ class TableProgress:
         self._store = store
 
     async def get(self, authority: Authority, migration: MigrationId) -> Progress | None:
-        """How far a migration was when."""
+        """Return the progress of a migration."""
         entity = await self._store.get(names.MIGRATIONS, f"{authority}|s", f"progress|{migration}")
         return PROGRESS.record(entity.values) if entity else None
 

@@ -12,7 +12,10 @@ class TableIdentityClaims:
         self._store = store
 
     async def claim(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
-        """One insert where nobody else matches; else the list grows, the newest first, so that claims have an order."""
+        """Claim a user. The first claim is one insert.
+
+        Later claims extend the list, newest first, so that claims have an order.
+        """
         partition = f"{place}|i|{user[0]}"
         write = Write(Verb.INSERT, user, {"accounts": account})
         while True:

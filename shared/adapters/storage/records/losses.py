@@ -35,7 +35,7 @@ class TableLosses:
             )
 
     async def begin_rebuild(self, authority: Authority, rebuild: Rebuild) -> Rebuild:
-        """Insert, or read what somebody else inserted."""
+        """Insert the rebuild, or return the one that another process inserted."""
         write = Write(Verb.INSERT, "rebuild", REBUILD.values(rebuild))
         await insert_missing(self._store, names.MIGRATIONS, f"{authority}|anchor", [[write]])
         return (await self.get_anchors(authority)).rebuild or rebuild

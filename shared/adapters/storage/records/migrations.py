@@ -13,7 +13,7 @@ from shared.model.migration import Migration
 from shared.ports import Clock
 
 A_MOMENT: Final = timedelta(seconds=1)
-"""So old a migration's record may be at a guard: a pause must bite within seconds in every process."""
+"""How old a migration's record may be in a guard. A pause must work within seconds in every process."""
 
 
 class TableMigrations:
@@ -29,7 +29,7 @@ class TableMigrations:
         return MIGRATION.record(entity.values) if entity else None
 
     async def get_recent(self, authority: Authority, migration: MigrationId) -> Migration | None:
-        """One migration, read once a second; this process's own changes are seen at once."""
+        """Return one migration, read at most once a second. Changes of this process show without delay."""
         return await self._recent.get((authority, migration), lambda: self.get(authority, migration))
 
     async def list_all(self, authority: Authority) -> AsyncIterator[Migration]:
@@ -55,7 +55,7 @@ class TableMigrations:
     async def change(
         self, authority: Authority, migration: MigrationId, change: Callable[[Migration], Migration]
     ) -> Migration:
-        """Read, change, save, until nobody else was faster."""
+        """Read, change and save, until no other process was faster."""
         while True:
             entity = await self._store.get(names.MIGRATIONS, f"{authority}|m", migration)
             if entity is None:
@@ -75,5 +75,5 @@ class TableMigrations:
             return after
 
     def forget(self) -> None:
-        """The table was changed by somebody else: ask it again."""
+        """Forget the answer, because the table was changed from outside."""
         self._recent.forget()

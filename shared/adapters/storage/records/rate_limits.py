@@ -22,12 +22,12 @@ class TableRateLimits:
         self._glances: dict[Lane, tuple[datetime, Pace | None]] = {}
 
     async def get(self, lane: Lane) -> Stored[Pace] | None:
-        """The shared pace of a lane."""
+        """Return the shared pace of a rate limiter."""
         entity = await self._store.get(names.MIGRATIONS, _PACES, lane)
         return Stored(PACE.record(entity.values), entity.etag) if entity else None
 
     async def save(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
-        """Save the shared pace of a lane unless somebody else was faster."""
+        """Save the shared pace of a rate limiter, unless another process was faster."""
         verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
         self._glances.pop(lane, None)
         try:
@@ -37,7 +37,7 @@ class TableRateLimits:
         return True
 
     async def get_recent(self, lane: Lane, now: datetime) -> Pace | None:
-        """Remembered for a moment."""
+        """Return the pace, which is remembered for a short time."""
         seen = self._glances.get(lane)
         if seen is None or not seen[0] <= now < seen[0] + FRESH:
             stored = await self.get(lane)

@@ -51,7 +51,7 @@ class TableRows:
             yield ROW.record(entity.values)
 
     async def list_with_people(self, authority: Authority, shard: str, migration: MigrationId) -> AsyncIterator[Row]:
-        """The same rows with what is personal: for lists of people alone."""
+        """Yield the same rows with their personal data. Only for personal lists."""
         async for entity in self._store.query(names.ROWS, f"{authority}|{shard}", Query(prefix=f"{migration}|")):
             yield ROW.record(entity.values)
 

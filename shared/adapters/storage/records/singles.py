@@ -18,9 +18,9 @@ _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
 _TIMERS: Final = "app|timers"
 NOW_AND_THEN: Final = timedelta(minutes=5)
-"""How often a timer that runs well asks whether it failed before, on another instance or before a restart."""
+"""How often a healthy timer asks if it failed before, on another instance or before a restart."""
 A_MOMENT: Final = timedelta(seconds=1)
-"""How old the answer may be that no message has gone out yet."""
+"""How old the answer may be that no message was sent yet."""
 
 
 class TablePseudonymKeys:
@@ -61,7 +61,7 @@ class TableTimerFailures:
         return [TROUBLE.record(entity.values) async for entity in found]
 
     async def note(self, timer: str, error: str, at: datetime) -> None:
-        """One more failure. A timer runs in one place at a time, so nobody else writes its row."""
+        """Record one more failure. A timer runs in one place at a time, so no other process writes its row."""
         known = await self._store.get(names.MIGRATIONS, _TIMERS, timer)
         trouble = count_failure(TROUBLE.record(known.values) if known else None, timer, error, at)
         self._well.forget()
@@ -89,7 +89,7 @@ class TableCanaries:
         return Stored(canary_record(entity.values), entity.etag) if entity else None
 
     async def save(self, before: Stored[Canary] | None, canary: Canary) -> Stored[Canary]:
-        """Save a canary unless somebody else was faster."""
+        """Save a canary, unless another process was faster."""
         verb, etag = (Verb.REPLACE, before.etag) if before else (Verb.INSERT, "")
         write = Write(verb, "canary", canary_values(canary), etag)
         etags = await self._store.write(names.MIGRATIONS, f"{canary.authority}|canary", [write])
@@ -107,7 +107,7 @@ class TableFirstMessages:
         """Before the first message, every comparison asks for it."""
 
     async def get(self, authority: Authority) -> datetime | None:
-        """When this authority's first message went out."""
+        """Return when this authority's first message was sent."""
         if authority not in self._first_messages:
             at = await self._unsent.get(authority, lambda: self._read(authority))
             if at is None:

@@ -1,4 +1,4 @@
-"""Who is to be left alone."""
+"""The customers whom a council has excluded."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ class TableSuppressions:
         self._store = store
 
     async def put(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
-        """Whoever is taken off the list leaves nothing behind on it."""
+        """Save the excluded customers. A customer who is taken off the list has no row any more."""
         noted = await self._noted(authority, found)
         # Lists may be read in another order than they came.
         newer = {account for account, since in noted.items() if since > format_time(at)}
@@ -35,7 +35,7 @@ class TableSuppressions:
         return {account for account in found if account in noted and noted[account] != format_time(at)}
 
     async def _noted(self, authority: Authority, found: Iterable[AccountId]) -> dict[AccountId, str]:
-        """Who is on the list, and since which list."""
+        """Return the excluded customers, each with the list that named them."""
         query = Query(prefix="excluded|", select=("at",))
         return {
             AccountId(entity.row_key.removeprefix("excluded|")): str(entity.values["at"])
