@@ -1,1 +1,1 @@
-"""What stands in for Azure, Graph and GOV.UK Notify on a laptop. Nothing here is deployed."""
+"""Replacements for Azure, Graph and GOV.UK Notify on a laptop. Nothing here is deployed."""

@@ -1,7 +1,8 @@
 """The demo: a council's accounts move, on this machine, in a few minutes.
 
-Starts Azurite, the stand-in directory and Notify, and the host; uploads an invented export; shows progress; prints the
-three scenarios and where reports, messages and users can be seen. Nothing leaves this machine, nobody is written to.
+The demo starts Azurite, the stand-in directory and Notify, and the host. It uploads an invented export and shows the
+progress. Then it prints the three scenarios, and where to see reports, messages and users. Nothing leaves this machine,
+and no message is sent to a real person.
 """
 
 import argparse
@@ -47,7 +48,7 @@ WORDS: Final = {
 
 @dataclass(frozen=True)
 class Places:
-    """Where people find what the demo made."""
+    """The places of the demo's files."""
 
     folder: Path
 
@@ -63,7 +64,7 @@ class Places:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 when every account came to rest as the sample's truth says."""
+    """Run the demo. Return 0 if every account ended as the truth of the sample says."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped
     options = _make_parser().parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
@@ -131,7 +132,7 @@ def _upload_export(running: Stack, file: Path) -> None:
 
 
 def _watch_migration(console: Console, url: str) -> dict[str, Any] | None:
-    """Show live progress until the migration has come to rest."""
+    """Show the progress until the migration has ended."""
     columns = [TextColumn("  {task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     progress = Progress(*columns, console=console)
     tasks = {
@@ -201,7 +202,7 @@ def _copy_reports(running: Stack, places: Places, migration: dict[str, Any]) -> 
 
 
 def _copy_pages(running: Stack, places: Places) -> None:
-    """What the stand-ins show, kept for when they are gone."""
+    """Copy what the stand-ins show, because they end with the demo."""
     pages = {"messages": f"{running.notify.url}/", "users": f"{running.directory.url}/"}
     for message in _read_messages(running):
         pages.setdefault(f"message-{message['template']}", f"{running.notify.url}/messages/{message['id']}")
@@ -211,7 +212,7 @@ def _copy_pages(running: Stack, places: Places) -> None:
 
 
 def _print_result(console: Console, running: Stack, places: Places, migration: dict[str, Any]) -> bool:
-    """Print the scenarios and where to look; whether the result is what the sample's truth says."""
+    """Print the scenarios and where to look. Return True if the result equals the truth of the sample."""
     if migration["phase"] != "done":
         trouble = migration["paused"] or migration["refused"] or {}
         console.print(f"[red]It stopped: {trouble.get('sentence')} {trouble.get('remedy')}[/]")

@@ -1,7 +1,7 @@
-"""`python -m local.deployed FOLDER`: lay out what a deployment takes to Azure, to look at or to try.
+"""`python -m local.deployed FOLDER`: write the files of a deployment to Azure into a folder, to look at or to try.
 
-That is everything in the checkout but what `.funcignore` names, by the rules of .gitignore, as `azd` reads it. What
-git ignores goes too, unless `.funcignore` says otherwise: neither `azd` nor Core Tools asks git.
+That is everything in the checkout except what `.funcignore` names, by the rules of .gitignore, as `azd` reads it. Files
+that git ignores are included too, unless `.funcignore` excludes them, because neither `azd` nor Core Tools asks git.
 """
 
 import argparse

@@ -232,7 +232,7 @@ def _make_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str
 
 
 def _doc_comments(module: ModuleType, words: type[StrEnum]) -> dict[str, str]:
-    """The string below each member of an enumeration: Python itself forgets it, its source does not."""
+    """Return the text below each member of an enumeration. Python forgets it, so it is read from the source."""
     found: dict[str, str] = {}
     body = next(
         node.body for node in _parse_module(module) if isinstance(node, ast.ClassDef) and node.name == words.__name__
@@ -247,7 +247,7 @@ def _doc_comments(module: ModuleType, words: type[StrEnum]) -> dict[str, str]:
 
 
 def list_sections(module: ModuleType, table: str) -> Iterator[tuple[str, list[str]]]:
-    """The comments that part a dictionary, each with the keys below it (as text for a pair, as itself for a string)."""
+    """Return the comments that divide a dictionary, each with the keys below it."""
     source = inspect.getsource(module).splitlines()
     title, keys = "", list[str]()
     for key in _list_keys(module, table):

@@ -28,11 +28,11 @@ PATIENCE: Final = 60.0
 TENANT: Final = "norfolkidentity.onmicrosoft.com"
 EXTENSIONS_APP: Final = "0123456789abcdef0123456789abcdef"
 PSEUDONYM_KEY: Final = "deadbeef" * 8
-"""For development only: whoever knows it can turn account ids back into customer references by guessing."""
+"""For development only. Anybody who knows the key can find customer references by guessing."""
 
 
 class StackError(Exception):
-    """A process did not start; the message says which, and where its log is."""
+    """A process did not start. The message says which one, and where its log is."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether it is alive."""
+        """True if the process runs."""
         return self.child is not None and self.child.poll() is None
 
     def stop(self, patience: float = 40.0) -> int | None:
@@ -105,10 +105,10 @@ class Stack:
     hosts: list[Process] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     owns_storage: bool = True
-    """Whether Azurite ends with the rest."""
+    """True if Azurite ends with the rest."""
 
     def environment(self) -> dict[str, str]:
-        """What the app's settings are here."""
+        """Return the app's settings here."""
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("DIRECTORY_", "NOTIFY_"))
         }
@@ -164,9 +164,9 @@ def run_stack(
     storage_ports: azurite.Ports | None = None,
     storage_log: Path | None = None,
 ) -> Iterator[Stack]:
-    """Azurite, a directory and a Notify; hosts are added by the caller. Everything is stopped at the end.
+    """Run Azurite, a directory and a Notify. The caller adds hosts. Everything is stopped at the end.
 
-    Where the caller gives an Azurite that runs, it is used, and it goes on running.
+    If the caller passes a running Azurite, it is used, and it keeps running.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # In memory, Azurite stands still for seconds after some thousands of messages: each minute it forgets those that
@@ -196,7 +196,7 @@ def _stand_in(folder: Path, name: str, port: int, options: list[str]) -> Process
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -204,7 +204,7 @@ def free_port() -> int:
 
 
 def find_unused_port(port: int) -> int:
-    """The port, or another free one where somebody has it."""
+    """Return the port, or another free one if it is in use."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
@@ -214,7 +214,7 @@ def find_unused_port(port: int) -> int:
 
 
 def is_answering(url: str) -> bool:
-    """Whether somebody answers 200 there."""
+    """Return True if the address answers 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - a loopback address of ours
             return bool(answer.status == 200)  # noqa: PLR2004 - OK
@@ -223,7 +223,7 @@ def is_answering(url: str) -> bool:
 
 
 def get_json(url: str) -> Any:  # noqa: ANN401 - JSON
-    """What a page of the stack says."""
+    """Return the JSON of a page of the stack."""
     with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a loopback address of ours
         return json.load(answer)
 

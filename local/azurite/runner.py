@@ -27,12 +27,12 @@ PR_SET_PDEATHSIG: Final = 1
 
 
 class AzuriteError(Exception):
-    """Azurite could not be started; the message says why and what to do."""
+    """Azurite could not be started. The message says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the three services listen on the loopback interface."""
+    """The ports of the three services on the loopback interface."""
 
     blob: int
     queue: int
@@ -45,7 +45,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Three ports that nobody used a moment ago."""
+        """Return three ports that were free just now."""
         with ExitStack() as stack:
             sockets = [stack.enter_context(closing(socket.socket())) for _ in range(3)]
             for each in sockets:
@@ -68,14 +68,14 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """What a storage SDK client needs to reach this emulator, and no other."""
+        """Return the connection string with which a storage SDK reaches this emulator, and no other."""
         endpoints = zip(("Blob", "Queue", "Table"), self.ports, strict=True)
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};" + "".join(
             f"{service}Endpoint=http://{LOOPBACK}:{port}/{ACCOUNT};" for service, port in endpoints
         )
 
     def stop(self) -> None:
-        """End the child, by its process id; it is gone when this returns. Safe to call twice."""
+        """Stop the child by its process id, and wait until it has ended. Safe to call twice."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -88,8 +88,8 @@ class Azurite:
 def start_azurite(ports: Ports | None = None, data: Path | None = None, access_log: Path | None = None) -> Azurite:
     """Start Azurite and return when all three services answer.
 
-    Without `ports` it takes free ones. Without `data` everything is kept in memory and gone with the process. Every
-    request is a line of `access_log`, where one is given.
+    Without `ports` it takes free ones. Without `data` everything is kept in memory and is lost at the end. If
+    `access_log` is given, it gets a line for each request.
 
     Raises:
         AzuriteError: it is not installed, a port is in use, or it did not come up within 30 seconds.
@@ -195,7 +195,7 @@ def _is_answering(port: int) -> bool:
 
 
 def _ending_with_parent() -> Callable[[], None] | None:
-    """On Linux, what asks the kernel to end the child when the thread that starts it is gone, however it went.
+    """On Linux, return a function that asks the kernel to end the child when its parent ends.
 
     Everything is looked up before the fork: between fork and exec only a system call is safe.
     """

@@ -23,7 +23,7 @@ class QueueTrigger:
 
 @dataclass(frozen=True)
 class TimerTrigger:
-    """A function that runs at the moments of a schedule."""
+    """A function that runs at the times of a schedule."""
 
     argument: str
     schedule: str
@@ -42,7 +42,7 @@ class HttpTrigger:
 
 @dataclass(frozen=True)
 class QueueOutput:
-    """What a function returns or sets under this name goes to that queue."""
+    """A queue output: what a function returns or sets under this name goes to that queue."""
 
     argument: str
     queue: str

@@ -1,5 +1,5 @@
-"""What stops the host at its start."""
+"""Errors that stop the host at its start."""
 
 
 class CannotStartError(Exception):
-    """The host cannot start; the message is one line that says what to change."""
+    """The host cannot start. The message is one line that says what to change."""

@@ -39,7 +39,7 @@ class EventGrid:
     _told: dict[str, str] = field(default_factory=dict)
 
     async def run(self, stopping: Stopping) -> None:
-        """Tell about blobs while this host leads, until it stops."""
+        """Send events about blobs while this host leads, until it stops."""
         while await self.leadership.wait(stopping):
             self._told.clear()
             while self.leadership.held and not stopping.asked:

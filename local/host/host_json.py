@@ -1,6 +1,6 @@
-"""host.json: the few of its settings that this host obeys, with the real host's defaults.
+"""host.json: the few settings that this host obeys, with the defaults of the real host.
 
-As in the real host, an app setting goes before the file: `AzureFunctionsJobHost__extensions__queues__batchSize`.
+As in the real host, an app setting overrides the file: `AzureFunctionsJobHost__extensions__queues__batchSize`.
 """
 
 import json
@@ -17,7 +17,7 @@ from local.host.errors import CannotStartError
 _DURATION: Final = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d+)?)")
 _NO_TIMEOUT: Final = "-1"
 OVERRIDE: Final = "AzureFunctionsJobHost__"
-"""How a setting begins that goes before host.json; two underscores part the keys on the way to the value."""
+"""How a setting that overrides host.json begins. Two underscores separate the keys."""
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def make_application(
 
 
 def make_response(returned: Datum | None) -> web.Response:
-    """What the client gets for what a function returned."""
+    """Return the HTTP answer for what a function returned."""
     if returned is None or returned.type is None:
         return web.Response(status=204)
     if returned.type != "http":
@@ -99,7 +99,7 @@ async def _make_datum(request: web.Request, parameters: Mapping[str, str]) -> Da
 
 
 def _join_values(values: MultiMapping[str]) -> dict[str, str]:
-    """What comes more than once is one value with commas, as .NET writes it."""
+    """Join several values of one header with commas, as .NET does."""
     return {name: ",".join(values.getall(name)) for name in values}
 
 

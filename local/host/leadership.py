@@ -1,4 +1,4 @@
-"""Which of several hosts on one storage does what must be done once: the one that holds a short blob lease."""
+"""Which of several hosts on one storage account does what must be done once: the host that holds a short blob lease."""
 
 import asyncio
 import logging
@@ -22,9 +22,9 @@ _TRY_EVERY: Final = 2.0
 
 
 class Leadership:
-    """A lease on one blob, kept while the host lives and released when it stops.
+    """A lease on one blob, which the host keeps while it runs and releases when it stops.
 
-    `held` turns false by itself when the lease could not be renewed in time, whatever the reason.
+    `held` becomes False if the lease could not be renewed in time, for any reason.
     """
 
     def __init__(self, storage: Storage, blob: str) -> None:
@@ -37,7 +37,7 @@ class Leadership:
 
     @property
     def held(self) -> bool:
-        """Whether this host leads now."""
+        """True if this host leads now."""
         return self._lease is not None and time.monotonic() < self._until
 
     async def wait(self, stopping: Stopping) -> bool:
@@ -66,7 +66,7 @@ class Leadership:
                 log.debug("lease already gone", extra={"lease": self._name})
 
     async def prepare(self) -> None:
-        """Make the hosts' own container, where nobody has yet."""
+        """Create the hosts' own container, unless it exists."""
         await ignore_existing(self._storage.blobs.create_container(CONTAINER))
 
     async def _acquire(self) -> None:

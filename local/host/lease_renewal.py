@@ -19,7 +19,7 @@ log: Final = logging.getLogger("host.queue")
 
 @dataclass
 class Receipt:
-    """The proof that a message is ours; every renewal replaces it."""
+    """The proof that a message is ours. Every renewal replaces it."""
 
     value: str
 

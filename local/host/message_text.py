@@ -5,7 +5,7 @@ import binascii
 
 
 class UndecodableError(Exception):
-    """The message is not what `messageEncoding` in host.json says."""
+    """The message does not have the encoding that `messageEncoding` in host.json names."""
 
 
 def decode(content: str, *, as_base64: bool) -> bytes:
@@ -35,5 +35,5 @@ def decode_text(content: str, *, as_base64: bool) -> str:
 
 
 def encode_text(body: bytes, *, as_base64: bool) -> str:
-    """What goes on the wire for a body."""
+    """Return the text of a queue message for a body."""
     return base64.b64encode(body).decode() if as_base64 else body.decode()

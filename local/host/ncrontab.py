@@ -38,7 +38,7 @@ _FIELDS: Final = (
 
 @dataclass(frozen=True)
 class Schedule:
-    """The moments that a schedule names, always in UTC."""
+    """The times that a schedule names, always in UTC."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -48,13 +48,13 @@ class Schedule:
     weekdays: frozenset[int]
 
     def following(self, moment: datetime) -> datetime:
-        """The first occurrence after the moment, never the moment itself."""
+        """Return the first occurrence after this time, never the time itself."""
         for occurrence in self._from(moment.astimezone(UTC).replace(microsecond=0) + _SECOND):
             return occurrence
         raise ValueError("this schedule has no occurrence in the next 40 years")
 
     def occurrences(self, moment: datetime, count: int) -> list[datetime]:
-        """The next so many occurrences after the moment."""
+        """Return this number of occurrences after the time."""
         found: list[datetime] = []
         while len(found) < count:
             found.append(self.following(found[-1] if found else moment))

@@ -1,4 +1,4 @@
-"""Queue output bindings: what a function returned or set goes to its queue, after it has succeeded."""
+"""Queue output bindings: what a successful function returned or set is sent to its queue."""
 
 import json
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ def _describe_state(function: Function) -> str:
 
 
 def describe_trigger(function: Function) -> str:
-    """What makes the function run, in a few words."""
+    """Return in a few words what makes the function run."""
     match function.bindings.trigger:
         case QueueTrigger(queue=queue):
             return f"queue {queue}"

@@ -1,4 +1,4 @@
-"""Poison queues: where a message goes that failed too often."""
+"""Poison queues, which take messages that failed too often."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Poison:
 
     @property
     def name(self) -> str:
-        """The name of the poison queue itself."""
+        """Return the name of the poison queue."""
         return str(self.queue.queue_name)
 
     async def take(self, message: QueueMessage) -> None:

@@ -143,7 +143,7 @@ class QueueListener:
         await self._unless_taken(message, self.queue.delete_message(message.id, receipt))
 
     async def _unless_taken(self, message: QueueMessage, settlement: Awaitable[Any]) -> None:
-        """Settle; if our receipt is stale somebody else has the message, and it is theirs to settle."""
+        """Settle a message, unless our receipt is stale. Then another host has the message and settles it."""
         try:
             await settlement
         except HttpResponseError as error:
@@ -156,7 +156,7 @@ class QueueListener:
 
 
 def _make_metadata(message: QueueMessage, trigger: Datum) -> dict[str, Datum]:
-    """What the host sends beside the body; for a JSON object also its properties."""
+    """Return what the host sends beside the body. For a JSON object these are also its properties."""
     body = trigger.value if isinstance(trigger.value, str) else ""
     return {
         **_read_properties(body),

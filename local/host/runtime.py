@@ -41,7 +41,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an invocation ended. `outputs` holds what was set by name; `returned` what came back."""
+    """How an invocation ended. `outputs` holds what was set by name, and `returned` the return value."""
 
     ok: bool
     returned: Datum | None = None
@@ -124,7 +124,7 @@ def as_json(value: Any) -> Datum:  # noqa: ANN401 - whatever JSON can hold
 
 
 class _Record:
-    """Stands in for a protobuf message: keeps what it is given."""
+    """A replacement for a protobuf message that keeps its arguments."""
 
     def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - as free as the message it stands for
         self.__dict__.update(fields)

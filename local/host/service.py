@@ -1,4 +1,4 @@
-"""The host itself: puts the listeners together, runs them, and ends in good order."""
+"""The host: it starts the listeners, runs them, and stops them in order."""
 
 import asyncio
 import logging
@@ -39,12 +39,12 @@ HOST_ID_SETTING: Final = "AzureFunctionsWebHost__hostid"
 _LONGEST_HOST_ID: Final = 32
 
 type Loop = Callable[[Stopping], Coroutine[Any, Any, None]]
-"""What runs until the host stops."""
+"""A task that runs until the host stops."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line decides."""
+    """The options of the command line."""
 
     app: Path
     port: int

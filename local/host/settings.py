@@ -46,7 +46,7 @@ def resolve_settings(text: str, settings: Mapping[str, str]) -> str:
 
 
 def is_disabled(function: str, settings: Mapping[str, str]) -> bool:
-    """Whether a setting takes this function out of service."""
+    """Return True if a setting disables this function."""
     # Linux app settings cannot contain dots, so Azure accepts the second spelling as well.
     spellings = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs__{function}__Disabled")
     return any(settings.get(name, "").lower() in _TRUE for name in spellings)

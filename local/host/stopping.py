@@ -14,7 +14,7 @@ class Stopping:
 
     @property
     def asked(self) -> bool:
-        """Whether the host should stop."""
+        """True if the host should stop."""
         return self._event.is_set()
 
     def ask(self) -> None:
@@ -22,7 +22,7 @@ class Stopping:
         self._event.set()
 
     async def wait(self) -> None:
-        """Wait until somebody asks."""
+        """Wait until the host should stop."""
         await self._event.wait()
 
     async def pause(self, seconds: float) -> None:

@@ -27,7 +27,7 @@ _TABLE_RETRIES: Final = {"retry_total": 3, "retry_backoff_factor": 0.5}
 
 @dataclass(frozen=True)
 class Connection:
-    """What the settings of one connection say: a connection string, or addresses and an identity."""
+    """The settings of one connection: a connection string, or addresses and an identity."""
 
     name: str
     string: str | None
@@ -57,7 +57,7 @@ class Connection:
 
     @property
     def is_local(self) -> bool:
-        """Whether this is an emulator on this machine, where missing things may be created."""
+        """True for an emulator on this machine, where missing things may be created."""
         if self.string:
             parts = dict(part.split("=", 1) for part in self.string.split(";") if "=" in part)
             if parts.get("UseDevelopmentStorage", "").lower() == "true":
@@ -156,7 +156,7 @@ class Accounts:
 
 
 async def ignore_existing(creation: Any) -> None:  # noqa: ANN401 - any of the SDK's awaitables
-    """Await a creation; that somebody else was first is as good."""
+    """Await a creation. It is no error if another host was first."""
     try:
         await creation
     except ResourceExistsError:

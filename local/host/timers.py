@@ -1,4 +1,4 @@
-"""The timer trigger: one host at a time, no overlap, and what was missed while nobody ran comes first."""
+"""The timer trigger: one host at a time and no overlap. An occurrence that was missed while no host ran comes first."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ class Status:
     updated: datetime
 
     def as_json(self) -> dict[str, str]:
-        """As the real host writes it, and as the function sees it."""
+        """Return the status as the real host writes it, and as the function sees it."""
         return {
             "Last": self.last.isoformat(),
             "Next": self.next.isoformat(),
@@ -58,15 +58,15 @@ class Due:
 
 
 def is_monitored(trigger: TimerTrigger, schedule: Schedule, now: datetime) -> bool:
-    """Whether missed occurrences are made up for: not for schedules that come more often than every minute."""
+    """Return True if missed occurrences are made up for. They are not for schedules of less than a minute."""
     moments = schedule.occurrences(now, 5)
     return trigger.use_monitor and all(later - earlier >= _MONITORED_FROM for earlier, later in pairwise(moments))
 
 
 def find_first_due(status: Status | None, schedule: Schedule, now: datetime) -> Due:
-    """When a timer that begins now should fire.
+    """Return when a timer that starts now should fire.
 
-    The occurrence after the last run decides, and not the recorded next one: the schedule may have changed since.
+    The occurrence after the last run counts, and not the recorded next one, because the schedule may have changed.
     """
     if status is not None:
         expected = schedule.following(status.last) if status.last != _NEVER else status.next
@@ -113,7 +113,7 @@ class TimerListener:
                 await stopping.pause(1)
 
     async def fire(self, due: Due) -> None:
-        """Call the function for an occurrence. Whatever it raises, the next one is the schedule's."""
+        """Call the function for an occurrence. If it raises an error, the next occurrence follows as scheduled."""
         async with self._one_at_a_time:
             status = await self._read()
             # A run that comes late makes up for everything until now, however much was missed.

@@ -17,7 +17,7 @@ ENVIRONMENT: Final = "azd-env-name"
 
 
 def check_azd(checkout: Path, deployed: Sequence[Deployed]) -> Iterator[Finding]:
-    """Each service has its site, each site its service, and the group says of which environment it is."""
+    """Check that each service has its site, each site its service, and that the group names its environment."""
     services = _read_services(checkout / FILE)
     if services is None:
         yield Finding(FILE, 1, RULE, "it cannot be read, or names no services", "write it: azd starts from it")

@@ -25,7 +25,7 @@ class Must:
 TLS: Final = ("1.2", "1.3")
 SIGN_IN: Final = "Microsoft.Web/sites/config authsettingsV2"
 OPEN: Final[Value] = ["/api/health", "/api/callbacks/*"]
-"""Health says one word; a callback brings a token of its own, which the code checks."""
+"""Health returns one word. A callback brings its own token, which the code checks."""
 PROVIDERS: Final = "properties.identityProviders"
 ENTRA: Final = f"{PROVIDERS}.azureActiveDirectory"
 OTHERS: Final = ("apple", "azureStaticWebApps", "facebook", "gitHub", "google", "legacyMicrosoftAccount", "twitter")
@@ -126,7 +126,7 @@ CLOSED: Final[Mapping[str, tuple[Must, ...]]] = {
     "Microsoft.KeyVault/vaults": (Must("properties.networkAcls.defaultAction", ("Deny",), "it is to be closed"),),
     "Microsoft.Web/sites": (Must("properties.virtualNetworkSubnetId", (), "the app gets to storage and vault by it"),),
 }
-"""What holds beside that where `privateNetwork` is true."""
+"""The further rules if `privateNetwork` is true."""
 BY_TYPE: Final = {kind.lower(): musts for kind, musts in BASELINE.items()}
 NEEDED: Final[Mapping[str, str]] = {
     SIGN_IN: "without it the app would believe anybody",
@@ -149,7 +149,7 @@ def check_baseline(deployed: Sequence[Deployed]) -> Iterator[Finding]:
 
 
 def check_closed(deployed: Sequence[Deployed]) -> Iterator[Finding]:
-    """The same resources, as they would be with a private network."""
+    """Check the same resources as they would be with a private network."""
     by_type = {kind.lower(): musts for kind, musts in CLOSED.items()}
     for each in deployed:
         yield from _list_missed(each, by_type)
@@ -165,7 +165,7 @@ def _list_missed(each: Deployed, by_type: Mapping[str, tuple[Must, ...]]) -> Ite
 
 
 def _list_kinds(each: Deployed) -> tuple[str, str]:
-    """By its type alone, and by its type and name."""
+    """Return the names of a resource: by its type alone, and by type and name."""
     return each.type, f"{each.type} {each.name}"
 
 

@@ -1,4 +1,4 @@
-"""What the Python code of a checkout names: queues, tables, containers, settings, bindings, councils."""
+"""The names in the Python code of a checkout: queues, tables, containers, settings, bindings, councils."""
 
 import ast
 import os
@@ -60,7 +60,7 @@ class Code(BaseModel):
         return self.lines.get(name, self.lines.get(name.removesuffix("-poison"), 1))
 
     def knows(self, setting: str) -> bool:
-        """Whether the code speaks of a setting, or of one that begins so (`NOTIFY_API_KEY_…`)."""
+        """Return True if the code names a setting, or one that begins like it (`NOTIFY_API_KEY_…`)."""
         return setting in self.words or any(setting.startswith(each) for each in self.beginnings)
 
 
@@ -90,7 +90,7 @@ def read_code(checkout: Path) -> Code:
 
 
 def make_trouble_finding(error: CodeError) -> Finding:
-    """That error as a finding."""
+    """Return that error as a finding."""
     return Finding("shared/names.py", 1, RULE, f"the code cannot be imported: {error}", "mend that first")
 
 

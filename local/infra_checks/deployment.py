@@ -1,4 +1,7 @@
-"""What `main.bicep` would deploy: modules followed, loops unrolled, names and properties computed where they can be."""
+"""What `main.bicep` would deploy.
+
+Modules are followed, loops unrolled, and names and properties computed if possible.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -94,7 +97,7 @@ class Instance:
         return (*self._above(parent.ask("parent")), str(parent.ask("name")))
 
     def named(self, name: str) -> Value:
-        """What a symbol of this template stands for."""
+        """Return the value of a symbol of this template."""
         if name not in self._values:
             self._values[name] = Unknown(name)  # should it lead back to itself
             self._values[name] = self._named(name)
@@ -175,7 +178,7 @@ class Locals:
         return self.instance.folder
 
     def named(self, name: str) -> Value:
-        """What a symbol stands for."""
+        """Return the value of a symbol."""
         return self.local[name] if name in self.local else self.instance.named(name)
 
     def lacks(self, node: Node, name: str, values: Mapping[str, Value]) -> None:
@@ -183,7 +186,7 @@ class Locals:
         self.instance.missed.append(Missed(self.instance.template, node, name, tuple(values)))
 
     def with_locals(self, more: Mapping[str, Value]) -> "Locals":
-        """The same, and more."""
+        """Return the same scope with more names."""
         return replace(self, local={**self.local, **more})
 
 
@@ -201,5 +204,5 @@ def _list_turns(value: Node | None, scope: Locals, *, happens: bool) -> Iterator
 
 
 def _take_single(declared: Declaration) -> Declaration:
-    """One of a loop, or what stands under a condition, by itself."""
+    """Return one resource of a loop, or the one behind a condition."""
     return replace(declared, value=get_body(declared.value))

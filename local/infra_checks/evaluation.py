@@ -1,4 +1,4 @@
-"""Evaluate expressions of Bicep. What cannot be known before a deployment stays marked as unknown."""
+"""Evaluate expressions of Bicep. A value that cannot be known before a deployment stays marked as unknown."""
 
 import base64
 import json
@@ -15,24 +15,24 @@ from local.infra_checks.values import Reference, Unknown, Value, get_value, is_k
 
 
 class Scope(Protocol):
-    """Where a name gets its meaning."""
+    """The meaning of names at one place."""
 
     @property
     def folder(self) -> Path:
         """The folder of the file, from which paths start."""
 
     def named(self, name: str) -> Value:
-        """What a symbol stands for."""
+        """Return the value of a symbol."""
 
     def lacks(self, node: Node, name: str, values: Mapping[str, Value]) -> None:
         """Take note that an expression asks an object for what it does not have."""
 
     def with_locals(self, more: Mapping[str, Value]) -> "Scope":
-        """The same with the variables of a loop or a lambda."""
+        """Return the same scope with the variables of a loop or a lambda."""
 
 
 def evaluate_node(node: Node, scope: Scope) -> Value:
-    """What an expression comes to."""
+    """Return the value of an expression."""
     handler = HANDLERS.get(node.type)
     return handler(node, scope) if handler else Unknown(shorten_node(node))
 

@@ -59,7 +59,7 @@ PRIMITIVES: Final = frozenset({"string", "int", "bool", "any", "null", "object"}
 type Said = Mapping[str, Any]
 """One type, as azmcp prints it."""
 type Kept = dict[str, Any]
-"""The same, as the excerpt keeps it: without descriptions."""
+"""The same as the excerpt stores it: without descriptions."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def ask_azmcp(program: Path, resource_type: str) -> list[Said]:
-    """What azmcp says of a resource type: the resource, and all types of its provider."""
+    """Ask azmcp for a resource type: the resource, and all types of its provider."""
     done = subprocess.run(
         [str(program), "bicepschema", "get", "--resource-type", resource_type],
         env={**os.environ, "AZURE_MCP_COLLECT_TELEMETRY": "false"},
@@ -97,7 +97,7 @@ def ask_azmcp(program: Path, resource_type: str) -> list[Said]:
 
 
 def add_resource(file: Kept, resource: Said, said: Iterable[Said]) -> None:
-    """Keep a resource, and of the types those that somebody who writes it can reach."""
+    """Keep a resource, and those of the types that its properties can reach."""
     known = {each["name"]: each for each in said if each["$type"] in {"Object", "DiscriminatedObject"}}
     body = reduce_type(resource["bodyType"], known)
     file["resources"][resource["name"]] = body
@@ -125,7 +125,7 @@ def reduce_type(said: Said, known: Mapping[str, Said]) -> Kept:
 
 
 def find_choice(said: Said, by: str) -> str:
-    """The value of the discriminating property that stands for this one."""
+    """Return the value of the discriminating property for this choice."""
     return next(str(each["type"]) for each in said["properties"] if each["name"] == by)
 
 

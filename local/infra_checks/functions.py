@@ -15,7 +15,7 @@ class NotKnownError(Exception):
 
 
 def call_function(name: str, arguments: Sequence[Argument], shown: str) -> Value:
-    """What a function gives; `shown` is the call's text, which stands for an answer that is not known."""
+    """Return the result of a function. `shown` is the text of the call, which replaces an unknown result."""
     function = COMPUTED.get(name)
     if function is None:
         return Unknown(shown)
@@ -38,7 +38,7 @@ def _require_text(value: Value) -> str:
 
 
 def _require_list(value: Value) -> list[Value]:
-    """The members of a list; an unknown one stands for its members."""
+    """Return the members of a list. An unknown list has one unknown member."""
     if isinstance(value, list):
         return value
     return [] if value is None else [value if isinstance(value, Unknown | Reference) else _raise_failure()]
@@ -49,7 +49,7 @@ def _raise_failure() -> Value:
 
 
 def _require_object(value: Value) -> dict[str, Value]:
-    """The entries of an object; an unknown one has one entry, under its own mark."""
+    """Return the entries of an object. An unknown object has one entry under a name of its own."""
     if isinstance(value, dict):
         return value
     return {} if value is None else {str(value): value if isinstance(value, Unknown | Reference) else _raise_failure()}
@@ -173,7 +173,7 @@ def _call_substring(value: Value, start: int | None, end: int | None) -> Value:
 
 
 def _resource_id(*parts: Value) -> Value:
-    """Of the type and the names; what precedes them only Azure knows."""
+    """Return a resource id from type and names. Only Azure knows the part before them."""
     return "«scope»/providers/" + "/".join(write_value(part) for part in parts)
 
 

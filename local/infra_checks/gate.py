@@ -60,7 +60,7 @@ def _no_main() -> Finding:
 
 
 def _check_files(templates: Mapping[Path, Template]) -> Iterator[Finding]:
-    """What can be seen in each file."""
+    """Check each file by itself."""
     for template in templates.values():
         yield from symbols.check_symbols(template, templates)
         yield from modules.check_modules(template, templates)
@@ -74,7 +74,7 @@ def _check_files(templates: Mapping[Path, Template]) -> Iterator[Finding]:
 def _check_deployment(
     checkout: Path, templates: Mapping[Path, Template], written: Sequence[Finding], said: code.Code | None
 ) -> Iterator[Finding]:
-    """What can only be seen in what they come to together, and with the code."""
+    """Check what the files deploy together, and what the code needs of it."""
     main = templates[(checkout / MAIN).resolve()]
     yield from modules.check_reached(main, templates)
     yield from parameters.check_parameters(main, checkout / PARAMETERS, PARAMETERS)
@@ -97,7 +97,7 @@ def _check_deployment(
 def make_deployment(
     checkout: Path, templates: Mapping[Path, Template], more: Mapping[str, Value] = MappingProxyType({})
 ) -> Instance:
-    """`main.bicep` with the parameters that it has when nobody has set any, but for these."""
+    """Return what `main.bicep` deploys with its default parameters, except for these."""
     main = templates[(checkout / MAIN).resolve()]
     return Instance(templates, main, {**parameters.read_arguments(main, checkout / PARAMETERS), **more})
 

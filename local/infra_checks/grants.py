@@ -1,4 +1,4 @@
-"""Who holds which role on what, and under which condition, as it would be with an invented person in every list."""
+"""Who holds which role on what, and under which condition, with an invented person in every list."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,23 +25,24 @@ PEOPLE: Final[Mapping[str, Value]] = {
     "keepers": _make_holder("a keeper"),
     "signInClientId": REGISTRATION,
 }
-"""Parameters of main.bicep that are empty by default, so that what goes by them is seen as it would be."""
+"""Parameters of main.bicep that are empty by default. They are filled in, so that their role assignments can be seen.
+"""
 
 
 class Grant(NamedTuple):
-    """Whoever holds a role, as the template speaks of him, and on what."""
+    """A role assignment: the holder as the template names it, and the target."""
 
     holder: str
     on: str
 
 
 def list_assignments(deployed: Iterable[Deployed]) -> Iterator[Deployed]:
-    """The resources that give somebody a role."""
+    """Return the resources that assign a role."""
     return (each for each in deployed if each.type.lower() == ASSIGNMENTS and not each.existing)
 
 
 def read_grant(each: Deployed) -> Grant:
-    """What one of them comes to."""
+    """Return the grant of a role assignment."""
     return Grant(
         write_value(get_value(dict(each.properties), "properties", "principalId")).strip("«»"), read_scope(each)
     )
@@ -71,5 +72,5 @@ def read_condition(each: Deployed) -> str:
 
 
 def one_line(text: str) -> str:
-    """A condition as Azure reads it, whatever the lines it was written on."""
+    """Return a condition in one line, as Azure reads it."""
     return re.sub(r"\s+", " ", text).strip()

@@ -1,4 +1,4 @@
-"""Which kind of value an expression gives (text, number …), as far as its form tells."""
+"""The kind of value that an expression gives (text, number …), as far as its form shows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Kinds:
     templates: Mapping[Path, Template]
 
     def of(self, node: Node, depth: int = 0) -> str | None:
-        """The kind, None where the form does not tell."""
+        """Return the kind. None if the form does not show it."""
         if node.type in FORMS:
             return FORMS[node.type]
         parts = [child for child in node.named_children if child.type != "comment"]

@@ -1,4 +1,4 @@
-"""What is asked of a resource, a function's answer or an object is something that it has."""
+"""Check that what is read from a resource, a function's result or an object exists there."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ ANSWERS: Final[Mapping[str, frozenset[str]]] = {
         "environment().authentication": "audiences identityProvider loginEndpoint tenant",
     }.items()
 }
-"""What the answers of some functions have."""
+"""The members of the results of some functions."""
 OF_EVERY_RESOURCE: Final = frozenset({"id", "name", "type", "apiVersion"})
 
 
@@ -67,7 +67,7 @@ class Chain:
     template: Template
 
     def of(self, node: Node) -> Shape | Type | None:
-        """What an expression has, None where that is not known."""
+        """Return the members of an expression. None if they are unknown."""
         if node.type == "identifier":
             declared = self.template.names.get(get_text(node))
             return self._resource(declared) if declared is not None and not _is_looped(declared) else None

@@ -98,7 +98,7 @@ def _check_bindings(deployed: Sequence[Deployed], code: Code) -> Iterator[Findin
 
 
 def _check_events(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
-    """Uploads, and only they, are told to `receive-export`."""
+    """Check that uploads, and only uploads, cause events for `receive-export`."""
     subscriptions = [each for each in deployed if each.type.lower() == EVENTS and _of_uploads(each)]
     if not any(each.certain for each in subscriptions):
         wrong = f"nothing tells `{code.receive_export}` of uploads"
@@ -154,7 +154,7 @@ def _check_personal(deployed: Sequence[Deployed], code: Code) -> Iterator[Findin
 
 
 def _kept_for_ever(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding]:
-    """What is in the app's containers is about people, or a copy, and goes in time, whatever its tags."""
+    """Check that all blobs of the app are deleted in time, because they are about people or are copies."""
     deleting = [rule for each in deployed for rule in _list_rules(each) if _is_deleting(rule)]
     filters = [get_value(rule, "definition", "filters") for rule in deleting]
     whole = [str(get_value(each, "prefixMatch")) for each in filters if get_value(each, "blobIndexMatch") is None]
@@ -177,7 +177,10 @@ def _is_deleting(rule: Value) -> bool:
 
 
 def _of_uploads(each: Deployed) -> bool:
-    """Whether a subscription is about blobs, or delivers to a queue. Others tell of a certificate that expires."""
+    """Return True if a subscription is about blobs, or delivers to a queue.
+
+    Others report a certificate that expires.
+    """
     properties = str(get_value(dict(each.properties), "properties"))
     return not each.existing and ("Microsoft.Storage.Blob" in properties or "'StorageQueue'" in properties)
 

@@ -1,4 +1,4 @@
-"""What holds what: parents of resources, and scopes of modules."""
+"""Which part contains which: parents of resources, and scopes of modules."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ def check_nesting(template: Template, templates: Mapping[Path, Template]) -> Ite
 
 
 def find_target(template: Template) -> str:
-    """What a file is deployed to."""
+    """Return the scope to which a file is deployed."""
     for node in template.source.root.named_children:
         if node.type == "target_scope_assignment":
             return read_literal(node.named_children[0]) or GROUP

@@ -56,7 +56,7 @@ def _find_line(lines: Iterable[str], name: str) -> int:
 
 
 def read_arguments(main: Template, file: Path) -> dict[str, Value]:
-    """The values that `main.parameters.json` gives when nobody has set anything: literals, and `${NAME=default}`."""
+    """Return the values of `main.parameters.json` without any settings: literals, and `${NAME=default}`."""
     try:
         given = json.loads(file.read_text(encoding="utf-8"))["parameters"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -30,7 +30,7 @@ class Source:
 
 
 def read_source(path: Path, checkout: Path) -> Source:
-    """Parse a file; whether that went well, `check_syntax` says."""
+    """Parse a file. `check_syntax` reports if it has errors."""
     text = path.read_bytes()
     return Source(path.resolve(), path.relative_to(checkout).as_posix(), text, _load_grammar().parse(text).root_node)
 
@@ -41,7 +41,7 @@ def line_of(node: Node) -> int:
 
 
 def check_syntax(source: Source) -> list[Finding]:
-    """What either parser cannot read."""
+    """Return what one of the parsers cannot read."""
     mend = "mend the syntax there or just before it"
     found = [
         source.finding(node, RULE, f"this cannot be read: {shorten_node(node)}", f"{mend} (tree-sitter)")

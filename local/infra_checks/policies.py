@@ -1,4 +1,7 @@
-"""The rules of checkov for Azure; each suppression of one says why. It lives apart: its pins clash with ours."""
+"""The rules of checkov for Azure. Each suppression says why.
+
+Checkov has its own environment, because its pinned packages clash with ours.
+"""
 
 import json
 import os
@@ -32,7 +35,7 @@ NOT_THERE: Final = "run `python3 dev.py setup`, which installs it"
 
 
 def find_checkov() -> Path | None:
-    """Where checkov is: in the folder of the tools, or on the path."""
+    """Return where checkov is: in the folder of the tools, or on the path."""
     found = (tool_folder("checkov") / BIN / f"checkov{suffix}" for suffix in ("", ".cmd", ".exe"))
     on_path = shutil.which("checkov")
     return next((path for path in found if path.is_file()), Path(on_path) if on_path else None)
@@ -68,7 +71,7 @@ def run_checkov(checkov: Path, folder: Path) -> Mapping[str, Any]:
 def judge_answer(
     said: Mapping[str, Any], checkout: Path, sources: Iterable[Source], checkov: Path
 ) -> Iterator[Finding]:
-    """What of checkov's answer is a finding."""
+    """Return the findings in checkov's answer."""
     results = said.get("results")
     if results is None or not results["passed_checks"]:
         wrong = f"checkov checked nothing: {said.get('broken', 'no resource was recognised')}"
@@ -123,7 +126,7 @@ def check_idle(source: Source, suppressed: set[tuple[str, str]]) -> Iterator[Fin
 
 
 def check_elsewhere(checkout: Path) -> Iterator[Finding]:
-    """Files by which checkov could be told, away from the resource, to look away."""
+    """Check that no file elsewhere tells checkov to ignore something."""
     for folder in (checkout, checkout / "infra"):
         for name in CONFIGURATION:
             if (folder / name).exists():

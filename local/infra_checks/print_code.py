@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings
 
 
 def main(root: Path) -> None:
-    """Print everything; a step that fails says so by its traceback."""
+    """Print everything. A step that fails shows its traceback."""
     sys.path.insert(0, str(root))
     names = importlib.import_module("shared.names")
     importlib.import_module("shared.settings.settings")

@@ -35,13 +35,13 @@ class Allowed(BaseModel):
 
 
 class Role(Allowed):
-    """One that may be given. `to`: to whom, and to each of them on what."""
+    """A role that may be assigned. `to` names the holders, and the targets for each."""
 
     to: Mapping[str, Sequence[str]]
 
     @property
     def grants(self) -> list[grants.Grant]:
-        """The same, one by one."""
+        """Return the grants one by one."""
         return [grants.Grant(holder, on) for holder, places in self.to.items() for on in places]
 
 
@@ -53,7 +53,7 @@ class Own(Role):
 
 
 class Condition(BaseModel):
-    """What the right of one holder on one thing must be limited by: this very text."""
+    """The condition that a grant must have: exactly this text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -135,13 +135,13 @@ def _check_assignment(declared: Declaration, template: Template) -> Iterator[Fin
 
 
 def _follow_variable(node: Node | None, template: Template) -> Node | None:
-    """What a variable stands for."""
+    """Return the value of a variable."""
     declared = template.names.get(get_text(node)) if node is not None and node.type == "identifier" else None
     return declared.value if declared is not None and declared.kind == "variable" else node
 
 
 def check_deployed(deployed: Iterable[Deployed]) -> Iterator[Finding]:
-    """What role each assignment comes to, for whom, on what, and under which condition."""
+    """Check each assignment: its role, its holder, its target and its condition."""
     known = list(deployed)
     own = {
         each.name: each for each in known if each.type.lower() == DEFINITIONS and each.symbol in read_allow_list().own
@@ -159,7 +159,7 @@ def check_deployed(deployed: Iterable[Deployed]) -> Iterator[Finding]:
 
 
 def _not_given(known: Sequence[Deployed], own: Mapping[str, Deployed]) -> Iterator[Finding]:
-    """What the list has and nobody is given: without it something stands still, or the list is too long."""
+    """Return grants of the list that nobody has. Either something cannot work, or the list is too long."""
     certain = [each for each in grants.list_assignments(known) if each.certain]
     given = {
         (_find_role(get_value(dict(each.properties), "properties", "roleDefinitionId"), own), grants.read_grant(each))
@@ -194,7 +194,10 @@ def _wrong_grant(each: Deployed, role: Role) -> tuple[str, str] | None:
 
 
 def _wrong_condition(each: Deployed) -> tuple[str, str] | None:
-    """Whoever uploads for a council does so in its folder alone; whoever watches sees no report that lists people."""
+    """Check conditions.
+
+    An uploader may write only to the council's folder, and an observer may not read reports that list people.
+    """
     grant, found = grants.read_grant(each), grants.read_condition(each)
     wanted = read_allow_list().condition(grant)
     if found != wanted:
@@ -206,7 +209,7 @@ def _wrong_condition(each: Deployed) -> tuple[str, str] | None:
 
 
 def _check_definition(each: Deployed, own: Own) -> Iterator[Finding]:
-    """A role of our own holds what the list says, and can be given in the group alone."""
+    """Check that a role of our own holds what the list says, and can be assigned only in the group."""
     properties = get_value(dict(each.properties), "properties")
     rights = get_value(properties, "permissions")
     held = rights[0] if isinstance(rights, list) and len(rights) == 1 else None

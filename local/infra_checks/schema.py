@@ -37,7 +37,7 @@ def check_schema(template: Template, templates: Mapping[Path, Template]) -> list
 
 
 def check_deployed(deployed: Iterable[Deployed], seen: Iterable[Finding]) -> Iterator[Finding]:
-    """The same of what the template comes to, where nothing was found as it is written."""
+    """Check the computed template, if the written one has no findings."""
     bad = {finding.file for finding in seen if finding.rule == RULE}
     for each in deployed:
         known_shape = list_resources().get(f"{each.type}@{each.version}".lower())
@@ -50,7 +50,7 @@ def check_deployed(deployed: Iterable[Deployed], seen: Iterable[Finding]) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Checks expressions as they stand in the file, so that a finding has the line of the word that is wrong."""
+    """Checks expressions as they are written, so that a finding names the line of the wrong word."""
 
     template: Template
     kinds: Kinds
@@ -168,7 +168,7 @@ class Written:
 
 
 class Computed:
-    """Checks what the expressions come to; it sees through parameters, modules and functions."""
+    """Checks the values of expressions, through parameters, modules and functions."""
 
     def object(self, value: Mapping[str, Value], outline: Shape, path: str) -> Iterator[tuple[str, str]]:
         """An object, member by member."""

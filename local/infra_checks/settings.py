@@ -1,4 +1,4 @@
-"""App settings: what the code reads is set, secrets come from the vault, and nothing is set that nobody reads."""
+"""App settings: what the code reads is set, secrets come from the vault, and no setting is unused."""
 
 import re
 import tomllib
@@ -26,14 +26,14 @@ HOST: Final = "AzureWebJobsStorage"
 """The connection of the Functions host itself."""
 SERVICES: Final = ("blob", "queue", "table")
 PARTS: Final = (*(f"{service}ServiceUri" for service in SERVICES), "credential", "clientId")
-"""What a connection by a user-assigned identity consists of; without one of them a trigger never fires."""
+"""The parts of a connection by a user-assigned identity. If one is missing, a trigger never fires."""
 COUNCIL_KEY: Final = "NOTIFY_API_KEY_"
 FROM_VAULT: Final = "@Microsoft.KeyVault("
 NAMED: Final = re.compile(r"%([^%]+)%")
 
 
 class Platform(BaseModel):
-    """A setting that libraries or the platform read. `value`: what it must come to, where only one will do."""
+    """A setting that libraries or the platform read. `value` is the value that it must have, if only one is right."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -86,7 +86,7 @@ def check_settings(deployed: Sequence[Deployed], code: Code) -> Iterator[Finding
 
 
 def app_settings(deployed: Iterable[Deployed]) -> AppSettings | None:
-    """What the site would be given, by either of the two ways."""
+    """Return the settings of the site, from both ways to set them."""
     values: dict[str, Value] = {}
     holder: Deployed | None = None
     for each in deployed:
@@ -148,7 +148,7 @@ def _check_missing(found: AppSettings, code: Code) -> Iterator[Finding]:
 
 
 def _check_platform(found: AppSettings) -> Iterator[Finding]:
-    """What no code of ours reads, so that nothing but this would miss it."""
+    """Check settings that our code does not read, so that nothing else would notice their absence."""
     for name, each in read_lists().platform.items():
         if name not in found.values:
             yield found.finding(f"`{name}` is not set", f"set it: {each.why}")

@@ -62,17 +62,17 @@ class Shape:
         return None if spec is None else Type(spec.partition(";")[0], self.types)
 
     def is_read_only(self, name: str) -> bool:
-        """Whether Azure answers a property and nobody sets it."""
+        """Return True if Azure returns a property and nobody may set it."""
         return self.properties.get(name, "").endswith("; read-only")
 
     @property
     def all(self) -> frozenset[str]:
-        """The names of all properties, whatever is chosen."""
+        """Return the names of all properties, for every choice."""
         return frozenset(self.properties)
 
     @property
     def required(self) -> list[str]:
-        """What must not be left out."""
+        """Return the properties that must be set."""
         return [name for name, spec in self.properties.items() if spec.endswith("; required")]
 
     def chosen(self, value: str | None) -> "Shape | None":

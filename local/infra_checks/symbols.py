@@ -73,7 +73,7 @@ class Reader:
             self.visit(child, bound)
 
     def on_declaration(self, node: Node, bound: frozenset[str]) -> None:
-        """What stands behind the name."""
+        """Read what follows the name."""
         parts = _list_parts(node)
         inner = bound | set(_list_nested_names(node)) if node.type == "resource_declaration" else bound
         for child in parts[1:]:
@@ -141,7 +141,7 @@ class Reader:
             self._missing(node, f"`{name}` is not declared", name, {*bound, *self.template.names})
 
     def on_member(self, node: Node, bound: frozenset[str]) -> None:
-        """Of a module only outputs can be asked, and only those that it has."""
+        """Check the member of a module: only its outputs can be read."""
         owner, *_ = _list_parts(node)
         self.visit(owner, bound)
         words = get_text(node).replace("!", "").replace("?", "").split(".")
@@ -201,7 +201,7 @@ def _list_names(heads: Iterable[Node]) -> Iterator[str]:
 
 
 def _list_nested_names(node: Node) -> Iterator[str]:
-    """The nested resources of a resource: they know each other by name."""
+    """Return the names of nested resources, which can refer to each other."""
     for child in node.named_children:
         if child.type == "resource_declaration":
             yield get_text(_list_parts(child)[0])

@@ -35,12 +35,12 @@ class Declaration:
 
     @property
     def existing(self) -> bool:
-        """Whether the resource is only looked up, not deployed."""
+        """True if the resource is only looked up, not deployed."""
         return any(child.type == "existing" for child in self.node.children)
 
     @property
     def path(self) -> str:
-        """What stands in quotes behind the name: a resource's type and version, a module's file."""
+        """The quoted text after the name: a resource's type and version, or a module's file."""
         return read_literal(self.node.named_children[1]) or ""
 
     @property
@@ -59,7 +59,7 @@ class Declaration:
 
     @property
     def optional(self) -> bool:
-        """Whether a parameter may be left out."""
+        """True if a parameter may be left out."""
         nullable = self.annotation is not None and get_text(self.annotation).endswith("?")
         return self.value is not None or nullable
 

@@ -1,4 +1,4 @@
-"""What an expression of Bicep comes to, as far as that can be known before a deployment."""
+"""The value of a Bicep expression, as far as it can be known before a deployment."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MARKED: Final = re.compile("«[^»]*»")
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What only Azure or the person who deploys knows; `text` says what it is."""
+    """A value that only Azure or the person who deploys knows. `text` describes it."""
 
     text: str
 
@@ -37,7 +37,7 @@ class Reference:
 
 
 def is_known(value: Value) -> bool:
-    """Whether all of it is known."""
+    """Return True if the whole value is known."""
     if isinstance(value, Unknown | Reference):
         return False
     if isinstance(value, str):
@@ -50,7 +50,7 @@ def is_known(value: Value) -> bool:
 
 
 def write_value(value: Value) -> str:
-    """The value as a part of a text, unknown parts marked."""
+    """Return the value as part of a text, with unknown parts marked."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

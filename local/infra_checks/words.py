@@ -29,7 +29,7 @@ REFUSED: Final = re.compile(
 """Flex Consumption refuses these settings, or ignores them."""
 REFUSED_PROPERTIES: Final = frozenset({"linuxFxVersion", "windowsFxVersion", "functionAppScaleLimit", "alwaysOn"})
 RUNTIME_TELEMETRY: Final = re.compile(r"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", re.IGNORECASE)
-"""The Functions runtime would set telemetry up by itself, and trace URLs that hold addresses."""
+"""The Functions runtime would set telemetry up itself, and trace URLs that hold addresses."""
 OWN_TELEMETRY: Final = "take it away: the app refuses to start with it; it sets telemetry up itself (shared/telemetry)"
 FLEX: Final = "take it away: Flex Consumption refuses it; the like stands in functionAppConfig of the site"
 BY_IDENTITY: Final = "take it away: everything here goes by identity and role, and no key is handed out"
@@ -68,7 +68,7 @@ def _check_entry(node: Node) -> tuple[str, str] | None:
 
 
 def find_refused(setting: str) -> str | None:
-    """What to do about an app setting that must not be there; None where it may be."""
+    """Return what to do about a forbidden app setting. None if it is allowed."""
     if RUNTIME_TELEMETRY.fullmatch(setting):
         return OWN_TELEMETRY
     return FLEX if REFUSED.fullmatch(setting) else None

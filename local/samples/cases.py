@@ -21,7 +21,7 @@ LONGEST_SIGN_IN_NAME: Final = 64
 
 @dataclass(frozen=True)
 class Expected:
-    """What must become of a row; `directory_id` is set for a link."""
+    """The right result for a row. `directory_id` is set for a link."""
 
     outcome: Outcome
     reason: str = ""
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Made:
-    """A case come to life: its rows in the order of the file, and its users."""
+    """A case with its rows, in the order of the file, and its users."""
 
     lines: tuple[Line, ...]
     users: tuple[User, ...] = ()
@@ -53,7 +53,7 @@ type UserOf = Callable[[Maker, Person], User]
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of customer: how many in 1,000 rows, the rows and users each brings, the users it meets there."""
+    """A kind of customer: how many there are in 1,000 rows, and the rows and users of each."""
 
     name: str
     of_thousand: int
@@ -64,7 +64,7 @@ class Case:
     meets: int = 0
 
     def required(self) -> Self:
-        """The same, at least once."""
+        """Return the same case, which must occur at least once."""
         return replace(self, at_least=1)
 
 
@@ -83,7 +83,7 @@ def expect_reject(reason: str) -> Expected:
 
 
 def new_customer(maker: Maker) -> Made:
-    """Not in the directory: gets an account."""
+    """Make a customer who is not in the directory and gets an account."""
     person = maker.person()
     return Made((Line(maker.untidy(maker.row(person)), CREATE),), person=person)
 
@@ -95,7 +95,7 @@ def county_customer(maker: Maker) -> Made:
 
 
 def google_customer(maker: Maker) -> Made:
-    """The same with Google's button."""
+    """Make the same with a Google sign-in."""
     person = maker.person()
     return _make_linked(maker, person, directory.make_google_user(maker, directory.respell_person(maker, person)))
 
@@ -195,7 +195,7 @@ def _wrong_shape(reason: str, cells_more: int) -> Make:
 
 
 def _make_found_case(name: str, of_thousand: int, reason: str, user_of: UserOf, **changes: Change) -> Case:
-    """Somebody is found in the directory, and one thing keeps the two apart."""
+    """Make a customer who is found in the directory, with one difference that prevents a link."""
 
     def make(maker: Maker) -> Made:
         person = maker.person()
@@ -257,7 +257,7 @@ def _household_of_county_customer(maker: Maker) -> Made:
 
 
 def _make_repeated(maker: Maker) -> Made:
-    """The same customer number twice: the first row is the one."""
+    """Make the same customer number twice. The first row counts."""
     person = maker.person()
     row = maker.row(person)
     again = {**row, "last_sign_in": row["created"], "email": maker.capitals(person.email)}

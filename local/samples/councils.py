@@ -11,7 +11,7 @@ type Cells = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Council:
-    """A council's export format. `columns` is ours = theirs, in the order of the file."""
+    """The export format of a council. `columns` maps our names to the council's, in the order of the file."""
 
     slug: str
     columns: Mapping[str, str]
@@ -33,11 +33,11 @@ class Council:
         return [row[column] for column in self.columns]
 
     def dated(self, moment: datetime) -> str:
-        """A moment as this council writes it."""
+        """Return a time as this council writes it."""
         return moment.strftime(self.date)
 
     def can_write(self, text: str) -> bool:
-        """Whether the encoding of the file has all these characters."""
+        """Return True if the encoding of the file has all these characters."""
         try:
             text.encode(self.encoding)
         except UnicodeEncodeError:

@@ -15,23 +15,23 @@ type User = dict[str, Any]
 
 
 def make_local_user(maker: Maker, person: Person) -> User:
-    """Somebody who signed up with their own e-mail address and a password, before the announcement."""
+    """Return a user who signed up with an e-mail address and a password before the announcement."""
     return _make_user(maker, person, "LocalAccount", _make_identity("emailAddress", TENANT, person.email))
 
 
 def with_user_name(maker: Maker, person: Person, user_name: str) -> User:
-    """Somebody who signs in with a user name, which may look like an address and proves nothing."""
+    """Return a user who signs in with a user name. It may look like an address and proves nothing."""
     return _make_user(maker, person, "LocalAccount", _make_identity("userName", TENANT, user_name))
 
 
 def make_google_user(maker: Maker, person: Person) -> User:
-    """Somebody who signs in at Google, which verifies the address; it is only in otherMails."""
+    """Return a user who signs in at Google, which verifies the address. The address is only in otherMails."""
     identity = _make_identity("federated", "google.com", maker.digits(_GOOGLE_DIGITS))
     return {**_make_user(maker, person, None, identity), "otherMails": [person.email]}
 
 
 def make_facebook_user(maker: Maker, person: Person) -> User:
-    """Somebody who signs in at Facebook, which does not vouch for the address in otherMails."""
+    """Return a user who signs in at Facebook, which does not verify the address in otherMails."""
     identity = _make_identity("federated", "facebook.com", maker.digits(_FACEBOOK_DIGITS))
     return {**_make_user(maker, person, None, identity), "otherMails": [person.email]}
 
@@ -43,23 +43,23 @@ def respell_person(maker: Maker, person: Person) -> Person:
 
 
 def disable_user(user: User) -> User:
-    """The same user, shut out."""
+    """Return the same user, disabled."""
     return {**user, "accountEnabled": False}
 
 
 def remove_names(user: User) -> User:
-    """The same user as a sign-up without names leaves it."""
+    """Return the same user without names, as some sign-ups leave it."""
     return {**user, "givenName": None, "surname": None, "displayName": "unknown"}
 
 
 def signed_up_late(maker: Maker, user: User) -> User:
-    """The same user, created after the announcement: perhaps by somebody who read it."""
+    """Return the same user, created after the announcement, perhaps by somebody who read it."""
     created = format_time(maker.moment(ANNOUNCED_AT + timedelta(hours=12), ANNOUNCED_AT + timedelta(days=40)))
     return {**user, "createdDateTime": created, "lastPasswordChangeDateTime": created}
 
 
 def format_time(moment: datetime) -> str:
-    """A moment as Graph writes it."""
+    """Return a time as Graph writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -40,11 +40,11 @@ class CouncilFiles:
 
     @property
     def created(self) -> int:
-        """How many accounts must come of it so far."""
+        """Return how many accounts must be created so far."""
         return self._outcomes["create"]
 
     def add(self, line: Line, case: str) -> None:
-        """Write a row and its truth. Rows are numbered from 1, whatever lines their cells take."""
+        """Write a row and its truth. Rows are numbered from 1, even if a cell has several lines."""
         cells = self._council.cells(line.cells)
         shaped = cells[: line.cells_more] if line.cells_more < 0 else cells + ["surplus"] * line.cells_more
         self._export.writerow(shaped)

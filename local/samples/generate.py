@@ -18,7 +18,7 @@ DIRECTORY_USERS: Final = 2500
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be made: rows by council slug, in the order in which the councils join."""
+    """What to make: the number of rows for each council slug, in the order in which the councils join."""
 
     rows: Mapping[str, int]
     seed: int = 2019

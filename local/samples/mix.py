@@ -1,4 +1,4 @@
-"""Which cases an export is made of, in which order its rows come, and who else is in the directory."""
+"""Which cases an export has, the order of its rows, and who else is in the directory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _THREE_COUNCILS_OF_THOUSAND: Final = 40
 
 @dataclass
 class Joined:
-    """Some of those whom an earlier council brought: they may be customers of a later one too."""
+    """Some customers of an earlier council, who may be customers of a later one too."""
 
     created: list[Person] = field(default_factory=list)
     linked: list[tuple[Person, str]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Joined:
             self.linked.append((made.person, expected.directory_id))
 
     def cases(self, maker: Maker) -> tuple[Case, ...]:
-        """Those of them whom this council's file can hold, as cases of it."""
+        """Return those customers that this council's file can hold, as cases."""
         created = [person for person in self.created if _is_writable(maker, person)]
         linked = [(person, user) for person, user in self.linked if _is_writable(maker, person)]
         return (
@@ -54,7 +54,7 @@ class Joined:
 
 
 def make_block(maker: Maker, size: int, cases: Sequence[Case], users_left: int) -> list[tuple[Case, Made]]:
-    """So many rows' worth of cases; as far as they fit, and no more users than are left."""
+    """Return cases for this number of rows, with no more users than are left."""
     chosen: list[tuple[Case, Made]] = []
     rows_left = size
     for case in cases:
@@ -70,7 +70,7 @@ def make_block(maker: Maker, size: int, cases: Sequence[Case], users_left: int) 
 
 
 def mix_rows(chosen: Sequence[tuple[Case, Made]], rng: Random) -> Iterator[tuple[Case, Line]]:
-    """The rows in random order, except that the rows of one case keep theirs."""
+    """Return the rows in random order. The rows of one case keep their order."""
     places = [index for index, (_, made) in enumerate(chosen) for _ in made.lines]
     rng.shuffle(places)
     lines = [iter(made.lines) for _, made in chosen]

@@ -1,4 +1,4 @@
-"""What people and places are called. Drawn at random and put together: nobody in particular."""
+"""Names of people and places. They are drawn at random, so they mean nobody."""
 
 import string
 import unicodedata
@@ -54,7 +54,7 @@ def ascii_letters(name: str) -> str:
 
 
 def respell_name(name: str, rng: Random) -> str:
-    """The same name as another office writes it: without accents, in capitals, without punctuation."""
+    """Return the same name as another office writes it: without accents, in capitals, without punctuation."""
     match rng.randrange(6):
         case 0:
             return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))

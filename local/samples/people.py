@@ -1,4 +1,4 @@
-"""Invented people, each with an address that nobody else has."""
+"""Invented people, each with an address of their own."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ _OLDEST = datetime(2013, 4, 2, 8, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is in no other case."""
+    """A person who is in no other case."""
 
     given_name: str
     surname: str
     email: str
 
     def named(self, given_name: str = "", surname: str = "") -> Self:
-        """The same person under another name; what is left empty stays."""
+        """Return the same person under another name. Empty parts stay as they are."""
         return replace(self, given_name=given_name or self.given_name, surname=surname or self.surname)
 
 
@@ -72,7 +72,7 @@ class Maker:
         return changed
 
     def capitals(self, address: str) -> str:
-        """The same address in other letters: Ada.Bell7@Example.ORG."""
+        """Return the same address in other letters: Ada.Bell7@Example.ORG."""
         return self.rng.choice((address.upper(), address.title()))
 
     def source_id(self) -> str:

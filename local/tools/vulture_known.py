@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""What vulture takes for unused and is used, with the reason. Nothing runs this file."""
+"""Names that vulture reports as unused although they are used, with the reason. This file is never run."""
 
 # Fields of requests and answers that a library reads or writes by itself.
 _.inout

@@ -38,7 +38,7 @@ class StartError(Exception):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options: where and with whom, then one for each switch."""
+    """Make the options: where it listens, the users at the start, and one option for each switch."""
     found = argparse.ArgumentParser(
         prog="python -m local.standins.graph",
         usage="%(prog)s [options]",

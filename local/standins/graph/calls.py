@@ -34,7 +34,7 @@ class Call:
 
     @property
     def advanced(self) -> bool:
-        """Whether header and parameter ask for an advanced query."""
+        """Return True if header and parameter ask for an advanced query."""
         eventual = self.headers.get("consistencylevel", "").lower() == "eventual"
         return eventual and self.query.get("$count", "").lower() == "true"
 
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer. Status 0 is none: the connection ends. ``page`` stands for a body that is not JSON."""
+    """The answer. Status 0: no answer, and the connection ends. ``page`` is a body that is not JSON."""
 
     status: int
     body: Mapping[str, Any] | None = None
@@ -62,7 +62,7 @@ class Reply:
     page: str | None = None
 
     def under(self, headers: Mapping[str, str]) -> "Reply":
-        """The same answer with more headers; its own win."""
+        """Return the same answer with more headers. Its own headers stay."""
         return replace(self, headers={**headers, **self.headers})
 
 

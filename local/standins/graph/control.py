@@ -1,6 +1,6 @@
-"""What tests and people may ask of the stand-in itself, below ``/_standin/``. Graph has none of this.
+"""Controls of the stand-in for tests and people, below ``/_standin/``. Graph has none of them.
 
-Nothing here is delayed, throttled, disturbed or written into the journal.
+These requests are never delayed, throttled, disturbed or recorded in the journal.
 """
 
 import json
@@ -35,7 +35,7 @@ def add_control(app: web.Application) -> None:
 
 
 async def show_health(request: web.Request) -> web.Response:
-    """That it answers, and how many it holds."""
+    """Return that it answers, and how many users it holds."""
     directory = request.app[DIRECTORY]
     deleted = directory.store.deleted
     held = {"users": len(directory.store) - deleted, "deleted": deleted}
@@ -43,7 +43,7 @@ async def show_health(request: web.Request) -> web.Response:
 
 
 async def show_users(request: web.Request) -> web.Response:
-    """Every user as stored, whatever lists show yet; those in the recycle bin have a deletedDateTime."""
+    """Return every user as stored, whatever lists show now. Users in the recycle bin have a deletedDateTime."""
     return web.json_response([_make_raw_user(entry) for entry in request.app[DIRECTORY].store])
 
 
@@ -112,7 +112,7 @@ async def add_faults(request: web.Request) -> web.Response:
 
 
 async def clear_faults(request: web.Request) -> web.Response:
-    """End all faults; hanging requests are let go."""
+    """End all faults. Hanging requests are released."""
     request.app[DIRECTORY].faults.clear()
     return web.Response(status=204)
 
@@ -138,7 +138,7 @@ async def turn_rules(request: web.Request) -> web.Response:
 
 
 async def _read_json(request: web.Request) -> object:
-    """The body, or None when it is not JSON: the caller says what it should have been."""
+    """Return the body, or None if it is not JSON. The caller says what it should have been."""
     try:
         return json.loads(await request.read())
     except ValueError:

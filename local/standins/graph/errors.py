@@ -1,6 +1,6 @@
-"""Graph's refusals, with the codes and sentences a caller meets.
+"""Graph's refusals, with their codes and sentences.
 
-Texts marked *unverified* were not found in Microsoft's pages; callers must not depend on any of them anyway.
+Texts marked *unverified* were not found in Microsoft's pages. Callers must not depend on any text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -171,10 +171,10 @@ def token_refused(message: str) -> GraphError:
 
 
 def make_unavailable() -> GraphError:
-    """503: says nothing about whether the write happened."""
+    """Return 503, which does not say if the write happened."""
     return GraphError(503, "serviceNotAvailable", "The service is temporarily unavailable. Please try again.")
 
 
 def gateway_timeout() -> GraphError:
-    """504: says nothing about whether the write happened."""
+    """Return 504, which does not say if the write happened."""
     return GraphError(504, "UnknownError", "The gateway did not receive a response in time.")

@@ -1,6 +1,6 @@
-"""Trouble on request: what a network, a gateway or an overloaded directory does to a caller.
+"""Faults on request: what a network, a gateway or an overloaded directory does to a caller.
 
-Faults are set while the directory runs. The first that matches a request happens to it; the others wait.
+Faults are set while the directory runs. The first fault that matches a request happens to it, and the others wait.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 
 class FaultKind(StrEnum):
-    """What can happen to a request."""
+    """The kinds of faults."""
 
     THROTTLE_STORM = "throttle-storm"  # 429, nothing stored
     UNAVAILABLE_BEFORE = "unavailable-before-store"  # 503, nothing stored
@@ -35,10 +35,10 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A kind of trouble, for whom, and until when.
+    """A fault: its kind, the requests that it affects, and its end.
 
-    ``seconds`` and ``count`` (of hits) end it, whichever comes first; 0 is no end. ``every`` k hits only
-    each k-th matching request. ``methods`` empty is all, or all writes for what happens after a store.
+    ``seconds`` and ``count`` (of hits) end it, whichever comes first. 0 means no end. With ``every`` k, only each k-th
+    matching request is hit. Empty ``methods`` means all, or all writes for a fault after a store.
     """
 
     kind: FaultKind
@@ -49,13 +49,13 @@ class Fault:
     retry_after: int | None = None
 
     def meant_for(self, method: str) -> bool:
-        """Whether a request of this method can be hit."""
+        """Return True if a request of this method can be hit."""
         return method in (self.methods or (WRITES if self.kind in AFTER_STORE else (method,)))
 
 
 @dataclass(slots=True)
 class Active:
-    """A fault that was set: how often it was met, and when it ends."""
+    """A fault that was set: how often it happened, and when it ends."""
 
     fault: Fault
     until: float
@@ -64,11 +64,11 @@ class Active:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def over(self, now: float) -> bool:
-        """Whether it has run its time or its count."""
+        """Return True if its time or its count is over."""
         return now >= self.until or bool(self.fault.count and self.hits >= self.fault.count)
 
     def as_json(self, now: float) -> dict[str, Any]:
-        """What the control endpoint shows."""
+        """Return what the control endpoint shows."""
         shown = {each.name: getattr(self.fault, each.name) for each in fields(Fault)}
         left = None if self.until == float("inf") else round(self.until - now, 1)
         return {
@@ -97,7 +97,7 @@ class Faults:
         self._active = []
 
     def active(self, now: float) -> Sequence[Active]:
-        """Those that have not ended."""
+        """Return the faults that have not ended."""
         self._active = [each for each in self._active if not each.over(now)]
         return tuple(self._active)
 

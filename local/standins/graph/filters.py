@@ -286,7 +286,7 @@ def check_filter(node: Node, rules: Rules, *, advanced: bool) -> None:
 
 
 def check_extensions(node: Node, rules: Rules) -> None:
-    """Raise the 400 for an extension that nobody defined, or a value of another type (unverified: a switch)."""
+    """Raise the 400 for an extension that nobody defined, or for a value of another type (unverified: a switch)."""
     types = rules.extension_types()
     for part in _list_leaves(node) if rules.unknown_extension_filter_refused else ():
         path = part.path if isinstance(part, Compare | OneOf) else ("",)
@@ -401,7 +401,7 @@ def _list_leaves(node: Node) -> Iterator[Node]:
 
 
 def matches_filter(node: Node, user: Properties, rules: Rules) -> bool:
-    """Whether the user, as lists show it at this moment, is meant by a checked filter."""
+    """Return True if a checked filter takes the user, as lists show it now."""
     match node:
         case Both(left, right):
             return matches_filter(left, user, rules) and matches_filter(right, user, rules)

@@ -1,4 +1,4 @@
-"""The way of every request: delay, trouble, token, throttling, the handler, and a line in the journal."""
+"""The path of every request: delay, fault, token, throttling, the handler, and a line in the journal."""
 
 import asyncio
 import re
@@ -39,7 +39,7 @@ class Ids:
         return cls(fresh, call.headers.get("client-request-id") or fresh)
 
     def headers(self) -> dict[str, str]:
-        """As every answer carries them."""
+        """Return the headers of every answer."""
         return {"request-id": self.request, "client-request-id": self.client}
 
 
@@ -97,7 +97,7 @@ def _make_throttled(directory: Directory, verdict: Verdict) -> ThrottledError:
 
 
 async def _answer_instead(directory: Directory, hit: Active, ids: Ids) -> Reply:
-    """What the caller gets in place of the directory's work."""
+    """Return the answer that replaces the work of the directory."""
     match hit.fault.kind:
         case FaultKind.THROTTLE_STORM:
             headers = {"x-ms-throttle-scope": SCOPE, "x-ms-throttle-information": "CPULimitExceeded"}
@@ -167,7 +167,7 @@ def _write_down(directory: Directory, call: Call, reply: Reply, taken: Cost, hit
 
 
 def _list_owner_markers(call: Call) -> tuple[str, ...]:
-    """Which authorities' marks a body names; that it cannot be read is for the handler to say."""
+    """Return the authorities whose owner markers a body names. A body that cannot be read is left to the handler."""
     try:
         return tuple(sorted(name for name in call.json() if MARK.fullmatch(name)))
     except GraphError:

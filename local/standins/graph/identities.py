@@ -19,17 +19,20 @@ UPN: Final = "userPrincipalName"
 
 
 def is_email(text: str) -> bool:
-    """Whether the text has the form of an e-mail address."""
+    """Return True if the text has the form of an e-mail address."""
     return EMAIL.fullmatch(text) is not None
 
 
 def is_local(identity: Mapping[str, str]) -> bool:
-    """Whether one signs in with it here: neither federated nor the automatic userPrincipalName."""
+    """Return True for an identity with which people sign in here.
+
+    Neither federated nor the automatic userPrincipalName.
+    """
     return identity["signInType"].lower() not in {"federated", UPN.lower()}
 
 
 def has_local(identities: Iterable[Mapping[str, str]]) -> bool:
-    """Whether a local account is among them."""
+    """Return True if one of the identities is local."""
     return any(is_local(identity) for identity in identities)
 
 
@@ -40,7 +43,7 @@ def upn_of(identities: Iterable[Mapping[str, str]]) -> str | None:
 
 
 def upn_identity(name: str, rules: Rules) -> Identity:
-    """The identity that Graph adds of itself."""
+    """Return the identity that Graph adds automatically."""
     return {"signInType": UPN, "issuer": rules.tenant, "issuerAssignedId": name}
 
 

@@ -1,4 +1,4 @@
-"""What was asked of the directory and what it answered: the place to look when a count is wrong."""
+"""The requests to the directory and its answers: the place to look when a count is wrong."""
 
 from collections import Counter, deque
 from dataclasses import asdict, dataclass, replace
@@ -25,9 +25,11 @@ class Line:
     in_batch: bool = False
     retry_attempt: int = 0
     seconds: float = 0.0
-    """When it was answered, in seconds and parts of seconds since 1970: `at` is too coarse to see a pace."""
+    """When it was answered, in seconds since 1970 with fractions. `at` is too coarse to measure a pace."""
     marks: tuple[str, ...] = ()
-    """The marks that it wrote or took away, by their names: whose write it was. Their values are personal."""
+    """The names of the owner markers that it wrote or removed, which show whose write it was. Their values are
+    personal.
+    """
 
 
 class Journal:
@@ -54,7 +56,7 @@ class Journal:
         self._n = 0
 
     def as_json(self) -> dict[str, Any]:
-        """What the control endpoint shows."""
+        """Return what the control endpoint shows."""
         return {
             "entries": [asdict(line) for line in self._lines],
             "counters": dict(sorted(self._counters.items())),

@@ -1,4 +1,4 @@
-"""Groups and applications: nobody makes any here, but who may is told as Graph tells it."""
+"""Groups and applications. Nobody creates any here, but the answers show who may, as Graph's do."""
 
 from local.standins.graph.calls import Call, Reply
 from local.standins.graph.errors import required_of

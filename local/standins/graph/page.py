@@ -48,7 +48,7 @@ class Row:
     number: int
 
     def mentions(self, text: str) -> bool:
-        """Whether a search means this user."""
+        """Return True if a search finds this user."""
         words = [
             self.id,
             self.name,

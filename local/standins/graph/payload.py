@@ -1,4 +1,4 @@
-"""What a create or a change may contain: names, types, lengths, passwords. The rest is Graph's 400."""
+"""What a create or a change may contain: names, types, lengths, passwords. Anything else is Graph's 400."""
 
 import re
 import string

@@ -1,6 +1,6 @@
-"""Two people whom a canary needs, played by the stand-in: its customer, and the directory's administrator.
+"""Two people whom a canary needs: its customer, and the directory's administrator. The stand-in plays both.
 
-They act on canaries alone, so that nobody else's account ever changes by itself.
+They act on canaries only, so that no other account ever changes without a request.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def _run_customers(directory: Directory) -> None:
 
 
 class Customer:
-    """Goes by "forgot password", once for each canary, and signs in with the new one."""
+    """The customer: uses "forgot password" once for each canary, and signs in with the new one."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -49,7 +49,7 @@ class Customer:
         """Ids of the users who did."""
 
     def act(self) -> None:
-        """Do whatever is the customer's turn now."""
+        """Do what the customer has to do now."""
         rules = self._directory.rules
         for entry in _whose_turn(self._directory, self._references(), LINKED):
             if entry.id not in self.signed_in:

@@ -1,4 +1,4 @@
-"""What the caller's permissions and roles let it do, by the documented table; everything else is 403."""
+"""What the caller's permissions and roles allow, by the documented table. Everything else is 403."""
 
 from collections.abc import Iterable
 from typing import Final

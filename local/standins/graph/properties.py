@@ -1,4 +1,4 @@
-"""What a user has: types, longest values, what is shown unasked, and what a plain filter may ask of it."""
+"""The properties of a user: types, longest values, what is shown by default, and what a plain filter may use."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -80,5 +80,5 @@ EXTENSION: Final = Property(operators=frozenset({"eq"}))
 
 
 def is_extension(name: str) -> bool:
-    """Whether the name has the form of a custom attribute, registered or not."""
+    """Return True if the name has the form of a custom attribute, registered or not."""
     return name.startswith("extension_")

@@ -1,7 +1,7 @@
 """How much one application may ask: Graph's two buckets, and what a throttled answer says.
 
-Both fill with each request and drain evenly. A request that does not fit is refused, and (by a switch) still
-counts, up to the 1.8 that the documentation gives as the highest share.
+Each request fills both buckets, and both drain evenly. A request that does not fit is refused. By a switch it still
+counts, up to 1.8, which the documentation gives as the highest share.
 """
 
 import math
@@ -28,7 +28,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a request may pass. ``information`` names the empty bucket; ``wait`` is whole seconds."""
+    """The decision about a request. ``information`` names the full bucket, and ``wait`` is in whole seconds."""
 
     share: float
     information: str = ""
@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def refused(self) -> bool:
-        """Whether the answer is 429."""
+        """Return True if the answer is 429."""
         return bool(self.information)
 
     def headers(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one request wants of one bucket."""
+    """What one request takes from one bucket."""
 
     name: str
     bucket: Bucket

@@ -1,4 +1,4 @@
-"""Which address is answered by what; in both spellings where the SDK and the pages differ."""
+"""The handler for each address, in both spellings where the SDK and the pages differ."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -22,13 +22,13 @@ OTHERS: Final[Mapping[tuple[str, ...], Handler]] = {
     ("POST", "groups"): others.create_group,
     ("POST", "applications"): others.create_application,
 }
-"""Of groups and applications nothing else is known here."""
+"""Nothing else is known here about groups and applications."""
 EXTENSIONS: Final[Handlers] = {"POST": reading.get_available_extensions}
 ORGANIZATION: Final[Handlers] = {"GET": reading.get_organization}
 
 
 def find_handler(call: Call) -> Handler:
-    """What answers the call; raises Graph's 400 for an unknown address and 405 for a wrong method."""
+    """Return the handler of the call. Raise Graph's 400 for an unknown address and 405 for a wrong method."""
     if (call.method, *call.segments) in OTHERS:
         return OTHERS[call.method, *call.segments]
     handlers = _list_handlers(call.segments)

@@ -24,7 +24,7 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What the command line and the control endpoint need to know about one field of ``Rules``."""
+    """One field of ``Rules``, for the command line and the control endpoint."""
 
     name: str
     default: Any
@@ -39,7 +39,7 @@ def _make_switch[T](default: T, why: str, *, option: str = "", fixed: bool = Fal
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How this directory behaves. Replace it whole to change a switch."""
+    """How this directory behaves. Replace the whole object to change a switch."""
 
     # The tenant
     tenant: str = _make_switch(

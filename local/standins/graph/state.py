@@ -1,4 +1,4 @@
-"""The whole directory: users, switches, trouble, quota and journal under one name."""
+"""The whole directory: users, switches, faults, quota and journal under one name."""
 
 import json
 import time
@@ -55,7 +55,7 @@ class Directory:
         return self.store.put(entry, self.now(), self.rules.visibility_lag_seconds)
 
     def visible(self, entries: Iterable[Entry] | None = None) -> Iterator[tuple[int, Properties]]:
-        """Users that lists show at this moment, each with its number, in the order of creation."""
+        """Yield the users that lists show now, each with its number, in the order of creation."""
         now, lag = self.now(), self.rules.visibility_lag_seconds
         for entry in self.store if entries is None else entries:
             properties = entry.seen(now, lag)
@@ -70,13 +70,13 @@ class Directory:
         return entry
 
     def unavailable(self, names: Iterable[str]) -> list[str]:
-        """Those extension names that cannot be written now: unknown, or registered too recently."""
+        """Return the extension names that cannot be written now: unknown, or registered too recently."""
         ready = self.now() - self.rules.extension_not_ready_seconds
         known = self.rules.extension_types()
         return [name for name in names if name not in known or self._registered[name] > ready]
 
     def objects(self) -> float:
-        """What counts against the object quota."""
+        """Return what counts against the object quota."""
         deleted = self.store.deleted
         return len(self.store) - deleted + deleted * self.rules.deleted_object_weight
 
@@ -85,7 +85,7 @@ class Directory:
         return self._told().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def date(self) -> str:
-        """Now, as the Date header says it."""
+        """Return the time as the Date header gives it."""
         return format_datetime(self._told(), usegmt=True)
 
     def _told(self) -> datetime:

@@ -49,11 +49,11 @@ class Entry:
 
     @property
     def deleted(self) -> bool:
-        """Whether it lies in the recycle bin."""
+        """Return True if the user is in the recycle bin."""
         return bool(self.properties.get("deletedDateTime"))
 
     def seen(self, now: float, lag: float) -> Properties | None:
-        """What a list shows at ``now`` where writes take ``lag`` seconds to arrive; None for nothing."""
+        """Return what a list shows at ``now`` if writes take ``lag`` seconds to arrive. None for nothing."""
         return self.before if now < self.changed_at + lag else self.properties
 
 
@@ -82,7 +82,7 @@ class Store:
         return iter(self._entries.values())
 
     def get(self, key: str) -> Entry | None:
-        """By object id or userPrincipalName; deleted users too."""
+        """Return a user by object id or userPrincipalName, also a deleted one."""
         found = self._entries.get(key.lower()) or self._entries.get(key)
         if found:
             return found
@@ -90,7 +90,7 @@ class Store:
         return next((each for each in named if _is_same_text(each.properties.get("userPrincipalName"), key)), None)
 
     def candidates(self, name: str, values: Iterable[str]) -> Iterator[Entry]:
-        """Users that have, or once had, one of these values whatever its case; a superset to be checked."""
+        """Return users that have, or once had, one of these values in any case. The caller checks them."""
         for value in values:
             for key in tuple(self._index.get((name, value.casefold()), ())):
                 if key in self._entries:
@@ -122,7 +122,7 @@ class Store:
         self._forget(key)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         for each in (self._file, self._lock):
             if each:
                 each.close()
@@ -173,7 +173,7 @@ class Store:
 
 
 def _lock_folder(folder: Path) -> IO[bytes]:
-    """Hold the folder: two directories that write one file would lose each other's users.
+    """Lock the folder: two directories that write one file would lose each other's users.
 
     The lock ends with the process, however it ends. Windows refuses to replace an open file by itself.
     """
@@ -199,7 +199,7 @@ def _as_line(entry: Entry) -> dict[str, Any]:
 
 
 def _list_values(properties: Properties) -> Iterator[tuple[str, str]]:
-    """What a filter by equality, or the search for a conflict, may look for."""
+    """Return the values that a filter by equality, or the search for a conflict, may look for."""
     for name, value in properties.items():
         if isinstance(value, str):
             yield name, value.casefold()

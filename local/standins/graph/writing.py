@@ -34,7 +34,7 @@ type Profile = Mapping[str, Any]
 
 
 def create_user(directory: Directory, call: Call) -> Reply:
-    """``POST /users``: 201 with the new user, or as the switch ``create_answer`` says."""
+    """Handle ``POST /users``: 201 with the new user, or as the switch ``create_answer`` says."""
     need_create(directory.rules)
     payload = clean_payload(call.json())
     check_properties(payload, directory)
@@ -183,7 +183,7 @@ def _with_password(entry: Entry, profile: Profile, directory: Directory) -> Entr
 
 
 def delete_user(directory: Directory, call: Call) -> Reply:
-    """``DELETE /users/{id}``: 204; the user goes to the recycle bin."""
+    """Handle ``DELETE /users/{id}``: 204. The user goes to the recycle bin."""
     need_delete(directory.rules)
     entry = _find_living(directory, call.segments[1])
     to_bin(directory, entry)
@@ -196,7 +196,7 @@ def to_bin(directory: Directory, entry: Entry) -> None:
 
 
 def restore_user(directory: Directory, call: Call) -> Reply:
-    """``POST /directory/deletedItems/{id}/restore``: 200 with the user, if nobody took its sign-in names."""
+    """Handle ``POST /directory/deletedItems/{id}/restore``: 200 with the user, if its sign-in names are still free."""
     need_delete(directory.rules)
     entry = find_deleted(directory, call.segments[2])
     user = {name: value for name, value in entry.properties.items() if name != "deletedDateTime"}
@@ -206,7 +206,7 @@ def restore_user(directory: Directory, call: Call) -> Reply:
 
 
 def purge_user(directory: Directory, call: Call) -> Reply:
-    """``DELETE /directory/deletedItems/{id}``: 204; gone for good, at once."""
+    """Handle ``DELETE /directory/deletedItems/{id}``: 204. The user is deleted for good."""
     need_delete(directory.rules)
     entry = find_deleted(directory, call.segments[2])
     directory.store.purge(entry.id)
@@ -229,7 +229,7 @@ def _find_living(directory: Directory, key: str) -> Entry:
 
 
 def reset_password(directory: Directory, entry: Entry, *, moves: bool, clears: bool, length: int) -> Entry:
-    """What a customer's own reset does to the account, by the switches or as the control endpoint asks."""
+    """Apply a customer's own reset to the account, by the switches or as the control endpoint asks."""
     user = dict(entry.properties)
     if moves:
         user["lastPasswordChangeDateTime"] = directory.stamp()

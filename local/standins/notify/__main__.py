@@ -1,4 +1,4 @@
-"""`python -m local.standins.notify`: run the stand-in until it is told to stop."""
+"""`python -m local.standins.notify`: run the stand-in until it is stopped."""
 
 import argparse
 import asyncio

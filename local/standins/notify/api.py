@@ -41,7 +41,7 @@ routes = web.RouteTableDef()
 
 @routes.post("/v2/notifications/email")
 async def post_email(request: web.Request) -> web.Response:
-    """Accept an e-mail. Every accepted request is one more message, whatever its reference."""
+    """Accept an e-mail. Every accepted request is one more message, even with the same reference."""
     notify = request.app[NOTIFY]
     service, key = _authenticate_caller(request)
     form = parse_form(EmailForm, await _read_json(request))
@@ -188,7 +188,7 @@ def _check_reply_to(service: Service, form: EmailForm) -> None:
 
 
 def _check_recipient(notify: Notify, service: Service, key: ApiKey, address: str) -> None:
-    """Everybody is reached but with a team key or in trial mode: then only the team (test keys: all)."""
+    """Check the recipient. With a team key or in trial mode only the team is reached (with test keys everybody is)."""
     lowered = address.strip().lower()
     if lowered in notify.rules.team_members or lowered in SMOKE_TEST_ADDRESSES:
         return
@@ -293,7 +293,7 @@ def _make_search(notify: Notify, service: Service, key: ApiKey, query: ListQuery
 
 
 def _expand_statuses(statuses: Iterable[str]) -> Iterable[str]:
-    """`failed` stands for every kind of failure."""
+    """Replace `failed` with every kind of failure."""
     for status in statuses:
         yield from _FAILED if status == "failed" else (status,)
 

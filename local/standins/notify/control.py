@@ -1,4 +1,4 @@
-"""The stand-in's own controls, under /_standin: what was accepted and asked, and how to make trouble."""
+"""The stand-in's own controls, under /_standin: what was accepted and requested, and how to cause faults."""
 
 from dataclasses import asdict
 from typing import Any, Final

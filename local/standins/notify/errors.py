@@ -41,7 +41,7 @@ def service_suspended() -> NotifyError:
 
 
 def clock_wrong() -> NotifyError:
-    """The token's time is more than 30 seconds from ours."""
+    """Return the error for a token whose time is more than 30 seconds from ours."""
     return make_forbidden("Error: Your system clock must be accurate to within 30 seconds")
 
 

@@ -1,4 +1,4 @@
-"""Trouble on order: what goes wrong, for how long or how often, so that a sender's recovery can be proved."""
+"""Faults on request: what goes wrong, and for how long or how often, so that a sender's recovery can be proved."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Kind(StrEnum):
-    """What goes wrong. `after-store`: the message exists, although its caller saw no success."""
+    """The kinds of faults. `after-store`: the message exists, although its caller saw no success."""
 
     ERROR_500_BEFORE_STORE = "error-500-before-store"
     ERROR_500_AFTER_STORE = "error-500-after-store"
@@ -68,16 +68,16 @@ class Faults:
     _running: list[_Running] = field(default_factory=list)
 
     def add(self, order: FaultOrder, now: float) -> None:
-        """Put an order in force from this monotonic moment (seconds)."""
+        """Set a fault from this monotonic time on (seconds)."""
         ends_at = None if order.seconds is None else now + order.seconds
         self._running.append(_Running(order, ends_at))
 
     def clear(self) -> None:
-        """End all trouble."""
+        """End all faults."""
         self._running.clear()
 
     def draw(self, target: Target, now: float) -> Kind | None:
-        """What strikes this request, if anything: the oldest order whose turn it is."""
+        """Return the fault for this request, if any: the oldest one whose turn it is."""
         self._running = [fault for fault in self._running if not fault.over(now)]
         for fault in self._running:
             if fault.strikes(target):

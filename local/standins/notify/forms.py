@@ -1,4 +1,4 @@
-"""What callers may send and ask, checked as Notify's schemas do, with its words for what is wrong."""
+"""What callers may send and ask, checked like Notify's schemas, with Notify's words for errors."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -34,7 +34,7 @@ def _https_url(text: str) -> str:
 
 
 class _Form(BaseModel):
-    """A field that may be left out has a default that says so; null is refused, as by Notify."""
+    """The base of the forms. A field that may be left out has a default. Null is refused, as by Notify."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,7 +70,7 @@ class LetterForm(_Form):
 
 
 class PrecompiledLetterForm(_Form):
-    """The same for a letter that comes as PDF."""
+    """The same for a letter as PDF."""
 
     reference: str = Field(max_length=1000)
     content: str

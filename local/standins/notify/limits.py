@@ -1,4 +1,4 @@
-"""How fast and how much a service may send, counted the way Notify counts."""
+"""How fast and how much a service may send, counted as Notify counts."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class TokenBucket:
         return min(math.ceil(self.per_minute / 3) + 1, LARGEST_BURST)
 
     def take(self, now: float) -> bool:
-        """Take one place at this monotonic moment (seconds); False when none is left."""
+        """Take one place at this monotonic time (seconds). Return False if none is left."""
         elapsed = 0.0 if self._filled_at is None else max(0.0, now - self._filled_at)
         self._filled_at = now
         self._tokens = min(self.burst, self._tokens + elapsed * self.per_minute / 60)

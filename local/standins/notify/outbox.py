@@ -28,7 +28,7 @@ _STATUS: Final = "CASE WHEN :now < sending_at THEN 'created' WHEN :now < complet
 
 @dataclass(frozen=True)
 class Message:
-    """One accepted e-mail. Moments are seconds since 1970; `fate` is what it becomes at `completed_at`."""
+    """One accepted e-mail. Times are seconds since 1970. `fate` is its status from `completed_at` on."""
 
     id: str
     service: str
@@ -46,7 +46,7 @@ class Message:
     fate: str
 
     def status(self, now: float) -> str:
-        """Notify's status of the message at this moment."""
+        """Return Notify's status of the message at this time."""
         if now < self.sending_at:
             return "created"
         return "sending" if now < self.completed_at else self.fate
@@ -66,7 +66,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Search:
-    """Which messages are wanted; what is left out does not narrow. Newest come first."""
+    """The messages to find. A field that is left out does not restrict the search. Newest messages come first."""
 
     service: str | None = None
     key_type: str | None = None
@@ -122,7 +122,7 @@ class Outbox:
         return [Message(*row) for row in rows]
 
     def count(self, search: Search, now: float) -> int:
-        """How many messages fit."""
+        """Return how many messages match."""
         where, values = _make_conditions(search, now)
         statement = f"SELECT count(*) FROM messages WHERE {where}"  # noqa: S608 - conditions are ours, values are bound
         return int(self._connection.execute(statement, values).fetchone()[0])
@@ -177,5 +177,5 @@ def _make_conditions(search: Search, now: float) -> tuple[str, dict[str, object]
 
 
 def format_time(moment: float) -> str:
-    """A moment as Notify writes it: UTC, microseconds, Z."""
+    """Return a time as Notify writes it: UTC, microseconds, Z."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""Which addresses Notify accepts, and what becomes of a message to them."""
+"""Which addresses Notify accepts, and what happens to a message to them."""
 
 import re
 from enum import StrEnum
@@ -14,7 +14,7 @@ _LONGEST_LABEL: Final = 63
 SMOKE_TEST_ADDRESSES: Final = frozenset(
     f"simulate-delivered{suffix}@notifications.service.gov.uk" for suffix in ("", "-2", "-3")
 )
-"""Accepted and answered with an id, but never kept: nobody can find such a message again."""
+"""Addresses that are accepted with an id, but not stored: nobody can find such a message again."""
 
 
 class Fate(StrEnum):
@@ -32,7 +32,7 @@ SIMULATED_FATES: Final = {
 
 
 def is_email_address(text: str) -> bool:
-    """Whether Notify would take this as an address: stricter on the local part than the standards are."""
+    """Return True if Notify accepts this address. Its rules for the local part are stricter than the standards."""
     local, separator, host = text.strip().rpartition("@")
     if not separator or ".." in text or len(text) > _LONGEST_ADDRESS:
         return False

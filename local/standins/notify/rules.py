@@ -31,19 +31,19 @@ class Rules(BaseModel):
         return self.model_validate({**self.model_dump(), **changes})
 
     def is_suspended(self, slug: str) -> bool:
-        """Whether the keys of this service are refused."""
+        """Return True if the keys of this service are refused."""
         return _does_apply(self.suspended, slug)
 
     def in_trial(self, slug: str) -> bool:
-        """Whether this service may only reach its own team."""
+        """Return True if this service may only reach its own team."""
         return _does_apply(self.trial_mode, slug)
 
     def sends_a_day(self, slug: str) -> int:
-        """How many messages this service may send before midnight UTC."""
+        """Return how many messages this service may send before midnight UTC."""
         return self.trial_daily_limit if self.in_trial(slug) else self.daily_limit
 
     def fate_of(self, address: str) -> Fate:
-        """What the mail provider will say of a message to this address."""
+        """Return what the mail provider will say about a message to this address."""
         lowered = address.lower()
         domain = lowered.rpartition("@")[2]
         if domain in self.permanent_failure_domains:

@@ -7,7 +7,7 @@ from typing import Final
 
 
 class KeyType(StrEnum):
-    """What a key may do: pretend, reach the team and its guests, or reach everybody."""
+    """What a key may do: simulate, reach the team and its guests, or reach everybody."""
 
     TEST = "test"
     TEAM = "team"

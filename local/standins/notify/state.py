@@ -19,7 +19,7 @@ from local.standins.notify.templates import Templates
 
 @dataclass
 class Notify:
-    """Everything a request may touch. `clock` gives seconds since 1970, `steady` never goes back."""
+    """Everything that a request may use. `clock` gives seconds since 1970, and `steady` never goes back."""
 
     outbox: Outbox
     templates: Templates

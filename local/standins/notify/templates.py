@@ -14,7 +14,7 @@ BUILT_IN_FILE: Final = Path(__file__).parent / "templates" / "templates.toml"
 
 
 class TemplateFileError(Exception):
-    """The templates file cannot be used; the message is one sentence that says why."""
+    """The templates file cannot be used. The message is one sentence that says why."""
 
 
 class Template(BaseModel):

@@ -1,4 +1,4 @@
-"""Who is calling: the JSON Web Token that the official client signs for every request."""
+"""The caller: the JSON Web Token that the official client signs for every request."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -45,7 +45,10 @@ def _read_issuer(token: str) -> str:
 
 
 def _read_claims(token: str, key: ApiKey) -> dict[str, Any] | None:
-    """None when another key signed it. Time is judged afterwards, so that a wrong clock is told as one."""
+    """Return the claims. None if another key signed the token.
+
+    The time is checked later, so that a wrong clock gets its own error.
+    """
     try:
         return jwt.decode(token, key.secret, algorithms=["HS256"], options={"verify_iat": False})
     except jwt.InvalidAlgorithmError:
