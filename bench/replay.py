@@ -76,10 +76,10 @@ class Replay:
 
     async def run(self) -> tuple[float, float]:
         """Seconds of comparing all accounts, and of creating and telling them all."""
-        self._accounts = await self._table("ReplayAccounts")
-        self._rows = await self._table("ReplayRows")
-        self._queue = {name: await self._made(f"replay-{name}") for name in ("classify", "provision", "notify")}
-        await self._stage()
+        self._accounts = await self._create_table("ReplayAccounts")
+        self._rows = await self._create_table("ReplayRows")
+        self._queue = {name: await self._make_queue(f"replay-{name}") for name in ("classify", "provision", "notify")}
+        await self._stage_entities()
         try:
             return await self._classify_all(), await self._move_all()
         finally:
@@ -87,13 +87,13 @@ class Replay:
             for closing in (self._tables, self._queues):
                 await closing.close()
 
-    async def _table(self, name: str) -> TableClient:
+    async def _create_table(self, name: str) -> TableClient:
         return await self._tables.create_table(name)
 
-    async def _made(self, name: str) -> QueueClient:
+    async def _make_queue(self, name: str) -> QueueClient:
         return await self._queues.create_queue(name)
 
-    async def _stage(self) -> None:
+    async def _stage_entities(self) -> None:
         """Write the entities. This is not timed, and neither is the staging of the app."""
         for table, entities in ((self._accounts, self._sizes.accounts), (self._rows, self._sizes.rows)):
             by_partition: dict[str, list[Entity]] = {}
@@ -106,50 +106,52 @@ class Replay:
     async def _classify_all(self) -> float:
         took = Took()
 
-        async def classify(number: int) -> None:
-            await self._read(number)
-            _, address, _, _ = kit.make_person(self._person(number))
-            await self._find(f"identities/any(c:c/issuerAssignedId eq '{address}' and c/issuer eq '{TENANT}')")
-            await self._find(f"otherMails/any(x:x eq '{address}')")
-            await self._save(number)
+        async def classify_account(number: int) -> None:
+            await self._read_entities(number)
+            _, address, _, _ = kit.make_person(self._get_person_number(number))
+            await self._find_users(f"identities/any(c:c/issuerAssignedId eq '{address}' and c/issuer eq '{TENANT}')")
+            await self._find_users(f"otherMails/any(x:x eq '{address}')")
+            await self._save_account(number)
             took.note()
 
-        await asyncio.gather(self._feed("classify"), self._drain("classify", classify))
+        await asyncio.gather(self._feed_queue("classify"), self._drain_queue("classify", classify_account))
         return took.seconds
 
     async def _move_all(self) -> float:
         told = Took()
 
-        async def provision(number: int) -> None:
-            await self._read(number)
-            created = await self._graph.users.post(new_user(self._person(number)))
-            await self._graph.users.by_user_id(created.id).get(self._selected())
-            await self._save(number)
-            await self._put("notify", number)
+        async def provision_account(number: int) -> None:
+            await self._read_entities(number)
+            created = await self._graph.users.post(new_user(self._get_person_number(number)))
+            await self._graph.users.by_user_id(created.id).get(self._select_columns())
+            await self._save_account(number)
+            await self._put_message("notify", number)
 
         async def notify(number: int) -> None:
-            await self._read(number)
-            await self._save(number)
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._send, number)
-            await self._save(number)
+            await self._read_entities(number)
+            await self._save_account(number)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._send_email, number)
+            await self._save_account(number)
             told.note()
 
         told.note()
         await asyncio.gather(
-            self._feed("provision"), self._drain("provision", provision), self._drain("notify", notify)
+            self._feed_queue("provision"),
+            self._drain_queue("provision", provision_account),
+            self._drain_queue("notify", notify),
         )
         return told.seconds
 
-    def _person(self, number: int) -> int:
+    def _get_person_number(self, number: int) -> int:
         """Return the number of a person whom the directory does not know yet."""
         return len(self._sizes.accounts) + number
 
-    async def _read(self, number: int) -> None:
+    async def _read_entities(self, number: int) -> None:
         account, row = self._sizes.accounts[number], self._sizes.rows[number]
         account["etag"] = (await self._accounts.get_entity(account["PartitionKey"], account["RowKey"])).metadata["etag"]
         await self._rows.get_entity(row["PartitionKey"], row["RowKey"])
 
-    async def _save(self, number: int) -> None:
+    async def _save_account(self, number: int) -> None:
         account = self._sizes.accounts[number]
         entity = {key: value for key, value in account.items() if key != "etag"}
         condition = {
@@ -159,7 +161,7 @@ class Replay:
         }
         account["etag"] = (await self._accounts.update_entity(entity, **condition))["etag"]
 
-    async def _feed(self, queue: str) -> None:
+    async def _feed_queue(self, queue: str) -> None:
         """Release all accounts like the timer: save them by the hundred, then send them one by one."""
         numbers = range(len(self._sizes.accounts))
         by_partition: dict[str, list[int]] = {}
@@ -176,17 +178,17 @@ class Replay:
 
         async def put(number: int) -> None:
             async with gate:
-                await self._put(queue, number)
+                await self._put_message(queue, number)
 
         await asyncio.gather(*(put(number) for number in numbers))
 
-    async def _put(self, queue: str, number: int) -> None:
+    async def _put_message(self, queue: str, number: int) -> None:
         account = self._sizes.accounts[number]["RowKey"].removeprefix("account|")
         body = {"v": 1, "kind": f"{queue}-account", "authority": "south-norfolk", "account": account, "release": number}
         text = base64.b64encode(json.dumps(body).encode()).decode()
         await self._queue[queue].send_message(text, time_to_live=-1)
 
-    async def _drain(self, queue: str, work: Work) -> None:
+    async def _drain_queue(self, queue: str, work: Work) -> None:
         """Take every message there will be, up to 24 at a time, and delete it when its work is done."""
         client = self._queue[queue]
 
@@ -207,29 +209,29 @@ class Replay:
                 for task in done:
                     task.result()
 
-    async def _find(self, condition: str) -> None:
+    async def _find_users(self, condition: str) -> None:
         from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
         from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
 
-        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(filter=condition, select=self._columns())
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(filter=condition, select=self._list_columns())
         await self._graph.users.get(RequestConfiguration(query_parameters=query))
 
-    def _selected(self) -> Any:  # noqa: ANN401 - the SDK's generic configuration
+    def _select_columns(self) -> Any:  # noqa: ANN401 - the SDK's generic configuration
         from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
         from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder  # noqa: PLC0415
 
-        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=self._columns())
+        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=self._list_columns())
         return RequestConfiguration(query_parameters=query)
 
     @staticmethod
-    def _columns() -> list[str]:
+    def _list_columns() -> list[str]:
         return [
             *("id", "displayName", "givenName", "surname", "identities", "otherMails", "accountEnabled"),
             *("createdDateTime", "lastPasswordChangeDateTime"),
         ]
 
-    def _send(self, number: int) -> None:
-        _, address, given, surname = kit.make_person(self._person(number))
+    def _send_email(self, number: int) -> None:
+        _, address, given, surname = kit.make_person(self._get_person_number(number))
         self._notify.send_email_notification(
             email_address=address,
             template_id=self._template,

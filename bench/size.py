@@ -46,10 +46,10 @@ class MadeExport:
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        size = sum(len(chunk) for chunk in self._chunks())
+        size = sum(len(chunk) for chunk in self._make_chunks())
         self._blob = Blob(kit.FILE, "0x1", size, UPLOADED)
 
-    def _chunks(self) -> Iterable[bytes]:
+    def _make_chunks(self) -> Iterable[bytes]:
         header, _, _ = kit.make_export([]).partition(b"\r\n")
         yield header + b"\r\n"
         for start in range(0, self._rows, BLOCK):
@@ -66,7 +66,7 @@ class MadeExport:
     async def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:  # noqa: ARG002 - one blob
         """From `start`."""
         passed = 0
-        for chunk in self._chunks():
+        for chunk in self._make_chunks():
             if passed + len(chunk) > start:
                 yield chunk[max(start - passed, 0) :]
             passed += len(chunk)

@@ -51,10 +51,10 @@ def measure_run(stack: Stack, sample: mixed.Sample) -> tuple[list[Mark], int, in
     """Run the migration; returns the ends of its parts, the wrong rows and the refused requests."""
     began = time.monotonic()
 
-    def mark(part: str) -> Mark:
+    def make_mark(part: str) -> Mark:
         return Mark(part, time.monotonic() - began, sum(read_cpu_seconds(_get_pid(host)) for host in stack.hosts))
 
-    marks = [mark("start")]
+    marks = [make_mark("start")]
     mixed.upload_sample(stack, sample)
     for part, phases in (
         ("staging", {"classifying", "running", "done"}),
@@ -62,7 +62,7 @@ def measure_run(stack: Stack, sample: mixed.Sample) -> tuple[list[Mark], int, in
         ("creating, linking and notifying", {"done"}),
     ):
         found = kit.wait_until(stack, lambda found, phases=phases: found["phase"] in phases, mixed.FILE)  # type: ignore[misc]  # bound here
-        marks.append(mark(part))
+        marks.append(make_mark(part))
         print(f"  {part}: done after {marks[-1].seconds:.0f} s", flush=True)
     refused = sum(entry["status"] == REFUSED for entry in kit.read_journal(stack))
     return marks, mixed.count_wrong(stack, found, sample, set()), refused
@@ -93,27 +93,27 @@ async def measure_bare_calls(stack: Stack) -> dict[str, float]:
         condition: dict[str, Any] = {"mode": UpdateMode.MERGE, "match_condition": MatchConditions.IfNotModified}
         messages: list[Any] = []
 
-        async def merge() -> None:
+        async def merge_entity() -> None:
             answer = await table.update_entity({**key, "column1": "new", "column2": "new"}, etag=etags[0], **condition)
             etags[0] = answer["etag"]
 
-        async def put() -> None:
+        async def put_message() -> None:
             messages.append(await queue.send_message("x" * 200))
 
-        async def delete() -> None:
+        async def delete_message() -> None:
             sent = messages.pop()
             await queue.delete_message(sent.id, sent.pop_receipt)
 
         return {
-            "find": await _time_calls(lambda: _find(graph)),
+            "find": await _time_calls(lambda: _find_nobody(graph)),
             "point get": await _time_calls(lambda: table.get_entity(key["PartitionKey"], key["RowKey"])),
-            "merge": await _time_calls(merge),
-            "queue put": await _time_calls(put),
-            "queue delete": await _time_calls(delete),
+            "merge": await _time_calls(merge_entity),
+            "queue put": await _time_calls(put_message),
+            "queue delete": await _time_calls(delete_message),
         }
 
 
-async def _find(graph: Any) -> None:  # noqa: ANN401 - the SDK's client
+async def _find_nobody(graph: Any) -> None:  # noqa: ANN401 - the SDK's client
     from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
     from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
 

@@ -188,12 +188,12 @@ class Telling:
     def tell(self, canary: Canary) -> None:
         """The steps since the last time, and what is to be done now."""
         for step in canary.steps:
-            if self._new(f"{step.step} {step.result} {step.sentence}"):
+            if self._is_news(f"{step.step} {step.result} {step.sentence}"):
                 self._out.print(make_step_line(step))
-        if canary.next and self._new("\n".join(canary.next)):
+        if canary.next and self._is_news("\n".join(canary.next)):
             self._out.print(to_do(canary.next))
 
-    def _new(self, said: str) -> bool:
+    def _is_news(self, said: str) -> bool:
         fresh = said not in self._said
         self._said.add(said)
         return fresh

@@ -58,7 +58,7 @@ class App:
         Raises:
             NoAnswerError: with the sentence for people.
         """
-        return self._read(kind, self._ask("GET", path, params=params))
+        return self._read_answer(kind, self._ask_app("GET", path, params=params))
 
     def post[T: BaseModel](
         self, kind: type[T], path: str, body: Json | None = None, params: Mapping[str, str] | None = None
@@ -68,9 +68,9 @@ class App:
         Raises:
             NoAnswerError: with the sentence for people.
         """
-        return self._read(kind, self._ask("POST", path, params=params, body=body or {}))
+        return self._read_answer(kind, self._ask_app("POST", path, params=params, body=body or {}))
 
-    def _ask(
+    def _ask_app(
         self, method: str, path: str, *, params: Mapping[str, str | int] | None, body: Json | None = None
     ) -> httpx.Response:
         try:
@@ -90,7 +90,7 @@ class App:
                 "if it stays, look whether the app runs."
             ) from None
         if not response.is_success:
-            raise NoAnswerError(self._refusal(response))
+            raise NoAnswerError(self._describe_refusal(response))
         return response
 
     def _nobody_there(self) -> str:
@@ -101,7 +101,7 @@ class App:
             )
         return f"No app answers at {self._url}. Check the address (--url or OPS_URL), the network, and that it runs."
 
-    def _refusal(self, response: httpx.Response) -> str:
+    def _describe_refusal(self, response: httpx.Response) -> str:
         """Return a sentence for an answer that is not a success."""
         sentence = _read_error(response)
         status = response.status_code
@@ -116,7 +116,7 @@ class App:
             return f"The app at {self._url} failed (HTTP {status}) and said nothing. Its log tells why; then try again."
         return f"The app at {self._url} refused the request (HTTP {status}) and did not say why."
 
-    def _read[T: BaseModel](self, kind: type[T], response: httpx.Response) -> Answer[T]:
+    def _read_answer[T: BaseModel](self, kind: type[T], response: httpx.Response) -> Answer[T]:
         try:
             return Answer(kind.model_validate_json(response.content), response.json())
         except ValidationError:

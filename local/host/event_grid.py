@@ -43,21 +43,21 @@ class EventGrid:
         while await self.leadership.wait(stopping):
             self._told.clear()
             while self.leadership.held and not stopping.asked:
-                await self._look()
+                await self._look_for_blobs()
                 await stopping.pause(_POLL_EVERY)
 
-    async def _look(self) -> None:
+    async def _look_for_blobs(self) -> None:
         try:
             async for blob in self.storage.blobs.get_container_client(CONTAINER).list_blobs():
                 if self._told.get(blob.name) != blob.etag:
-                    await self._tell(blob)
+                    await self._send_event(blob)
                     self._told[blob.name] = blob.etag
         except ResourceNotFoundError:
             log.debug("container or queue is not there yet")
         except AzureError as error:
             log.warning("storage not reached", extra={"error": type(error).__name__})
 
-    async def _tell(self, blob: BlobProperties) -> None:
+    async def _send_event(self, blob: BlobProperties) -> None:
         account = str(self.storage.blobs.account_name)
         url = self.storage.blobs.get_blob_client(CONTAINER, blob.name).url
         body = json.dumps(blob_created(blob, account, url)).encode()

@@ -55,7 +55,7 @@ def read_host_json(app: Path, settings: Mapping[str, str]) -> HostJson:
         raise CannotStartError(f"there is no host.json in {app}. Is this the folder of a function app?") from None
     except ValueError as error:
         raise CannotStartError(f"host.json is not valid JSON: {error}") from None
-    _override(content, settings)
+    _override_setting(content, settings)
     extensions = content.get("extensions", {})
     return HostJson(
         queues=_read_queue_options(extensions.get("queues", {})),
@@ -64,7 +64,7 @@ def read_host_json(app: Path, settings: Mapping[str, str]) -> HostJson:
     )
 
 
-def _override(content: dict[str, Any], settings: Mapping[str, str]) -> None:
+def _override_setting(content: dict[str, Any], settings: Mapping[str, str]) -> None:
     for name, value in settings.items():
         if name.startswith(OVERRIDE):
             *path, last = name.removeprefix(OVERRIDE).split("__")

@@ -51,7 +51,7 @@ class Leadership:
         """Try for the lease and renew it until the host stops; release it with `release` after that."""
         while not stopping.asked:
             try:
-                await (self._renew() if self._lease else self._acquire())
+                await (self._renew_lease() if self._lease else self._acquire_lease())
             except AzureError as error:
                 log.warning("lease not reached", extra={"lease": self._name, "error": type(error).__name__})
             await stopping.pause(_RENEW_EVERY if self.held else _TRY_EVERY)
@@ -69,7 +69,7 @@ class Leadership:
         """Create the hosts' own container, unless it exists."""
         await ignore_existing(self._storage.blobs.create_container(CONTAINER))
 
-    async def _acquire(self) -> None:
+    async def _acquire_lease(self) -> None:
         lease = BlobLeaseClient(self._blob)
         asked_at = time.monotonic()
         try:
@@ -86,7 +86,7 @@ class Leadership:
         self._gained.set()
         log.info("leading", extra={"lease": self._name})
 
-    async def _renew(self) -> None:
+    async def _renew_lease(self) -> None:
         if self._lease is None:
             return
         asked_at = time.monotonic()

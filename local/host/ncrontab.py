@@ -49,7 +49,7 @@ class Schedule:
 
     def following(self, moment: datetime) -> datetime:
         """Return the first occurrence after this time, never the time itself."""
-        for occurrence in self._from(moment.astimezone(UTC).replace(microsecond=0) + _SECOND):
+        for occurrence in self._find_from(moment.astimezone(UTC).replace(microsecond=0) + _SECOND):
             return occurrence
         raise ValueError("this schedule has no occurrence in the next 40 years")
 
@@ -60,15 +60,15 @@ class Schedule:
             found.append(self.following(found[-1] if found else moment))
         return found
 
-    def _from(self, earliest: datetime) -> Iterator[datetime]:
+    def _find_from(self, earliest: datetime) -> Iterator[datetime]:
         for ahead in range(_DAYS_AHEAD):
             day = earliest.date() + timedelta(days=ahead)
-            if self._has(day):
+            if self._has_value(day):
                 moment = self._first_time(earliest.time() if ahead == 0 else time())
                 if moment is not None:
                     yield datetime.combine(day, moment, UTC)
 
-    def _has(self, day: date) -> bool:
+    def _has_value(self, day: date) -> bool:
         return day.month in self.months and day.day in self.days and day.isoweekday() % 7 in self.weekdays
 
     def _first_time(self, earliest: time) -> time | None:

@@ -30,12 +30,12 @@ class QueueOutputs:
         for output in function.bindings.queue_outputs:
             bodies = _list_bodies(values.get(output.argument))
             for body in bodies:
-                await self._put(output, message_text.encode_text(body, as_base64=self.base64))
+                await self._put_output(output, message_text.encode_text(body, as_base64=self.base64))
             if bodies:
                 reached.append(output.queue)
         return reached
 
-    async def _put(self, output: QueueOutput, content: str) -> None:
+    async def _put_output(self, output: QueueOutput, content: str) -> None:
         queue = self.accounts.named(output.connection).queues.get_queue_client(output.queue)
         try:
             await queue.send_message(content)

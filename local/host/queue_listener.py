@@ -56,33 +56,33 @@ class QueueListener:
         try:
             while not stopping.asked:
                 # Never cut short: what the service has handed out would be invisible for a whole lease.
-                messages = await self._receive()
-                running.update(asyncio.create_task(self._handle(message)) for message in messages)
+                messages = await self._receive_messages()
+                running.update(asyncio.create_task(self._handle_message(message)) for message in messages)
                 if messages:
                     backoff.reset()
-                    running = await self._room(running)
+                    running = await self._count_room(running)
                 else:
-                    await self._idle(stopping, backoff.next())
+                    await self._wait_idle(stopping, backoff.next())
             if running:
                 await asyncio.wait(running)
         finally:
             await _cancel_tasks(running)
 
-    async def _room(self, running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    async def _count_room(self, running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
         """Wait until there is room for another batch; what still runs then."""
         running = {task for task in running if not task.done()}
         while len(running) > self.options.new_batch_threshold:
             _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         return running
 
-    async def _idle(self, stopping: Stopping, delay: timedelta) -> None:
+    async def _wait_idle(self, stopping: Stopping, delay: timedelta) -> None:
         """Wait, unless a function of this host puts something into this queue, or the host stops."""
         self.wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(delay.total_seconds()):
                 await stopping.first(self.wake.wait())
 
-    async def _receive(self) -> list[QueueMessage]:
+    async def _receive_messages(self) -> list[QueueMessage]:
         pages = self.queue.receive_messages(
             messages_per_page=self.options.batch_size, visibility_timeout=round(self.lease.total_seconds())
         ).by_page()
@@ -95,40 +95,40 @@ class QueueListener:
             log.warning("queue not reached", extra={"queue": self.trigger.queue, "error": type(error).__name__})
         return []
 
-    async def _handle(self, message: QueueMessage) -> None:
+    async def _handle_message(self, message: QueueMessage) -> None:
         """Take one message to its end. Storage errors leave it to come back when its lease is over."""
         try:
-            await self._process(message)
+            await self._process_message(message)
         except AzureError as error:
-            log.warning("message not settled", extra={**self._facts(message), "error": type(error).__name__})
+            log.warning("message not settled", extra={**self._list_facts(message), "error": type(error).__name__})
 
-    async def _process(self, message: QueueMessage) -> None:
+    async def _process_message(self, message: QueueMessage) -> None:
         if self.poison and (message.dequeue_count or 0) > self.options.max_dequeue_count:
             await self._to_poison(message, message.pop_receipt or "")
             return
         try:
-            trigger = self._datum(message)
+            trigger = self._make_datum(message)
         except message_text.UndecodableError:
-            log.warning("Message decoding has failed! Check MessageEncoding settings.", extra=self._facts(message))
+            log.warning("Message decoding has failed! Check MessageEncoding settings.", extra=self._list_facts(message))
             if self.poison:
                 await self._to_poison(message, message.pop_receipt or "")
             return
         async with renew_lease(self.queue, message, self.lease) as receipt:
             succeeded = await self.invoke(trigger, _make_metadata(message, trigger))
-        await self._settle(message, receipt.value, succeeded=succeeded)
+        await self._settle_message(message, receipt.value, succeeded=succeeded)
 
-    def _datum(self, message: QueueMessage) -> Datum:
+    def _make_datum(self, message: QueueMessage) -> Datum:
         content = message.content or ""
         if self.trigger.binary:
             return Datum(message_text.decode(content, as_base64=self.options.base64), "bytes")
         return make_text_datum(message_text.decode_text(content, as_base64=self.options.base64))
 
-    async def _settle(self, message: QueueMessage, receipt: str, *, succeeded: bool) -> None:
+    async def _settle_message(self, message: QueueMessage, receipt: str, *, succeeded: bool) -> None:
         if succeeded:
             await self._unless_taken(message, self.queue.delete_message(message.id, receipt))
         elif self.poison is None:
             # As in the real host: what fails in a poison queue is not released, it waits for its lease to end.
-            log.warning("failed in a poison queue", extra=self._facts(message))
+            log.warning("failed in a poison queue", extra=self._list_facts(message))
         elif (message.dequeue_count or 0) >= self.options.max_dequeue_count:
             await self._to_poison(message, receipt)
         else:
@@ -138,7 +138,7 @@ class QueueListener:
     async def _to_poison(self, message: QueueMessage, receipt: str) -> None:
         if self.poison is None:
             return
-        log.error("moved to poison", extra={**self._facts(message), "poison": self.poison.name})
+        log.error("moved to poison", extra={**self._list_facts(message), "poison": self.poison.name})
         await self.poison.take(message)
         await self._unless_taken(message, self.queue.delete_message(message.id, receipt))
 
@@ -149,9 +149,9 @@ class QueueListener:
         except HttpResponseError as error:
             if error.status_code not in {400, 404}:
                 raise
-            log.debug("no longer ours", extra=self._facts(message))
+            log.debug("no longer ours", extra=self._list_facts(message))
 
-    def _facts(self, message: QueueMessage) -> dict[str, object]:
+    def _list_facts(self, message: QueueMessage) -> dict[str, object]:
         return {"function": self.function, "id": message.id, "attempt": message.dequeue_count}
 
 

@@ -106,7 +106,7 @@ class Host:
 
     def _queue_listeners(self) -> list[Loop]:
         listeners: list[Loop] = []
-        for function, trigger in self._enabled(QueueTrigger):
+        for function, trigger in self._list_enabled(QueueTrigger):
             queues = self._accounts.named(trigger.connection).queues
             listener = QueueListener(
                 function=function.name,
@@ -122,11 +122,11 @@ class Host:
         return listeners
 
     def _timer_listeners(self) -> list[Loop]:
-        enabled = self._enabled(TimerTrigger)
+        enabled = self._list_enabled(TimerTrigger)
         if not enabled:
             return []
         storage = self._accounts.named(self._lease_connection())
-        leadership = self._lead(storage, f"locks/{self._host_id}/timers")
+        leadership = self._lead_hosts(storage, f"locks/{self._host_id}/timers")
         for function, trigger in enabled:
             self._timers[function.name] = TimerListener(
                 function.name,
@@ -134,7 +134,7 @@ class Host:
                 _read_schedule(function.name, trigger),
                 leadership,
                 storage.blobs.get_blob_client(CONTAINER, f"timers/{self._host_id}/{function.name}/status"),
-                partial(self._run, function, metadata={}),
+                partial(self._run_function, function, metadata={}),
             )
         return [timer.run for timer in self._timers.values()]
 
@@ -142,16 +142,16 @@ class Host:
         storage = self._data_storage()
         if storage is None or not storage.connection.is_local or not self._options.event_grid:
             return []
-        return [EventGrid(storage, self._lead(storage, "locks/event-grid")).run]
+        return [EventGrid(storage, self._lead_hosts(storage, "locks/event-grid")).run]
 
-    def _lead(self, storage: Storage, blob: str) -> Leadership:
+    def _lead_hosts(self, storage: Storage, blob: str) -> Leadership:
         leadership = Leadership(storage, blob)
         self._leaderships.append(leadership)
         return leadership
 
     async def _serve_http(self) -> web.AppRunner:
         found = http_server.list_endpoints(self._functions, self._config.route_prefix)
-        app = http_server.make_application(found, self._answer, self._show_page, self._run_now)
+        app = http_server.make_application(found, self._answer_request, self._show_page, self._run_now)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._options.drain.total_seconds())
         await runner.setup()
         try:
@@ -171,7 +171,7 @@ class Host:
         await asyncio.wait([asked, *tasks, *leases], return_when=asyncio.FIRST_COMPLETED)
         failed = not self._stopping.asked
         self._stopping.ask()
-        await asyncio.gather(runner.cleanup(), self._drain(tasks))
+        await asyncio.gather(runner.cleanup(), self._drain_invocations(tasks))
         self._drained.ask()
         results = await asyncio.gather(*tasks, *leases, return_exceptions=True)
         for leadership in self._leaderships:
@@ -181,7 +181,7 @@ class Host:
                 log.error("a listener broke down", exc_info=result)
         return 1 if failed else 0
 
-    async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def _drain_invocations(self, tasks: list[asyncio.Task[None]]) -> None:
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=self._options.drain.total_seconds())
@@ -213,7 +213,7 @@ class Host:
 
     # --- invocations ---
 
-    async def _run(self, function: Function, trigger: Datum, metadata: Mapping[str, Datum]) -> Outcome:
+    async def _run_function(self, function: Function, trigger: Datum, metadata: Mapping[str, Datum]) -> Outcome:
         outcome = await invoke_function(function, trigger, metadata, self._config.function_timeout)
         if not outcome.ok:
             return outcome
@@ -228,10 +228,10 @@ class Host:
         return outcome
 
     async def _run_for_queue(self, function: Function, trigger: Datum, metadata: Mapping[str, Datum]) -> bool:
-        return (await self._run(function, trigger, metadata)).ok
+        return (await self._run_function(function, trigger, metadata)).ok
 
-    async def _answer(self, function: Function, request: Datum) -> web.Response:
-        outcome = await self._run(function, request, {})
+    async def _answer_request(self, function: Function, request: Datum) -> web.Response:
+        outcome = await self._run_function(function, request, {})
         if not outcome.ok:
             return web.Response(status=500)
         values = {RETURNED: outcome.returned, **dict(outcome.outputs)}
@@ -245,7 +245,7 @@ class Host:
 
     async def _show_page(self) -> web.Response:
         depths: dict[str, int | None] = {}
-        for _, trigger in self._enabled(QueueTrigger):
+        for _, trigger in self._list_enabled(QueueTrigger):
             queues = self._accounts.named(trigger.connection).queues
             depths[trigger.queue] = await _read_depth(queues.get_queue_client(trigger.queue))
             if poison := poison_of(trigger.queue, queues):
@@ -254,7 +254,7 @@ class Host:
 
     # --- settings ---
 
-    def _enabled[Kind: (QueueTrigger, TimerTrigger)](self, kind: type[Kind]) -> list[tuple[Function, Kind]]:
+    def _list_enabled[Kind: (QueueTrigger, TimerTrigger)](self, kind: type[Kind]) -> list[tuple[Function, Kind]]:
         return [
             (function, trigger)
             for function in self._functions

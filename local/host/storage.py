@@ -78,17 +78,17 @@ class Storage:
     @cached_property
     def queues(self) -> QueueServiceClient:
         """The queue service. Message content is passed through as it is: the listener decodes it."""
-        return self._client(QueueServiceClient, "queue", _RETRIES)
+        return self._make_client(QueueServiceClient, "queue", _RETRIES)
 
     @cached_property
     def blobs(self) -> BlobServiceClient:
         """The blob service."""
-        return self._client(BlobServiceClient, "blob", _RETRIES)
+        return self._make_client(BlobServiceClient, "blob", _RETRIES)
 
     @cached_property
     def tables(self) -> TableServiceClient:
         """The table service."""
-        return self._client(TableServiceClient, "table", _TABLE_RETRIES)
+        return self._make_client(TableServiceClient, "table", _TABLE_RETRIES)
 
     async def create_missing(self) -> None:
         """Create the containers, queues and tables of the app that are not there yet; in Azure the Bicep files do."""
@@ -105,14 +105,14 @@ class Storage:
         for client in reversed(self._open):
             await client.close()
 
-    def _client[Client: (QueueServiceClient, BlobServiceClient, TableServiceClient)](
+    def _make_client[Client: (QueueServiceClient, BlobServiceClient, TableServiceClient)](
         self, kind: type[Client], service: str, options: Mapping[str, Any]
     ) -> Client:
-        client = self._connect(kind, service, options)
+        client = self._connect_services(kind, service, options)
         self._open.append(client)
         return client
 
-    def _connect[Client: (QueueServiceClient, BlobServiceClient, TableServiceClient)](
+    def _connect_services[Client: (QueueServiceClient, BlobServiceClient, TableServiceClient)](
         self, kind: type[Client], service: str, options: Mapping[str, Any]
     ) -> Client:
         if self.connection.string:
@@ -121,10 +121,10 @@ class Storage:
         if uri is None:
             name = f"{self.connection.name}__{service}ServiceUri"
             raise CannotStartError(f"app setting {name} is not set: the address of the {service} service.")
-        return kind(uri, credential=self._credential, **options)
+        return kind(uri, credential=self._make_credential, **options)
 
     @cached_property
-    def _credential(self) -> Any:  # noqa: ANN401 - imported only where it is used
+    def _make_credential(self) -> Any:  # noqa: ANN401 - imported only where it is used
         from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - slow, and not needed for Azurite
 
         credential = DefaultAzureCredential(managed_identity_client_id=self.connection.client_id)

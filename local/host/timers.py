@@ -101,11 +101,11 @@ class TimerListener:
         at_start = self._trigger.run_on_startup
         while await self._leadership.wait(stopping):
             try:
-                status = await self._begin()
+                status = await self._begin_status()
                 if at_start:
                     await self.fire(Due(datetime.now(UTC), past_due=False))
                     at_start = False
-                await self._lead(find_first_due(status, self._schedule, datetime.now(UTC)), stopping)
+                await self._lead_timer(find_first_due(status, self._schedule, datetime.now(UTC)), stopping)
             except AzureError as error:
                 log.warning(
                     "timer status not reached", extra={"function": self._function, "error": type(error).__name__}
@@ -115,19 +115,19 @@ class TimerListener:
     async def fire(self, due: Due) -> None:
         """Call the function for an occurrence. If it raises an error, the next occurrence follows as scheduled."""
         async with self._one_at_a_time:
-            status = await self._read()
+            status = await self._read_status()
             # A run that comes late makes up for everything until now, however much was missed.
             last = datetime.now(UTC) if due.past_due else due.at
             payload = {
                 "IsPastDue": due.past_due,
-                "ScheduleStatus": (status or self._unknown()).as_json(),
+                "ScheduleStatus": (status or self._is_unknown()).as_json(),
                 "Schedule": {"AdjustForDST": True},
             }
             await self._invoke(as_json(payload))
             now = datetime.now(UTC)
-            await self._write(Status(last, self._schedule.following(now), now))
+            await self._write_status(Status(last, self._schedule.following(now), now))
 
-    async def _lead(self, due: Due, stopping: Stopping) -> None:
+    async def _lead_timer(self, due: Due, stopping: Stopping) -> None:
         while not stopping.asked and self._leadership.held:
             wait = (due.at - datetime.now(UTC)).total_seconds()
             if wait > 0:
@@ -137,18 +137,18 @@ class TimerListener:
             await self.fire(due)
             due = Due(self._schedule.following(datetime.now(UTC)), past_due=False)
 
-    async def _begin(self) -> Status | None:
+    async def _begin_status(self) -> Status | None:
         """The status at the beginning; the first time, there is one from now on."""
-        status = await self._read()
+        status = await self._read_status()
         if status is None:
-            await self._write(self._unknown())
+            await self._write_status(self._is_unknown())
         return status
 
-    def _unknown(self) -> Status:
+    def _is_unknown(self) -> Status:
         now = datetime.now(UTC)
         return Status(_NEVER, self._schedule.following(now), now)
 
-    async def _read(self) -> Status | None:
+    async def _read_status(self) -> Status | None:
         if not self._monitored:
             return None
         try:
@@ -156,7 +156,7 @@ class TimerListener:
         except ResourceNotFoundError:
             return None
 
-    async def _write(self, status: Status) -> None:
+    async def _write_status(self, status: Status) -> None:
         if not self._monitored:
             return
         content = json.dumps(status.as_json()).encode()

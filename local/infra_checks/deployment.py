@@ -64,7 +64,7 @@ class Instance:
         """Every resource, those of modules too."""
         for declared in self.template.of("resource"):
             for turn, happens in self.turns(declared, Locals(self, {})):
-                yield from self._deployed(declared, turn, certain=certain and happens)
+                yield from self._list_deployed(declared, turn, certain=certain and happens)
         for declared in self.template.of("module"):
             for turn, happens in self.turns(declared, Locals(self, {})):
                 module = self.module(declared, turn)
@@ -75,35 +75,35 @@ class Instance:
         """Each time that a resource or module is deployed, and whether it is by default."""
         yield from _list_turns(declared.value, scope, happens=True)
 
-    def _deployed(
+    def _list_deployed(
         self, declared: Declaration, scope: "Locals", within: tuple[str, ...] = (), *, certain: bool
     ) -> Iterator[Deployed]:
         inner = scope.with_locals({each.name: self.reference(each, scope) for each in declared.nested})
         properties = {
             unquote_key(key): evaluate_node(value, inner) for key, value in list_entries(get_body(declared.value))
         }
-        above = self._above(properties.get("parent")) or within
+        above = self._find_above(properties.get("parent")) or within
         name = str(properties.get("name", Unknown("name")))
         kind, _, version = declared.type_and_version.partition("@")
         yield Deployed(kind, version, name, above, properties, declared.existing, certain, self.template, declared.node)
         for each in declared.nested:
             for turn, happens in self.turns(each, inner):
-                yield from self._deployed(each, turn, (*above, name), certain=certain and happens)
+                yield from self._list_deployed(each, turn, (*above, name), certain=certain and happens)
 
-    def _above(self, parent: Value) -> tuple[str, ...]:
+    def _find_above(self, parent: Value) -> tuple[str, ...]:
         """The names of the resources that hold one, outermost first."""
         if not isinstance(parent, Reference):
             return ()
-        return (*self._above(parent.ask("parent")), str(parent.ask("name")))
+        return (*self._find_above(parent.ask("parent")), str(parent.ask("name")))
 
     def named(self, name: str) -> Value:
         """Return the value of a symbol of this template."""
         if name not in self._values:
             self._values[name] = Unknown(name)  # should it lead back to itself
-            self._values[name] = self._named(name)
+            self._values[name] = self._name_resource(name)
         return self._values[name]
 
-    def _named(self, name: str) -> Value:
+    def _name_resource(self, name: str) -> Value:
         declared = self.template.names.get(name)
         if declared is None or declared.kind in {"type", "function"}:
             return Unknown(name)
@@ -117,7 +117,7 @@ class Instance:
         """A resource or module, to be asked for its properties."""
 
         def ask(key: str) -> Value:
-            return self._asked(declared, scope, key)
+            return self._read_asked(declared, scope, key)
 
         def item(index: Value) -> Value:
             turns = list(self.turns(declared, scope))
@@ -126,7 +126,7 @@ class Instance:
 
         return Reference(declared.name, declared, ask, item)
 
-    def _asked(self, declared: Declaration, scope: "Locals", key: str) -> Value:
+    def _read_asked(self, declared: Declaration, scope: "Locals", key: str) -> Value:
         for each in declared.nested:
             if key == f"::{each.name}":
                 return self.reference(each, scope)

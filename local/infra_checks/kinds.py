@@ -55,11 +55,11 @@ class Kinds:
             case "parenthesized_expression":
                 return self.of(parts[0], depth)
             case "ternary_expression":
-                return self._either(parts[1], parts[2], depth)
+                return self._kind_of_either(parts[1], parts[2], depth)
             case "identifier":
-                return self._named(get_text(node), depth)
+                return self._kind_of_name(get_text(node), depth)
             case "member_expression":
-                return self._output(node)
+                return self._kind_of_output(node)
             case "call_expression":
                 return GIVES.get(get_text(parts[0]))
             case "unary_expression":
@@ -68,11 +68,11 @@ class Kinds:
                 return BOOL if any(get_text(child) in TRUTHS for child in node.children if not child.is_named) else None
         return None
 
-    def _either(self, yes: Node, no: Node, depth: int) -> str | None:
+    def _kind_of_either(self, yes: Node, no: Node, depth: int) -> str | None:
         kinds = {self.of(each, depth) for each in (yes, no) if each.type != "null"}
         return kinds.pop() if len(kinds) == 1 else None
 
-    def _named(self, name: str, depth: int) -> str | None:
+    def _kind_of_name(self, name: str, depth: int) -> str | None:
         declared = self.template.names.get(name)
         if declared is None or depth > len(self.template.names):
             return None
@@ -82,7 +82,7 @@ class Kinds:
             return self.of(declared.value, depth + 1)
         return None
 
-    def _output(self, node: Node) -> str | None:
+    def _kind_of_output(self, node: Node) -> str | None:
         """`module.outputs.name`."""
         words = get_text(node).split(".")
         module = self.template.names.get(words[0])

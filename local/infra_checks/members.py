@@ -70,10 +70,10 @@ class Chain:
         """Return the members of an expression. None if they are unknown."""
         if node.type == "identifier":
             declared = self.template.names.get(get_text(node))
-            return self._resource(declared) if declared is not None and not _is_looped(declared) else None
+            return self._list_resource_members(declared) if declared is not None and not _is_looped(declared) else None
         if node.type == "subscript_expression" and node.named_children[0].type == "identifier":
             declared = self.template.names.get(get_text(node.named_children[0]))
-            return self._resource(declared) if declared is not None and _is_looped(declared) else None
+            return self._list_resource_members(declared) if declared is not None and _is_looped(declared) else None
         if node.type != "member_expression" or _is_careful(node):
             return None
         owner = self.of(node.named_children[0])
@@ -83,7 +83,7 @@ class Chain:
         inner = make_shape(found.types[found.spec], found.types)
         return inner if inner.choice is None else None
 
-    def _resource(self, declared: Declaration) -> Shape | None:
+    def _list_resource_members(self, declared: Declaration) -> Shape | None:
         if declared.kind != "resource":
             return None
         outline = list_resources().get(declared.type_and_version.lower())

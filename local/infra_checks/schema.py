@@ -83,7 +83,7 @@ class Written:
         self, node: Node, outline: Shape, path: str, *, whole: bool = True, own: frozenset[str] = frozenset()
     ) -> Iterator[Finding]:
         """An object, member by member. Not `whole`: it is merged with others, so it may lack what is required."""
-        chosen = outline.chosen(self._choice(node, outline))
+        chosen = outline.chosen(self._choose_shape(node, outline))
         if chosen is None:
             yield from self._no_choice(node, outline, path)
             return
@@ -95,12 +95,12 @@ class Written:
             if name in given:
                 yield self.finding(key, f"`{name}` is given twice", "leave one of them out")
             given.add(name)
-            yield from self._property(key, value, chosen, f"{path}.{name}")
+            yield from self._check_property(key, value, chosen, f"{path}.{name}")
         missing = [name for name in chosen.required if name not in given] if whole else []
         for name in missing:
             yield self.finding(node, f"{path} lacks `{name}`", "give it: the schema requires it")
 
-    def _property(self, key: Node, value: Node, outline: Shape, path: str) -> Iterator[Finding]:
+    def _check_property(self, key: Node, value: Node, outline: Shape, path: str) -> Iterator[Finding]:
         name = key_text(key) or ""
         wanted = outline.member(name)
         if wanted is None:
@@ -112,7 +112,7 @@ class Written:
         else:
             yield from self.value(value, wanted, path)
 
-    def _choice(self, node: Node, outline: Shape) -> str | None:
+    def _choose_shape(self, node: Node, outline: Shape) -> str | None:
         for key, value in list_entries(node):
             if outline.choice is not None and key_text(key) == outline.choice:
                 return read_literal(value)
@@ -138,20 +138,20 @@ class Written:
             case "call_expression" if get_text(parts[0]) == "union":
                 for part in parts[-1].named_children:
                     yield from self.value(part, wanted, path, whole=False)
-            case "identifier" if (variable := self._variable(node)) is not None:
+            case "identifier" if (variable := self._check_variable(node)) is not None:
                 yield from self.value(variable, wanted, path, whole=whole)
             case "null":
                 return
             case _:
-                yield from self._plain(node, parts, wanted, path, whole=whole)
+                yield from self._check_plain(node, parts, wanted, path, whole=whole)
 
-    def _variable(self, node: Node) -> Node | None:
+    def _check_variable(self, node: Node) -> Node | None:
         declared = self.template.names.get(get_text(node))
         if declared is None or declared.kind != "variable" or declared.value is None:
             return None
         return declared.value if get_text(declared.value) != get_text(node) else None
 
-    def _plain(self, node: Node, parts: list[Node], wanted: Type, path: str, *, whole: bool) -> Iterator[Finding]:
+    def _check_plain(self, node: Node, parts: list[Node], wanted: Type, path: str, *, whole: bool) -> Iterator[Finding]:
         kind = self.kinds.of(node)
         if kind is not None and wanted.kind not in {None, kind}:
             yield self.finding(node, f"{path} is {kind}: {shorten_node(node)}", f"give it {wanted.spec}")

@@ -114,7 +114,7 @@ class Reader:
                 get_text(_list_parts(call)[0]).rpartition(".")[2] if call.type == "call_expression" else get_text(call)
             )
             if name not in DECORATORS:
-                self._missing(node, f"there is no decorator `{name}`", name, DECORATORS)
+                self._make_missing(node, f"there is no decorator `{name}`", name, DECORATORS)
             for child in _list_parts(call)[1:]:
                 self.visit(child, bound)
 
@@ -127,7 +127,7 @@ class Reader:
             declared = self.template.names.get(name)
             fine = name in NAMES or name.startswith("list") or name in self.template.imported
             if not fine and (declared is None or declared.kind != "function"):
-                self._missing(node, f"there is no function `{name}`", name, NAMES)
+                self._make_missing(node, f"there is no function `{name}`", name, NAMES)
         else:
             self.visit(function, bound)
         for child in given:
@@ -138,7 +138,7 @@ class Reader:
         name = get_text(node)
         self.used.add(name)
         if name not in bound | TYPES | NAMESPACES | self.template.names.keys() | self.template.imported.keys():
-            self._missing(node, f"`{name}` is not declared", name, {*bound, *self.template.names})
+            self._make_missing(node, f"`{name}` is not declared", name, {*bound, *self.template.names})
 
     def on_member(self, node: Node, bound: frozenset[str]) -> None:
         """Check the member of a module: only its outputs can be read."""
@@ -149,14 +149,14 @@ class Reader:
         if declared is None or declared.kind != "module" or len(words) < 2:  # noqa: PLR2004 - module.something
             return
         if words[1] not in {"outputs", "name"}:
-            self._missing(node, f"a module has no `{words[1]}`", words[1], {"outputs", "name"})
+            self._make_missing(node, f"a module has no `{words[1]}`", words[1], {"outputs", "name"})
         elif len(words) == 3 and words[1] == "outputs":  # noqa: PLR2004 - module.outputs.name
-            self._output(node, declared, words[2].partition("[")[0])
+            self._read_output(node, declared, words[2].partition("[")[0])
 
-    def _output(self, node: Node, module: Declaration, name: str) -> None:
+    def _read_output(self, node: Node, module: Declaration, name: str) -> None:
         other = self.templates.get((self.template.source.path.parent / module.path).resolve())
         if other is not None and name not in other.outputs:
-            self._missing(node, f"{module.path} has no output `{name}`", name, other.outputs)
+            self._make_missing(node, f"{module.path} has no output `{name}`", name, other.outputs)
 
     def on_nested(self, node: Node, bound: frozenset[str]) -> None:
         """`parent::child`: the parent must hold it."""
@@ -164,11 +164,11 @@ class Reader:
         self.visit(owner, bound)
         declared = self.template.names.get(get_text(owner))
         if declared is not None and name not in {each.name for each in declared.nested}:
-            self._missing(
+            self._make_missing(
                 node, f"`{declared.name}` holds no resource `{name}`", name, [e.name for e in declared.nested]
             )
 
-    def _missing(self, node: Node, wrong: str, name: str, candidates: Iterable[str]) -> None:
+    def _make_missing(self, node: Node, wrong: str, name: str, candidates: Iterable[str]) -> None:
         close = difflib.get_close_matches(name, sorted(candidates), n=1)
         mend = f"did you mean `{close[0]}`?" if close else "declare it, or take it away"
         self.found.append(self.template.source.finding(node, RULE, wrong, mend))

@@ -39,9 +39,9 @@ class Maker:
 
     def person(self) -> Person:
         """A new person whose names the council's file can hold."""
-        given = self._writable(names.GIVEN)
-        surname = self._writable(names.SURNAMES)
-        return Person(given, surname, self._address(given, surname))
+        given = self._make_writable(names.GIVEN)
+        surname = self._make_writable(names.SURNAMES)
+        return Person(given, surname, self._make_address(given, surname))
 
     def row(self, person: Person, **changes: str) -> Cells:
         """The person's row in the export, with these cells as given."""
@@ -91,12 +91,12 @@ class Maker:
         """Some second from start to end."""
         return start + timedelta(seconds=self.rng.randrange(int((end - start).total_seconds()) + 1))
 
-    def _writable(self, pool: tuple[str, ...]) -> str:
+    def _make_writable(self, pool: tuple[str, ...]) -> str:
         while not self.council.can_write(name := self.rng.choice(pool)):
             pass
         return name
 
-    def _address(self, given_name: str, surname: str) -> str:
+    def _make_address(self, given_name: str, surname: str) -> str:
         given, last, serial = (
             names.ascii_letters(given_name),
             names.ascii_letters(surname),

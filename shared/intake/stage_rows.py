@@ -248,11 +248,11 @@ async def _stage_accounts(
         stories.kept(new[inserted])
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def meet(account: AccountId) -> tuple[AccountId, Row]:
+    async def meet_row(account: AccountId) -> tuple[AccountId, Row]:
         async with gate:
             return account, await _meet_account(ports, new[account], first[account], stories)
 
-    return dict(await asyncio.gather(*(meet(account) for account in existing)))
+    return dict(await asyncio.gather(*(meet_row(account) for account in existing)))
 
 
 async def _meet_account(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:

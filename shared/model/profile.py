@@ -139,7 +139,7 @@ class PlannedWave(_Part):
 
     @field_validator("takes")
     @classmethod
-    def _known(cls, value: int | str) -> int | str:
+    def _check_known(cls, value: int | str) -> int | str:
         if value not in BANDS:
             Slice.read(value)
         return value
@@ -203,7 +203,7 @@ class Plan(_Part):
         return wave.starts or self.switch_at
 
     @model_validator(mode="after")
-    def _switch(self) -> "Plan":
+    def _check_switch(self) -> "Plan":
         if self.switch == "at-once" and self.switch_at is None:
             raise ValueError('switch = "at-once" needs switch_at, the date and time at which the portal switches')
         if self.switch == "by-wave" and self.switch_at is not None:
@@ -213,7 +213,7 @@ class Plan(_Part):
         return self
 
     @model_validator(mode="after")
-    def _dates(self) -> "Plan":
+    def _check_dates(self) -> "Plan":
         last: datetime | None = None
         for wave in self.waves:
             if wave.starts is not None:
@@ -235,7 +235,7 @@ class Plan(_Part):
         return self
 
     @model_validator(mode="after")
-    def _uploader(self) -> "Plan":
+    def _check_uploader(self) -> "Plan":
         if self.uploader == "required" and self.approval == "automatic":
             raise ValueError('uploader = "required" goes with approval = "required": nobody signs an automatic plan')
         return self
@@ -249,7 +249,7 @@ class Plan(_Part):
         return wanted and not OBJECT_ID.fullmatch(uploaded_by.strip())
 
     @model_validator(mode="after")
-    def _everybody(self) -> "Plan":
+    def _check_everybody(self) -> "Plan":
         bands = [wave.takes for wave in self.waves if wave.takes in BANDS]
         if len(set(bands)) != len(bands):
             raise ValueError("two waves take the same band")

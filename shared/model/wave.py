@@ -124,13 +124,17 @@ class Census:
         lower = taken = 0
         for number, part in enumerate(slices, 1):
             wanted = everybody if number == len(slices) else min(taken + part.of(everybody), everybody)
-            upper = POSITIONS if wanted >= everybody and number == len(slices) else self._upper(wanted, lower)
+            upper = (
+                POSITIONS
+                if wanted >= everybody and number == len(slices)
+                else self._compute_upper_position(wanted, lower)
+            )
             count = bisect_left(self._positions, upper) - taken
             found.append((lower, upper, count))
             lower, taken = upper, taken + count
         return found
 
-    def _upper(self, wanted: int, lower: int) -> int:
+    def _compute_upper_position(self, wanted: int, lower: int) -> int:
         """Return the position below which this number of accounts lie."""
         if wanted >= len(self._positions):
             return max(lower, self._positions[-1] + 1) if len(self._positions) else lower

@@ -31,7 +31,7 @@ class Chosen(BaseModel):
     all: bool = False
 
     @model_validator(mode="after")
-    def _one(self) -> "Chosen":
+    def _check_one_choice(self) -> "Chosen":
         if not self.choice.valid:
             raise ValueError("choose exactly one of account, cause and all")
         return self

@@ -32,14 +32,14 @@ async def pause_by_person(ports: Ports, authority: str, migration_id: str, by: s
     Raises: ActionRefused: there is nothing left to pause.
     """
 
-    def paused(current: Migration) -> Migration:
+    def pause_current(current: Migration) -> Migration:
         if current.paused:
             return current
         _require_open(current, "pause")
         return pause_record(current, ports.clock.now(), BY_PERSON, by)
 
     found = await find_migration(ports, authority, migration_id)
-    return await ports.ledger.migrations.change(found.authority, found.id, paused) if found else None
+    return await ports.ledger.migrations.change(found.authority, found.id, pause_current) if found else None
 
 
 async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
@@ -49,7 +49,7 @@ async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: 
     """
     ended = False
 
-    def unpaused(migration: Migration) -> Migration:
+    def unpause_record(migration: Migration) -> Migration:
         nonlocal ended
         ended = migration.paused
         if not migration.paused:
@@ -64,7 +64,7 @@ async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: 
     found = await find_migration(ports, authority, migration_id)
     if found is None:
         return None
-    migration = await ports.ledger.migrations.change(found.authority, found.id, unpaused)
+    migration = await ports.ledger.migrations.change(found.authority, found.id, unpause_record)
     if ended and migration.phase in BY_PIECES:
         # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
         await ports.outbox.send(make_piece_message(migration))
@@ -79,7 +79,7 @@ async def cancel_by_person(ports: Ports, authority: str, migration_id: str, by: 
     Raises: ActionRefused: it has ended already.
     """
 
-    def cancelled(current: Migration) -> Migration:
+    def cancel_record(current: Migration) -> Migration:
         if current.phase is Phase.CANCELLED:
             return current
         _require_open(current, "cancel")
@@ -87,7 +87,7 @@ async def cancel_by_person(ports: Ports, authority: str, migration_id: str, by: 
         return replace(cancel_migration(current, CANCELLED, by), moved_at=now)
 
     found = await find_migration(ports, authority, migration_id)
-    return await ports.ledger.migrations.change(found.authority, found.id, cancelled) if found else None
+    return await ports.ledger.migrations.change(found.authority, found.id, cancel_record) if found else None
 
 
 def _require_open(migration: Migration, verb: str) -> None:

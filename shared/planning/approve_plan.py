@@ -57,10 +57,10 @@ async def add_approval(ports: Ports, authority: str, migration_id: str, signing:
         return None
     profile = ports.profiles[found.authority]
 
-    def signed(current: Migration) -> Migration:
+    def sign_migration(current: Migration) -> Migration:
         return _sign_migration(current, profile, signing, ports.clock.now())
 
-    migration = await ports.ledger.migrations.change(found.authority, found.id, signed)
+    migration = await ports.ledger.migrations.change(found.authority, found.id, sign_migration)
     await publish_plan(ports, migration)
     if migration.phase is Phase.ADOPTING:
         await ports.outbox.send(make_piece_message(migration))
@@ -131,7 +131,7 @@ async def reject_migration(ports: Ports, authority: str, migration_id: str, by: 
         ActionRefused: there is no plan that waits, or it is approved already.
     """
 
-    def refused(current: Migration) -> Migration:
+    def refuse_migration(current: Migration) -> Migration:
         if current.plan is None or current.kind is not Kind.MIGRATE or current.phase in BEFORE:
             raise ActionRefused(f"{current.id} has no plan to be rejected. `ops cancel {current.id}` stops an upload.")
         if current.plan.rejected_by:
@@ -144,7 +144,7 @@ async def reject_migration(ports: Ports, authority: str, migration_id: str, by: 
         over = cancel_migration(current, REJECTED, by)
         return replace(over, plan=reject_plan(current.plan, by), moved_at=ports.clock.now())
 
-    return await _change_migration(ports, authority, migration_id, refused)
+    return await _change_migration(ports, authority, migration_id, refuse_migration)
 
 
 async def supersede_migration(ports: Ports, authority: str, migration_id: str, by: str = "") -> Migration | None:
@@ -171,7 +171,7 @@ async def supersede_migration(ports: Ports, authority: str, migration_id: str, b
     if new is None:
         raise ActionRefused(_explain_no_newer(old, by, moves=moves))
 
-    def left(current: Migration) -> Migration:
+    def leave_migration(current: Migration) -> Migration:
         if current.superseded_by == new.id:
             return current
         if not current.open:
@@ -181,7 +181,7 @@ async def supersede_migration(ports: Ports, authority: str, migration_id: str, b
         current = replace(current, superseded_by=new.id, moved_at=ports.clock.now())
         return current if moves else replace(without_pause(current), phase=Phase.SUPERSEDED, reason="newer_upload")
 
-    return await ports.ledger.migrations.change(old.authority, old.id, left)
+    return await ports.ledger.migrations.change(old.authority, old.id, leave_migration)
 
 
 def _under_way(migration: Migration) -> bool:

@@ -219,7 +219,7 @@ async def _publish_rest(
 
     phase = Phase.RUNNING if waits else phase
 
-    def rest(current: Migration) -> Migration:
+    def end_migration(current: Migration) -> Migration:
         # What changed since it was counted is counted again first: a replay may just have reopened it.
         if current != migration:
             return current
@@ -228,7 +228,7 @@ async def _publish_rest(
         ended = current.done_at if current.phase is Phase.DONE else ports.clock.now()
         return replace(current, published=told, phase=phase, done_at=ended if phase is Phase.DONE else None)
 
-    await ports.ledger.migrations.change(migration.authority, migration.id, rest)
+    await ports.ledger.migrations.change(migration.authority, migration.id, end_migration)
 
 
 def _describe_shards(migration: Migration, totals: Totals, elsewhere: Sequence[Totals]) -> dict[str, str]:

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
 
     @field_validator("pseudonym_key")
     @classmethod
-    def _strong(cls, value: SecretStr) -> SecretStr:
+    def _check_strong(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
         if len(text) < 64 or len(text) % 2 or not all(c in "0123456789abcdefABCDEF" for c in text):  # noqa: PLR2004 - 256 bits
             raise ValueError("too short or not hex")
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
 
     @field_validator("directory_client_certificate")
     @classmethod
-    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_readable(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None or not value.get_secret_value():
             return None
         certificate_bytes(value)
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
 
     @field_validator("authorities_folder", mode="before")
     @classmethod
-    def _named(cls, value: object) -> object:
+    def _name_setting(cls, value: object) -> object:
         if not str(value).strip():
             raise ValueError("empty")
         return value

@@ -112,7 +112,7 @@ class Stories:
 
     def begin(self, account: Account) -> Account:
         """Return the account with a trace of its own. The trace is not reported before `kept`."""
-        span = self._start(names.RECEIVE_EXPORT, account, Context(), self._migration.uploaded_at)
+        span = self._start_span(names.RECEIVE_EXPORT, account, Context(), self._migration.uploaded_at)
         if not span.get_span_context().is_valid:
             return account
         self._begun[account.id] = span
@@ -125,11 +125,11 @@ class Stories:
             return
         received.end(_convert_to_nanoseconds(max(self._migration.received_at, self._migration.uploaded_at)))
         within = trace.set_span_in_context(received, Context())
-        staged = self._start(names.STAGE_ROWS, account, within, account.staged_at)
+        staged = self._start_span(names.STAGE_ROWS, account, within, account.staged_at)
         staged.set_attribute("state", account.state)
         staged.end(_convert_to_nanoseconds(max(self._now(), account.staged_at)))
 
-    def _start(self, name: str, account: Account, context: Context, at: datetime) -> Span:
+    def _start_span(self, name: str, account: Account, context: Context, at: datetime) -> Span:
         run = trace.get_current_span().get_span_context()
         ids = {"account": account.id, "authority": account.authority, "migration": account.migration}
         return _get_tracer().start_span(

@@ -51,7 +51,7 @@ class Customer:
     def act(self) -> None:
         """Do what the customer has to do now."""
         rules = self._directory.rules
-        for entry in _whose_turn(self._directory, self._references(), LINKED):
+        for entry in _whose_turn(self._directory, self._list_references(), LINKED):
             if entry.id not in self.signed_in:
                 reset_password(
                     self._directory,
@@ -62,7 +62,7 @@ class Customer:
                 )
                 self.signed_in.add(entry.id)
 
-    def _references(self) -> list[str]:
+    def _list_references(self) -> list[str]:
         """The names of the attributes that hold customer references."""
         return [name for name in self._directory.rules.extension_types() if name.endswith("CustomerRef")]
 

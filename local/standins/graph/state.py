@@ -82,13 +82,13 @@ class Directory:
 
     def stamp(self) -> str:
         """Now, as Graph writes it."""
-        return self._told().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._count_told().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def date(self) -> str:
         """Return the time as the Date header gives it."""
-        return format_datetime(self._told(), usegmt=True)
+        return format_datetime(self._count_told(), usegmt=True)
 
-    def _told(self) -> datetime:
+    def _count_told(self) -> datetime:
         return datetime.fromtimestamp(self.now() + self.rules.clock_ahead_seconds, UTC)
 
     def close(self) -> None:

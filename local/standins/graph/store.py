@@ -73,7 +73,7 @@ class Store:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock_folder(folder)
-            self._load(folder / FILE)
+            self._load_file(folder / FILE)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -107,8 +107,8 @@ class Store:
             changed_at=now,
             before=old.seen(now, lag) if old else None,
         )
-        self._append({"put": _as_line(stored)})
-        self._keep(stored)
+        self._append_line({"put": _as_line(stored)})
+        self._keep_entry(stored)
         return stored
 
     def seed(self, entries: Iterable[Entry]) -> None:
@@ -118,8 +118,8 @@ class Store:
 
     def purge(self, key: str) -> None:
         """Forget a user for good."""
-        self._append({"purge": key})
-        self._forget(key)
+        self._append_line({"purge": key})
+        self._forget_entry(key)
 
     def close(self) -> None:
         """Close the file."""
@@ -128,11 +128,11 @@ class Store:
                 each.close()
         self._file = self._lock = None
 
-    def _forget(self, key: str) -> None:
+    def _forget_entry(self, key: str) -> None:
         gone = self._entries.pop(key, None)
         self.deleted -= gone.deleted if gone else 0
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep_entry(self, entry: Entry) -> None:
         old = self._entries.get(entry.id)
         self.deleted += entry.deleted - (old.deleted if old else False)
         self._entries[entry.id] = entry
@@ -140,19 +140,19 @@ class Store:
         for key in _list_values(entry.properties):
             self._index[key][entry.id] = None
 
-    def _append(self, line: Mapping[str, Any]) -> None:
+    def _append_line(self, line: Mapping[str, Any]) -> None:
         if self._file:
             self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
 
-    def _load(self, path: Path) -> None:
+    def _load_file(self, path: Path) -> None:
         if path.exists():
             for line in path.read_bytes().split(b"\n"):
-                self._replay(line)
-        self._compact(path)
+                self._replay_line(line)
+        self._compact_file(path)
         self._file = path.open("ab")
 
-    def _replay(self, line: bytes) -> None:
+    def _replay_line(self, line: bytes) -> None:
         if not line:
             return
         try:
@@ -160,11 +160,11 @@ class Store:
         except ValueError:
             return  # torn by a kill: nobody was told of this write
         if "purge" in written:
-            self._forget(written["purge"])
+            self._forget_entry(written["purge"])
         else:
-            self._keep(Entry(**written["put"]))
+            self._keep_entry(Entry(**written["put"]))
 
-    def _compact(self, path: Path) -> None:
+    def _compact_file(self, path: Path) -> None:
         """Rewrite the file with one line a user, in one step, so that it does not grow for ever."""
         fresh = path.with_suffix(".new")
         lines = (json.dumps({"put": _as_line(entry)}, ensure_ascii=False) for entry in self)

@@ -43,10 +43,10 @@ class Asker:
                 response = await self._http.request(method, url, **more)
         except (httpx.HTTPError, TimeoutError) as error:
             return Reply(0, trouble=f"it does not answer ({type(error).__name__})")
-        reading = self._reading(response.headers.get("date", ""), asked, self._clock.now())
+        reading = self._read_clock(response.headers.get("date", ""), asked, self._clock.now())
         return Reply(response.status_code, _read_json(response), f"HTTP {response.status_code}", reading)
 
-    def _reading(self, date: str, before: datetime, after: datetime) -> ClockReading | None:
+    def _read_clock(self, date: str, before: datetime, after: datetime) -> ClockReading | None:
         return clock_reading(self._service, date, before, after)
 
 

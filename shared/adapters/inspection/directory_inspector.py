@@ -57,7 +57,7 @@ class DirectoryInspector:
 
         `wanted` are attributes with their types, for a search if the directory does not list them.
         """
-        token = await self._token()
+        token = await self._fetch_token()
         if isinstance(token, DirectoryFacts):
             return token
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -68,7 +68,7 @@ class DirectoryInspector:
                 await questions.all(wanted), granted=read_claim(token, "roles"), roles=read_claim(token, "wids")
             )
 
-    async def _token(self) -> str | DirectoryFacts:
+    async def _fetch_token(self) -> str | DirectoryFacts:
         """Return the token, or why there is none: there was no answer, or a refusal."""
         if self.credential is None:
             return ""
@@ -98,7 +98,9 @@ class _Questions:
         if facts.sign_in or facts.unreachable:
             return facts
         may = facts.may
-        rights, attributes, quota = await asyncio.gather(self._rights(), self._attributes(wanted), self._quota())
+        rights, attributes, quota = await asyncio.gather(
+            self._read_rights(), self._read_attributes(wanted), self._read_quota()
+        )
         return replace(
             facts,
             may={**may, **rights},
@@ -109,16 +111,19 @@ class _Questions:
             silent=self._silent,
         )
 
-    async def _ask(self, method: str, path: str, **more: Any) -> Reply:  # noqa: ANN401 - what httpx takes
+    async def _ask_directory(self, method: str, path: str, **more: Any) -> Reply:  # noqa: ANN401 - what httpx takes
         """One of the later questions. The directory answered the first, so no answer now is news of its own."""
         reply = await self._asker.ask(method, path, **more)
         if reply.status in SILENT or reply.status >= httpx.codes.INTERNAL_SERVER_ERROR:
             self._silent = self._silent or _describe_reply(reply)
         return reply
 
-    async def _rights(self) -> dict[Right, Answer]:
+    async def _read_rights(self) -> dict[Right, Answer]:
         replies = await asyncio.gather(
-            *(self._ask(method, self._url + path, **_make_body(body)) for method, path, body in CALLS.values())
+            *(
+                self._ask_directory(method, self._url + path, **_make_body(body))
+                for method, path, body in CALLS.values()
+            )
         )
         answers = list(map(_judge_reply, replies))
         odd = [
@@ -127,41 +132,41 @@ class _Questions:
         self._silent = self._silent or "".join(odd[:1])
         return dict(zip(CALLS, answers, strict=True))
 
-    async def _attributes(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
+    async def _read_attributes(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
         """Return the attributes from their list, or by a search for each if the list is refused or empty.
 
         The list needs Directory.Read.All, and is empty in a tenant with more than 1,000 service principals:
         https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties
         """
         url = f"{self._url}/directoryObjects/getAvailableExtensionProperties"
-        reply = await self._ask("POST", url, json={"isSyncedFromOnPremises": False})
+        reply = await self._ask_directory("POST", url, json={"isSyncedFromOnPremises": False})
         listed = reply.body.get("value") if reply.status == httpx.codes.OK else None
         if isinstance(listed, list) and listed:
             return {str(each["name"]): str(each.get("dataType", "")) for each in listed if "name" in each}
-        found = await self._searched(wanted)
+        found = await self._search_attributes(wanted)
         return {} if found is None and isinstance(listed, list) else found
 
-    async def _searched(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
+    async def _search_attributes(self, wanted: Mapping[str, str]) -> dict[str, str] | None:
         """Return the attributes that a search finds.
 
         None if a search for an unknown name is answered too, because then a search shows nothing.
         """
         names = [*wanted, f"{next(iter(wanted), 'extension_')}NobodyHasThis"]
-        replies = await asyncio.gather(*(self._search(name, wanted.get(name, "String")) for name in names))
+        replies = await asyncio.gather(*(self._search_attribute(name, wanted.get(name, "String")) for name in names))
         *ours, control = (reply.status for reply in replies)
         if control != httpx.codes.BAD_REQUEST or not set(ours) <= {httpx.codes.OK, httpx.codes.BAD_REQUEST}:
             return None
         return {name: "" for name, status in zip(wanted, ours, strict=True) if status == httpx.codes.OK}
 
-    async def _search(self, name: str, kind: str) -> Reply:
+    async def _search_attribute(self, name: str, kind: str) -> Reply:
         value = "true" if kind == "Boolean" else "'nobody'"
         query = {"$filter": f"{name} eq {value}", "$top": "1", "$select": "id"}
-        return await self._ask("GET", f"{self._url}/users", params=query)
+        return await self._ask_directory("GET", f"{self._url}/users", params=query)
 
-    async def _quota(self) -> DirectoryFacts:
+    async def _read_quota(self) -> DirectoryFacts:
         """Return the quota from the beta version, the only one that has it."""
         beta = re.sub(r"/v1\.0$", "/beta", self._url)
-        reply = await self._ask("GET", f"{beta}/organization", params={"$select": "directorySizeQuota"})
+        reply = await self._ask_directory("GET", f"{beta}/organization", params={"$select": "directorySizeQuota"})
         if reply.status != httpx.codes.OK:
             return DirectoryFacts(quota_trouble=_describe_reply(reply))
         tenants = reply.body.get("value") or [{}]

@@ -62,20 +62,20 @@ class _Services:
             return replace(facts, trouble=KeyTrouble.ABSENT)
         if len(key) < NOTIFY_KEY_LENGTH:
             return replace(facts, trouble=KeyTrouble.MALFORMED)
-        reply = await self._ask(key, "GET", "/v2/templates")
+        reply = await self._ask_service(key, "GET", "/v2/templates")
         if reply.status != httpx.codes.OK:
             return replace(facts, trouble=_judge_key(reply), detail=_describe_reply(reply))
         facts = replace(facts, templates=_read_templates(reply.body))
-        return await self._sent(key, profile, facts) if send else facts
+        return await self._send_test_message(key, profile, facts) if send else facts
 
-    async def _ask(self, key: str, method: str, path: str, **more: Any) -> Reply:  # noqa: ANN401 - what httpx takes
+    async def _ask_service(self, key: str, method: str, path: str, **more: Any) -> Reply:  # noqa: ANN401 - what httpx takes
         token = create_jwt_token(key[-SECRET_LENGTH:], service_id(key))  # type: ignore[no-untyped-call]
         headers = {"authorization": f"Bearer {token}"}
         reply = await self._asker.ask(method, f"{self._inspector.url}{path}", headers=headers, **more)
         self.reading = self.reading or reply.clock
         return reply
 
-    async def _sent(self, key: str, profile: Profile, facts: ServiceFacts) -> ServiceFacts:
+    async def _send_test_message(self, key: str, profile: Profile, facts: ServiceFacts) -> ServiceFacts:
         """Send a test message with the first template of the council that exists."""
         wanted = [id_ for id_ in profile.messages.templates.values() if id_.lower() in facts.templates]
         fit = [id_ for id_ in wanted if facts.templates[id_.lower()].type == "email"]
@@ -86,7 +86,7 @@ class _Services:
         body: dict[str, Any] = {"email_address": NOBODY, "template_id": fit[0], "personalisation": values}
         if profile.messages.reply_to:
             body["email_reply_to_id"] = profile.messages.reply_to
-        reply = await self._ask(key, "POST", "/v2/notifications/email", json=body)
+        reply = await self._ask_service(key, "POST", "/v2/notifications/email", json=body)
         return replace(facts, sending=_judge_sending(reply), sending_detail=_describe_reply(reply))
 
 

@@ -37,14 +37,17 @@ class StorageInspector:
         blobs, queues, tables = self.storage.blobs, self.storage.queues, self.storage.tables
         things = await asyncio.gather(
             *(
-                self._thing("container", name, blobs.get_container_client(name).get_container_properties)
+                self._inspect_thing("container", name, blobs.get_container_client(name).get_container_properties)
                 for name in names.CONTAINERS
             ),
             *(
-                self._thing("queue", name, queues.get_queue_client(name).get_queue_properties)
+                self._inspect_thing("queue", name, queues.get_queue_client(name).get_queue_properties)
                 for name in names.EVERY_QUEUE
             ),
-            *(self._thing("table", name, self._first_entity(tables.get_table_client(name))) for name in names.TABLES),
+            *(
+                self._inspect_thing("table", name, self._first_entity(tables.get_table_client(name)))
+                for name in names.TABLES
+            ),
         )
         return StorageFacts(tuple(things), self._reading)
 
@@ -55,7 +58,7 @@ class StorageInspector:
 
         return read
 
-    async def _thing(self, kind: str, name: str, look: Look) -> Thing:
+    async def _inspect_thing(self, kind: str, name: str, look: Look) -> Thing:
         asked = self.clock.now()
 
         def told(response: Any) -> None:  # noqa: ANN401 - the SDK's response

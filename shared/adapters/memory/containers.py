@@ -70,7 +70,7 @@ class MemoryReports:
 
     async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
         """Return which blocks need not be staged."""
-        return frozenset(blocks) & self._known(path).keys()
+        return frozenset(blocks) & self._list_known(path).keys()
 
     async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
         """Keep a block for the next publication."""
@@ -81,12 +81,12 @@ class MemoryReports:
 
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
         """Put a report together; what waits and is not named is forgotten."""
-        known = self._known(path)
+        known = self._list_known(path)
         kept = {block: known[block] for block in blocks}
         await self.put(path, b"".join(kept.values()), content_type)
         self.blocks[path] = kept
 
-    def _known(self, path: str) -> dict[str, bytes]:
+    def _list_known(self, path: str) -> dict[str, bytes]:
         return self.blocks.get(path, {}) | self.staged.get(path, {})
 
     async def put_blocks(self, path: str, blocks: Sequence[AsyncIterator[bytes]], content_type: str) -> None:

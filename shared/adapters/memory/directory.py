@@ -51,37 +51,37 @@ class MemoryDirectory:
     def local_user(self, address: str, given_name: str, surname: str, created: datetime) -> DirectoryUser:
         """Add a user who signed up with an e-mail address."""
         identity = Identity("emailAddress", self.tenant, address)
-        return self.add(DirectoryUser(self._id(), (identity,), (), given_name, surname, created=created))
+        return self.add(DirectoryUser(self._make_id(), (identity,), (), given_name, surname, created=created))
 
-    def _id(self) -> DirectoryId:
+    def _make_id(self) -> DirectoryId:
         return DirectoryId(f"00000000-0000-4000-8000-{self._ids():012d}")
 
-    def _visible(self) -> list[DirectoryUser]:
+    def _list_visible(self) -> list[DirectoryUser]:
         return [user for user in self.users.values() if user.id not in self.hidden]
 
-    async def _answer(self) -> None:
+    async def _answer_request(self) -> None:
         await asyncio.sleep(0)
         if self.fail_reads:
             raise self.fail_reads.pop(0)
 
     async def with_address(self, address: str) -> tuple[DirectoryUser, ...]:
         """Return the users with this sign-in name or contact address."""
-        await self._answer()
+        await self._answer_request()
         return tuple(
             user
-            for user in self._visible()
+            for user in self._list_visible()
             if any(i.assigned_id.lower() == address.lower() and i.issuer == self.tenant for i in user.identities)
             or any(mail.lower() == address.lower() for mail in user.other_mails)
         )
 
     async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
         """Return the users with an authority's owner marker."""
-        await self._answer()
-        return tuple(user for user in self._visible() if user.marks.get(authority) == account)
+        await self._answer_request()
+        return tuple(user for user in self._list_visible() if user.marks.get(authority) == account)
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None:
         """Return the user with this id."""
-        await self._answer()
+        await self._answer_request()
         return self.users.get(user) if user not in self.hidden else None
 
     async def create(self, profile: Profile, user: NewUser) -> DirectoryId:
@@ -95,7 +95,7 @@ class MemoryDirectory:
             )
         self.writes += 1
         created = DirectoryUser(
-            self._id(),
+            self._make_id(),
             (Identity("emailAddress", self.tenant, user.address),),
             (),
             user.given_name,
@@ -163,9 +163,9 @@ class MemoryDirectory:
 
     async def headcount(self, authority: Authority) -> Headcount:
         """Count all visible users."""
-        await self._answer()
+        await self._answer_request()
         counting = Counting()
-        for user in self._visible():
+        for user in self._list_visible():
             ours = bool(user.marks.get(authority) or user.customer_refs.get(authority))
             counting.add(user.identities, self.tenant, user.marks.keys() - {authority}, ours=ours)
         return counting.total()

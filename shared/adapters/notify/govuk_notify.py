@@ -59,7 +59,7 @@ class GovukNotifyNotifier:
         values = {"first_name": letter.given_name or "customer", "last_name": letter.surname}
         if letter.change_date:
             values[CHANGE_DATE] = letter.change_date
-        return await self._sent(
+        return await self._send_message(
             profile,
             lambda client: client.send_email_notification(
                 email_address=letter.address,
@@ -73,7 +73,7 @@ class GovukNotifyNotifier:
 
     async def send_notice(self, profile: Profile, notice: Notice) -> str:
         """Send one e-mail to staff. Subject and text are ours and hold nothing that a person typed."""
-        return await self._sent(
+        return await self._send_message(
             profile,
             lambda client: client.send_email_notification(
                 email_address=notice.address,
@@ -84,15 +84,15 @@ class GovukNotifyNotifier:
             ),
         )
 
-    async def _sent(self, profile: Profile, request: Callable[[NotificationsAPIClient], Any]) -> str:
-        sent = await self._ask(profile, request, lost=AnswerLost())
+    async def _send_message(self, profile: Profile, request: Callable[[NotificationsAPIClient], Any]) -> str:
+        sent = await self._ask_service(profile, request, lost=AnswerLost())
         if not isinstance(sent, dict) or not sent.get("id"):
             raise AnswerLost
         return str(sent["id"])
 
     async def find(self, profile: Profile, reference: str) -> str | None:
         """The id of a message that the service took with this reference."""
-        answer = await self._ask(
+        answer = await self._ask_service(
             profile, lambda client: client.get_all_notifications(reference=reference), lost=TryLater(UNREACHABLE)
         )
         found = answer.get("notifications") if isinstance(answer, dict) else None
@@ -105,18 +105,18 @@ class GovukNotifyNotifier:
         again, known = self._undelivered.get(profile.authority, (None, []))
         asked = self._clock.now()
         if again is None or asked >= again:
-            known = [id_ async for id_ in self._failed(profile, since)]
+            known = [id_ async for id_ in self._list_failed(profile, since)]
             took = self._clock.now() - asked
             self._undelivered[profile.authority] = (asked + max(FRESH, SELDOM * took), known)
         for id_ in known:
             yield id_
 
-    async def _failed(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
+    async def _list_failed(self, profile: Profile, since: datetime) -> AsyncIterator[str]:
         """Page by page, until one begins before `since`."""
         older_than: str | None = None
         while True:
             ask = partial(NotificationsAPIClient.get_all_notifications, status=list(FAILED), older_than=older_than)
-            answer = await self._ask(profile, ask, lost=TryLater(UNREACHABLE))
+            answer = await self._ask_service(profile, ask, lost=TryLater(UNREACHABLE))
             try:
                 page = [
                     (str(each["id"]), datetime.fromisoformat(each["created_at"])) for each in answer["notifications"]
@@ -136,7 +136,7 @@ class GovukNotifyNotifier:
         values = {"first_name": given_name, "last_name": surname}
         if message in ANNOUNCING:
             values[CHANGE_DATE] = INVENTED_DATE
-        answer = await self._ask(
+        answer = await self._ask_service(
             profile, lambda client: client.post_template_preview(template, values), lost=TryLater(UNREACHABLE)
         )
         try:
@@ -144,7 +144,7 @@ class GovukNotifyNotifier:
         except (KeyError, TypeError, ValueError):
             raise TryLater(UNREACHABLE) from None
 
-    async def _ask(
+    async def _ask_service(
         self, profile: Profile, request: Callable[[NotificationsAPIClient], Any], lost: MigrationError
     ) -> Any:  # noqa: ANN401 - JSON
         blocked = self._blocked_until.get(profile.authority)
@@ -153,13 +153,13 @@ class GovukNotifyNotifier:
         trouble: MigrationError
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._pool, lambda: request(self._client(profile.authority))
+                self._pool, lambda: request(self._get_client(profile.authority))
             )
         except APIError as error:
-            trouble = self._meaning(profile.authority, error, lost)
+            trouble = self._read_error_meaning(profile.authority, error, lost)
         raise trouble
 
-    def _client(self, authority: Authority) -> NotificationsAPIClient:
+    def _get_client(self, authority: Authority) -> NotificationsAPIClient:
         """This thread's client of this council's service."""
         key = self._key_of(authority)
         if not key:
@@ -171,7 +171,7 @@ class GovukNotifyNotifier:
             clients[authority] = NotificationsAPIClient(key, base_url=self._url, timeout=TIMEOUT)
         return clients[authority]
 
-    def _meaning(self, authority: Authority, error: APIError, lost: MigrationError) -> MigrationError:
+    def _read_error_meaning(self, authority: Authority, error: APIError, lost: MigrationError) -> MigrationError:
         """Return the meaning of an error, by status and type. Of its text, only a named field counts."""
         if error.response is None:
             return lost

@@ -27,7 +27,7 @@ class AzureTables:
         self._service = service
         self._clients: dict[str, TableClient] = {}
 
-    def _table(self, name: str) -> TableClient:
+    def _get_table(self, name: str) -> TableClient:
         if name not in self._clients:
             self._clients[name] = self._service.get_table_client(name)
         return self._clients[name]
@@ -35,7 +35,7 @@ class AzureTables:
     async def get(self, table: str, partition: str, row_key: str) -> Entity | None:
         """One entity by its key."""
         try:
-            raw = await self._table(table).get_entity(partition, row_key)
+            raw = await self._get_table(table).get_entity(partition, row_key)
         except ResourceNotFoundError:
             return None
         return _read_entity(raw)
@@ -43,7 +43,7 @@ class AzureTables:
     async def query(self, table: str, partition: str, query: Query) -> AsyncIterator[Entity]:
         """Entities of a partition, page by page."""
         text, parameters = _make_filter(partition, query)
-        found = self._table(table).query_entities(
+        found = self._get_table(table).query_entities(
             text,
             parameters=parameters,
             results_per_page=min(query.limit or _PAGE, _PAGE),
@@ -61,9 +61,9 @@ class AzureTables:
         if len(writes) > TRANSACTION_LIMIT:
             raise ValueError(f"a transaction takes at most {TRANSACTION_LIMIT} entities")
         if len(writes) == 1:
-            return [await self._write_one(self._table(table), partition, writes[0])]
+            return [await self._write_one(self._get_table(table), partition, writes[0])]
         try:
-            answers = await self._table(table).submit_transaction([_make_operation(partition, w) for w in writes])
+            answers = await self._get_table(table).submit_transaction([_make_operation(partition, w) for w in writes])
         except TableTransactionError as error:
             if getattr(error, "error_code", "") in _CONFLICTS:
                 raise Conflict(error.index) from None

@@ -51,7 +51,7 @@ class BlobReports:
 
     async def kept(self, path: str, blocks: Iterable[str]) -> frozenset[str]:
         """Return which blocks need not be staged."""
-        known = await self._known(path)
+        known = await self._list_known(path)
         return frozenset(block for block in blocks if _list_block_ids(block, known))
 
     async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
@@ -69,7 +69,7 @@ class BlobReports:
 
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
         """Commit the pieces of these blocks; storage forgets what waits and is not named."""
-        known = await self._known(path)
+        known = await self._list_known(path)
         pieces: list[str] = []
         for block in blocks:
             found = _list_block_ids(block, known)
@@ -82,7 +82,7 @@ class BlobReports:
             [BlobBlock(each) for each in pieces], content_settings=settings, tags=_make_tags(path)
         )
 
-    async def _known(self, path: str) -> frozenset[str]:
+    async def _list_known(self, path: str) -> frozenset[str]:
         """The pieces that are published, and those that wait."""
         try:
             published, waiting = await self._container.get_blob_client(path).get_block_list("all")

@@ -28,7 +28,7 @@ class QueueOutbox:
         self._service = service
         self._clients: dict[str, QueueClient] = {}
 
-    def _queue(self, name: str) -> QueueClient:
+    def _get_queue(self, name: str) -> QueueClient:
         if name not in self._clients:
             # No encode policy: what is in a poison queue may be any text.
             self._clients[name] = self._service.get_queue_client(name)
@@ -38,12 +38,12 @@ class QueueOutbox:
         """Send to the queue of the message's kind, visible after `delay`."""
         text = base64.b64encode(message.model_dump_json().encode()).decode()
         seconds = math.ceil(delay.total_seconds())
-        await self._queue(message.kind).send_message(text, visibility_timeout=seconds, time_to_live=-1)
+        await self._get_queue(message.kind).send_message(text, visibility_timeout=seconds, time_to_live=-1)
 
     async def depth(self, queue: str) -> int:
         """Return about how many messages there are. A poison queue that was never used has none."""
         try:
-            properties = await self._queue(queue).get_queue_properties()
+            properties = await self._get_queue(queue).get_queue_properties()
         except ResourceNotFoundError:
             return 0
         return int(properties.approximate_message_count or 0)
@@ -51,14 +51,14 @@ class QueueOutbox:
     async def oldest(self, queue: str) -> datetime | None:
         """Return when the oldest message came in, by a peek at the front."""
         try:
-            seen = await self._queue(queue).peek_messages(max_messages=PEEK_LIMIT)
+            seen = await self._get_queue(queue).peek_messages(max_messages=PEEK_LIMIT)
         except ResourceNotFoundError:
             return None
         return min((message.inserted_on for message in seen if message.inserted_on), default=None)
 
     async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
         """Return the messages in poison, which stay there."""
-        poison = self._queue(names.poison_of(queue))
+        poison = self._get_queue(names.poison_of(queue))
         depth = await self.depth(names.poison_of(queue))
         if depth == 0:
             return []
@@ -75,7 +75,7 @@ class QueueOutbox:
         """Remove messages from poison."""
         if await self.depth(names.poison_of(queue)) == 0:
             return 0
-        poison = self._queue(names.poison_of(queue))
+        poison = self._get_queue(names.poison_of(queue))
         found = await _receive_all(poison)
         taken = [message for message in found if message.id in ids]
         for message in taken:

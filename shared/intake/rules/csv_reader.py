@@ -76,9 +76,9 @@ class RecordReader:
         data = self._rest + chunk
         cut = data.rfind(b"\n") + 1
         if not cut:
-            self._keep(data)
+            self._keep_cell(data)
             return
-        yield from self._read(data[:cut], data[cut:], last=False)
+        yield from self._read_record(data[:cut], data[cut:], last=False)
 
     def close(self) -> Iterator[Record]:
         """The record that ends with the file.
@@ -86,19 +86,19 @@ class RecordReader:
         Raises:
             RefusedFile: the file ends within a quoted cell.
         """
-        yield from self._read(self._rest, b"", last=True)
+        yield from self._read_record(self._rest, b"", last=True)
 
-    def _keep(self, data: bytes) -> None:
+    def _keep_cell(self, data: bytes) -> None:
         if len(data) > RECORD_LIMIT:
             raise RefusedFile("record_too_long")
         self._rest = data
 
-    def _read(self, data: bytes, tail: bytes, *, last: bool) -> Iterator[Record]:
+    def _read_record(self, data: bytes, tail: bytes, *, last: bool) -> Iterator[Record]:
         lines = _split_lines(data)
         used = 0
         done = 0
 
-        def arriving() -> Iterator[str]:
+        def list_arriving_lines() -> Iterator[str]:
             nonlocal used
             for line in lines:
                 used += len(line)
@@ -106,7 +106,7 @@ class RecordReader:
             if not last:
                 raise _NeedMore
 
-        reader = csv.reader(arriving(), delimiter=self._separator, strict=True)
+        reader = csv.reader(list_arriving_lines(), delimiter=self._separator, strict=True)
         while True:
             start = done
             try:
@@ -116,17 +116,17 @@ class RecordReader:
             except _NeedMore:
                 break
             except csv.Error as error:
-                raise self._broken(used - start, cut_off=str(error) == END_IN_QUOTES) from None
+                raise self._make_broken(used - start, cut_off=str(error) == END_IN_QUOTES) from None
             done = used
             if done - start > RECORD_LIMIT:
                 raise RefusedFile("record_too_long")
             if cells:
                 yield Record(cells, self._offset + done, done - start)
         self._offset += done
-        self._keep(data[done:] + tail)
+        self._keep_cell(data[done:] + tail)
 
     @staticmethod
-    def _broken(size: int, *, cut_off: bool) -> RefusedFile:
+    def _make_broken(size: int, *, cut_off: bool) -> RefusedFile:
         if size > RECORD_LIMIT:
             return RefusedFile("record_too_long")
         return RefusedFile("cut_off" if cut_off else "quoting")
@@ -165,7 +165,7 @@ class FirstPass:
         if self._records is None:
             chunk = self._find_header(last=False)
         if self._records is not None:
-            self._count(self._records.feed(chunk))
+            self._count_records(self._records.feed(chunk))
 
     def close(self) -> Layout:
         """Return the result for the whole file.
@@ -175,25 +175,25 @@ class FirstPass:
         self._check_encoding(b"", last=True)
         if self._records is None:
             chunk = self._find_header(last=True)
-            self._count(self._begun().feed(chunk))
-        self._count(self._begun().close())
+            self._count_records(self._get_reader().feed(chunk))
+        self._count_records(self._get_reader().close())
         if not self._rows:
             raise RefusedFile("no_rows")
-        return self._settled()
+        return self._settle_record()
 
-    def _begun(self) -> RecordReader:
+    def _get_reader(self) -> RecordReader:
         if self._records is None:
             raise RefusedFile("empty")
         return self._records
 
-    def _settled(self) -> Layout:
+    def _settle_record(self) -> Layout:
         layout = self._layout
         if layout is None:
             raise RefusedFile("empty")
         encoding = next(name for name, possible in self._codecs.items() if possible)
         return replace(layout, encoding=encoding, rows=self._rows)
 
-    def _count(self, records: Iterator[Record]) -> None:
+    def _count_records(self, records: Iterator[Record]) -> None:
         try:
             for record in records:
                 self._rows += 1

@@ -27,26 +27,26 @@ class Ahead:
 
     def note(self, migration: MigrationId, epoch: int, held: Held) -> None:
         """Record a slot that was given away. Slots of an earlier epoch are dropped."""
-        there = self._of(migration, epoch)
+        there = self._list_slots(migration, epoch)
         there.append(held)
-        self._keep(migration, epoch, there)
+        self._keep_slots(migration, epoch, there)
 
     def after(self, migration: MigrationId, epoch: int, at: datetime) -> list[Held]:
         """Return the slots of a migration after this time, earliest first. Earlier ones are forgotten."""
-        held = sorted((each for each in self._of(migration, epoch) if each.at > at), key=lambda each: each.at)
-        self._keep(migration, epoch, held)
+        held = sorted((each for each in self._list_slots(migration, epoch) if each.at > at), key=lambda each: each.at)
+        self._keep_slots(migration, epoch, held)
         return list(held)
 
     def forget(self, migration: MigrationId, epoch: int, given_up: Sequence[Held]) -> None:
         """These are a migration's no more."""
         gone = set(given_up)
-        self._keep(migration, epoch, [each for each in self._of(migration, epoch) if each not in gone])
+        self._keep_slots(migration, epoch, [each for each in self._list_slots(migration, epoch) if each not in gone])
 
-    def _of(self, migration: MigrationId, epoch: int) -> list[Held]:
+    def _list_slots(self, migration: MigrationId, epoch: int) -> list[Held]:
         of, held = self._held.get(migration, (epoch, []))
         return held if of == epoch else []
 
-    def _keep(self, migration: MigrationId, epoch: int, held: list[Held]) -> None:
+    def _keep_slots(self, migration: MigrationId, epoch: int, held: list[Held]) -> None:
         if self._held.get(migration, (epoch, []))[0] > epoch:
             return  # a pause came in between
         if held:

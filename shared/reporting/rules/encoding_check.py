@@ -54,19 +54,19 @@ class LetterCheck:
             return
         self._kept.append((not broken, row.number, row))
         if len(self._kept) > AT_MOST:
-            self._kept = self._first()
+            self._kept = self._list_first()
             self._last = self._kept[-1][:2]
 
     def first(self) -> list[Row]:
         """The rows for a person to look at: what looks damaged, then the first of the file."""
-        return [row for _, _, row in self._first()]
+        return [row for _, _, row in self._list_first()]
 
     def total(self) -> Letters:
         """All that was found."""
         frequent = sorted(self._letters.items(), key=lambda each: (-each[1], each[0]))
         return Letters(self._names, self._damaged, tuple(frequent[:LETTERS_SHOWN]))
 
-    def _first(self) -> list[tuple[bool, int, Row]]:
+    def _list_first(self) -> list[tuple[bool, int, Row]]:
         return nsmallest(SHOWN, self._kept, key=lambda each: each[:2])
 
 

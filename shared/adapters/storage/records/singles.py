@@ -109,13 +109,13 @@ class TableFirstMessages:
     async def get(self, authority: Authority) -> datetime | None:
         """Return when this authority's first message was sent."""
         if authority not in self._first_messages:
-            at = await self._unsent.get(authority, lambda: self._read(authority))
+            at = await self._unsent.get(authority, lambda: self._read_entity(authority))
             if at is None:
                 return None
             self._first_messages[authority] = at
         return self._first_messages[authority]
 
-    async def _read(self, authority: Authority) -> datetime | None:
+    async def _read_entity(self, authority: Authority) -> datetime | None:
         entity = await self._store.get(names.MIGRATIONS, f"{authority}|first", "message")
         return datetime.fromisoformat(str(entity.values["at"])) if entity else None
 

@@ -19,7 +19,7 @@ class TableSuppressions:
 
     async def put(self, authority: Authority, found: Mapping[AccountId, str], at: datetime) -> set[AccountId]:
         """Save the excluded customers. A customer who is taken off the list has no row any more."""
-        noted = await self._noted(authority, found)
+        noted = await self._list_noted(authority, found)
         # Lists may be read in another order than they came.
         newer = {account for account, since in noted.items() if since > format_time(at)}
         by_partition: dict[str, list[Write]] = defaultdict(list)
@@ -34,7 +34,7 @@ class TableSuppressions:
             await self._store.write(names.ACCOUNTS, f"{authority}|{account[1]}", [write])
         return {account for account in found if account in noted and noted[account] != format_time(at)}
 
-    async def _noted(self, authority: Authority, found: Iterable[AccountId]) -> dict[AccountId, str]:
+    async def _list_noted(self, authority: Authority, found: Iterable[AccountId]) -> dict[AccountId, str]:
         """Return the excluded customers, each with the list that named them."""
         query = Query(prefix="excluded|", select=("at",))
         return {
