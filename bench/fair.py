@@ -73,15 +73,15 @@ def list_write_times(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[flo
 
 
 def measure_council(
-    moments: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, resumed: float
+    times: Mapping[str, Sequence[float]], council: str, accounts: int, wrong: int, resumed: float
 ) -> Measured:
     """Return what one council got after the resume."""
-    begin = max(min((at for at in each if at >= resumed), default=resumed) for each in moments.values())
-    end = _nearly_done(moments)
-    within = {name: sum(begin <= at <= end for at in each) for name, each in moments.items()}
+    begin = max(min((at for at in each if at >= resumed), default=resumed) for each in times.values())
+    end = _nearly_done(times)
+    within = {name: sum(begin <= at <= end for at in each) for name, each in times.items()}
     if not sum(within.values()):
         raise kit.BenchError("one council was done before both were resumed: take more accounts")
-    own = [resumed, *(at for at in moments[council] if at > resumed)]
+    own = [resumed, *(at for at in times[council] if at > resumed)]
     longest = max((after - before for before, after in pairwise(own)), default=0.0)
     return Measured(council, accounts, within[council] / sum(within.values()), longest, wrong)
 
@@ -103,14 +103,14 @@ def run_both(
         entries = kit.read_journal(stack)
         if len(entries) < kit.read_counters(stack)["requests"]:
             raise kit.BenchError("the journal forgot its first lines: take fewer accounts")
-    moments = list_write_times(entries)
-    parts = [measure_council(moments, council, size, size - told[council], resumed) for council, size in sizes.items()]
-    return parts, _describe_whole(entries, moments, limits, resumed)
+    times = list_write_times(entries)
+    parts = [measure_council(times, council, size, size - told[council], resumed) for council, size in sizes.items()]
+    return parts, _describe_whole(entries, times, limits, resumed)
 
 
-def _nearly_done(moments: Mapping[str, Sequence[float]]) -> float:
+def _nearly_done(times: Mapping[str, Sequence[float]]) -> float:
     """Return when the first council had nine tenths of its writes."""
-    return min(each[len(each) * 9 // 10 - 1] for each in moments.values())
+    return min(each[len(each) * 9 // 10 - 1] for each in times.values())
 
 
 def _hold_both(stack: Stack) -> None:
@@ -136,14 +136,14 @@ def _ask_app(stack: Stack, file: str, verb: str) -> None:
 
 
 def _describe_whole(
-    entries: Sequence[Mapping[str, Any]], moments: Mapping[str, Sequence[float]], limits: kit.Limits, resumed: float
+    entries: Sequence[Mapping[str, Any]], times: Mapping[str, Sequence[float]], limits: kit.Limits, resumed: float
 ) -> list[str]:
-    after = sorted(at for each in moments.values() for at in each if at >= resumed)
+    after = sorted(at for each in times.values() for at in each if at >= resumed)
     seconds, ideal = after[-1] - after[0], limits.ideal(len(after))
     writes = [each for each in entries if each["kind"] == "write"]
     refused = sum(each["status"] == REFUSED for each in writes)
     ratio = f"{seconds / ideal:.3f}" if ideal else "-"
-    end = _nearly_done(moments)
+    end = _nearly_done(times)
     return [
         str(len(after)),
         f"{seconds:.1f} s",

@@ -29,7 +29,7 @@ from shared.adapters.storage.store import Store
 from shared.adapters.storage.table_ledger import open_ledger
 from shared.intake.receive_export import receive_export
 from shared.intake.stage_rows import stage_rows
-from shared.model.account import Account, AccountId, AddressKey, Change, Place
+from shared.model.account import Account, AccountId, AddressKey, Change, Partition
 from shared.model.messages import ReceiveExport, StageRows
 from shared.model.row import Row
 from shared.ports import Blob, Clock
@@ -108,10 +108,10 @@ class DigestAddresses(TableAddresses):
         super().__init__(store, clock)
         self._digest = hashlib.sha256()
 
-    async def put(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
+    async def put(self, partition: Partition, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:
         """Digested."""
         for key, _ in pairs:
-            self._digest.update(f"{place}{key}".encode())
+            self._digest.update(f"{partition}{key}".encode())
 
 
 async def stage_made_rows(rows: int) -> int:

@@ -47,26 +47,26 @@ class Schedule:
     months: frozenset[int]
     weekdays: frozenset[int]
 
-    def following(self, moment: datetime) -> datetime:
+    def following(self, at: datetime) -> datetime:
         """Return the first occurrence after this time, never the time itself."""
-        for occurrence in self._find_from(moment.astimezone(UTC).replace(microsecond=0) + _SECOND):
+        for occurrence in self._find_from(at.astimezone(UTC).replace(microsecond=0) + _SECOND):
             return occurrence
         raise ValueError("this schedule has no occurrence in the next 40 years")
 
-    def occurrences(self, moment: datetime, count: int) -> list[datetime]:
+    def occurrences(self, at: datetime, count: int) -> list[datetime]:
         """Return this number of occurrences after the time."""
         found: list[datetime] = []
         while len(found) < count:
-            found.append(self.following(found[-1] if found else moment))
+            found.append(self.following(found[-1] if found else at))
         return found
 
     def _find_from(self, earliest: datetime) -> Iterator[datetime]:
         for ahead in range(_DAYS_AHEAD):
             day = earliest.date() + timedelta(days=ahead)
             if self._has_value(day):
-                moment = self._first_time(earliest.time() if ahead == 0 else time())
-                if moment is not None:
-                    yield datetime.combine(day, moment, UTC)
+                at = self._first_time(earliest.time() if ahead == 0 else time())
+                if at is not None:
+                    yield datetime.combine(day, at, UTC)
 
     def _has_value(self, day: date) -> bool:
         return day.month in self.months and day.day in self.days and day.isoweekday() % 7 in self.weekdays

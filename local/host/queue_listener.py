@@ -180,9 +180,9 @@ def _read_properties(body: str) -> dict[str, Datum]:
     return {key: make_text_datum(value) if isinstance(value, str) else as_json(value) for key, value in content.items()}
 
 
-def _format_offset(moment: datetime | None) -> str:
+def _format_offset(at: datetime | None) -> str:
     """A DateTimeOffset; what never expires has the largest one."""
-    return (moment or _NEVER).isoformat()
+    return (at or _NEVER).isoformat()
 
 
 async def _cancel_tasks(tasks: set[asyncio.Task[None]]) -> None:

@@ -59,8 +59,8 @@ class Due:
 
 def is_monitored(trigger: TimerTrigger, schedule: Schedule, now: datetime) -> bool:
     """Return True if missed occurrences are made up for. They are not for schedules of less than a minute."""
-    moments = schedule.occurrences(now, 5)
-    return trigger.use_monitor and all(later - earlier >= _MONITORED_FROM for earlier, later in pairwise(moments))
+    times = schedule.occurrences(now, 5)
+    return trigger.use_monitor and all(later - earlier >= _MONITORED_FROM for earlier, later in pairwise(times))
 
 
 def find_first_due(status: Status | None, schedule: Schedule, now: datetime) -> Due:

@@ -32,9 +32,9 @@ class Council:
         """A row in the order of the file; columns that this council does not have are left out."""
         return [row[column] for column in self.columns]
 
-    def dated(self, moment: datetime) -> str:
+    def dated(self, at: datetime) -> str:
         """Return a time as this council writes it."""
-        return moment.strftime(self.date)
+        return at.strftime(self.date)
 
     def can_write(self, text: str) -> bool:
         """Return True if the encoding of the file has all these characters."""

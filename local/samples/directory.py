@@ -54,19 +54,19 @@ def remove_names(user: User) -> User:
 
 def signed_up_late(maker: Maker, user: User) -> User:
     """Return the same user, created after the announcement, perhaps by somebody who read it."""
-    created = format_time(maker.moment(ANNOUNCED_AT + timedelta(hours=12), ANNOUNCED_AT + timedelta(days=40)))
+    created = format_time(maker.draw_time(ANNOUNCED_AT + timedelta(hours=12), ANNOUNCED_AT + timedelta(days=40)))
     return {**user, "createdDateTime": created, "lastPasswordChangeDateTime": created}
 
 
-def format_time(moment: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Return a time as Graph writes it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _make_user(maker: Maker, person: Person, creation_type: str | None, identity: dict[str, str]) -> User:
     object_id = maker.uuid()
     principal_name = f"{object_id}@{TENANT}"
-    created = maker.moment(_FIRST_SIGN_UP, ANNOUNCED_AT - timedelta(days=14))
+    created = maker.draw_time(_FIRST_SIGN_UP, ANNOUNCED_AT - timedelta(days=14))
     return {
         "id": object_id,
         "displayName": f"{person.given_name} {person.surname}",
@@ -74,7 +74,7 @@ def _make_user(maker: Maker, person: Person, creation_type: str | None, identity
         "surname": person.surname,
         "accountEnabled": True,
         "createdDateTime": format_time(created),
-        "lastPasswordChangeDateTime": format_time(maker.moment(created, ANNOUNCED_AT - timedelta(days=14))),
+        "lastPasswordChangeDateTime": format_time(maker.draw_time(created, ANNOUNCED_AT - timedelta(days=14))),
         "creationType": creation_type,
         "userPrincipalName": principal_name,
         "mail": None,

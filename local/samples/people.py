@@ -45,7 +45,7 @@ class Maker:
 
     def row(self, person: Person, **changes: str) -> Cells:
         """The person's row in the export, with these cells as given."""
-        created = self.moment(_OLDEST, EXPORTED_AT)
+        created = self.draw_time(_OLDEST, EXPORTED_AT)
         cells = {
             "source_id": self.source_id(),
             "email": person.email,
@@ -54,7 +54,7 @@ class Maker:
             "email_verified": self.council.verified[True],
             "status": self.council.statuses["open"],
             "created": self.council.dated(created),
-            "last_sign_in": self.council.dated(self.moment(created, EXPORTED_AT)),
+            "last_sign_in": self.council.dated(self.draw_time(created, EXPORTED_AT)),
             "postcode": names.make_postcode(self.rng),
             "phone": names.make_phone(self.rng),
             "notes": self.rng.choice(names.NOTES),
@@ -87,7 +87,7 @@ class Maker:
         """A number that means nothing, as providers name their users."""
         return "1" + "".join(self.rng.choices("0123456789", k=length - 1))
 
-    def moment(self, start: datetime, end: datetime) -> datetime:
+    def draw_time(self, start: datetime, end: datetime) -> datetime:
         """Some second from start to end."""
         return start + timedelta(seconds=self.rng.randrange(int((end - start).total_seconds()) + 1))
 

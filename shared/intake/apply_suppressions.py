@@ -51,7 +51,7 @@ async def _try_hold(ports: Ports, authority: Authority, id_: AccountId, reason: 
     if account.state in STOPPABLE:
         held, change = apply_event(account, Event.HOLD, ports.clock.now(), reason)
         # A create or a link may be on its way: whoever goes on with the account later looks for its mark first.
-        held = replace(held, met_before=account.met_before or account.state is State.RELEASED)
+        held = replace(held, begun_before=account.begun_before or account.state is State.RELEASED)
         try:
             await ports.ledger.accounts.save(stored, held, change)
         except StaleWrite:

@@ -29,7 +29,10 @@ async def read_existing_accounts(ports: Ports, migration: Migration, wanted: Seq
     older = [
         other
         async for other in ports.ledger.migrations.list_all(migration.authority)
-        if other.kind is Kind.MIGRATE and is_newer(migration, other) and other.place == other.authority and other.row
+        if other.kind is Kind.MIGRATE
+        and is_newer(migration, other)
+        and other.partition == other.authority
+        and other.row
     ]
     had_a_plan = any(other.plan is not None for other in older)
     if not older or not migration.apart:

@@ -27,7 +27,7 @@ from shared.intake.rules.resubmission import (
 from shared.intake.rules.row_checks import judge_record
 from shared.intake.supersede import supersede_older
 from shared.integrity.table_loss import must_wait_for_older
-from shared.model.account import Account, AccountId, Band, Change, MigrationId, apply_event
+from shared.model.account import Account, AccountId, Change, Cohort, MigrationId, apply_event
 from shared.model.email_address import email_key
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.messages import StageRows
@@ -136,7 +136,7 @@ async def _stage_records(ports: Ports, profile: Profile, migration: Migration, p
         if row.account and row.person
     ]
     pairs = [(a.address_key, a.id) for a in accounts if a.address_key and not a.settled]
-    await ports.ledger.addresses.put(migration.place, pairs)
+    await ports.ledger.addresses.put(migration.partition, pairs)
     met = await _stage_accounts(ports, accounts, first, stories)
     if migration.apart:
         met = {**{a.id: _make_settled_row(first[a.id], a) for a in accounts if a.settled}, **met}
@@ -169,7 +169,7 @@ async def _drop_suppressed(
     """Return the rows. Rows of excluded customers are rejected, and are removed from `first` as well."""
     excluded: dict[AccountId, str] = {}
     for account, reason in (await _find_suppressed(ports, migration, first)).items():
-        stored = await ports.ledger.accounts.get(migration.place, account)
+        stored = await ports.ledger.accounts.get(migration.partition, account)
         if stored is None or stored.record.migration != migration.id:
             excluded[account] = reason
             del first[account]
@@ -210,7 +210,7 @@ def _make_account(ports: Ports, profile: Profile, migration: Migration, row: Row
     account = row.account or ports.pseudonyms.account(row.authority, person.source_id)
     known = council.accounts.get(account)
     # Who joined late stays so in every plan until they are moved: their wave is not over when another plan is signed.
-    late = council.had_a_plan and (known is None or known.band is Band.LATE)
+    late = council.had_a_plan and (known is None or known.cohort is Cohort.LATE)
     digest = ports.pseudonyms.facts(key or person.email, person.given_name, person.surname)
     settled = judge_resubmission(known, digest) if migration.apart and known else None
     return Account(
@@ -224,12 +224,12 @@ def _make_account(ports: Ports, profile: Profile, migration: Migration, row: Row
         digest=digest,
         address_key=ports.pseudonyms.address(row.authority, key),
         release=choose_first_release(migration.rebuilt_at) if migration.rebuilt_at else 0,
-        lost_since=migration.lost_since,
+        tables_lost_at=migration.tables_lost_at,
         drafted=migration.apart,
         outcome=settled.outcome if settled else None,
         reason=settled.reason if settled else "",
         settled=settled is not None,
-        band=choose_cohort(person, profile.plan, migration.uploaded_at, late=late),
+        cohort=choose_cohort(person, profile.plan, migration.uploaded_at, late=late),
         first=(known.first or known.migration) if known else migration.id,
     )
 
@@ -258,7 +258,7 @@ async def _stage_accounts(
 async def _meet_account(ports: Ports, new: Account, row: Row, stories: spans.Stories) -> Row:
     """Settle a row whose account was staged by an earlier row."""
     while True:
-        stored = await ports.ledger.accounts.get(new.place, new.id)
+        stored = await ports.ledger.accounts.get(new.partition, new.id)
         if stored is None:
             raise StaleWrite
         own = await ports.ledger.migrations.get(new.authority, new.migration)
@@ -327,7 +327,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
     """
     known = stored.record
     # Whatever its state: it may have been postponed, or set aside, or held, after a create that does not show yet.
-    begun = known.classified_at is not None or known.met_before
+    begun = known.classified_at is not None or known.begun_before
     staged, change = apply_event(known, Event.STAGE, ports.clock.now())
     taken = replace(
         staged,
@@ -338,8 +338,8 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
         digest=new.digest,
         address_key=new.address_key,
         release=max(known.release + 1, new.release),
-        lost_since=new.lost_since or known.lost_since,
-        band=new.band if new.band is not Band.LATE else known.band,
+        tables_lost_at=new.tables_lost_at or known.tables_lost_at,
+        cohort=new.cohort if new.cohort is not Cohort.LATE else known.cohort,
         first=known.first or known.migration,
         trace=new.trace,
     )

@@ -79,10 +79,10 @@ async def _find_unknown_references(ports: Ports, migration: Migration, lines: Ma
 
     Otherwise a mistyped reference would look like an excluded customer.
     """
-    drafts = [other.place async for other in ports.ledger.migrations.list_all(migration.authority) if other.apart]
+    drafts = [other.partition async for other in ports.ledger.migrations.list_all(migration.authority) if other.apart]
     missing = dict(lines)
-    for place in (migration.authority, *reversed(drafts)):
-        for account in [account for account in missing if await ports.ledger.accounts.get(place, account)]:
+    for partition in (migration.authority, *reversed(drafts)):
+        for account in [account for account in missing if await ports.ledger.accounts.get(partition, account)]:
             del missing[account]
     return sorted(missing.values())
 

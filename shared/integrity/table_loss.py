@@ -33,7 +33,7 @@ class Loss:
 async def find_table_loss(ports: Ports, authority: Authority) -> Loss | None:
     """Return what was lost, or None. A council that never uploaded anything has lost nothing."""
     found = await ports.ledger.losses.get_anchors(authority)
-    if found.torn or (found.missing and await list_taken_uploads(ports, authority)):
+    if found.tables_emptied or (found.missing and await list_taken_uploads(ports, authority)):
         return Loss(found.missing, found.rebuild)
     return None
 
@@ -44,7 +44,7 @@ async def is_table_lost(ports: Ports, authority: Authority) -> bool:
     This is the cheap check for callers that found records of this authority.
     """
     found = await ports.ledger.losses.get_anchors(authority)
-    return found.torn
+    return found.tables_emptied
 
 
 async def find_and_log_table_loss(ports: Ports, authority: Authority) -> Loss | None:

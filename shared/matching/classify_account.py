@@ -37,7 +37,7 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
         return
     _, person = await read_person(ports, account)
     decision = await judge_account(ports, admitted, person)
-    if account.lost_since is not None and decision.reason == "already_marked":
+    if account.tables_lost_at is not None and decision.reason == "already_marked":
         raise TryLater("not_visible_yet")  # found by its address, and not by its mark yet
     if admitted.migration.approved_at is not None:
         _as_signed(account, decision)
@@ -73,25 +73,27 @@ async def judge_account(ports: Ports, admitted: Admitted, person: Person) -> Dec
     if await _is_address_shared(ports, admitted.migration, account):
         return Decision(Outcome.REVIEW, "shared_address")
     found = await ports.directory.with_address(address)
-    ours = next((user for user in found if user.marks.get(account.authority) == account.id), None)
+    ours = next((user for user in found if user.owner_markers.get(account.authority) == account.id), None)
     if ours is not None:
         return _made_before(await _own_record(ports, account), ours)
-    if account.met_before or (account.state is State.STAGED and account.classified_at is not None):
+    if account.begun_before or (account.state is State.STAGED and account.classified_at is not None):
         # Brought again: what an earlier attempt made and could not record may have the address that was mended since.
-        marked = await ports.directory.with_mark(account.authority, account.id)
+        marked = await ports.directory.with_owner_marker(account.authority, account.id)
         if marked:
             return Decision(Outcome.REVIEW, "changed_since_migrated", marked[0], {"found": "one with our mark"})
     source = Source(account.id, account.authority, address, person.given_name, person.surname, person.verified)
-    marks = await _read_owner_markers(ports, account.authority, found)
-    return decide_match(source, found, marks.unclaimed, await _make_rules(ports, profile), vouched=bool(marks.claimed))
+    owner_markers = await _read_owner_markers(ports, account.authority, found)
+    return decide_match(
+        source, found, owner_markers.unclaimed, await _make_rules(ports, profile), vouched=bool(owner_markers.claimed)
+    )
 
 
 async def _is_address_shared(ports: Ports, migration: Migration, account: Account) -> bool:
     """Return True if another account has this address: one that was moved, or one of the same export."""
     if not await ports.ledger.addresses.may_be_shared(migration, account.address_key):
         return False
-    for other in await ports.ledger.addresses.list_accounts(account.place, account.address_key):
-        stored = await ports.ledger.accounts.get(account.place, other) if other != account.id else None
+    for other in await ports.ledger.addresses.list_accounts(account.partition, account.address_key):
+        stored = await ports.ledger.accounts.get(account.partition, other) if other != account.id else None
         rival = stored.record if stored else None
         if rival and (rival.done or rival.migration == account.migration or rival.reason == "discarded"):
             return True
@@ -138,8 +140,8 @@ async def _read_owner_markers(ports: Ports, authority: Authority, found: tuple[D
     unclaimed: set[Authority] = set()
     claimed: set[Authority] = set()
     for user in found:
-        for other, mark in user.marks.items():
-            stored = await ports.ledger.accounts.get(other, mark) if other != authority else None
+        for other, owner_marker in user.owner_markers.items():
+            stored = await ports.ledger.accounts.get(other, owner_marker) if other != authority else None
             if other == authority or (stored is not None and stored.record.outcome is Outcome.LINK):
                 continue
             if await _not_known_again(ports, other, stored):
@@ -152,7 +154,7 @@ async def _not_known_again(ports: Ports, other: Authority, stored: Stored[Accoun
     """Return True if tables were lost, and the other council's record of this user may still be restored."""
     if stored is None:
         return await is_being_rebuilt(ports, other)
-    return stored.record.state is State.STAGED and stored.record.lost_since is not None
+    return stored.record.state is State.STAGED and stored.record.tables_lost_at is not None
 
 
 def _is_claimed(user: DirectoryUser, record: Account) -> bool:
@@ -174,7 +176,7 @@ def _record_decision(account: Account, decision: Decision, ports: Ports, profile
         before=account.before if same else (_read_previous_values(account, user) if linked and user else {}),
         classified_at=ports.clock.now(),
         not_before=respect_told_day(account, profile, ports.clock.now()),
-        lost_since=None,
+        tables_lost_at=None,
     )
 
 
@@ -182,7 +184,7 @@ def _read_previous_values(account: Account, user: DirectoryUser) -> dict[str, st
     """Return the values of our attributes of this user before we write them. An undo puts them back."""
     return {
         "customer_ref": user.customer_refs.get(account.authority, ""),
-        "account": user.marks.get(account.authority, ""),
+        "account": user.owner_markers.get(account.authority, ""),
     }
 
 

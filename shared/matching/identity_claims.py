@@ -26,7 +26,7 @@ IN_FLIGHT: Final = timedelta(minutes=2)
 async def claim_identity(ports: Ports, account: Account, user: DirectoryId) -> bool:
     """Note that the account matches this user; whether it is the only one that does."""
     return await _is_only_match(
-        ports, account, user, await ports.ledger.identity_claims.claim(account.place, user, account.id)
+        ports, account, user, await ports.ledger.identity_claims.claim(account.partition, user, account.id)
     )
 
 
@@ -36,7 +36,7 @@ async def is_still_only_claim(ports: Ports, account: Account, user: DirectoryId)
     The account must have claimed the user before.
     """
     return await _is_only_match(
-        ports, account, user, await ports.ledger.identity_claims.list_accounts(account.place, user)
+        ports, account, user, await ports.ledger.identity_claims.list_accounts(account.partition, user)
     )
 
 
@@ -51,7 +51,7 @@ async def _matches_too(ports: Ports, account: Account, user: DirectoryId, other:
     Then it is set aside, unless something was started for it.
     """
     while True:
-        stored = await ports.ledger.accounts.get(account.place, other)
+        stored = await ports.ledger.accounts.get(account.partition, other)
         try:
             return stored is not None and await _is_rival(ports, account, user, stored)
         except StaleWrite:
@@ -62,7 +62,7 @@ async def _is_rival(ports: Ports, account: Account, user: DirectoryId, stored: S
     rival = stored.record
     same = rival.migration == account.migration
     if same and rival.state is State.STAGED:
-        if rival.moment is not None:
+        if rival.due_at is not None:
             # It may have claimed before us and be about to save: its ETag changes, and so it cannot.
             await ports.ledger.accounts.save(stored, *return_to_waiting(rival, ports.clock.now()))
         return False

@@ -25,9 +25,9 @@ async def recover_account(ports: Ports, admitted: Admitted) -> bool:
     Raises: SetAside: a user has our owner marker but not this row's address, or several users have our owner marker.
     """
     account = admitted.account
-    if account.lost_since is None:
+    if account.tables_lost_at is None:
         return False
-    marked = await ports.directory.with_mark(account.authority, account.id)
+    marked = await ports.directory.with_owner_marker(account.authority, account.id)
     if not marked:
         return False
     user = await _the_one(ports, account, marked)

@@ -56,7 +56,7 @@ async def _list_due_notices(ports: Ports, profile: Profile) -> AsyncIterator[tup
 
 
 async def _claim_notice(ports: Ports, migration: Migration, key: str, before: str) -> bool:
-    """From here on a crash leaves doubt. Of two walks that see the same, one gets through."""
+    """From here on a crash leaves doubt. Of two sweeps that find the same notice, one saves the claim."""
     mine = False
 
     def claim(current: Migration) -> Migration:

@@ -14,7 +14,7 @@ Authority = NewType("Authority", str)
 """A council that brings accounts, as its folder in `exports` is named: `south-norfolk`."""
 Draft = NewType("Draft", str)
 """The accounts of one plan that is not approved yet."""
-type Place = Authority | Draft
+type Partition = Authority | Draft
 """The table partition that holds an account. It is the council's own, or a separate one for a draft, so that a draft
 does not disturb the plan that runs.
 """
@@ -36,7 +36,7 @@ def make_draft_partition(authority: Authority, migration: MigrationId) -> Draft:
     return Draft(f"{authority}|d|{migration}")
 
 
-class Band(StrEnum):
+class Cohort(StrEnum):
     """Accounts that go apart from the slices of a plan."""
 
     NONE = ""
@@ -72,7 +72,7 @@ class Account:
     """The account is not released before this time."""
     release: int = 0
     """Number of the current release; a message with any other is dropped."""
-    moment: datetime | None = None
+    due_at: datetime | None = None
     """When the current release is due. None while the account waits to be released."""
     outcome: Outcome | None = None
     reason: str = ""
@@ -95,17 +95,17 @@ class Account:
     unclear_since: datetime | None = None
     met: str = ""
     """`migration|row` of the newest export that brought the account after it was created or linked."""
-    vain: int = 0
+    unacknowledged_sends: int = 0
     """Times it was sent without anybody reporting back."""
     stops: int = 0
     """Times it paused its migration."""
     lost: int = 0
     """Times the host died over this account's message."""
-    lost_release: int = 0
+    host_loss_release: int = 0
     """Newest release that was found in poison without a recorded failure."""
     changes: int = 0
     """Number of entries in the history so far. The next entry gets this number."""
-    lost_since: datetime | None = None
+    tables_lost_at: datetime | None = None
     """When tables were lost. After this time the account may have been moved or notified without a record. None:
     nothing is in doubt.
     """
@@ -115,12 +115,12 @@ class Account:
     """True if the row already decides what happens to this account. A draft keeps it only to find the same customer
     again in the file.
     """
-    band: Band = Band.NONE
+    cohort: Cohort = Cohort.NONE
     first: str = ""
     """The migration that brought the account for the first time."""
     epoch: int = 0
     """`Migration.epoch` at the current release: a pause makes what was released before it void."""
-    met_before: bool = False
+    begun_before: bool = False
     """True if an older plan may have started on the account. Its owner marker is looked for before a create."""
     announced_at: datetime | None = None
     """When the message service accepted the message that announces the change."""
@@ -140,14 +140,14 @@ class Account:
         return shard_of(self.id)
 
     @property
-    def place(self) -> Place:
+    def partition(self) -> Partition:
         """The table partition that holds the account."""
         return make_draft_partition(self.authority, self.migration) if self.drafted else self.authority
 
     @property
     def waiting(self) -> bool:
         """True if the account waits for the gate to release it."""
-        return self.moment is None and self.state in {State.STAGED, State.CLASSIFIED, State.PROVISIONED}
+        return self.due_at is None and self.state in {State.STAGED, State.CLASSIFIED, State.PROVISIONED}
 
     @property
     def done(self) -> bool:
@@ -199,19 +199,19 @@ def apply_event(account: Account, event: Event, at: datetime, reason: str = "", 
         account,
         state=state,
         reason=reason,
-        moment=None,
+        due_at=None,
         changes=account.changes + 1,
         tries=0 if fresh else account.tries,
         trying_since=None if fresh else account.trying_since,
         unclear_since=None if fresh else account.unclear_since,
         stops=0 if fresh else account.stops,
         lost=0 if fresh else account.lost,
-        vain=0 if fresh else account.vain,
+        unacknowledged_sends=0 if fresh else account.unacknowledged_sends,
     )
     change = Change(at=at, event=event, state=state, reason=reason, by=by, migration=account.migration)
     return changed, change
 
 
-def release_account(account: Account, moment: datetime, epoch: int) -> Account:
-    """Return the account with a new release that is due at `moment`. `epoch` is the epoch of its migration."""
-    return replace(account, release=account.release + 1, moment=moment, epoch=epoch)
+def release_account(account: Account, due_at: datetime, epoch: int) -> Account:
+    """Return the account with a new release that is due at `due_at`. `epoch` is the epoch of its migration."""
+    return replace(account, release=account.release + 1, due_at=due_at, epoch=epoch)

@@ -67,7 +67,7 @@ def check_allowed_time(local: datetime, allowed: Allowed) -> datetime:
     Raises:
     NotAllowedThen: the day, the hour or a bank holiday forbids it.
     """
-    moment = convert_from_london(local)
+    at = convert_from_london(local)
     told = f"{local:%A %d %B %Y, %H:%M}"
     if _get_weekday(local.date()) not in allowed.days:
         raise NotAllowedThen(f"{told} is not one of the allowed days ({', '.join(allowed.days)})")
@@ -76,12 +76,12 @@ def check_allowed_time(local: datetime, allowed: Allowed) -> datetime:
     holiday = find_bank_holiday(local.date())
     if holiday and not allowed.bank_holidays:
         raise NotAllowedThen(f"{told} is a bank holiday in England ({holiday})")
-    return moment
+    return at
 
 
-def format_day(moment: datetime) -> str:
+def format_day(at: datetime) -> str:
     """The day as a customer reads it: `Tuesday 1 December 2026`."""
-    local = moment.astimezone(LONDON)
+    local = at.astimezone(LONDON)
     return f"{local:%A} {local.day} {local:%B %Y}"
 
 

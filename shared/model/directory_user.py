@@ -30,6 +30,6 @@ class DirectoryUser:
     created: datetime | None = None
     password_changed: datetime | None = None
     must_reset: bool | None = None
-    marks: Mapping[Authority, AccountId] = field(default_factory=dict)
+    owner_markers: Mapping[Authority, AccountId] = field(default_factory=dict)
     """For each authority, the account for which this user was created or to which it was linked (the owner markers)."""
     customer_refs: Mapping[Authority, str] = field(default_factory=dict)

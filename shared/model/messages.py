@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import names
 from shared.errors import BadMessage
-from shared.model.account import Account, AccountId, Authority, MigrationId, Place, make_draft_partition
+from shared.model.account import Account, AccountId, Authority, MigrationId, Partition, make_draft_partition
 from shared.model.migration import Kind, Migration, Phase
 from shared.model.step import Step
 
@@ -68,7 +68,7 @@ class AccountMessage(_Message):
     """The plan in whose draft the account is kept; empty for the council's own accounts."""
 
     @property
-    def place(self) -> Place:
+    def partition(self) -> Partition:
         """The table partition that holds the account."""
         return make_draft_partition(self.authority, self.draft) if self.draft else self.authority
 

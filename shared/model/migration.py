@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.model.account import Authority, MigrationId, Place, make_draft_partition
+from shared.model.account import Authority, MigrationId, Partition, make_draft_partition
 from shared.model.plan import Plan
 from shared.model.profile import Profile
 
@@ -141,7 +141,7 @@ class Migration:
     """Fingerprint of what result.csv says."""
     rebuilt_at: datetime | None = None
     """When the tables were rebuilt after a loss."""
-    lost_since: datetime | None = None
+    tables_lost_at: datetime | None = None
     """After this time, accounts of the migration may have been moved or notified without a record."""
     rows_lost: bool = False
     """True if the rows and the file are gone, so that result.csv stays as it is."""
@@ -194,7 +194,7 @@ class Migration:
         return self.apart and self.approved_at is not None and self.phase is Phase.CANCELLED
 
     @property
-    def place(self) -> Place:
+    def partition(self) -> Partition:
         """The table partition that holds its accounts now."""
         return make_draft_partition(self.authority, self.id) if self.apart else self.authority
 
@@ -245,8 +245,8 @@ def migration_id(blob: str, etag: str, uploaded: datetime) -> MigrationId:
     stem = re.sub(r"\S*@\S*", "", blob.rsplit("/", 1)[-1].rsplit(".", 1)[0])
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "export"
     digest = hashlib.sha256(f"{blob}\n{etag.strip('"')}".encode()).digest()
-    mark = base64.b32encode(digest).decode()[:4].lower()
-    return MigrationId(f"{uploaded:%Y-%m-%d}-{slug}-{mark}")
+    owner_marker = base64.b32encode(digest).decode()[:4].lower()
+    return MigrationId(f"{uploaded:%Y-%m-%d}-{slug}-{owner_marker}")
 
 
 type Migrations = Mapping[str, Migration]
@@ -281,7 +281,7 @@ def is_newer(other: Migration, than: Migration) -> bool:
 
 def get_upload_order(migration: Migration) -> tuple[datetime, datetime, str]:
     """Return the key by which exports of one council are sorted, oldest first."""
-    # Storage tells the moment of an upload in whole seconds; what is overwritten within one is received later.
+    # Storage gives the time of an upload in whole seconds. A file that is overwritten within one second is received later.
     return migration.uploaded_at, migration.received_at, migration.id
 
 

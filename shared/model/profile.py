@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from shared.errors import BadSetting
-from shared.model.account import Authority, Band
+from shared.model.account import Authority, Cohort
 from shared.model.calendar import Allowed, Weekday, check_allowed_time
 from shared.model.plan import Part
 from shared.model.wave import Slice
@@ -23,7 +23,7 @@ ACCOUNT_IS_CHANGING: Final = "account-is-changing"
 ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
 """Before anything changes, to those whose account will be joined to the one they have."""
 STAFF_NOTICE: Final = "staff-notice"
-BANDS: Final = frozenset(band.value for band in Band if band is not Band.NONE)
+BANDS: Final = frozenset(cohort.value for cohort in Cohort if cohort is not Cohort.NONE)
 OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
@@ -250,8 +250,8 @@ class Plan(_Part):
 
     @model_validator(mode="after")
     def _check_everybody(self) -> "Plan":
-        bands = [wave.takes for wave in self.waves if wave.takes in BANDS]
-        if len(set(bands)) != len(bands):
+        cohorts = [wave.takes for wave in self.waves if wave.takes in BANDS]
+        if len(set(cohorts)) != len(cohorts):
             raise ValueError("two waves take the same band")
         slices = [wave.takes for wave in self.waves if wave.takes not in BANDS]
         if self.waves and "rest" not in slices[-1:]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shared.model.account import AccountId, Band
+from shared.model.account import AccountId, Cohort
 
 POSITIONS: Final = 1 << 32
 """An account's position is a number below this: the eight hex digits after its shard."""
@@ -63,7 +63,7 @@ class Wave:
     number: int
     """From 1."""
     name: str
-    band: Band
+    cohort: Cohort
     """The cohort that the wave takes. Accounts in no cohort go by their position."""
     lower: int
     """First position."""
@@ -80,7 +80,7 @@ class Wave:
 
         None for a cohort, or for all accounts.
         """
-        if self.band is not Band.NONE or (self.lower == 0 and self.upper == POSITIONS):
+        if self.cohort is not Cohort.NONE or (self.lower == 0 and self.upper == POSITIONS):
             return None
         return f"{self.lower:08x}", f"{self.upper:08x}" if self.upper < POSITIONS else "g"
 
@@ -95,19 +95,19 @@ class Census:
 
     def __init__(self) -> None:
         self._positions = array("I")
-        self._bands = dict.fromkeys(Band, 0)
+        self._bands = dict.fromkeys(Cohort, 0)
         self._sorted = True
 
-    def add(self, account: AccountId, band: Band) -> None:
+    def add(self, account: AccountId, cohort: Cohort) -> None:
         """Count one account."""
-        self._bands[band] += 1
-        if band is Band.NONE:
+        self._bands[cohort] += 1
+        if cohort is Cohort.NONE:
             self._positions.append(compute_position(account))
             self._sorted = False
 
-    def in_band(self, band: Band) -> int:
+    def in_cohort(self, cohort: Cohort) -> int:
         """Return the number of accounts in a cohort."""
-        return self._bands[band]
+        return self._bands[cohort]
 
     def bounds(self, slices: Sequence[Slice]) -> list[tuple[int, int, int]]:
         """Return first position, first position beyond, and number of accounts of each slice.
@@ -141,11 +141,11 @@ class Census:
         return max(lower, self._positions[wanted])
 
 
-def find_wave(account: AccountId, band: Band, waves: Iterable[Wave]) -> Wave | None:
+def find_wave(account: AccountId, cohort: Cohort, waves: Iterable[Wave]) -> Wave | None:
     """Return the wave of an account. An account whose cohort has no wave goes by its position."""
     known = tuple(waves)
-    own = next((wave for wave in known if wave.band is band), None) if band is not Band.NONE else None
+    own = next((wave for wave in known if wave.cohort is cohort), None) if cohort is not Cohort.NONE else None
     if own is not None:
         return own
     here = compute_position(account)
-    return next((wave for wave in known if wave.band is Band.NONE and wave.lower <= here < wave.upper), None)
+    return next((wave for wave in known if wave.cohort is Cohort.NONE and wave.lower <= here < wave.upper), None)

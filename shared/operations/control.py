@@ -66,7 +66,7 @@ async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: 
         return None
     migration = await ports.ledger.migrations.change(found.authority, found.id, unpause_record)
     if ended and migration.phase in BY_PIECES:
-        # The message of its piece was dropped while it was paused; the walk would find that out minutes later.
+        # The message of its piece was dropped while it was paused; the sweep would notice that only minutes later.
         await ports.outbox.send(make_piece_message(migration))
     return migration
 

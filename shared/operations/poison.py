@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from shared import names
-from shared.model.account import REFUSED, SHARDS, Account, Authority, Change, Place, apply_event
+from shared.model.account import REFUSED, SHARDS, Account, Authority, Change, Partition, apply_event
 from shared.model.lifecycle import Event, State
 from shared.model.messages import (
     AccountMessage,
@@ -77,9 +77,9 @@ async def list_stuck(ports: Ports, limit: int) -> list[Stuck]:
     """The stuck accounts, at most `limit`."""
     found: list[Stuck] = []
     for authority in ports.profiles:
-        for place in (authority, *(draft.place for draft in await _list_drafts(ports, authority))):
+        for partition in (authority, *(draft.partition for draft in await _list_drafts(ports, authority))):
             for shard in SHARDS:
-                async for stored in ports.ledger.accounts.list_shard(place, shard):
+                async for stored in ports.ledger.accounts.list_shard(partition, shard):
                     account = stored.record
                     if account.state is State.FAILED:
                         found.append(_describe_stuck(account))
@@ -129,10 +129,10 @@ async def _settle_stuck(ports: Ports, choice: Choice, by: str, *, again: bool) -
     return Settled(accounts, migrations, messages)
 
 
-async def _list_chosen(ports: Ports, place: Place, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
+async def _list_chosen(ports: Ports, partition: Partition, shard: str, choice: Choice) -> Sequence[Stored[Account]]:
     return [
         stored
-        async for stored in ports.ledger.accounts.list_shard(place, shard)
+        async for stored in ports.ledger.accounts.list_shard(partition, shard)
         if stored.record.state is State.FAILED and choice.takes(stored.record)
     ]
 
@@ -144,7 +144,7 @@ async def _replay_draft(ports: Ports, draft: Migration, choice: Choice, by: str)
     """
     count = 0
     for shard in SHARDS:
-        chosen = await _list_chosen(ports, draft.place, shard, choice)
+        chosen = await _list_chosen(ports, draft.partition, shard, choice)
         # First the migration: nobody signs a plan, and none is adopted, whose accounts are compared again. And again
         # afterwards: what was counted in between does not know of them.
         if not chosen or not await _compare_again(ports, draft):
@@ -230,7 +230,7 @@ async def _is_settled(ports: Ports, item: PoisonMessage, choice: Choice) -> bool
         case None:
             return choice.everything
         case AccountMessage() as message:
-            stored = await ports.ledger.accounts.get(message.place, message.account)
+            stored = await ports.ledger.accounts.get(message.partition, message.account)
             return stored is None or (
                 stored.record.state is not State.FAILED and stored.record.release != message.release
             )

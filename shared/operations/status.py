@@ -16,7 +16,7 @@ from shared.model.migration import Kind, Migration, Phase
 from shared.model.pacing.rate_limit import WRITE, measure_use, throttled_share
 from shared.model.profile import Profile
 from shared.model.reasons import explain_reason
-from shared.model.safeguards.timer_failure import Trouble
+from shared.model.safeguards.timer_failure import TimerFailure
 from shared.operations.sample import SAMPLED, count_done, count_left
 from shared.planning.rules.pending_actions import list_waits
 from shared.ports import Ports
@@ -171,7 +171,7 @@ async def read_status(ports: Ports) -> Status:
     )
 
 
-def _describe_failing_timer(trouble: Trouble) -> FailingTimer:
+def _describe_failing_timer(trouble: TimerFailure) -> FailingTimer:
     return FailingTimer(
         timer=trouble.timer,
         since=trouble.since,
@@ -232,7 +232,7 @@ async def _describe_migration(ports: Ports, profile: Profile | None, migration: 
         speed=await _measure_speed(ports, migration, totals),
         waits=_describe_waits(migration, profile, totals, ports.clock.now()),
         oldest_waiting_seconds=waiting,
-        counted_at=min((summary.visited_at for summary in summaries), default=None),
+        counted_at=min((summary.swept_at for summary in summaries), default=None),
         reports=f"{names.REPORTS}/{migration.folder}/",
         next=_describe_next_step(migration, profile, totals, ports.clock.now())
         if _is_counted(migration, summaries)

@@ -80,14 +80,14 @@ async def _adopt_accounts(ports: Ports, profile: Profile, migration: Migration, 
     batch: list[Account] = []
     # Somebody may have been put on the list while the plan waited for its signatures.
     excluded = await ports.ledger.suppressions.list_shard(migration.authority, shard)
-    async for stored in ports.ledger.accounts.list_shard(migration.place, shard):
+    async for stored in ports.ledger.accounts.list_shard(migration.partition, shard):
         account = stored.record
         if account.settled or account.state not in BEGINS:
             continue
         if account.id in excluded:
             await _leave_alone(ports, stored, excluded[account.id])
             continue
-        batch.append(replace(account, drafted=False, moment=None))
+        batch.append(replace(account, drafted=False, due_at=None))
         if len(batch) == AT_ONCE:
             await _take_accounts(ports, profile, batch)
             batch = []
@@ -187,8 +187,8 @@ async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mi
         directory_id=mine.directory_id,
         before=mine.before,
         classified_at=mine.classified_at,
-        band=mine.band,
-        met_before=True,
+        cohort=mine.cohort,
+        begun_before=True,
         changes=known.changes + 1,
         owner=mine.owner or known.owner,
         decide_by=mine.decide_by if mine.owner else known.decide_by,

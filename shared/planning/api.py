@@ -198,7 +198,7 @@ def _describe_waves(migration: Migration, plan: Plan, totals: Totals, now: datet
         WaveAnswer(
             number=wave.number,
             name=wave.name,
-            takes=wave.band or "slice",
+            takes=wave.cohort or "slice",
             starts_at=wave.starts_at,
             accounts=wave.accounts,
             opened_at=migration.gate(wave.number).opened_at,

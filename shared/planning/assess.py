@@ -60,7 +60,7 @@ async def gather_findings(ports: Ports, profile: Profile, migration: Migration) 
     Raises:
         TryLater, Stop, Cannot: the directory cannot be counted; then nothing was written.
     """
-    directory = await ports.directory.headcount(migration.authority)
+    directory = await ports.directory.count_users(migration.authority)
     return Findings(
         directory=directory,
         letters=await publish_lists(ports, migration),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.directory_counts import DirectoryCounts
 from shared.model.lifecycle import Outcome
 
 WORDS: Final = {
@@ -92,7 +92,7 @@ class Picture:
     directory: Sequence[Part]
 
 
-def draw_picture(rows: int, outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape) -> Picture:
+def draw_picture(rows: int, outcomes: Mapping[Outcome, int], directory: DirectoryCounts, shape: Shape) -> Picture:
     """Lay the picture out."""
     ribbons = _make_ribbons(rows, outcomes, shape)
     below = ribbons[-1].label + SLOT + GAP
@@ -148,7 +148,9 @@ def _make_path(left: float, right: float, thickness: float, shape: Shape) -> str
     return f"{upper}V{high:.1f}C{middle} {high:.1f} {middle} {low:.1f} {start} {low:.1f}Z"
 
 
-def _make_directory_parts(outcomes: Mapping[Outcome, int], directory: Headcount, shape: Shape, y: float) -> list[Part]:
+def _make_directory_parts(
+    outcomes: Mapping[Outcome, int], directory: DirectoryCounts, shape: Shape, y: float
+) -> list[Part]:
     """Return the parts of the directory.
 
     Users to be linked, users left alone, and users with the council's owner marker.

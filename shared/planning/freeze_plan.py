@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.intake.rules.resubmission import is_in_export
-from shared.model.account import SHARDS, AccountId, Band, make_draft_partition
+from shared.model.account import SHARDS, AccountId, Cohort, make_draft_partition
 from shared.model.counts.extract_comparison import Compared
 from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome, State
@@ -43,11 +43,11 @@ async def freeze_plan(
     ports: Ports, profile: Profile, migration: Migration, totals: Totals, templates: Iterable[Template]
 ) -> Frozen:
     """Make the plan of a migration of which every account is classified."""
-    census, bands = Census(), list_own_cohorts(profile.plan)
+    census, cohorts = Census(), list_own_cohorts(profile.plan)
     before, like = await _find_earlier_extracts(ports, migration)
     seen, against = _Seen(), _Seen()
     for shard in SHARDS:
-        mine = await _count_shard(ports, migration, shard, census, bands, seen)
+        mine = await _count_shard(ports, migration, shard, census, cohorts, seen)
         seen.customers += len(mine)
         if before is not None:
             await _compare_shard(ports, before, migration, shard, mine, seen)
@@ -109,17 +109,17 @@ class _Seen:
 
 
 async def _count_shard(
-    ports: Ports, migration: Migration, shard: str, census: Census, bands: frozenset[Band], seen: "_Seen"
+    ports: Ports, migration: Migration, shard: str, census: Census, cohorts: frozenset[Cohort], seen: "_Seen"
 ) -> dict[AccountId, str]:
     """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
     mine: dict[AccountId, str] = {}
-    async for account in ports.ledger.accounts.list_projections(migration.place, shard):
+    async for account in ports.ledger.accounts.list_projections(migration.partition, shard):
         if is_in_export(account, migration.id):
             mine[account.id] = account.digest
-            seen.pilots += account.band is Band.PILOT
+            seen.pilots += account.cohort is Cohort.PILOT
         moves = account.state is State.CLASSIFIED and account.outcome in MOVES
         if account.migration == migration.id and moves:
-            census.add(account.id, account.band if account.band in bands else Band.NONE)
+            census.add(account.id, account.cohort if account.cohort in cohorts else Cohort.NONE)
     return mine
 
 
@@ -152,11 +152,11 @@ async def _compare_shard(
     ports: Ports, last: Migration, migration: Migration, shard: str, mine: Mapping[AccountId, str], seen: _Seen
 ) -> None:
     """Count who is new, missing or changed in one shard."""
-    place = make_draft_partition(last.authority, last.id) if last.drafted else last.authority
+    partition = make_draft_partition(last.authority, last.id) if last.drafted else last.authority
     theirs: dict[AccountId, str] = {}
-    async for account in ports.ledger.accounts.list_projections(place, shard):
+    async for account in ports.ledger.accounts.list_projections(partition, shard):
         # Among the council's own accounts the newer extract has taken over what both have: what it found there.
-        taken_over = place == migration.place and account.id in mine and account.first != migration.id
+        taken_over = partition == migration.partition and account.id in mine and account.first != migration.id
         if taken_over or is_in_export(account, last.id):
             theirs[account.id] = account.digest
     seen.before += len(theirs)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.model.account import AccountId, Authority, DirectoryId
-from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.directory_counts import DirectoryCounts
 from shared.model.directory_user import DirectoryUser
 from shared.model.profile import Profile
 
@@ -39,7 +39,7 @@ class Directory(Protocol):
         """Users that sign in with this address or have it as a contact address (2 requests)."""
         ...
 
-    async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]: ...
+    async def with_owner_marker(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]: ...
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None: ...
 
@@ -49,7 +49,7 @@ class Directory(Protocol):
         """Write this authority's attributes, nothing else; False when there is no such user."""
         ...
 
-    async def headcount(self, authority: Authority) -> Headcount:
+    async def count_users(self, authority: Authority) -> DirectoryCounts:
         """All users, counted in one pass, as this authority sees them (1 request for every 999)."""
         ...
 

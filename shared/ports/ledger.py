@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.model.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Place
+from shared.model.account import Account, AccountId, AddressKey, Authority, Change, DirectoryId, MigrationId, Partition
 from shared.model.counts.progress import Progress
 from shared.model.counts.summary import ShardSummary
 from shared.model.lifecycle import State
 from shared.model.migration import Migration
-from shared.model.pacing.rate_limit import Lane, Pace
-from shared.model.pacing.work_query import Line
+from shared.model.pacing.rate_limit import Limiter, Pace
+from shared.model.pacing.work_query import WorkQuery
 from shared.model.row import Row
 from shared.model.safeguards.backup import Record
 from shared.model.safeguards.canary import Canary
 from shared.model.safeguards.rebuild import Anchors, Rebuild
-from shared.model.safeguards.timer_failure import Trouble
+from shared.model.safeguards.timer_failure import TimerFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class MigrationRecords(Protocol):
 class AccountRecords(Protocol):
     """Accounts and their histories."""
 
-    async def get(self, place: Place, account: AccountId) -> Stored[Account] | None: ...
+    async def get(self, partition: Partition, account: AccountId) -> Stored[Account] | None: ...
 
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account with an entry of its history, in one write.
@@ -87,23 +87,25 @@ class AccountRecords(Protocol):
         """Insert accounts of one shard of one place; returns those that exist already, which are left as they are."""
         ...
 
-    def list_shard(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]: ...
+    def list_shard(self, partition: Partition, shard: str) -> AsyncIterator[Stored[Account]]: ...
 
-    def list_projections(self, place: Place, shard: str) -> AsyncIterator[Account]:
+    def list_projections(self, partition: Partition, shard: str) -> AsyncIterator[Account]:
         """Yield the accounts with only the columns for gate and counts, in half the time. Never save one of these."""
         ...
 
     def list_due(
-        self, place: Place, shard: str, of: Line, before: datetime, limit: int
+        self, partition: Partition, shard: str, of: WorkQuery, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
         """Yield at most `limit` accounts of this query that wait for release and may be released by `before`."""
         ...
 
-    async def is_any_in_state(self, place: Place, shard: str, migration: MigrationId, states: Sequence[State]) -> bool:
+    async def is_any_in_state(
+        self, partition: Partition, shard: str, migration: MigrationId, states: Sequence[State]
+    ) -> bool:
         """Return True if the shard holds an account of this migration in one of these states."""
         ...
 
-    async def list_history(self, place: Place, account: AccountId) -> list[Change]: ...
+    async def list_history(self, partition: Partition, account: AccountId) -> list[Change]: ...
 
 
 class RowRecords(Protocol):
@@ -125,11 +127,11 @@ class RowRecords(Protocol):
 class AddressRecords(Protocol):
     """Which accounts use an e-mail address."""
 
-    async def put(self, place: Place, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
+    async def put(self, partition: Partition, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None: ...
 
-    async def drop(self, place: Place, address: AddressKey, account: AccountId) -> None: ...
+    async def drop(self, partition: Partition, address: AddressKey, account: AccountId) -> None: ...
 
-    async def list_accounts(self, place: Place, address: AddressKey) -> list[AccountId]: ...
+    async def list_accounts(self, partition: Partition, address: AddressKey) -> list[AccountId]: ...
 
     async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
         """Return True if several accounts use this address, or did within the last ten minutes.
@@ -142,14 +144,14 @@ class AddressRecords(Protocol):
 class IdentityClaimRecords(Protocol):
     """Which accounts match a directory user."""
 
-    async def claim(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
+    async def claim(self, partition: Partition, user: DirectoryId, account: AccountId) -> list[AccountId]:
         """Record that this account matches this user, and return the other accounts that ever did.
 
         Of two accounts, the later one learns of the earlier one.
         """
         ...
 
-    async def list_accounts(self, place: Place, user: DirectoryId) -> list[AccountId]:
+    async def list_accounts(self, partition: Partition, user: DirectoryId) -> list[AccountId]:
         """Every account that ever matched this user."""
         ...
 
@@ -193,13 +195,13 @@ class ProgressRecords(Protocol):
 class RateLimitRecords(Protocol):
     """The slots of a rate limit that are given away, shared by all instances."""
 
-    async def get(self, lane: Lane) -> Stored[Pace] | None: ...
+    async def get(self, limiter: Limiter) -> Stored[Pace] | None: ...
 
-    async def save(self, lane: Lane, before: Stored[Pace] | None, pace: Pace) -> bool:
+    async def save(self, limiter: Limiter, before: Stored[Pace] | None, pace: Pace) -> bool:
         """Save the shared pace of a rate limiter. Return False if another process was faster."""
         ...
 
-    async def get_recent(self, lane: Lane, now: datetime) -> Pace | None:
+    async def get_recent(self, limiter: Limiter, now: datetime) -> Pace | None:
         """Return the pace of a rate limiter as it was at most some seconds ago. Every step can afford to ask."""
         ...
 
@@ -282,7 +284,7 @@ class PseudonymKeyRecords(Protocol):
 class TimerFailureRecords(Protocol):
     """Timers that fail."""
 
-    async def list_all(self) -> list[Trouble]:
+    async def list_all(self) -> list[TimerFailure]:
         """Timers that have not run well since they failed."""
         ...
 

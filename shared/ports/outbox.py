@@ -29,10 +29,10 @@ class Outbox(Protocol):
         """Return when the oldest message that can be taken now came into the queue. The messages stay visible."""
         ...
 
-    async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
+    async def poisoned(self, queue: str, *, peek: bool = False) -> list[PoisonMessage]:
         """Return the messages in the poison queue, which stay there.
 
-        With `glance`, only the first 32, and no message is hidden meanwhile.
+        With `peek`, only the first 32, and no message is hidden meanwhile.
         """
         ...
 

@@ -37,7 +37,7 @@ async def provision_account(ports: Ports, message: AccountMessage) -> None:
     old = account.classified_at is None or account.classified_at + REASSESS_AFTER < ports.clock.now()
     # It was compared with the others of its draft; another plan may have joined somebody since, without a record.
     may_be_joined = account.outcome is Outcome.LINK and admitted.migration.adopted_at is not None
-    if old or account.met_before or may_be_joined:
+    if old or account.begun_before or may_be_joined:
         await confirm_decision(ports, admitted, person)
     if account.outcome is Outcome.LINK:
         user = await _link_user(ports, profile, account, row)
@@ -48,8 +48,8 @@ async def provision_account(ports: Ports, message: AccountMessage) -> None:
 
 async def _wait_for_due_at(ports: Ports, account: Account) -> None:
     """Wait for the slot: its message comes up to a second before, as a queue counts in whole seconds."""
-    if account.moment is not None:
-        early = account.moment - ports.clock.now()
+    if account.due_at is not None:
+        early = account.due_at - ports.clock.now()
         await asyncio.sleep(min(max(early.total_seconds(), 0), 1))
 
 
@@ -61,8 +61,8 @@ async def _save_provisioned(ports: Ports, admitted: Admitted, user: DirectoryUse
     # A release even where nothing is to be sent now: the message of the old one is void, and nobody waits for a slot.
     provisioned = release_account(provisioned, now, admitted.migration.epoch)
     if answer.waits_for:
-        # The feeder gives the message its moment once nothing is in its way: this one is not taken for lost then.
-        provisioned = replace(provisioned, moment=None)
+        # The feeder releases the account when nothing stops the message. So the account is not taken for lost.
+        provisioned = replace(provisioned, due_at=None)
     await ports.ledger.accounts.save(admitted.stored, provisioned, change)
     record_step(provisioned, change)
     if answer.step is Step.NOTIFY:
@@ -86,11 +86,11 @@ async def _find_owner(ports: Ports, account: Account, new: NewUser, nobody: Exce
     Raises: SetAside: the user belongs to somebody else, who signed up meanwhile. Exception: `nobody`, if no user is
     found.
     """
-    ours = await ports.directory.with_mark(account.authority, account.id)
+    ours = await ports.directory.with_owner_marker(account.authority, account.id)
     if ours:
         return ours[0]
     theirs = await ports.directory.with_address(new.address)
-    ours = tuple(user for user in theirs if user.marks.get(account.authority) == account.id)
+    ours = tuple(user for user in theirs if user.owner_markers.get(account.authority) == account.id)
     if ours:
         return ours[0]
     if theirs:
@@ -121,7 +121,7 @@ async def _link_user(ports: Ports, profile: Profile, account: Account, row: Row)
         pass  # it may have been written: the read-back tells
     except DirectoryRefused as refused:
         there = await ports.directory.get(user)
-        if there is None or there.marks.get(account.authority) != account.id:
+        if there is None or there.owner_markers.get(account.authority) != account.id:
             raise _explain_refusal(refused) from None
     return await _read_back(ports, account, user)
 
@@ -144,4 +144,4 @@ async def _read_back(ports: Ports, account: Account, user: DirectoryId) -> Direc
 
 
 def _is_ours(user: DirectoryUser | None, account: Account) -> bool:
-    return user is not None and user.marks.get(account.authority) == account.id
+    return user is not None and user.owner_markers.get(account.authority) == account.id

@@ -47,14 +47,14 @@ class Run:
         return self.profile.authority
 
     @property
-    def mark(self) -> AccountId:
+    def owner_marker(self) -> AccountId:
         """The owner marker by which its users are known as ours."""
         return self.ports.pseudonyms.canary(self.authority)
 
     @property
     def new_user(self) -> NewUser:
         """The test customer."""
-        return NewUser(self.address, GIVEN_NAME, SURNAME, self.mark, CANARY_REF)
+        return NewUser(self.address, GIVEN_NAME, SURNAME, self.owner_marker, CANARY_REF)
 
     def now(self) -> datetime:
         """The time."""
@@ -62,7 +62,7 @@ class Run:
 
     def ours(self, user: DirectoryUser | None) -> bool:
         """Return True if the canary made this user."""
-        return user is not None and user.marks.get(self.authority) == self.mark
+        return user is not None and user.owner_markers.get(self.authority) == self.owner_marker
 
 
 def explain_refusal(canary: Canary, refused: DirectoryRefused) -> str:
@@ -83,7 +83,7 @@ def _not_yet(run: Run, canary: Canary) -> Canary:
 
 async def _check_free(run: Run, canary: Canary) -> Canary:
     at_address = await run.ports.directory.with_address(run.address)
-    left_over = [*at_address, *await run.ports.directory.with_mark(run.authority, run.mark)]
+    left_over = [*at_address, *await run.ports.directory.with_owner_marker(run.authority, run.owner_marker)]
     for user in left_over:
         canary = record_created(canary, user.id) if run.ours(user) else canary
     if canary.living:
@@ -111,7 +111,7 @@ async def _create_canary(run: Run, canary: Canary) -> Canary:
 
 async def _find_ours(run: Run, canary: Canary) -> DirectoryId | None:
     """Return the user that a create in doubt left. It has our owner marker and is not one of the known users."""
-    found = await run.ports.directory.with_mark(run.authority, run.mark)
+    found = await run.ports.directory.with_owner_marker(run.authority, run.owner_marker)
     found = found or await run.ports.directory.with_address(run.address)
     return next((user.id for user in found if run.ours(user) and user.id not in canary.made), None)
 
@@ -141,7 +141,7 @@ async def _read_back(run: Run, canary: Canary) -> Canary:
 
 
 async def _look_up(run: Run, canary: Canary) -> Canary:
-    by_mark = await run.ports.directory.with_mark(run.authority, run.mark)
+    by_mark = await run.ports.directory.with_owner_marker(run.authority, run.owner_marker)
     by_address = await run.ports.directory.with_address(run.address)
     if not _is_among(canary.user, by_mark) or not _is_among(canary.user, by_address):
         return _not_yet(run, canary)
@@ -170,7 +170,7 @@ async def _link_canary(run: Run, canary: Canary) -> Canary:
     """Another customer reference than at the create, so that the read-back shows this write."""
     user = _require_user(canary)
     if not await _is_linked(run, user):
-        await run.ports.directory.link(run.profile, user, run.mark, LINKED_REF)
+        await run.ports.directory.link(run.profile, user, run.owner_marker, LINKED_REF)
         if not await _is_linked(run, user):
             return _not_yet(run, canary)
     now = run.now()
@@ -231,7 +231,7 @@ async def _undo_canary(run: Run, canary: Canary) -> Canary:
 
 async def _await_deletion(run: Run, canary: Canary) -> Canary:
     """Wait until no user is shown any more, by id, owner marker or address."""
-    marked = await run.ports.directory.with_mark(run.authority, run.mark)
+    marked = await run.ports.directory.with_owner_marker(run.authority, run.owner_marker)
     shown = [*marked, *(await run.ports.directory.with_address(run.address) if run.address else ())]
     left = [user for user in canary.living if _is_among(user, shown) or await run.ports.directory.get(user)]
     canary = replace(canary, living=tuple(left))

@@ -43,6 +43,6 @@ async def list_finished_shards(
     busy = {shard: summary.due for shard, summary in summaries.items() if summary.due}
     for shard in sorted(summaries, key=lambda shard: -busy.get(shard, 0)) if busy else ():
         states = UNFINISHED_STATES[migration.phase]
-        if await ports.ledger.accounts.is_any_in_state(migration.place, shard, migration.id, states):
+        if await ports.ledger.accounts.is_any_in_state(migration.partition, shard, migration.id, states):
             return frozenset()
     return frozenset(busy)

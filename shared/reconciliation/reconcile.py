@@ -18,7 +18,7 @@ from shared.errors import Cannot, StaleWrite, Stop, TryLater
 from shared.integrity.table_loss import is_table_lost, must_wait_for_older
 from shared.messaging.notify_staff import notify_staff
 from shared.messaging.receipts import find_undelivered
-from shared.model.account import Account, Change, MigrationId, Place, apply_event
+from shared.model.account import Account, Change, MigrationId, Partition, apply_event
 from shared.model.counts.summary import Totals, add_up_shards
 from shared.model.lifecycle import MOVING, Event, Outcome, State
 from shared.model.messages import AccountMessage, make_piece_message
@@ -56,12 +56,12 @@ async def reconcile_authorities(ports: Ports) -> None:
     troubles: list[Exception] = []
     ends = ports.clock.now() + ROUND
     # Each council has its share of what is left of the round, so that a large one holds up no small one.
-    walks = (
+    sweeps = (
         partial(_sweep_authority, profile=profile, ends=ends, councils=len(ports.profiles) - number)
         for number, profile in enumerate(ports.profiles.values())
     )
     notices = (partial(notify_staff, profile=profile) for profile in ports.profiles.values())
-    round_: list[Callable[[Ports], Awaitable[None]]] = [_settle_poison, *walks, *notices, record_metrics]
+    round_: list[Callable[[Ports], Awaitable[None]]] = [_settle_poison, *sweeps, *notices, record_metrics]
     for work in round_:
         try:
             await work(ports)
@@ -103,25 +103,27 @@ async def _sweep_shards(ports: Ports, profile: Profile, migrations: Migrations, 
 
     Returns the migrations that were counted.
     """
-    known: dict[Place, list[Known]] = defaultdict(list)
+    known: dict[Partition, list[Known]] = defaultdict(list)
     for m in migrations.values():
         if _has_accounts(m):
-            known[m.place].append((m, {s.shard: s for s in await ports.ledger.summaries.list_all(m.authority, m.id)}))
+            known[m.partition].append(
+                (m, {s.shard: s for s in await ports.ledger.summaries.list_all(m.authority, m.id)})
+            )
     now = ports.clock.now()
     found = [
-        (place, turn)
-        for place, there in known.items()
+        (partition, turn)
+        for partition, there in known.items()
         for turn in list_turns(there, now, {m.id: await list_finished_shards(ports, m, seen) for m, seen in there})
     ]
     seen: set[MigrationId] = set()
     returned = await find_undelivered(
         ports, profile, [s for there in known.values() for _, seen in there for s in seen.values()]
     )
-    for place, turn in sorted(found, key=lambda each: each[1].last):
+    for partition, turn in sorted(found, key=lambda each: each[1].last):
         if seen and ports.clock.now() >= until:
             break
         await sweep_shard(
-            ports, profile, migrations, {key: migrations[key] for key in turn.of}, place, turn.shard, returned
+            ports, profile, migrations, {key: migrations[key] for key in turn.of}, partition, turn.shard, returned
         )
         seen |= turn.of
     return seen
@@ -290,20 +292,20 @@ async def _settle_poison(ports: Ports) -> None:
     """Messages in poison without a recorded failure: the host died over them, not the content."""
     for queue in (names.CLASSIFY_ACCOUNT, names.PROVISION_ACCOUNT, names.NOTIFY_CUSTOMER):
         if await ports.outbox.depth(names.poison_of(queue)):
-            for poison in await ports.outbox.poisoned(queue, glance=True):
+            for poison in await ports.outbox.poisoned(queue, peek=True):
                 if isinstance(poison.message, AccountMessage):
                     await _record_host_loss(ports, poison.message)
 
 
 async def _record_host_loss(ports: Ports, message: AccountMessage) -> None:
-    stored = await ports.ledger.accounts.get(message.place, message.account)
-    if stored is None or message.release <= stored.record.lost_release:
+    stored = await ports.ledger.accounts.get(message.partition, message.account)
+    if stored is None or message.release <= stored.record.host_loss_release:
         return
     account = stored.record
-    if account.state not in MOVING | {State.PROVISIONED} or account.moment is None:
+    if account.state not in MOVING | {State.PROVISIONED} or account.due_at is None:
         return
     now = ports.clock.now()
-    account = replace(account, lost=account.lost + 1, lost_release=message.release)
+    account = replace(account, lost=account.lost + 1, host_loss_release=message.release)
     if account.lost >= LOSSES:
         changed: tuple[Account, Change | None] = apply_event(account, Event.FAIL, now, "host_lost")
     elif account.release == message.release:

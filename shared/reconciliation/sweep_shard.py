@@ -12,7 +12,7 @@ from typing import Final
 
 from shared.intake.rules.resubmission import is_in_export
 from shared.intake.rules.row_checks import OTHER_STATUS
-from shared.model.account import Account, AccountId, Change, Place, apply_event
+from shared.model.account import Account, AccountId, Change, Partition, apply_event
 from shared.model.counts.summary import ShardSummary
 from shared.model.counts.wave_counts import ADDRESS_UNDELIVERED, list_wave_words
 from shared.model.lifecycle import MOVING, Event, Outcome, RowState, State
@@ -29,7 +29,7 @@ from shared.scheduling.release_accounts import return_to_waiting
 from shared.scheduling.rules.gate import Due, find_account_wave, find_due_step, is_overdue, must_be_recovered
 from shared.telemetry import progress
 
-IN_VAIN: Final = 12
+MAX_UNACKNOWLEDGED_SENDS: Final = 12
 """How many times an account is sent without an acknowledgement before it is marked as failed (`host_lost`)."""
 MANY_REASONS: Final = 100
 """Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
@@ -60,7 +60,7 @@ class _Count:
             self.due += 1
             self.soon += answer.at <= now + HORIZON
             self.oldest = min(self.oldest or answer.at, answer.at)
-        fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.band)
+        fate = (account.id, outcome, account.reason, account.directory_id, account.digest, account.cohort)
         self.plan.update(repr(fate).encode())
         add_to_fingerprint(account, outcome, self.fingerprint)
         for at in (account.announced_at, account.notified_at):
@@ -83,21 +83,21 @@ async def sweep_shard(
     profile: Profile,
     migrations: Migrations,
     counted: Migrations,
-    place: Place,
+    partition: Partition,
     shard: str,
     undelivered: Collection[str] = frozenset(),
 ) -> None:
     """Count one shard of a place, and bring back what was lost in it. `undelivered` are ids of messages."""
     now = ports.clock.now()
     counts = {key: _Count() for key in counted}
-    lost: dict[Place, set[AccountId]] = {}
+    lost: dict[Partition, set[AccountId]] = {}
     with_council: set[AccountId] = set()
     over: set[AccountId] = set()
-    async for there, account in _list_projections(ports, counted, place, shard, with_council):
+    async for there, account in _list_projections(ports, counted, partition, shard, with_council):
         migration = migrations.get(account.migration)
         if migration is None or migration.phase is Phase.STAGING or account.settled:
             continue
-        if there == place and account.id in with_council:
+        if there == partition and account.id in with_council:
             over.add(account.id)
             continue
         messages_on = ports.notifier is not None
@@ -113,34 +113,34 @@ async def sweep_shard(
     took = ports.clock.now() - now
     for there, ids in lost.items():
         await _bring_back(ports, profile, migrations, there, shard, ids, undelivered)
-    await _settle_drafts(ports, place, shard, over)
+    await _settle_drafts(ports, partition, shard, over)
     for key, count in counts.items():
         await _publish_summary(ports, counted[key], shard, count, now, took)
 
 
 async def _list_projections(
-    ports: Ports, counted: Migrations, place: Place, shard: str, with_council: set[AccountId]
-) -> AsyncIterator[tuple[Place, Account]]:
+    ports: Ports, counted: Migrations, partition: Partition, shard: str, with_council: set[AccountId]
+) -> AsyncIterator[tuple[Partition, Account]]:
     """Yield the accounts of a shard, each with its partition.
 
     If a plan was cancelled while it was taken over, the accounts that have left the draft come first. Nobody else knows
     them. They are added to `with_council`, because what they left in the draft does not count any more.
     """
     for migration in counted.values():
-        if migration.stopped_half_way and migration.place == place:
+        if migration.stopped_half_way and migration.partition == partition:
             async for account in ports.ledger.accounts.list_projections(migration.authority, shard):
                 if is_in_export(account, migration.id):
                     with_council.add(account.id)
                 if account.migration == migration.id:
                     yield migration.authority, account
-    async for account in ports.ledger.accounts.list_projections(place, shard):
-        yield place, account
+    async for account in ports.ledger.accounts.list_projections(partition, shard):
+        yield partition, account
 
 
-async def _settle_drafts(ports: Ports, place: Place, shard: str, over: Collection[AccountId]) -> None:
+async def _settle_drafts(ports: Ports, partition: Partition, shard: str, over: Collection[AccountId]) -> None:
     """Record in the draft that these accounts are with the council now."""
     settled: list[tuple[Stored[Account], Account, Change | None]] = []
-    async for stored in _read_in_full(ports, place, shard, over):
+    async for stored in _read_in_full(ports, partition, shard, over):
         settled.append((stored, replace(stored.record, settled=True), None))
         if len(settled) == AT_ONCE:
             await _save_mended(ports, settled)
@@ -152,7 +152,7 @@ async def _bring_back(
     ports: Ports,
     profile: Profile,
     migrations: Migrations,
-    place: Place,
+    partition: Partition,
     shard: str,
     lost: Collection[AccountId],
     undelivered: Collection[str],
@@ -160,7 +160,7 @@ async def _bring_back(
     """Read accounts again that look lost in the projection, and save the changes some hundreds at a time."""
     mended: list[tuple[Stored[Account], Account, Change | None]] = []
     now = ports.clock.now()
-    async for stored in _read_in_full(ports, place, shard, lost):
+    async for stored in _read_in_full(ports, partition, shard, lost):
         returned = _is_returned(stored.record, undelivered)
         mended += [_hold_unreached(stored, now)] if returned else await _list_mended(ports, profile, migrations, stored)
         if len(mended) == AT_ONCE:
@@ -186,15 +186,15 @@ def _hold_unreached(stored: Stored[Account], now: datetime) -> tuple[Stored[Acco
 
 
 async def _read_in_full(
-    ports: Ports, place: Place, shard: str, ids: Collection[AccountId]
+    ports: Ports, partition: Partition, shard: str, ids: Collection[AccountId]
 ) -> AsyncIterator[Stored[Account]]:
     if len(ids) > FEW:
-        async for stored in ports.ledger.accounts.list_shard(place, shard):
+        async for stored in ports.ledger.accounts.list_shard(partition, shard):
             if stored.record.id in ids:
                 yield stored
         return
     for id_ in sorted(ids):
-        found = await ports.ledger.accounts.get(place, id_)
+        found = await ports.ledger.accounts.get(partition, id_)
         if found is not None:
             yield found
 
@@ -211,7 +211,7 @@ async def _list_mended(
     if left or _is_left_out(account, migration, migrations):
         # First the address, which holds up nobody any more: a crash in between is made up at the next count.
         if account.address_key and not account.done:
-            await ports.ledger.addresses.drop(account.place, account.address_key, account.id)
+            await ports.ledger.addresses.drop(account.partition, account.address_key, account.id)
         return [
             (
                 stored,
@@ -235,10 +235,10 @@ async def _save_mended(ports: Ports, mended: Sequence[tuple[Stored[Account], Acc
 
 def _count_unacknowledged_send(account: Account, now: datetime) -> tuple[Account, Change | None]:
     """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
-    if account.vain >= IN_VAIN:
+    if account.unacknowledged_sends >= MAX_UNACKNOWLEDGED_SENDS:
         return apply_event(account, Event.FAIL, now, "host_lost")
     back, change = return_to_waiting(account, now)
-    return replace(back, vain=account.vain + 1), change
+    return replace(back, unacknowledged_sends=account.unacknowledged_sends + 1), change
 
 
 def _is_left_out(account: Account, migration: Migration, migrations: Migrations) -> bool:
@@ -261,7 +261,7 @@ async def _publish_summary(
     settled = before.settled if before and known else await _count_rows(ports, migration, shard)
     summary = ShardSummary(
         shard=shard,
-        visited_at=now,
+        swept_at=now,
         counted=True,
         settled=settled,
         accounts=dict(count.tally),

@@ -95,7 +95,9 @@ async def _begin_rebuild(ports: Ports, profile: Profile, lost: Loss, source: Sou
     if source is not Source.EXPORT or under_way.source is Source.EXPORT:
         return under_way
     # The copy is damaged, or somebody does not want it: what it has put back stays.
-    alone = replace(under_way, source=Source.EXPORT, night="", lost_since=await _first_upload(ports, profile.authority))
+    alone = replace(
+        under_way, source=Source.EXPORT, night="", tables_lost_at=await _first_upload(ports, profile.authority)
+    )
     await ports.ledger.losses.move_rebuild(profile.authority, under_way, alone)
     return alone
 
@@ -328,7 +330,7 @@ async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migrat
         piece = await read_piece(ports, profile, first, newest.layout)
         await _compare_owner_markers(ports, profile, [who for who in piece.verdicts if isinstance(who, Person)])
     except Superseded:
-        return  # overwritten this moment
+        return  # overwritten just now
     except (TryLater, Stop, Cannot) as trouble:
         says = f"The directory could not be asked ({trouble}). Mend that, then run `ops rebuild` again."
         raise ActionRefused(says) from None
@@ -339,10 +341,10 @@ async def _compare_owner_markers(ports: Ports, profile: Profile, people: Sequenc
     for person in people[:: len(people) // SAMPLE + 1]:
         address = email_key(person.email)
         for user in await ports.directory.with_address(address) if address else ():
-            mark = user.marks.get(profile.authority)
-            if mark is None or user.customer_refs.get(profile.authority) != person.source_id:
+            owner_marker = user.owner_markers.get(profile.authority)
+            if owner_marker is None or user.customer_refs.get(profile.authority) != person.source_id:
                 continue
-            if mark != ports.pseudonyms.account(profile.authority, person.source_id):
+            if owner_marker != ports.pseudonyms.account(profile.authority, person.source_id):
                 raise ActionRefused(_OTHER_KEY)
             seen += 1
         if seen >= ENOUGH:

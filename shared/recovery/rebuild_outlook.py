@@ -60,10 +60,10 @@ async def _count_unexplained(ports: Ports, authority: Authority) -> int | None:
     ]
     if open_ones:
         return None
-    counted = await ports.directory.headcount(authority)
+    counted = await ports.directory.count_users(authority)
     moved = 0
     for shard in SHARDS:
         async for stored in ports.ledger.accounts.list_shard(authority, shard):
             moved += stored.record.done
-    canaries = await ports.directory.with_mark(authority, ports.pseudonyms.canary(authority))
+    canaries = await ports.directory.with_owner_marker(authority, ports.pseudonyms.canary(authority))
     return max(counted.users - counted.without_mark - moved - len(canaries), 0)

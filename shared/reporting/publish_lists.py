@@ -82,7 +82,7 @@ async def _read_rows(ports: Ports, migration: Migration, queues: Mapping[Outcome
 
 async def _read_fates(ports: Ports, migration: Migration, shard: str) -> dict[str, Fate]:
     """The fate of every account of a shard: all that is kept of it while the rows are read."""
-    found = ports.ledger.accounts.list_shard(migration.place, shard)
+    found = ports.ledger.accounts.list_shard(migration.partition, shard)
     return {stored.record.id: find_account_fate(stored.record) async for stored in found}
 
 

@@ -93,7 +93,7 @@ async def _read_told(ports: Ports, migration: Migration, shard: str, counted: st
     told: dict[str, Told] = {}
     fingerprint = hashlib.sha256()
     with_council: set[AccountId] = set()
-    if migration.place != migration.authority:
+    if migration.partition != migration.authority:
         # It never left its draft, or not whole: whoever was moved before is with the council.
         async for account in ports.ledger.accounts.list_projections(migration.authority, shard):
             told[account.id] = read_told(account)
@@ -101,7 +101,7 @@ async def _read_told(ports: Ports, migration: Migration, shard: str, counted: st
                 with_council.add(account.id)
                 if account.migration == migration.id:
                     add_to_fingerprint(account, find_outcome(account), fingerprint)
-    async for account in ports.ledger.accounts.list_projections(migration.place, shard):
+    async for account in ports.ledger.accounts.list_projections(migration.partition, shard):
         if account.settled or account.id in with_council:
             continue
         told[account.id] = read_told(account)

@@ -64,7 +64,7 @@ async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
     """Return who decides which cases, and until when."""
     found: list[Case] = []
     for shard in SHARDS:
-        async for stored in ports.ledger.accounts.list_shard(migration.place, shard):
+        async for stored in ports.ledger.accounts.list_shard(migration.partition, shard):
             account = stored.record
             if account.migration == migration.id and account.state is State.REVIEW:
                 found.append(Case(account.id, account.row, account.reason, account.owner, account.decide_by))
@@ -98,7 +98,7 @@ async def assign_review(
     for shard in SHARDS:
         cases = [
             stored
-            async for stored in ports.ledger.accounts.list_shard(migration.place, shard)
+            async for stored in ports.ledger.accounts.list_shard(migration.partition, shard)
             if _is_chosen(stored.record, migration, which)
         ]
         there += len(cases)

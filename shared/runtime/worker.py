@@ -3,8 +3,8 @@
 | a step | the account | the message |
 |---|---|---|
 | returns | as the step saved it | done |
-| raises `TryLater` | waits for a new moment; after 24 hours `failed` | done |
-| raises `Throttled` | the same, and so does everybody in its lane | done |
+| raises `TryLater` | waits for a new due time; after 24 hours `failed` | done |
+| raises `Throttled` | the same, and so does every account of its rate limiter | done |
 | raises `SetAside`, `Hold`, `Cannot` | `review`, `held`, `failed` with the reason | done |
 | raises `Stop` | as it was; its migration pauses | done |
 | raises `StaleWrite` | as somebody else saved it | done |
@@ -114,7 +114,7 @@ def _record_failed_attempt(ports: Ports, account: Account, *, last: bool) -> tup
     """
     if last:
         return _end_account(ports, account, Event.FAIL, "unexpected_error")
-    return replace(account, moment=ports.clock.now(), vain=0), None
+    return replace(account, due_at=ports.clock.now(), unacknowledged_sends=0), None
 
 
 async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
@@ -236,7 +236,7 @@ async def _settle_error(ports: Ports, message: AccountMessage, error: MigrationE
 
 async def _stop_migration(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
-    stored = await ports.ledger.accounts.get(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.partition, message.account)
     if stored is not None and stored.record.stops >= STOPS:
         await _change_account(ports, message, lambda account: _end_account(ports, account, Event.FAIL, stop.reason))
         return
@@ -253,7 +253,7 @@ async def _stop_migration(ports: Ports, message: AccountMessage, stop: Stop) -> 
 
 async def _pause_migration(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause the account's migration with the one reason."""
-    stored = await ports.ledger.accounts.get(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.partition, message.account)
     if stored is not None:
         await pause_migration(ports, message.authority, stored.record.migration, stop.reason, stop.detail)
 
@@ -263,8 +263,8 @@ async def _change_account(
 ) -> None:
     """Change the account as it is now, as long as the message's release is its current one."""
     while True:
-        stored: Stored[Account] | None = await ports.ledger.accounts.get(message.place, message.account)
-        if stored is None or stored.record.release != message.release or stored.record.moment is None:
+        stored: Stored[Account] | None = await ports.ledger.accounts.get(message.partition, message.account)
+        if stored is None or stored.record.release != message.release or stored.record.due_at is None:
             return
         changed = change(stored.record)
         if changed is None:
@@ -293,6 +293,8 @@ def _postpone_account(ports: Ports, account: Account, later: TryLater) -> tuple[
         return _end_account(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
     wait = later.after if later.after is not None else compute_delay(account.tries, ports.jitter())
     waiting, change = apply_event(account, Event.POSTPONE, now, later.cause)
-    waiting = replace(waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since, vain=0)
+    waiting = replace(
+        waiting, not_before=now + wait, tries=account.tries + 1, trying_since=since, unacknowledged_sends=0
+    )
     # One entry tells that it was postponed; hundreds would tell no more.
     return waiting, change if account.tries == 0 else None

@@ -37,7 +37,7 @@ async def admit_account(ports: Ports, message: AccountMessage, step: Step) -> Ad
     Raises: Stop: the account id was made with another PSEUDONYM_KEY, so our message references do not mean this
     customer.
     """
-    stored = await ports.ledger.accounts.get(message.place, message.account)
+    stored = await ports.ledger.accounts.get(message.partition, message.account)
     profile = ports.profiles.get(message.authority)
     if stored is None or profile is None:
         return None
@@ -56,7 +56,7 @@ async def admit_account(ports: Ports, message: AccountMessage, step: Step) -> Ad
     if migration is None:
         return None
     void = migration.paused or account.epoch != migration.epoch
-    if void and account.release == message.release and account.moment is not None:
+    if void and account.release == message.release and account.due_at is not None:
         # Back to waiting, so that it goes on as soon as somebody resumes, without this message and in a new slot.
         await ports.ledger.accounts.save(stored, *return_to_waiting(account, now))
     if _is_done(step, message, account) and answer.step is Step.NOTIFY:
@@ -67,7 +67,7 @@ async def admit_account(ports: Ports, message: AccountMessage, step: Step) -> Ad
 
 def _is_done(step: Step, message: AccountMessage, account: Account) -> bool:
     just_after = account.release == message.release + 1
-    return step is Step.PROVISION and account.state is State.PROVISIONED and just_after and account.moment is not None
+    return step is Step.PROVISION and account.state is State.PROVISIONED and just_after and account.due_at is not None
 
 
 async def read_person(ports: Ports, account: Account) -> tuple[Row, Person]:

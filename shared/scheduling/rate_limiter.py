@@ -14,13 +14,13 @@ from shared.model.messages import AccountMessage
 from shared.model.pacing.rate_limit import (
     READ,
     WRITE,
-    Lane,
+    Limiter,
     Pace,
     apply_throttling,
     block_until,
     make_idle_pace,
     measure_own_share,
-    message_lane,
+    message_limiter,
     slow_down,
     take_slots,
 )
@@ -33,7 +33,7 @@ DIRECTORY: Final = (WRITE, READ)
 """Throttled together: the directory does not say for long which of its limits it was."""
 
 
-def find_rate_limit(step: Step, authority: Authority) -> Lane:
+def find_rate_limit(step: Step, authority: Authority) -> Limiter:
     """Return the rate limiter for a step of this council."""
     match step:
         case Step.CLASSIFY:
@@ -41,19 +41,19 @@ def find_rate_limit(step: Step, authority: Authority) -> Lane:
         case Step.PROVISION:
             return WRITE
         case Step.NOTIFY:
-            return message_lane(authority)
+            return message_limiter(authority)
 
 
-async def count_free_slots(ports: Ports, lane: Lane, most: int) -> int:
+async def count_free_slots(ports: Ports, limiter: Limiter, most: int) -> int:
     """Return how many slots are free until the horizon, at most `most`. Takes none."""
-    stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
+    stored, now = await ports.ledger.rate_limits.get(limiter), ports.clock.now()
     _, slots = take_slots(
-        stored.record if stored else make_idle_pace(now), ports.quotas.of(lane), [1] * most, now, HORIZON
+        stored.record if stored else make_idle_pace(now), ports.quotas.of(limiter), [1] * most, now, HORIZON
     )
     return len(slots)
 
 
-async def reserve_slots(ports: Ports, lane: Lane, costs: Sequence[int]) -> list[datetime]:
+async def reserve_slots(ports: Ports, limiter: Limiter, costs: Sequence[int]) -> list[datetime]:
     """Take slots for the first of these costs.
 
     They are saved before they are used, so that no slot is given away twice.
@@ -62,28 +62,28 @@ async def reserve_slots(ports: Ports, lane: Lane, costs: Sequence[int]) -> list[
 
     def change(pace: Pace, now: datetime) -> Pace:
         nonlocal given
-        after, given = take_slots(pace, ports.quotas.of(lane), costs, now, HORIZON)
+        after, given = take_slots(pace, ports.quotas.of(limiter), costs, now, HORIZON)
         return after
 
-    await _change_pace(ports, lane, change)
+    await _change_pace(ports, limiter, change)
     return given
 
 
-async def record_throttling(ports: Ports, lanes: Sequence[Lane], wait: timedelta | None) -> None:
+async def record_throttling(ports: Ports, limiters: Sequence[Limiter], wait: timedelta | None) -> None:
     """Record a throttling.
 
     No slots are given and no requests are made with these rate limiters until the wait is over.
     """
 
-    def change(lane: Lane) -> Callable[[Pace, datetime], Pace]:
-        quota = ports.quotas.of(lane)
+    def change(limiter: Limiter) -> Callable[[Pace, datetime], Pace]:
+        quota = ports.quotas.of(limiter)
         return lambda pace, now: block_until(pace, quota, now, now + (wait or apply_throttling(pace, quota, now)))
 
-    for lane in lanes:
-        await _change_pace(ports, lane, change(lane))
+    for limiter in limiters:
+        await _change_pace(ports, limiter, change(limiter))
 
 
-def list_rate_limits(step: Step, authority: Authority) -> Sequence[Lane]:
+def list_rate_limits(step: Step, authority: Authority) -> Sequence[Limiter]:
     """Return the rate limiters that stop when this step is throttled."""
     return [find_rate_limit(step, authority)] if step is Step.NOTIFY else DIRECTORY
 
@@ -104,17 +104,19 @@ async def check_rate_limit(ports: Ports, message: AccountMessage) -> None:
 
 async def _slow_down(ports: Ports, strain: float, now: datetime) -> None:
     """Slow down if the directory is fuller than our own slots explain. Then another application uses the same quota."""
-    write, read = [await ports.ledger.rate_limits.get_recent(lane, now) or make_idle_pace(now) for lane in DIRECTORY]
+    write, read = [
+        await ports.ledger.rate_limits.get_recent(limiter, now) or make_idle_pace(now) for limiter in DIRECTORY
+    ]
     own, quota = measure_own_share(write, read, ports.quotas, now), ports.quotas.write
     if slow_down(write, quota, strain, own, now) != write:
         await _change_pace(ports, WRITE, lambda pace, at: slow_down(pace, quota, strain, own, at))
 
 
-async def _change_pace(ports: Ports, lane: Lane, change: Callable[[Pace, datetime], Pace]) -> None:
+async def _change_pace(ports: Ports, limiter: Limiter, change: Callable[[Pace, datetime], Pace]) -> None:
     """Read, change and save the pace until no other process was faster. A change without effect writes nothing."""
     while True:
-        stored, now = await ports.ledger.rate_limits.get(lane), ports.clock.now()
+        stored, now = await ports.ledger.rate_limits.get(limiter), ports.clock.now()
         before = stored.record if stored else make_idle_pace(now)
         after = change(before, now)
-        if after == before or await ports.ledger.rate_limits.save(lane, stored, after):
+        if after == before or await ports.ledger.rate_limits.save(limiter, stored, after):
             return

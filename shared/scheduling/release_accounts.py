@@ -20,8 +20,8 @@ from shared.model.lifecycle import Event, State
 from shared.model.messages import make_account_message
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.held_slots import Held
-from shared.model.pacing.rate_limit import LOOK, LOOK_AGAIN, Lane
-from shared.model.pacing.work_query import Line
+from shared.model.pacing.rate_limit import LOOK, LOOK_AGAIN, Limiter
+from shared.model.pacing.work_query import WorkQuery
 from shared.model.profile import Profile
 from shared.model.step import Step
 from shared.ports import Ports, Stored
@@ -50,10 +50,10 @@ class Standing:
     profile: Profile
     migration: Migration
     step: Step
-    lines: tuple[Line, ...]
+    queries: tuple[WorkQuery, ...]
 
     @property
-    def lane(self) -> Lane:
+    def limiter(self) -> Limiter:
         """The rate limiter for the slots."""
         return find_rate_limit(self.step, self.migration.authority)
 
@@ -99,7 +99,7 @@ async def _list_standing(ports: Ports) -> list[Standing]:
                 continue
             there = list_work_queries(migration, profile, now, messages_on=ports.notifier is not None)
             for step in Step:
-                mine = tuple(line for towards, line in there if towards is step)
+                mine = tuple(query for towards, query in there if towards is step)
                 found += [Standing(profile, migration, step, mine)] if mine else []
     return found
 
@@ -120,9 +120,9 @@ async def _list_waiting(ports: Ports, standing: Standing, most: int) -> list[Sto
     now, migration = ports.clock.now(), standing.migration
     each = most // len(SHARDS) + 1
     found: list[Stored[Account]] = []
-    for line in standing.lines:
-        for shard in await _list_shards(ports, migration, line.state) if len(found) < most else ():
-            async for stored in ports.ledger.accounts.list_due(migration.place, shard, line, now, each):
+    for query in standing.queries:
+        for shard in await _list_shards(ports, migration, query.state) if len(found) < most else ():
+            async for stored in ports.ledger.accounts.list_due(migration.partition, shard, query, now, each):
                 answer = find_due_step(
                     stored.record, migration, standing.profile, messages_on=ports.notifier is not None
                 )
@@ -137,8 +137,8 @@ async def _feed_step(ports: Ports, step: Step, standing: Sequence[Standing]) -> 
     room = max(AHEAD - await ports.outbox.depth(step.value), 0) if standing else 0
     if not room:
         return evened_out
-    free_in = {lane: await count_free_slots(ports, lane, room) for lane in {each.lane for each in standing}}
-    waiting = [await _list_waiting(ports, each, free_in[each.lane]) for each in standing]
+    free_in = {limiter: await count_free_slots(ports, limiter, room) for limiter in {each.limiter for each in standing}}
+    waiting = [await _list_waiting(ports, each, free_in[each.limiter]) for each in standing]
     first = int(ports.jitter() * len(standing)) % len(standing)
     parts = allot_shares(room, [len(each) for each in waiting], first)
     order = interleave_lines(
@@ -148,14 +148,16 @@ async def _feed_step(ports: Ports, step: Step, standing: Sequence[Standing]) -> 
         ],
         first,
     )
-    by_lane: dict[Lane, list[tuple[Standing, Stored[Account]]]] = defaultdict(list)
+    by_limiter: dict[Limiter, list[tuple[Standing, Stored[Account]]]] = defaultdict(list)
     for each, stored in order:
-        by_lane[each.lane].append((each, stored))
-    return evened_out + sum([await _release_waiting(ports, step, lane, accounts) for lane, accounts in by_lane.items()])
+        by_limiter[each.limiter].append((each, stored))
+    return evened_out + sum(
+        [await _release_waiting(ports, step, limiter, accounts) for limiter, accounts in by_limiter.items()]
+    )
 
 
 async def _release_waiting(
-    ports: Ports, step: Step, lane: Lane, waiting: Sequence[tuple[Standing, Stored[Account]]]
+    ports: Ports, step: Step, limiter: Limiter, waiting: Sequence[tuple[Standing, Stored[Account]]]
 ) -> int:
     """Release as many of them as there are slots.
 
@@ -164,7 +166,7 @@ async def _release_waiting(
     """
     count = 0
     for some in batched(waiting, TOGETHER, strict=False):
-        given = await reserve_slots(ports, lane, [_compute_cost(stored.record) for _, stored in some])
+        given = await reserve_slots(ports, limiter, [_compute_cost(stored.record) for _, stored in some])
         count += await _assign_slots(ports, step, [(*each, slot) for each, slot in zip(some, given, strict=False)])
         if len(given) < len(some):
             break
@@ -183,8 +185,8 @@ async def _assign_slots(ports: Ports, step: Step, turns: Sequence[Turn]) -> int:
     saved = await ports.ledger.accounts.save_all(changes)
     await _send_messages(ports, step, saved)
     for account in saved if step is Step.PROVISION else ():
-        if account.moment is not None:
-            ports.ahead.note(account.migration, account.epoch, Held(account.moment, account.place, account.id))
+        if account.due_at is not None:
+            ports.ahead.note(account.migration, account.epoch, Held(account.due_at, account.partition, account.id))
     return len(saved)
 
 
@@ -221,9 +223,9 @@ async def _release_slots(ports: Ports, slots_held: Sequence[Held]) -> list[datet
     """Take accounts back to waiting. Return the slots that became free, of those that the accounts still held."""
     now = ports.clock.now()
     changes: list[tuple[Stored[Account], Account, Change | None]] = []
-    found = await asyncio.gather(*(ports.ledger.accounts.get(each.place, each.account) for each in slots_held))
+    found = await asyncio.gather(*(ports.ledger.accounts.get(each.partition, each.account) for each in slots_held))
     for each, stored in zip(slots_held, found, strict=True):
-        if stored is not None and stored.record.state is State.RELEASED and stored.record.moment == each.at:
+        if stored is not None and stored.record.state is State.RELEASED and stored.record.due_at == each.at:
             changes.append((stored, *return_to_waiting(stored.record, now)))
     saved = {account.id for account in await ports.ledger.accounts.save_all(changes)}
     return [each.at for each in slots_held if each.account in saved]
@@ -233,7 +235,7 @@ def _compute_cost(account: Account) -> int:
     """Return what an account costs its rate limiter: resource units for a comparison, else one request."""
     if account.state is not State.STAGED:
         return 1
-    looked_before = account.classified_at is not None or account.lost_since is not None
+    looked_before = account.classified_at is not None or account.tables_lost_at is not None
     return LOOK_AGAIN if looked_before else LOOK
 
 
@@ -244,7 +246,7 @@ async def _send_messages(ports: Ports, step: Step, accounts: Sequence[Account]) 
         async with gate:
             # From when it is sent: thousands take seconds, which would come on top of the slots of the last.
             now = ports.clock.now()
-            delay = max((account.moment or now) - now, timedelta(0))
+            delay = max((account.due_at or now) - now, timedelta(0))
             if step is Step.PROVISION:
                 # A queue counts in whole seconds; what is left of one, the step waits itself.
                 delay = timedelta(seconds=delay // timedelta(seconds=1))
@@ -258,4 +260,4 @@ def return_to_waiting(account: Account, now: datetime) -> tuple[Account, Change 
     if account.state is State.RELEASED:
         back, change = apply_event(account, Event.POSTPONE, now, account.reason)
         return replace(back, not_before=now), change
-    return replace(account, moment=None, not_before=now), None
+    return replace(account, due_at=None, not_before=now), None

@@ -87,7 +87,7 @@ ACCOUNTS: Final = Metric(
     Kind.GAUGE,
     "{account}",
     ("authority", "state"),
-    "Accounts of a council by state, and rows without an account, as the walk counted them last",
+    "Accounts of a council by state, and rows without an account, as the last sweep counted them",
     "measure",
 )
 ACCOUNTS_DUE: Final = Metric(
@@ -95,7 +95,7 @@ ACCOUNTS_DUE: Final = Metric(
     Kind.GAUGE,
     "{account}",
     ("authority",),
-    "Accounts of a council for which something is due now or at a moment to come",
+    "Accounts of a council for which something is due now or later",
     "measure",
 )
 ACCOUNTS_WAIT: Final = Metric(

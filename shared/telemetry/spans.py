@@ -5,8 +5,8 @@ host continue the same trace. A span holds ids and codes, never the message of a
 
 | span | from, to |
 |---|---|
-| `receive-export` | the upload; the moment it was taken |
-| `stage-rows` | the moment its row was read; the moment the account was kept |
+| `receive-export` | the upload; when it was accepted |
+| `stage-rows` | when its row was read; when the account was saved |
 | `classify-account`, `provision-account`, `notify-customer` | one attempt each |
 | `stage-suppressions`, `adopt-plan` | one piece each |
 

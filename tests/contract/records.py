@@ -32,7 +32,7 @@ def an_account(
     authority: Authority = SOUTH,
     state: State = State.STAGED,
     not_before: datetime = NOW,
-    moment: datetime | None = None,
+    due_at: datetime | None = None,
 ) -> Account:
     """An account as it comes from staging, or a little later."""
     return Account(
@@ -45,7 +45,7 @@ def an_account(
         digest="d" * 40,
         address_key=address_key(number),
         not_before=not_before,
-        moment=moment,
+        due_at=due_at,
         changes=1,
     )
 
@@ -83,7 +83,7 @@ ODD_ACCOUNT = Account(
     address_key=AddressKey(""),
     not_before=datetime(9999, 1, 1, tzinfo=UTC),
     release=12,
-    moment=NOW,
+    due_at=NOW,
     outcome=Outcome.LINK,
     reason=ODD,
     evidence={ODD: ODD, "": ""},
@@ -99,7 +99,7 @@ ODD_ACCOUNT = Account(
     trying_since=NOW,
     unclear_since=NOW,
     lost=2,
-    lost_release=1,
+    host_loss_release=1,
     changes=0,
 )
 ODD_MIGRATION = Migration(
@@ -139,7 +139,7 @@ ODD_ROW = Row(
 )
 ODD_SUMMARY = ShardSummary(
     shard="f",
-    visited_at=NOW,
+    swept_at=NOW,
     counted=True,
     settled={("reject", "rejected", "missing_email"): 3, ("duplicate", "duplicate", ""): 1},
     accounts={("", "staged", ""): 7, ("create", "told", ODD): 2},
@@ -174,7 +174,7 @@ accounts = st.builds(
     address_key=st.just(AddressKey("")) | ids.map(AddressKey),
     not_before=moments,
     release=numbers,
-    moment=maybe_moment,
+    due_at=maybe_moment,
     outcome=st.none() | st.sampled_from(Outcome),
     reason=texts,
     evidence=facts,
@@ -189,7 +189,7 @@ accounts = st.builds(
     trying_since=maybe_moment,
     unclear_since=maybe_moment,
     lost=numbers,
-    lost_release=numbers,
+    host_loss_release=numbers,
     changes=st.integers(0, 999_999),
 )
 changes = st.builds(
@@ -264,7 +264,7 @@ tallies = st.dictionaries(
 summaries = st.builds(
     ShardSummary,
     shard=shards,
-    visited_at=moments,
+    swept_at=moments,
     counted=st.booleans(),
     settled=tallies,
     accounts=tallies,

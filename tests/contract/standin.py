@@ -119,7 +119,9 @@ async def standing_in(clock: ManualClock, tenant: str = TENANT, **switches: obje
 
 def properties(user: DirectoryUser) -> dict[str, Any]:
     """A user as Graph holds it."""
-    extensions = {ATTRIBUTES.mark(authority): str(mark) for authority, mark in user.marks.items()}
+    extensions = {
+        ATTRIBUTES.owner_marker(authority): str(owner_marker) for authority, owner_marker in user.owner_markers.items()
+    }
     extensions |= {ATTRIBUTES.customer_ref(authority): ref for authority, ref in user.customer_refs.items()}
     return {
         "id": user.id,
@@ -151,9 +153,9 @@ def by_email(address: str) -> Identity:
 
 READS: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "with_address": lambda directory: directory.with_address("ada@example.org"),
-    "with_mark": lambda directory: directory.with_mark(SOUTH, account_id(1)),
+    "with_owner_marker": lambda directory: directory.with_owner_marker(SOUTH, account_id(1)),
     "get": lambda directory: directory.get(NOBODY),
-    "headcount": lambda directory: directory.headcount(SOUTH),
+    "count_users": lambda directory: directory.count_users(SOUTH),
 }
 WRITES: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "create": lambda directory: directory.create(SOUTH_NORFOLK, ADA),

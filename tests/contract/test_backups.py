@@ -84,11 +84,11 @@ async def test_reports_are_read_and_listed(storage: Storage) -> None:
 
 async def test_anchors_are_left_in_every_table_and_a_lost_one_is_missed(ledger: Ledger) -> None:
     none = await ledger.losses.get_anchors(SOUTH)
-    assert (none.tables, none.missing, none.torn) == (frozenset(), frozenset(names.TABLES), False)
+    assert (none.tables, none.missing, none.tables_emptied) == (frozenset(), frozenset(names.TABLES), False)
     for _ in range(2):
         await ledger.losses.leave_anchors(SOUTH)
         found = await ledger.losses.get_anchors(SOUTH)
-        assert (found.tables, found.missing, found.torn) == (frozenset(names.TABLES), frozenset(), False)
+        assert (found.tables, found.missing, found.tables_emptied) == (frozenset(names.TABLES), frozenset(), False)
     assert (await ledger.losses.get_anchors(YARMOUTH)).tables == frozenset()
 
 
@@ -96,7 +96,7 @@ async def test_a_rebuild_is_noted_until_it_ends_and_the_first_note_counts(ledger
     await ledger.losses.leave_anchors(SOUTH)
     assert await ledger.losses.begin_rebuild(SOUTH, REBUILD) == REBUILD
     assert await ledger.losses.begin_rebuild(SOUTH, replace(REBUILD, by="another")) == REBUILD
-    assert (await ledger.losses.get_anchors(SOUTH)).torn
+    assert (await ledger.losses.get_anchors(SOUTH)).tables_emptied
     moved = replace(REBUILD, put_back="tables/1")
     await ledger.losses.move_rebuild(SOUTH, REBUILD, moved)
     await ledger.losses.move_rebuild(SOUTH, REBUILD, replace(REBUILD, put_back="tables/0"))
@@ -104,7 +104,7 @@ async def test_a_rebuild_is_noted_until_it_ends_and_the_first_note_counts(ledger
     for _ in range(2):
         await ledger.losses.end_rebuild(SOUTH)
         found = await ledger.losses.get_anchors(SOUTH)
-        assert (found.rebuild, found.torn, found.missing) == (None, False, frozenset())
+        assert (found.rebuild, found.tables_emptied, found.missing) == (None, False, frozenset())
     await ledger.losses.move_rebuild(SOUTH, moved, REBUILD)
     assert (await ledger.losses.get_anchors(SOUTH)).rebuild is None
 
@@ -124,8 +124,8 @@ async def _filled(ledger: Ledger) -> None:
 async def _taken_out(ledger: Ledger) -> list[Record]:
     return [
         record
-        for place in ledger.backups.list_partitions(SOUTH)
-        for record in await listed(ledger.backups.list_records(*place))
+        for partition in ledger.backups.list_partitions(SOUTH)
+        for record in await listed(ledger.backups.list_records(*partition))
     ]
 
 

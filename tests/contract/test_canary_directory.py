@@ -64,9 +64,9 @@ async def test_a_retired_user_has_no_mark_and_another_name_and_all_else_as_it_wa
     assert before is not None
     assert await port.directory.retire(SOUTH_NORFOLK, user, RETIRED)
     assert await port.directory.get(user) == replace(
-        before, display_name=RETIRED, marks={YARMOUTH: account_id(2)}, customer_refs={YARMOUTH: "REF2"}
+        before, display_name=RETIRED, owner_markers={YARMOUTH: account_id(2)}, customer_refs={YARMOUTH: "REF2"}
     )
-    assert await port.directory.with_mark(SOUTH, account_id(1)) == ()
+    assert await port.directory.with_owner_marker(SOUTH, account_id(1)) == ()
 
 
 async def test_nobody_is_not_retired(port: UnderTest) -> None:

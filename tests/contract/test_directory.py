@@ -9,7 +9,7 @@ import pytest
 from shared.adapters.memory import ManualClock, MemoryDirectory
 from shared.errors import DirectoryRefused
 from shared.model.account import Authority, DirectoryId
-from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.directory_counts import DirectoryCounts
 from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.profile import Profile
 from shared.ports import Directory, NewUser
@@ -83,8 +83,8 @@ async def tenant(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIte
 async def test_nobody_is_there(tenant: Tenant) -> None:
     assert await tenant.directory.get(NOBODY) is None
     assert await tenant.directory.with_address("ada@example.org") == ()
-    assert await tenant.directory.with_mark(SOUTH, account_id(1)) == ()
-    assert await tenant.directory.headcount(SOUTH) == Headcount()
+    assert await tenant.directory.with_owner_marker(SOUTH, account_id(1)) == ()
+    assert await tenant.directory.count_users(SOUTH) == DirectoryCounts()
 
 
 async def test_a_created_user_is_read_back_with_all_that_we_gave(tenant: Tenant) -> None:
@@ -94,7 +94,7 @@ async def test_a_created_user_is_read_back_with_all_that_we_gave(tenant: Tenant)
         by_email("ada@example.org")
     ]
     assert (user.given_name, user.surname, user.display_name) == ("Ada", "Larter", "Ada Larter")
-    assert (user.marks, user.customer_refs) == ({SOUTH: account_id(1)}, {SOUTH: "REF1"})
+    assert (user.owner_markers, user.customer_refs) == ({SOUTH: account_id(1)}, {SOUTH: "REF1"})
     assert user.enabled
     assert user.other_mails == ()
     whole = tenant.clock.now().replace(microsecond=0)
@@ -103,10 +103,10 @@ async def test_a_created_user_is_read_back_with_all_that_we_gave(tenant: Tenant)
 
 async def test_a_created_user_is_found_in_every_way(tenant: Tenant) -> None:
     user = await tenant.created()
-    assert await tenant.directory.with_mark(SOUTH, account_id(1)) == (user,)
+    assert await tenant.directory.with_owner_marker(SOUTH, account_id(1)) == (user,)
     assert await tenant.directory.with_address("ada@example.org") == (user,)
-    assert await tenant.directory.with_mark(SOUTH, account_id(2)) == ()
-    assert await tenant.directory.with_mark(YARMOUTH, account_id(1)) == ()
+    assert await tenant.directory.with_owner_marker(SOUTH, account_id(2)) == ()
+    assert await tenant.directory.with_owner_marker(YARMOUTH, account_id(1)) == ()
     assert await tenant.directory.with_address("da@example.org") == ()
 
 
@@ -171,7 +171,7 @@ async def test_a_user_is_told_as_the_directory_has_it(tenant: Tenant) -> None:
     user = replace(
         somebody(1, *identities, other_mails=["ada@gmail.com"], enabled=False),
         created=NOW.replace(microsecond=0),
-        marks={SOUTH: account_id(1), YARMOUTH: account_id(2)},
+        owner_markers={SOUTH: account_id(1), YARMOUTH: account_id(2)},
         customer_refs={YARMOUTH: "REF2"},
     )
     tenant.holds(user)
@@ -184,11 +184,11 @@ async def test_authorities_have_marks_of_their_own(tenant: Tenant) -> None:
     user = await tenant.created()
     assert await tenant.directory.link(GREAT_YARMOUTH, user.id, account_id(2), "Y2")
     both = await tenant.one(user.id)
-    assert both.marks == {SOUTH: account_id(1), YARMOUTH: account_id(2)}
+    assert both.owner_markers == {SOUTH: account_id(1), YARMOUTH: account_id(2)}
     assert both.customer_refs == {SOUTH: "REF1", YARMOUTH: "Y2"}
-    assert await tenant.directory.with_mark(SOUTH, account_id(1)) == (both,)
-    assert await tenant.directory.with_mark(YARMOUTH, account_id(2)) == (both,)
-    assert await tenant.directory.with_mark(YARMOUTH, account_id(1)) == ()
+    assert await tenant.directory.with_owner_marker(SOUTH, account_id(1)) == (both,)
+    assert await tenant.directory.with_owner_marker(YARMOUTH, account_id(2)) == (both,)
+    assert await tenant.directory.with_owner_marker(YARMOUTH, account_id(1)) == ()
 
 
 async def test_a_link_changes_our_attributes_and_nothing_else(tenant: Tenant) -> None:
@@ -196,7 +196,7 @@ async def test_a_link_changes_our_attributes_and_nothing_else(tenant: Tenant) ->
         replace(
             somebody(1, by_email("Ada@Example.org"), other_mails=["ada@gmail.com"]),
             created=NOW.replace(microsecond=0),
-            marks={YARMOUTH: account_id(9)},
+            owner_markers={YARMOUTH: account_id(9)},
             customer_refs={YARMOUTH: "2024-01-02"},
         )
     )
@@ -205,13 +205,13 @@ async def test_a_link_changes_our_attributes_and_nothing_else(tenant: Tenant) ->
     for ref in ("REF1", "REF1", "REF2"):
         assert await tenant.directory.link(SOUTH_NORFOLK, before.id, account_id(1), ref)
         after = await tenant.one(before.id)
-        marks, refs = {**before.marks, SOUTH: account_id(1)}, {**before.customer_refs, SOUTH: ref}
-        assert after == replace(before, marks=marks, customer_refs=refs)
+        owner_markers, refs = {**before.owner_markers, SOUTH: account_id(1)}, {**before.customer_refs, SOUTH: ref}
+        assert after == replace(before, owner_markers=owner_markers, customer_refs=refs)
 
 
 async def test_a_user_who_is_gone_cannot_be_linked(tenant: Tenant) -> None:
     assert not await tenant.directory.link(SOUTH_NORFOLK, NOBODY, account_id(1), "REF1")
-    assert await tenant.directory.headcount(SOUTH) == Headcount()
+    assert await tenant.directory.count_users(SOUTH) == DirectoryCounts()
 
 
 @pytest.mark.parametrize("held", ["ada@example.org", "Ada@Example.ORG"])
@@ -235,7 +235,7 @@ async def test_what_reads_do_not_show_yet_is_a_conflict_all_the_same(tenant: Ten
     id_ = await tenant.directory.create(SOUTH_NORFOLK, ADA)
     assert await tenant.directory.get(id_) is None
     assert await tenant.at("ada@example.org") == []
-    assert await tenant.directory.with_mark(SOUTH, account_id(1)) == ()
+    assert await tenant.directory.with_owner_marker(SOUTH, account_id(1)) == ()
     with pytest.raises(DirectoryRefused) as caught:
         await tenant.directory.create(SOUTH_NORFOLK, ADA)
     assert caught.value.conflict
@@ -253,7 +253,7 @@ async def test_users_without_our_mark_are_counted(tenant: Tenant) -> None:
 
 
 async def without_mark(tenant: Tenant, authority: Authority) -> tuple[int, int]:
-    counted = await tenant.directory.headcount(authority)
+    counted = await tenant.directory.count_users(authority)
     return counted.without_mark, counted.users
 
 
@@ -272,7 +272,7 @@ async def test_who_is_not_ours_is_split_by_identity_and_by_mark(tenant: Tenant) 
         tenant.holds(somebody(number, *identities))
     await tenant.directory.link(GREAT_YARMOUTH, somebody(3).id, account_id(3), "Y3")
     await tenant.created()
-    assert await tenant.directory.headcount(SOUTH) == Headcount(
+    assert await tenant.directory.count_users(SOUTH) == DirectoryCounts(
         users=8,
         without_mark=7,
         by_kind={
@@ -284,4 +284,4 @@ async def test_who_is_not_ours_is_split_by_identity_and_by_mark(tenant: Tenant) 
         },
         by_mark={"nobody": 6, "great-yarmouth": 1},
     )
-    assert (await tenant.directory.headcount(YARMOUTH)).by_mark == {"nobody": 6, "south-norfolk": 1}
+    assert (await tenant.directory.count_users(YARMOUTH)).by_mark == {"nobody": 6, "south-norfolk": 1}

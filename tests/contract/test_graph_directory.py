@@ -71,7 +71,7 @@ async def test_a_create_says_what_is_needed_and_no_more(standin: StandIn) -> Non
             }
         ],
         "passwordPolicies": "DisablePasswordExpiration",
-        ATTRIBUTES.mark(SOUTH): account_id(1),
+        ATTRIBUTES.owner_marker(SOUTH): account_id(1),
         ATTRIBUTES.customer_ref(SOUTH): "REF1",
     }
     assert password.keys() == {"password", "forceChangePasswordNextSignIn"}
@@ -105,7 +105,7 @@ async def test_every_password_is_long_strong_and_another(standin: StandIn) -> No
 async def test_a_link_sends_our_two_attributes_alone(standin: StandIn) -> None:
     user = await standin.graph.create(SOUTH_NORFOLK, ADA)
     await standin.graph.link(GREAT_YARMOUTH, user, account_id(2), "Y2")
-    attributes = {ATTRIBUTES.mark(YARMOUTH): account_id(2), ATTRIBUTES.customer_ref(YARMOUTH): "Y2"}
+    attributes = {ATTRIBUTES.owner_marker(YARMOUTH): account_id(2), ATTRIBUTES.customer_ref(YARMOUTH): "Y2"}
     body = {name: value for name, value in standin.sent[1].items() if name != "@odata.type"}
     assert body == attributes
 
@@ -118,9 +118,9 @@ async def test_what_the_plan_counts_in_requests(standin: StandIn) -> None:
         requests[name] = standin.requests - before
     expected = {
         "with_address": 2,
-        "with_mark": 1,
+        "with_owner_marker": 1,
         "get": 1,
-        "headcount": 1,
+        "count_users": 1,
         "create": 1,
         "link": 1,
         "retire": 1,
@@ -136,11 +136,11 @@ async def test_pages_are_read_to_the_end_also_when_one_is_empty(
         standin.tenant.seed([properties(somebody(number)) for number in range(10)])
         await standin.graph.link(SOUTH_NORFOLK, somebody(9).id, account_id(1), "REF1")
         before = standin.requests
-        counted = await standin.graph.headcount(SOUTH)
+        counted = await standin.graph.count_users(SOUTH)
         assert (counted.without_mark, counted.users) == (9, 10)
         assert standin.requests - before > 4
         for _ in range(2):  # one of them begins with an empty page
-            assert [user.id for user in await standin.graph.with_mark(SOUTH, account_id(1))] == [somebody(9).id]
+            assert [user.id for user in await standin.graph.with_owner_marker(SOUTH, account_id(1))] == [somebody(9).id]
 
 
 # no answer
@@ -175,11 +175,11 @@ async def test_what_was_stored_without_an_answer_is_found_by_its_mark(standin: S
     standin.fault(kind, count=1)
     with pytest.raises(AnswerLost):
         await standin.graph.create(SOUTH_NORFOLK, ADA)
-    [user] = await standin.graph.with_mark(SOUTH, account_id(1))
+    [user] = await standin.graph.with_owner_marker(SOUTH, account_id(1))
     standin.fault(kind, count=1)
     with pytest.raises(AnswerLost):
         await standin.graph.link(GREAT_YARMOUTH, user.id, account_id(2), "Y2")
-    [user] = await standin.graph.with_mark(YARMOUTH, account_id(2))
+    [user] = await standin.graph.with_owner_marker(YARMOUTH, account_id(2))
     assert (len(standin.sent), len(standin.stored)) == (2, 1)
 
 
@@ -312,10 +312,10 @@ async def test_the_fullest_of_the_last_seconds_counts_and_what_is_no_share_does_
     app.router.add_route("*", "/{tail:.*}", answer)
     async with served(app) as address, asking(address, clock) as graph:
         for expected in (0.9, 1.4, 1.4, 1.4, 1.4, 1.4):
-            await graph.with_mark(SOUTH, account_id(1))
+            await graph.with_owner_marker(SOUTH, account_id(1))
             assert graph.strain() == expected
         clock.tick(timedelta(seconds=3))
-        await graph.with_mark(SOUTH, account_id(1))
+        await graph.with_owner_marker(SOUTH, account_id(1))
         assert graph.strain() == 1.4
         clock.tick(timedelta(seconds=3))
         assert graph.strain() == 0.85
@@ -386,7 +386,7 @@ async def test_a_read_does_not_notice_an_attribute_that_the_directory_does_not_k
 ) -> None:
     async with standing_in(clock, extensions=()) as standin:
         await request_(standin.graph)
-        assert await standin.graph.with_mark(SOUTH, account_id(1)) == ()
+        assert await standin.graph.with_owner_marker(SOUTH, account_id(1)) == ()
 
 
 async def test_an_issuer_that_is_not_the_tenants_is_a_setting(clock: ManualClock) -> None:
@@ -418,7 +418,7 @@ def answering(status: int, body: str) -> web.Application:
 
 
 @pytest.mark.parametrize("body", ["{}", '{"value": null}', "[]", '"hello"', "null", "", "{"])
-@pytest.mark.parametrize("name", ["with_address", "with_mark", "headcount"])
+@pytest.mark.parametrize("name", ["with_address", "with_owner_marker", "count_users"])
 async def test_an_answer_without_a_list_does_not_say_that_nobody_is_there(
     clock: ManualClock, name: str, body: str
 ) -> None:
@@ -434,7 +434,7 @@ async def test_a_create_without_an_id_is_in_doubt(clock: ManualClock, body: str)
             await WRITES["create"](graph)
 
 
-@pytest.mark.parametrize("name", ["with_address", "with_mark", "headcount", "create"])
+@pytest.mark.parametrize("name", ["with_address", "with_owner_marker", "count_users", "create"])
 async def test_an_address_where_no_directory_is_stops(clock: ManualClock, name: str) -> None:
     body = '{"error": {"code": "BadRequest", "message": "Resource not found for the segment"}}'
     async with served(answering(404, body)) as address, asking(address, clock) as graph:

@@ -25,8 +25,8 @@ from shared.model.account import (
     Account,
     AccountId,
     Authority,
-    Band,
     Change,
+    Cohort,
     DirectoryId,
     MigrationId,
     apply_event,
@@ -35,10 +35,10 @@ from shared.model.counts.progress import Progress, Sample
 from shared.model.counts.summary import ShardSummary
 from shared.model.lifecycle import Event, Outcome, State
 from shared.model.migration import Migration, Phase
-from shared.model.pacing.rate_limit import READ, WRITE, Pace, message_lane
-from shared.model.pacing.work_query import Line
+from shared.model.pacing.rate_limit import READ, WRITE, Pace, message_limiter
+from shared.model.pacing.work_query import WorkQuery
 from shared.model.row import Row
-from shared.model.safeguards.timer_failure import Trouble
+from shared.model.safeguards.timer_failure import TimerFailure
 from shared.ports import Ledger, Stored
 from tests.contract import records
 from tests.contract.records import (
@@ -177,15 +177,15 @@ async def test_a_history_that_outgrows_its_account_is_moved_and_read_whole(ledge
 
 
 async def test_what_a_save_takes_away_is_gone(ledger: Ledger) -> None:
-    full = replace(an_account(), directory_id=DirectoryId("d"), moment=NOW, evidence={"a": "b"}, outcome=Outcome.LINK)
+    full = replace(an_account(), directory_id=DirectoryId("d"), due_at=NOW, evidence={"a": "b"}, outcome=Outcome.LINK)
     [stored] = await inserted(ledger, full)
-    bare = replace(full, directory_id=None, moment=None, evidence={}, outcome=None)
+    bare = replace(full, directory_id=None, due_at=None, evidence={}, outcome=None)
     await ledger.accounts.save(stored, bare, None)
     found = await ledger.accounts.get(SOUTH, full.id)
     assert found
     assert found.record == bare
     [seen] = [account async for account in ledger.accounts.list_projections(SOUTH, full.shard)]
-    assert (seen.directory_id, seen.moment, seen.outcome) == (None, None, None)
+    assert (seen.directory_id, seen.due_at, seen.outcome) == (None, None, None)
 
 
 async def test_a_shard_tells_if_it_holds_an_account_in_a_state(ledger: Ledger) -> None:
@@ -232,20 +232,20 @@ async def test_of_two_saves_at_the_same_time_one_is_refused(ledger: Ledger) -> N
 async def test_saving_many_leaves_out_only_those_that_somebody_else_changed(ledger: Ledger) -> None:
     found = await inserted(ledger, *(an_account(number, shard) for shard in "0f" for number in range(57)))
     stale = {0, 1, 56, 57, 90}
-    for place in stale:
-        found[place] = replace(found[place], etag="W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")
+    for partition in stale:
+        found[partition] = replace(found[partition], etag="W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")
     wanted = [(stored, *apply_event(stored.record, Event.CLASSIFY, NOW)) for stored in found]
     saved = await ledger.accounts.save_all(wanted)
-    expected = [after for place, (_, after, _) in enumerate(wanted) if place not in stale]
+    expected = [after for partition, (_, after, _) in enumerate(wanted) if partition not in stale]
     assert sorted(saved, key=lambda a: a.id) == sorted(expected, key=lambda a: a.id)
-    for place, (before, after, change) in enumerate(wanted):
+    for partition, (before, after, change) in enumerate(wanted):
         now = await ledger.accounts.get(SOUTH, after.id)
         assert now
-        assert now.record == (before.record if place in stale else after)
-        if place in stale or place % 20 == 0:
+        assert now.record == (before.record if partition in stale else after)
+        if partition in stale or partition % 20 == 0:
             assert await ledger.accounts.list_history(SOUTH, after.id) == [
                 a_change(),
-                *([] if place in stale else [change]),
+                *([] if partition in stale else [change]),
             ]
 
 
@@ -291,13 +291,13 @@ async def waiting(
     limit: int = 100,
     migration: MigrationId = MIGRATION,
 ) -> list[AccountId]:
-    found = ledger.accounts.list_due(SOUTH, "0", Line(migration, state), NOW + before, limit)
+    found = ledger.accounts.list_due(SOUTH, "0", WorkQuery(migration, state), NOW + before, limit)
     return sorted([stored.record.id async for stored in found])
 
 
 async def test_only_those_wait_that_have_no_moment_and_are_on_their_way(ledger: Ledger) -> None:
     states = [an_account(number, state=state) for number, state in enumerate(State)]
-    await inserted(ledger, *states, *(replace(a, id=account_id(100 + a.row), moment=NOW) for a in states))
+    await inserted(ledger, *states, *(replace(a, id=account_id(100 + a.row), due_at=NOW) for a in states))
     await inserted(ledger, an_account(200, "1"), an_account(201, authority=YARMOUTH))
     on_their_way = (State.STAGED, State.CLASSIFIED, State.PROVISIONED)
     for state in State:
@@ -328,20 +328,25 @@ async def test_a_glance_knows_of_which_day_a_customer_was_told(ledger: Ledger) -
 
 
 async def test_those_wait_who_are_of_the_waves_bands(ledger: Ledger) -> None:
-    everybody = [replace(an_account(number), band=band) for number, band in enumerate(Band)]
+    everybody = [replace(an_account(number), cohort=cohort) for number, cohort in enumerate(Cohort)]
     await inserted(ledger, *everybody)
-    choices: list[tuple[Band, ...]] = [(), *((band,) for band in Band), (Band.NONE, Band.LATE), tuple(Band)]
-    for bands in choices:
-        found = ledger.accounts.list_due(SOUTH, "0", Line(MIGRATION, State.STAGED, bands=bands), NOW, 100)
-        expected = [account.id for account in everybody if not bands or account.band in bands]
-        assert [stored.record.id async for stored in found] == expected, bands
+    choices: list[tuple[Cohort, ...]] = [
+        (),
+        *((cohort,) for cohort in Cohort),
+        (Cohort.NONE, Cohort.LATE),
+        tuple(Cohort),
+    ]
+    for cohorts in choices:
+        found = ledger.accounts.list_due(SOUTH, "0", WorkQuery(MIGRATION, State.STAGED, cohorts=cohorts), NOW, 100)
+        expected = [account.id for account in everybody if not cohorts or account.cohort in cohorts]
+        assert [stored.record.id async for stored in found] == expected, cohorts
 
 
 async def test_those_wait_who_stand_in_the_waves_slice(ledger: Ledger) -> None:
     near, far = an_account(1), replace(an_account(2), id=AccountId("a0" + "9" * 39))
     await inserted(ledger, near, far)
     for keys, expected in ((("00000000", "80000000"), near), (("80000000", "g"), far)):
-        line = Line(MIGRATION, State.STAGED, keys=keys, bands=(Band.NONE, Band.PILOT))
+        line = WorkQuery(MIGRATION, State.STAGED, keys=keys, cohorts=(Cohort.NONE, Cohort.PILOT))
         assert [stored.record.id async for stored in ledger.accounts.list_due(SOUTH, "0", line, NOW, 100)] == [
             expected.id
         ]
@@ -355,9 +360,9 @@ async def test_no_more_wait_than_are_asked_for(ledger: Ledger) -> None:
 
 async def test_an_account_that_was_given_its_moment_waits_no_more(ledger: Ledger) -> None:
     [stored] = await inserted(ledger, an_account())
-    stored = await ledger.accounts.save(stored, replace(stored.record, moment=NOW), None)
+    stored = await ledger.accounts.save(stored, replace(stored.record, due_at=NOW), None)
     assert await waiting(ledger) == []
-    await ledger.accounts.save(stored, replace(stored.record, moment=None), None)
+    await ledger.accounts.save(stored, replace(stored.record, due_at=None), None)
     assert await waiting(ledger) == [stored.record.id]
 
 
@@ -502,7 +507,7 @@ async def test_the_latest_summary_of_a_shard_is_kept(ledger: Ledger) -> None:
     assert await ledger.summaries.list_all(SOUTH, MIGRATION) == []
     await ledger.summaries.put(SOUTH, MIGRATION, replace(records.ODD_SUMMARY, due=1))
     await ledger.summaries.put(SOUTH, MIGRATION, records.ODD_SUMMARY)
-    first = ShardSummary(shard="0", visited_at=NOW)
+    first = ShardSummary(shard="0", swept_at=NOW)
     await ledger.summaries.put(SOUTH, MIGRATION, first)
     await ledger.summaries.put(SOUTH, MigrationId(MIGRATION + "-2"), first)
     assert await ledger.summaries.get(SOUTH, MIGRATION, "f") == records.ODD_SUMMARY
@@ -541,13 +546,13 @@ async def test_of_those_who_change_the_pace_at_once_one_is_faster(ledger: Ledger
 
 
 async def test_every_lane_has_a_pace_of_its_own(ledger: Ledger) -> None:
-    lanes = [WRITE, READ, message_lane(SOUTH), message_lane(YARMOUTH)]
-    paces = {lane: Pace(NOW + timedelta(seconds=number), NOW) for number, lane in enumerate(lanes)}
-    for lane, pace in paces.items():
-        assert await ledger.rate_limits.get(lane) is None
-        assert await ledger.rate_limits.save(lane, None, pace)
-    for lane, pace in paces.items():
-        found = await ledger.rate_limits.get(lane)
+    limiters = [WRITE, READ, message_limiter(SOUTH), message_limiter(YARMOUTH)]
+    paces = {limiter: Pace(NOW + timedelta(seconds=number), NOW) for number, limiter in enumerate(limiters)}
+    for limiter, pace in paces.items():
+        assert await ledger.rate_limits.get(limiter) is None
+        assert await ledger.rate_limits.save(limiter, None, pace)
+    for limiter, pace in paces.items():
+        found = await ledger.rate_limits.get(limiter)
         assert found
         assert found.record == pace
 
@@ -594,7 +599,7 @@ async def test_a_timers_trouble_is_counted_from_the_first_failure_until_it_runs_
         await ledger.timer_failures.note("reconcile", f"KeyError at x.py:{minute}", NOW + timedelta(minutes=minute))
     await ledger.timer_failures.note("sweep_exports", "KeyError at y.py:1", NOW)
     first = next(each for each in await ledger.timer_failures.list_all() if each.timer == "reconcile")
-    assert first == Trouble("reconcile", NOW, NOW + timedelta(minutes=2), 3, "KeyError at x.py:2")
+    assert first == TimerFailure("reconcile", NOW, NOW + timedelta(minutes=2), 3, "KeyError at x.py:2")
     await ledger.timer_failures.end("reconcile")
     assert [each.timer for each in await ledger.timer_failures.list_all()] == ["sweep_exports"]
 

@@ -29,9 +29,9 @@ LETTER = Letter(SET_PASSWORD, SOMEBODY.address, SOMEBODY.given_name, SOMEBODY.su
 SPANS = InMemorySpanExporter()
 REQUESTS: dict[str, Callable[[Directory], Awaitable[object]]] = {
     "with_address": lambda directory: directory.with_address(SOMEBODY.address),
-    "with_mark": lambda directory: directory.with_mark(SOUTH, account_id(1)),
+    "with_owner_marker": lambda directory: directory.with_owner_marker(SOUTH, account_id(1)),
     "get": lambda directory: directory.get(NOBODY),
-    "headcount": lambda directory: directory.headcount(SOUTH),
+    "count_users": lambda directory: directory.count_users(SOUTH),
     "create": lambda directory: directory.create(SOUTH_NORFOLK, SOMEBODY),
     "link": lambda directory: directory.link(SOUTH_NORFOLK, NOBODY, account_id(1), SOMEBODY.customer_ref),
 }

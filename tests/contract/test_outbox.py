@@ -149,7 +149,7 @@ async def test_poison_is_seen_whole_and_taken_by_its_ids(queues: Queues, number:
 async def test_a_glance_at_poison_shows_some_and_hides_none(queues: Queues) -> None:
     for _ in range(PEEK_LIMIT + 1):
         await queues.to_poison(names.STAGE_ROWS, body_of(PIECE))
-    glanced = await queues.outbox.poisoned(names.STAGE_ROWS, glance=True)
+    glanced = await queues.outbox.poisoned(names.STAGE_ROWS, peek=True)
     assert len(glanced) >= PEEK_LIMIT
     assert {item.message for item in glanced} == {PIECE}
     assert len(await queues.outbox.poisoned(names.STAGE_ROWS)) == PEEK_LIMIT + 1

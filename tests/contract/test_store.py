@@ -152,15 +152,15 @@ async def test_a_transaction_writes_all_and_tells_each_etag(store: Store) -> Non
 @pytest.mark.parametrize("place", [0, 3, 9])
 @pytest.mark.parametrize("verb", [Verb.INSERT, Verb.REPLACE])
 async def test_a_transaction_that_meets_another_change_writes_nothing_and_says_where(
-    store: Store, verb: Verb, place: int
+    store: Store, verb: Verb, partition: int
 ) -> None:
     old = await put(store, "taken", state="first")
     await put(store, "taken", state="second")
     writes = [Write(Verb.INSERT, f"new{number}") for number in range(9)]
-    writes.insert(place, Write(verb, "taken", {"state": "third"}, old if verb is Verb.REPLACE else ""))
+    writes.insert(partition, Write(verb, "taken", {"state": "third"}, old if verb is Verb.REPLACE else ""))
     with pytest.raises(Conflict) as caught:
         await store.write(TABLE, HERE, writes)
-    assert caught.value.index == place
+    assert caught.value.index == partition
     assert await keys(store, Query()) == ["taken"]
     assert await values_of(store, "taken") == {"state": "second"}
 
@@ -232,8 +232,8 @@ async def test_a_delete_within_a_transaction_must_find_the_entity(store: Store) 
 
 
 async def test_a_query_finds_whoever_has_one_of_some_values(store: Store) -> None:
-    for key, band in (("a", ""), ("b", "pilot"), ("c", "late")):
-        await put(store, key, band=band)
-    assert await keys(store, Query(one_of={"band": ("pilot",)})) == ["b"]
-    assert await keys(store, Query(one_of={"band": ("", "late")}, equal={"band": "late"})) == ["c"]
-    assert await keys(store, Query(one_of={"band": ("", "pilot", "none's")})) == ["a", "b"]
+    for key, cohort in (("a", ""), ("b", "pilot"), ("c", "late")):
+        await put(store, key, cohort=cohort)
+    assert await keys(store, Query(one_of={"cohort": ("pilot",)})) == ["b"]
+    assert await keys(store, Query(one_of={"cohort": ("", "late")}, equal={"cohort": "late"})) == ["c"]
+    assert await keys(store, Query(one_of={"cohort": ("", "pilot", "none's")})) == ["a", "b"]

@@ -160,8 +160,8 @@ def _nothing_personal_where_it_must_not_be(run: Run, spans: Path) -> None:
     keys = "\n".join(f"{e['PartitionKey']} {e['RowKey']}" for _, e in run.entities())
     elsewhere = "\n".join(str(entity) for table, entity in run.entities() if table != "Rows")
     assert spans.read_text(), "tracing was on"
-    for place in (logs, messages, keys, elsewhere, spans.read_text()):
-        assert [person for person in people if person.lower() in place.lower()] == []
+    for partition in (logs, messages, keys, elsewhere, spans.read_text()):
+        assert [person for person in people if person.lower() in partition.lower()] == []
 
 
 def _personal(run: Run) -> set[str]:

@@ -380,7 +380,7 @@ def test_the_version_of_the_environment_is_read_from_its_own_file(
     (tmp_path / "pyvenv.cfg").write_text(content)
     monkeypatch.setattr(dev, "VENV", tmp_path)
     monkeypatch.setattr(dev, "VENV_PYTHON", Path(sys.executable))
-    assert dev._make_environment_version() == version  # noqa: SLF001 - a rule of its own
+    assert dev._environment_version() == version  # noqa: SLF001 - a rule of its own
 
 
 def test_the_exit_status_of_a_module_is_that_of_dev_py() -> None:

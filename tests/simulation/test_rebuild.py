@@ -300,7 +300,9 @@ async def _as_it_ended(world: World) -> list[object]:
         for lines in results
         for row in sorted(lines, key=lambda row: int(row["row"]))
     ]
-    users = sorted((u.identities[0].assigned_id, sorted(u.marks.items())) for u in world.directory.users.values())
+    users = sorted(
+        (u.identities[0].assigned_id, sorted(u.owner_markers.items())) for u in world.directory.users.values()
+    )
     return [rows, users, sorted(letter.reference for letter in world.notifier.sent)]
 
 

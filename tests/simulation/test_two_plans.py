@@ -256,7 +256,7 @@ async def test_whoever_had_left_the_draft_of_the_only_plan_when_it_was_cancelled
     assert {account.state for account in await world.accounts()} == {State.CLASSIFIED}
     await control.cancel_by_person(world.ports, SOUTH_NORFOLK, migration.id, "ann")
     await settle(world)
-    assert {(a.state, a.reason, a.met_before) for a in await world.accounts()} == {(State.HELD, "cancelled", True)}
+    assert {(a.state, a.reason, a.begun_before) for a in await world.accounts()} == {(State.HELD, "cancelled", True)}
     assert {(row["state"], row["reason"]) for row in (await world.result()).values()} == {("held", "cancelled")}
     for account in await world.accounts():
         assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, account.address_key) == []

@@ -510,7 +510,7 @@ async def test_customers_are_told_at_once_when_the_switch_is_confirmed_soon_afte
     await confirm_switch(world.ports, SOUTH_NORFOLK, (await world.migration()).id, "ada")
     await _a_minute(world)
     assert letters(world, announcing=False) == {"a@example.org": 1, "b@example.org": 1}
-    assert {account.vain for account in await world.accounts()} == {0}
+    assert {account.unacknowledged_sends for account in await world.accounts()} == {0}
 
 
 async def _a_minute(world: World) -> None:

@@ -100,7 +100,7 @@ def check_effects(world: World, before: Before) -> None:
             user.surname,
             user.created,
         )
-        assert set(now.marks) <= {SOUTH_NORFOLK}
+        assert set(now.owner_markers) <= {SOUTH_NORFOLK}
 
 
 async def check_end(world: World, before: Before) -> None:
@@ -110,7 +110,7 @@ async def check_end(world: World, before: Before) -> None:
     assert users_made(world, before) == Counter(NEW)
     assert Counter(world.told) == Counter(NEW | JOINED)
     assert {user.id for user in before.linked} == {
-        user.id for user in world.directory.users.values() if user.marks and user.created == LONG_AGO
+        user.id for user in world.directory.users.values() if user.owner_markers and user.created == LONG_AGO
     }
     assert (await world.migration()).phase is Phase.DONE
 
@@ -145,8 +145,10 @@ POSSIBLE = {
 
 def check_marks(world: World) -> None:
     """No account has two users, whatever their addresses."""
-    marks = Counter(mark for user in world.directory.users.values() for mark in user.marks.values())
-    assert all(number == 1 for number in marks.values())
+    owner_markers = Counter(
+        owner_marker for user in world.directory.users.values() for owner_marker in user.owner_markers.values()
+    )
+    assert all(number == 1 for number in owner_markers.values())
     references = Counter(letter.reference for letter in world.notifier.sent)
     assert all(number == 1 for number in references.values())
 

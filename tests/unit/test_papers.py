@@ -190,7 +190,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
             rate_limit.Pace,
             rebuild.Rebuild,
             progress.Progress,
-            timer_failure.Trouble,
+            timer_failure.TimerFailure,
             summary.ShardSummary,
             ports.Letter,
             ports.Notice,
@@ -212,7 +212,7 @@ RECORDS: Final[Mapping[str, set[str]]] = {
     },
     "result.csv": set(result_file.COLUMNS),
 }
-MAPPED: Final = {"ACCOUNT", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD", "TROUBLE"}
+MAPPED: Final = {"ACCOUNT", "MIGRATION", "ROW", "PACE", "PROGRESS", "REBUILD", "TIMER_FAILURE"}
 """The mappers of `entities`; each stands for a record above."""
 
 

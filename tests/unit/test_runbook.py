@@ -55,8 +55,8 @@ def _anchors(markdown: str) -> list[str]:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_every_finding_of_the_doctor_has_its_entry(code: Code) -> None:
-    page, _, place = make_anchor(code).partition("#")
-    assert _anchors((ROOT / page).read_text(encoding="utf-8")).count(place) == 1
+    page, _, partition = make_anchor(code).partition("#")
+    assert _anchors((ROOT / page).read_text(encoding="utf-8")).count(partition) == 1
 
 
 def test_every_place_that_the_code_points_at_is_there() -> None:

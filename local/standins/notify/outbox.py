@@ -176,6 +176,6 @@ def _make_conditions(search: Search, now: float) -> tuple[str, dict[str, object]
     return " AND ".join(conditions), values
 
 
-def format_time(moment: float) -> str:
+def format_time(at: float) -> str:
     """Return a time as Notify writes it: UTC, microseconds, Z."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

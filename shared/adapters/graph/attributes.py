@@ -17,7 +17,7 @@ class Attributes:
     """App id of the b2c-extensions-app without hyphens."""
     prefixes: Mapping[Authority, str]
 
-    def mark(self, authority: Authority) -> str:
+    def owner_marker(self, authority: Authority) -> str:
         """Return the name of the owner marker, which holds our account id and proves that a user is ours."""
         return f"extension_{self.app}_{self.prefixes[authority]}Account"
 
@@ -33,5 +33,7 @@ class Attributes:
     @property
     def all(self) -> list[str]:
         """All of them."""
-        each = [name for authority in self.prefixes for name in (self.mark(authority), self.customer_ref(authority))]
+        each = [
+            name for authority in self.prefixes for name in (self.owner_marker(authority), self.customer_ref(authority))
+        ]
         return [*each, self.must_reset]

@@ -15,7 +15,7 @@ from shared.adapters.graph.reading import ReadUser
 from shared.adapters.graph.requests import GraphRequests, NoSuchUser
 from shared.errors import AnswerLost, Stop, TryLater
 from shared.model.account import AccountId, Authority, DirectoryId
-from shared.model.counts.directory_counts import Counting, Headcount
+from shared.model.counts.directory_counts import Counting, DirectoryCounts
 from shared.model.directory_user import DirectoryUser
 from shared.model.profile import Profile
 from shared.ports import Clock, NewUser
@@ -57,9 +57,9 @@ class GraphDirectory(GraphRequests):
         found += await self._find(f"otherMails/any(x:x eq {value})")
         return tuple({user.id: user for user in found}.values())
 
-    async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
+    async def with_owner_marker(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
         """Return the users with this owner marker."""
-        return tuple(await self._find(f"{self._attributes.mark(authority)} eq {_quote_literal(account)}"))
+        return tuple(await self._find(f"{self._attributes.owner_marker(authority)} eq {_quote_literal(account)}"))
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None:
         """Return the user with this id. None if reads do not show such a user (yet)."""
@@ -92,19 +92,19 @@ class GraphDirectory(GraphRequests):
             return False
         return True
 
-    async def headcount(self, authority: Authority) -> Headcount:
+    async def count_users(self, authority: Authority) -> DirectoryCounts:
         """Read the whole directory in pages; a page may be short or empty and still have a next one.
 
         Of the identities only type and issuer are looked at; Graph gives them whole or not at all.
         """
         names = self._attributes
-        marks = {other: names.mark(other) for other in names.prefixes}
-        ours = (names.mark(authority), names.customer_ref(authority))
-        select = ["id", "identities", *dict.fromkeys([*marks.values(), *ours])]
+        owner_markers = {other: names.owner_marker(other) for other in names.prefixes}
+        ours = (names.owner_marker(authority), names.customer_ref(authority))
+        select = ["id", "identities", *dict.fromkeys([*owner_markers.values(), *ours])]
         counting = Counting()
         async for user in self._list_users(f"$select={','.join(select)}&$top={PAGE}"):
             extra = user.extra
-            theirs = [other for other, name in marks.items() if other != authority and extra.get(name)]
+            theirs = [other for other, name in owner_markers.items() if other != authority and extra.get(name)]
             counting.add(user.identities, self._tenant, theirs, ours=any(map(extra.get, ours)))
         return counting.total()
 
@@ -113,7 +113,7 @@ class GraphDirectory(GraphRequests):
         from msgraph.generated.models.user import User  # noqa: PLC0415
 
         names = self._attributes
-        nothing = {names.mark(profile.authority): None, names.customer_ref(profile.authority): None}
+        nothing = {names.owner_marker(profile.authority): None, names.customer_ref(profile.authority): None}
         try:
             await self._write(
                 self._client.users.by_user_id(user).patch(User(display_name=display_name, additional_data=nothing))
@@ -167,14 +167,21 @@ class GraphDirectory(GraphRequests):
             created=_convert_to_utc(user.created),
             password_changed=_convert_to_utc(user.password_changed),
             must_reset=must_reset if isinstance(must_reset, bool) else None,
-            marks={a: AccountId(str(extra[names.mark(a)])) for a in names.prefixes if extra.get(names.mark(a))},
+            owner_markers={
+                a: AccountId(str(extra[names.owner_marker(a)]))
+                for a in names.prefixes
+                if extra.get(names.owner_marker(a))
+            },
             customer_refs={
                 a: str(extra[names.customer_ref(a)]) for a in names.prefixes if extra.get(names.customer_ref(a))
             },
         )
 
     def _marks(self, authority: Authority, account: AccountId, customer_ref: str) -> dict[str, Any]:
-        return {self._attributes.mark(authority): account, self._attributes.customer_ref(authority): customer_ref}
+        return {
+            self._attributes.owner_marker(authority): account,
+            self._attributes.customer_ref(authority): customer_ref,
+        }
 
     def _new(self, profile: Profile, user: NewUser) -> "User":
         from msgraph.generated.models.object_identity import ObjectIdentity  # noqa: PLC0415

@@ -9,7 +9,7 @@ from itertools import count
 from shared.adapters.memory.clock import ManualClock
 from shared.errors import DirectoryRefused
 from shared.model.account import AccountId, Authority, DirectoryId
-from shared.model.counts.directory_counts import Counting, Headcount
+from shared.model.counts.directory_counts import Counting, DirectoryCounts
 from shared.model.directory_user import DirectoryUser, Identity
 from shared.model.profile import Profile
 from shared.ports import NewUser
@@ -74,10 +74,10 @@ class MemoryDirectory:
             or any(mail.lower() == address.lower() for mail in user.other_mails)
         )
 
-    async def with_mark(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
+    async def with_owner_marker(self, authority: Authority, account: AccountId) -> tuple[DirectoryUser, ...]:
         """Return the users with an authority's owner marker."""
         await self._answer_request()
-        return tuple(user for user in self._list_visible() if user.marks.get(authority) == account)
+        return tuple(user for user in self._list_visible() if user.owner_markers.get(authority) == account)
 
     async def get(self, user: DirectoryId) -> DirectoryUser | None:
         """Return the user with this id."""
@@ -104,7 +104,7 @@ class MemoryDirectory:
             created=self.clock.now(),
             password_changed=self.clock.now(),
             must_reset=True if profile.directory.password_reset == "flag" else None,  # noqa: S105 - a choice
-            marks={profile.authority: user.account},
+            owner_markers={profile.authority: user.account},
             customer_refs={profile.authority: user.customer_ref},
         )
         self.users[created.id] = created
@@ -122,7 +122,7 @@ class MemoryDirectory:
         self.writes += 1
         self.users[user] = replace(
             found,
-            marks={**found.marks, profile.authority: account},
+            owner_markers={**found.owner_markers, profile.authority: account},
             customer_refs={**found.customer_refs, profile.authority: customer_ref},
         )
         if self.fail_after:
@@ -137,9 +137,11 @@ class MemoryDirectory:
         if found is None:
             return False
         self.writes += 1
-        marks = {name: mark for name, mark in found.marks.items() if name != profile.authority}
+        owner_markers = {
+            name: owner_marker for name, owner_marker in found.owner_markers.items() if name != profile.authority
+        }
         refs = {name: ref for name, ref in found.customer_refs.items() if name != profile.authority}
-        self.users[user] = replace(found, marks=marks, customer_refs=refs, display_name=display_name)
+        self.users[user] = replace(found, owner_markers=owner_markers, customer_refs=refs, display_name=display_name)
         if self.fail_after:
             raise self.fail_after.pop(0)
         return True
@@ -161,11 +163,11 @@ class MemoryDirectory:
         if user in self.users:
             self.bin[user] = self.users.pop(user)
 
-    async def headcount(self, authority: Authority) -> Headcount:
+    async def count_users(self, authority: Authority) -> DirectoryCounts:
         """Count all visible users."""
         await self._answer_request()
         counting = Counting()
         for user in self._list_visible():
-            ours = bool(user.marks.get(authority) or user.customer_refs.get(authority))
-            counting.add(user.identities, self.tenant, user.marks.keys() - {authority}, ours=ours)
+            ours = bool(user.owner_markers.get(authority) or user.customer_refs.get(authority))
+            counting.add(user.identities, self.tenant, user.owner_markers.keys() - {authority}, ours=ours)
         return counting.total()

@@ -49,7 +49,7 @@ class MemoryOutbox:
         found = self.poison[name] if queue != name else self.queues[name]
         return min((m.sent_at or m.visible_at for m in found if m.visible_at <= self.clock.now()), default=None)
 
-    async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:  # noqa: ARG002 - all at once
+    async def poisoned(self, queue: str, *, peek: bool = False) -> list[PoisonMessage]:  # noqa: ARG002 - all at once
         """Return the messages in poison."""
         return [PoisonMessage(queue, item.id, _decode_message(queue, item.body)) for item in self.poison[queue]]
 

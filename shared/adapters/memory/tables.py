@@ -58,7 +58,7 @@ class MemoryTables:
 
     def empty(self, table: str) -> None:
         """Empty a table, which must never happen on Azure."""
-        self._tables = {place: rows for place, rows in self._tables.items() if place[0] != table}
+        self._tables = {partition: rows for partition, rows in self._tables.items() if partition[0] != table}
 
     def everything(self) -> list[tuple[str, str, str, Values]]:
         """(table, partition, row key, columns) of every entity, for tests that look for what must not be there."""

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter
 
 from shared.adapters.storage.store import Value, Values
-from shared.model.account import Account, Band, Change
+from shared.model.account import Account, Change, Cohort
 from shared.model.counts.progress import Progress
 from shared.model.counts.summary import ShardSummary, Tally
 from shared.model.lifecycle import Outcome, State
@@ -21,14 +21,14 @@ from shared.model.pacing.rate_limit import Pace
 from shared.model.row import Row
 from shared.model.safeguards.canary import Canary
 from shared.model.safeguards.rebuild import Rebuild
-from shared.model.safeguards.timer_failure import Trouble
+from shared.model.safeguards.timer_failure import TimerFailure
 
-MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def format_time(at: datetime) -> str:
     """Return a time as the tables store it."""
-    return at.astimezone(UTC).strftime(MOMENT)
+    return at.astimezone(UTC).strftime(TIME_FORMAT)
 
 
 class Mapper[T]:
@@ -87,7 +87,7 @@ def _make_part(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no column")
 
 
-GLANCE: Final = (
+PROJECTION_COLUMNS: Final = (
     "id",
     "authority",
     "migration",
@@ -95,19 +95,19 @@ GLANCE: Final = (
     "state",
     "address_key",
     "not_before",
-    "moment",
+    "due_at",
     "outcome",
     "reason",
     "directory_id",
     "provisioned_at",
     "notified_at",
     "notify_id",
-    "vain",
-    "lost_since",
+    "unacknowledged_sends",
+    "tables_lost_at",
     "digest",
     "drafted",
     "settled",
-    "band",
+    "cohort",
     "first",
     "met",
     "announced_at",
@@ -131,18 +131,18 @@ def read_projection(values: Mapping[str, Any]) -> Account:
         digest=values["digest"],
         address_key=values.get("address_key", ""),
         not_before=_parse_time(values["not_before"]),
-        moment=_parse_optional_time(values.get("moment")),
+        due_at=_parse_optional_time(values.get("due_at")),
         outcome=Outcome(values["outcome"]) if values.get("outcome") else None,
         reason=values.get("reason", ""),
         directory_id=values.get("directory_id") or None,
         provisioned_at=_parse_optional_time(values.get("provisioned_at")),
         notified_at=_parse_optional_time(values.get("notified_at")),
         notify_id=values.get("notify_id", ""),
-        vain=values.get("vain", 0),
-        lost_since=_parse_optional_time(values.get("lost_since")),
+        unacknowledged_sends=values.get("unacknowledged_sends", 0),
+        tables_lost_at=_parse_optional_time(values.get("tables_lost_at")),
         drafted=values.get("drafted", False),
         settled=values.get("settled", False),
-        band=Band(values.get("band", "")),
+        cohort=Cohort(values.get("cohort", "")),
         first=values.get("first", ""),
         met=values.get("met", ""),
         announced_at=_parse_optional_time(values.get("announced_at")),
@@ -169,14 +169,14 @@ ROW: Final = Mapper(Row, person=dict)
 PACE: Final = Mapper(Pace)
 PROGRESS: Final = Mapper(Progress, samples=list)
 REBUILD: Final = Mapper(Rebuild)
-TROUBLE: Final = Mapper(Trouble)
+TIMER_FAILURE: Final = Mapper(TimerFailure)
 
 
 def summary_values(summary: ShardSummary) -> Values:
     """The columns of a shard's summary."""
     return {
         "shard": summary.shard,
-        "visited_at": format_time(summary.visited_at),
+        "swept_at": format_time(summary.swept_at),
         "counted": summary.counted,
         "settled": _dump_tally(summary.settled),
         "accounts": _dump_tally(summary.accounts),
@@ -196,7 +196,7 @@ def summary_record(values: Values) -> ShardSummary:
     oldest = str(values["oldest"])
     return ShardSummary(
         shard=str(values["shard"]),
-        visited_at=datetime.fromisoformat(str(values["visited_at"])),
+        swept_at=datetime.fromisoformat(str(values["swept_at"])),
         counted=bool(values["counted"]),
         settled=_load_tally(str(values["settled"])),
         accounts=_load_tally(str(values["accounts"])),

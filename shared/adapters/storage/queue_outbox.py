@@ -16,7 +16,7 @@ from shared.model.messages import Message, decode_message, decode_upload
 from shared.ports import PoisonMessage
 
 PEEK_LIMIT: Final = 32
-GLANCE: Final = 30
+PROJECTION_COLUMNS: Final = 30
 """Seconds for which messages are hidden while more than 32 are read: there is no other way to see them."""
 MOST: Final = 20_000
 
@@ -56,13 +56,13 @@ class QueueOutbox:
             return None
         return min((message.inserted_on for message in seen if message.inserted_on), default=None)
 
-    async def poisoned(self, queue: str, *, glance: bool = False) -> list[PoisonMessage]:
+    async def poisoned(self, queue: str, *, peek: bool = False) -> list[PoisonMessage]:
         """Return the messages in poison, which stay there."""
         poison = self._get_queue(names.poison_of(queue))
         depth = await self.depth(names.poison_of(queue))
         if depth == 0:
             return []
-        if glance or depth <= PEEK_LIMIT:
+        if peek or depth <= PEEK_LIMIT:
             found = await poison.peek_messages(max_messages=PEEK_LIMIT)
         else:
             found = await _receive_all(poison)
@@ -88,8 +88,10 @@ class QueueOutbox:
 
 async def _receive_all(queue: QueueClient) -> list[QueueMessage]:
     """All messages, which are hidden from now on."""
-    received = queue.receive_messages(messages_per_page=PEEK_LIMIT, visibility_timeout=GLANCE, max_messages=MOST)
-    # By id: where reading takes longer than a glance, the first come again.
+    received = queue.receive_messages(
+        messages_per_page=PEEK_LIMIT, visibility_timeout=PROJECTION_COLUMNS, max_messages=MOST
+    )
+    # By id: if reading takes longer than the messages stay hidden, the first ones come again.
     return list({str(message.id): message async for message in received}.values())
 
 

@@ -8,12 +8,12 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 | every table | `authority\\|anchor` | `anchor` | that the table was not emptied since the first upload |
 | Migrations | `authority\\|first` | `message` | when this authority's first message went out |
 | Migrations | `authority\\|canary` | `canary` | the newest canary, and what canaries have learned |
-| Migrations | `directory\\|pace` | lane | how much of a lane's quota is given away |
+| Migrations | `directory\\|pace` | rate limiter | how much of its quota was given away |
 | Migrations | `app\\|key` | `fingerprint` | with which PSEUDONYM_KEY the accounts are made |
 | Migrations | `app\\|timers` | timer | since when a timer fails |
-| Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with all that is personal |
+| Rows | `authority\\|shard` | `migration\\|number` | a row of an export, with its personal data |
 | Accounts | `authority\\|shard` | `account\\|id` | an account |
-| Accounts | `authority\\|shard` | `history\\|id\\|number` | an entry of its history |
+| Accounts | `authority\\|shard` | `history\\|id\\|number` | older entries of a very long history |
 | Accounts | `authority\\|shard` | `excluded\\|id` | that the council wants a customer left alone, and why |
 | Accounts | `authority\\|a\\|shard` | `address\\|id` | which accounts have an address |
 | Accounts | `authority\\|i\\|shard` | `user` | which accounts match a directory user, the newest first |

@@ -3,23 +3,23 @@
 from datetime import UTC, date, datetime
 from typing import Final
 
-from shared.model.account import Band
+from shared.model.account import Cohort
 from shared.model.profile import Plan
 from shared.model.row import Person
 
 
-def choose_cohort(person: Person, planned: Plan, uploaded_at: datetime, *, late: bool) -> Band:
+def choose_cohort(person: Person, planned: Plan, uploaded_at: datetime, *, late: bool) -> Cohort:
     """Return the cohort of a customer, even if the cohort has no wave of its own. `late`.
 
     Joined after an earlier plan.
     """
     if person.source_id in planned.pilot:
-        return Band.PILOT
+        return Cohort.PILOT
     if late:
-        return Band.LATE
+        return Cohort.LATE
     if planned.dormant_months and _is_dormant(person, planned.dormant_months, uploaded_at.date()):
-        return Band.DORMANT
-    return Band.NONE
+        return Cohort.DORMANT
+    return Cohort.NONE
 
 
 def _is_dormant(person: Person, months: int, today: date) -> bool:

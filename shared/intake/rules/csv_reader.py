@@ -299,8 +299,8 @@ def _decode_cell(cell: str) -> str:
 
 def _fold_cells(cells: list[str]) -> list[str]:
     """Return the cells for a comparison with a header, without byte order marks, which joined files have inside."""
-    mark = codecs.BOM_UTF8.decode(ANY_BYTES)
-    return [_fold_name(_decode_cell(cell)) for cell in (cells[0].removeprefix(mark), *cells[1:])]
+    owner_marker = codecs.BOM_UTF8.decode(ANY_BYTES)
+    return [_fold_name(_decode_cell(cell)) for cell in (cells[0].removeprefix(owner_marker), *cells[1:])]
 
 
 def _fold_name(name: str) -> str:

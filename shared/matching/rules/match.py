@@ -101,9 +101,9 @@ def _find_doubt(
     vouched: bool,
 ) -> str:
     """The first thing that does not hold, as a reason code; empty when everything does."""
-    mark = user.marks.get(source.authority)
+    owner_marker = user.owner_markers.get(source.authority)
     checks = (
-        ("already_linked", mark is not None and mark != source.account),
+        ("already_linked", owner_marker is not None and owner_marker != source.account),
         ("unclaimed_other_authority", bool(unclaimed)),
         ("directory_disabled", not user.enabled),
         ("username_only", kind is Kind.LOCAL_USERNAME),
@@ -180,7 +180,7 @@ def _collect_evidence(
         "source_address": verified,
         "directory_enabled": "yes" if user.enabled else "no",
         "directory_created": f"{user.created:%Y-%m-%d}" if user.created else "unknown",
-        "marked_by": ", ".join(sorted(user.marks)) or "nobody",
+        "marked_by": ", ".join(sorted(user.owner_markers)) or "nobody",
         "unclaimed_of": ", ".join(sorted(unclaimed)) or "nobody",
     }
 

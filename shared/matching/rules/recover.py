@@ -30,7 +30,7 @@ def tell_create_from_link(account: Account, user: DirectoryUser, told: Outcome |
     """
     if told is not None:
         return told, "message"
-    since = account.lost_since
+    since = account.tables_lost_at
     new = user.created is not None and since is not None and user.created >= since - CLOCKS_DIFFER
     if account.outcome is Outcome.LINK and account.directory_id == user.id:
         return Outcome.LINK, "record"
@@ -46,7 +46,7 @@ def restore_account(
     outcome, known_by = tell_create_from_link(account, user, told)
     back, change = apply_event(account, Event.RECOGNISE, now)
     made = user.created if outcome is Outcome.CREATE and user.created else None
-    possible = max(at for at in (account.lost_since or now, made) if at is not None)
+    possible = max(at for at in (account.tables_lost_at or now, made) if at is not None)
     evidence: Mapping[str, str] = {"found": "one with our mark", "known_by": known_by}
     back = replace(
         back,

@@ -125,7 +125,7 @@ def _list_closed_gates(migration: Migration) -> Iterator[_Condition]:
             f"Wave {gate.wave} does not start. What is in its way:\n\n{why}\n\n"
             f"Where it stands, and how to go on: ops status --authority {migration.authority}"
         )
-        # Of a gate that stopped before the moment was kept: a wave without a date is wanted from the signatures on.
+        # For a gate that stopped before the time was recorded. A wave without a date is due from the signatures on.
         since = gate.stopped_at or starts.get(gate.wave) or migration.approved_at or migration.assessed_at
         # Mended and stopped anew, it is told again, once a day at most.
         key = f"gate:{gate.wave}:{gate.stopped_at:%Y-%m-%d}" if gate.stopped_at else f"gate:{gate.wave}"

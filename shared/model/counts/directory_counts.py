@@ -19,7 +19,7 @@ MANY_ISSUERS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Headcount:
+class DirectoryCounts:
     """One pass over the whole directory, seen by one authority. Both splits add up to `without_mark`."""
 
     users: int = 0
@@ -39,10 +39,12 @@ class Counting:
         self._kinds: Counter[str] = Counter()
         self._marks: Counter[str] = Counter()
 
-    def add(self, identities: Iterable[Identity], tenant: str, marks: Iterable[Authority], *, ours: bool) -> None:
+    def add(
+        self, identities: Iterable[Identity], tenant: str, owner_markers: Iterable[Authority], *, ours: bool
+    ) -> None:
         """Count one user. `ours` is True if this authority marked the user.
 
-        `marks` are the other authorities that did.
+        `owner_markers` are the other authorities that did.
         """
         self._users += 1
         if ours:
@@ -51,11 +53,11 @@ class Counting:
         issuers = sum(known.startswith(FEDERATED) for known in self._kinds)
         too_many = kind.startswith(FEDERATED) and kind not in self._kinds and issuers >= MANY_ISSUERS
         self._kinds[OTHER if too_many else kind] += 1
-        self._marks[", ".join(sorted(marks)) or NOBODY] += 1
+        self._marks[", ".join(sorted(owner_markers)) or NOBODY] += 1
 
-    def total(self) -> Headcount:
+    def total(self) -> DirectoryCounts:
         """All that was counted, most frequent first."""
-        return Headcount(self._users, self._kinds.total(), _sort_counts(self._kinds), _sort_counts(self._marks))
+        return DirectoryCounts(self._users, self._kinds.total(), _sort_counts(self._kinds), _sort_counts(self._marks))
 
 
 def find_sign_in_kind(identities: Iterable[Identity], tenant: str) -> str:

@@ -21,7 +21,7 @@ class ShardSummary:
     """The counts of one shard of one migration at one time."""
 
     shard: str
-    visited_at: datetime
+    swept_at: datetime
     counted: bool = False
     """True if `settled` was counted after the last row was staged."""
     settled: Tally = field(default_factory=dict)

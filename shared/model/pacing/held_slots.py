@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.model.account import AccountId, MigrationId, Place
+from shared.model.account import AccountId, MigrationId, Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Held:
     """A slot that was given to an account and is still to come."""
 
     at: datetime
-    place: Place
+    partition: Partition
     account: AccountId
 
 

@@ -12,11 +12,11 @@ from typing import Final, NewType
 
 from shared.model.account import Authority
 
-Lane = NewType("Lane", str)
+Limiter = NewType("Limiter", str)
 """The name of a rate limiter, which is also the key of its row."""
-WRITE: Final = Lane("write")
+WRITE: Final = Limiter("write")
 """Writes of the directory."""
-READ: Final = Lane("read")
+READ: Final = Limiter("read")
 """Resource units of the directory that classification may use."""
 
 FIRST_DELAY: Final = timedelta(seconds=5)
@@ -44,9 +44,9 @@ finds.
 """
 
 
-def message_lane(authority: Authority) -> Lane:
+def message_limiter(authority: Authority) -> Limiter:
     """Each council has its own key of the message service, so its own pace."""
-    return Lane(f"message-{authority}")
+    return Limiter(f"message-{authority}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """The quota of every lane."""
+    """The quota of every rate limiter."""
 
     write: Quota = field(default_factory=Quota)
     read: Quota = Quota(3500, timedelta(seconds=10), 0.5)
@@ -91,9 +91,9 @@ class Quotas:
     message: Quota = Quota(3000, timedelta(minutes=1), 0.5, at_once=50)
     """What is released from the tables. The rest is for the messages that provisioning sends on at once."""
 
-    def of(self, lane: Lane) -> Quota:
+    def of(self, limiter: Limiter) -> Quota:
         """Return the quota of this rate limiter."""
-        return {WRITE: self.write, READ: self.read}.get(lane, self.message)
+        return {WRITE: self.write, READ: self.read}.get(limiter, self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +128,10 @@ def take_slots(
     arrival = max(pace.arrival, start + quota.spilt)
     slots: list[datetime] = []
     for cost in costs:
-        moment = max(start, arrival + quota.interval * (cost - 1) - quota.burst)
-        if moment > now + horizon:
+        slot = max(start, arrival + quota.interval * (cost - 1) - quota.burst)
+        if slot > now + horizon:
             break
-        slots.append(moment)
+        slots.append(slot)
         arrival += interval * cost
     if not slots:
         return pace, slots

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 
-from shared.model.account import Band, MigrationId
+from shared.model.account import Cohort, MigrationId
 from shared.model.lifecycle import Outcome, State
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WorkQuery:
     """Accounts of one migration, in one state, and of one wave where that matters."""
 
     migration: MigrationId
     state: State
     keys: tuple[str, str] | None = None
     """The range of positions, first included and last not included, as eight hex digits. None for all."""
-    bands: tuple[Band, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
     """Only those of these bands; empty for all."""
     announced: bool | None = None
     """True or False for accounts with or without an announcement. None for all."""

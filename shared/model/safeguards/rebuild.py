@@ -23,7 +23,7 @@ class Rebuild:
 
     since: datetime
     source: Source
-    lost_since: datetime
+    tables_lost_at: datetime
     """Everything that was done before this time is in the copy. Without a copy, nothing was done before it."""
     night: str = ""
     """The copy that is used."""
@@ -42,7 +42,7 @@ class Anchors:
     rebuild: Rebuild | None = None
 
     @property
-    def torn(self) -> bool:
+    def tables_emptied(self) -> bool:
         """True if tables other than Migrations were emptied, or if a rebuild has not finished."""
         return self.rebuild is not None or bool(self.missing and names.MIGRATIONS in self.tables)
 

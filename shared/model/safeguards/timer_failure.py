@@ -9,7 +9,7 @@ KEEPS_FAILING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TimerFailure:
     """A timer that has not run well since."""
 
     timer: str
@@ -26,8 +26,8 @@ class Trouble:
         return self.times >= KEEPS_FAILING
 
 
-def count_failure(before: Trouble | None, timer: str, error: str, now: datetime) -> Trouble:
+def count_failure(before: TimerFailure | None, timer: str, error: str, now: datetime) -> TimerFailure:
     """Return the record with one more failure."""
     if before is None:
-        return Trouble(timer, now, now, 1, error)
+        return TimerFailure(timer, now, now, 1, error)
     return replace(before, failed_at=now, times=before.times + 1, error=error)

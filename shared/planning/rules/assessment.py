@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.messaging.rules.shown_message import ShownMessage
-from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.directory_counts import DirectoryCounts
 from shared.model.counts.extract_comparison import Compared
 from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome
@@ -67,7 +67,7 @@ def _read_number(said: Mapping[str, object], key: str) -> int | None:
 class Findings:
     """What was read for the assessment, beside the counts."""
 
-    directory: Headcount = field(default_factory=Headcount)
+    directory: DirectoryCounts = field(default_factory=DirectoryCounts)
     letters: Letters = field(default_factory=Letters)
     messages: tuple[ShownMessage, ...] = ()
     messages_on: bool = True

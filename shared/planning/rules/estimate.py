@@ -12,9 +12,9 @@ MESSAGES_PER_DAY: Final = 250_000
 """The daily limit of GOV.UK Notify, which starts again at midnight UTC."""
 DAY: Final = 24 * 60
 """Minutes."""
-FEEDER: Final = timedelta(seconds=5)
-WALK: Final = timedelta(seconds=10)
-TELLING: Final = (WALK + FEEDER) / 2
+RELEASE_PERIOD: Final = timedelta(seconds=5)
+SWEEP_PERIOD: Final = timedelta(seconds=10)
+TIMER_DELAY: Final = (SWEEP_PERIOD + RELEASE_PERIOD) / 2
 """The time around the writes: the feeder starts within its period, and the sweep sees the last message within its own.
 """
 
@@ -67,7 +67,7 @@ def estimate_minutes(writes: int, messages: int, quota: Quota, at: datetime) -> 
         return 0.0
     beyond = max(writes - quota.limit * quota.share, 0)
     writing = (quota.interval * beyond).total_seconds() / 60
-    telling = TELLING.total_seconds() / 60 if messages else 0.0
+    telling = TIMER_DELAY.total_seconds() / 60 if messages else 0.0
     return round(max(writing, _estimate_messages(messages, quota, at)) + telling, 2)
 
 

@@ -6,7 +6,7 @@ Pure.
 from collections.abc import Iterable
 from typing import Final
 
-from shared.model.account import Band
+from shared.model.account import Cohort
 from shared.model.calendar import convert_from_london
 from shared.model.profile import BANDS, Plan, PlannedWave
 from shared.model.wave import POSITIONS, Census, Slice, Wave
@@ -14,9 +14,9 @@ from shared.model.wave import POSITIONS, Census, Slice, Wave
 EVERYBODY: Final = "everybody"
 
 
-def list_own_cohorts(planned: Plan) -> frozenset[Band]:
+def list_own_cohorts(planned: Plan) -> frozenset[Cohort]:
     """Return the cohorts that have a wave of their own. Accounts in other cohorts go by position."""
-    return frozenset(Band(wave.takes) for wave in planned.waves if wave.takes in BANDS)
+    return frozenset(Cohort(wave.takes) for wave in planned.waves if wave.takes in BANDS)
 
 
 def schedule_waves(planned: Plan, census: Census) -> tuple[Wave, ...]:
@@ -32,7 +32,7 @@ def _make_wave(
     local = planned.starts(wave)
     starts_at = convert_from_london(local) if local is not None else None
     if wave.takes in BANDS:
-        band = Band(wave.takes)
-        return Wave(number, wave.name, band, 0, 0, starts_at, census.in_band(band))
+        cohort = Cohort(wave.takes)
+        return Wave(number, wave.name, cohort, 0, 0, starts_at, census.in_cohort(cohort))
     lower, upper, accounts = next(iter(bounds))
-    return Wave(number, wave.name, Band.NONE, lower, min(upper, POSITIONS), starts_at, accounts)
+    return Wave(number, wave.name, Cohort.NONE, lower, min(upper, POSITIONS), starts_at, accounts)

@@ -172,8 +172,8 @@ def count_calls(wave: Wave, profile: Profile) -> list[str]:
     return [sentence]
 
 
-def _format_time(moment: datetime) -> str:
-    return f"{moment.astimezone(LONDON):%d %B %Y at %H:%M}"
+def _format_time(at: datetime) -> str:
+    return f"{at.astimezone(LONDON):%d %B %Y at %H:%M}"
 
 
 def record_gate_answer(migration: Migration, wave: int, said: Said, now: datetime) -> Migration:

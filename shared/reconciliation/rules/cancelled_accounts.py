@@ -22,11 +22,11 @@ def is_left_as_is(
     if migration.phase is not Phase.CANCELLED or account.settled:
         return False
     untold = account.state is State.PROVISIONED and messages_on and choose_message(account, profile) is not None
-    at_work = account.moment is not None and account.moment + OVERDUE >= now
+    at_work = account.due_at is not None and account.due_at + OVERDUE >= now
     return (account.state in MOVING or untold) and not at_work
 
 
 def hold_cancelled(account: Account, now: datetime) -> tuple[Account, Change]:
     """Return the held account. If it was created after all, its owner marker shows that to a later create."""
     left_so, change = apply_event(account, Event.HOLD, now, CANCELLED)
-    return replace(left_so, met_before=account.met_before or not account.done), change
+    return replace(left_so, begun_before=account.begun_before or not account.done), change

@@ -67,13 +67,13 @@ def _is_just_cancelled(migration: Migration, now: datetime) -> bool:
 
 def is_stale(migration: Migration, summary: ShardSummary) -> bool:
     """Return True if the migration has moved on, or was reopened, since the sweep."""
-    return migration.moved_at is not None and summary.visited_at < migration.moved_at
+    return migration.moved_at is not None and summary.swept_at < migration.moved_at
 
 
 def _get_last_sweep(known: Known, shard: str) -> datetime:
     migration, summaries = known
     summary = summaries.get(shard)
-    return NEVER if summary is None or is_stale(migration, summary) else summary.visited_at
+    return NEVER if summary is None or is_stale(migration, summary) else summary.swept_at
 
 
 def _compute_wait(moving: Sequence[Known], shard: str) -> timedelta:

@@ -2,7 +2,7 @@
 
 Table Storage has no restore. A copy knows what was done before it was made. What was done later is known to the
 directory by our owner marker, and to the message service by our reference. So the copy is not believed about an account
-in progress. That account is checked again, and `lost_since` says from when on it may have been moved or notified
+in progress. That account is checked again, and `tables_lost_at` says from when on it may have been moved or notified
 without a record.
 """
 
@@ -23,11 +23,11 @@ def restore_account(account: Account, rebuild: Rebuild) -> tuple[Account, Change
     An account at rest stays so. An account in progress starts again, and is first looked for in the directory. An
     account that was moved and not notified is in doubt since the time of the copy.
     """
-    back = replace(account, release=max(account.release, choose_first_release(rebuild.since)), moment=None)
+    back = replace(account, release=max(account.release, choose_first_release(rebuild.since)), due_at=None)
     if account.notified_at is None:
-        back = replace(back, lost_since=rebuild.lost_since)
+        back = replace(back, tables_lost_at=rebuild.tables_lost_at)
     if account.done and account.notified_at is None:
-        back = replace(back, claimed_at=account.claimed_at or rebuild.lost_since, not_before=rebuild.since + LATE)
+        back = replace(back, claimed_at=account.claimed_at or rebuild.tables_lost_at, not_before=rebuild.since + LATE)
     if account.state not in MOVING:
         return back, None
     back, change = apply_event(back, Event.REBUILD, rebuild.since)
@@ -53,7 +53,7 @@ def restore_migration(migration: Migration, rebuild: Rebuild, left: Left) -> Mig
     """
     if migration.rebuilt_at == rebuild.since or migration.layout is None:
         return migration
-    again = replace(migration, rebuilt_at=rebuild.since, lost_since=rebuild.lost_since)
+    again = replace(migration, rebuilt_at=rebuild.since, tables_lost_at=rebuild.tables_lost_at)
     if migration.phase is Phase.FAILED:
         return replace(again, piece=0, offset=migration.layout.start, row=0)
     only_assessed = migration.kind is Kind.ASSESS and migration.phase is Phase.ASSESSED

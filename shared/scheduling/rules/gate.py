@@ -38,7 +38,7 @@ class Due:
 
 def find_account_wave(account: Account, migration: Migration) -> Wave | None:
     """The account's wave in its migration's plan; None where there is no plan (any more)."""
-    return find_wave(account.id, account.band, migration.plan.waves) if migration.plan else None
+    return find_wave(account.id, account.cohort, migration.plan.waves) if migration.plan else None
 
 
 def get_announcement_start(wave: Wave, profile: Profile) -> datetime | None:
@@ -67,7 +67,7 @@ def respect_told_day(account: Account, profile: Profile, at: datetime) -> dateti
 
 def find_due_step(account: Account, migration: Migration, profile: Profile, *, messages_on: bool) -> Due:
     """Return the next step of `account` in `migration`, and its earliest time."""
-    at = account.moment or account.not_before
+    at = account.due_at or account.not_before
     if migration.paused:
         return Due(None, waits_for=f"paused: {migration.pause_reason}")
     if migration.phase is Phase.CANCELLED or account.settled:
@@ -126,7 +126,7 @@ def is_told_before(account: Account, wave: Wave, profile: Profile, *, messages_o
 def must_be_recovered(account: Account, migration: Migration) -> bool:
     """Return True if the app must first find out what was done for the account before the tables were lost."""
     running = migration.phase in {Phase.CLASSIFYING, Phase.RUNNING}
-    return running and account.state is State.STAGED and account.lost_since is not None
+    return running and account.state is State.STAGED and account.tables_lost_at is not None
 
 
 def is_message_open(step: Step, release: int, account: Account, answer: Due, now: datetime, *, epoch: int) -> bool:
@@ -134,7 +134,7 @@ def is_message_open(step: Step, release: int, account: Account, answer: Due, now
     return (
         account.release == release
         and account.epoch == epoch
-        and account.moment is not None
+        and account.due_at is not None
         and answer.step is step
         and answer.at is not None
         and answer.at - EARLY <= now
@@ -143,4 +143,4 @@ def is_message_open(step: Step, release: int, account: Account, answer: Due, now
 
 def is_overdue(account: Account, answer: Due, now: datetime) -> bool:
     """Return True if the message of an account must have been lost: the account is long past its due time."""
-    return answer.step is not None and account.moment is not None and account.moment + OVERDUE < now
+    return answer.step is not None and account.due_at is not None and account.due_at + OVERDUE < now

@@ -54,7 +54,7 @@ async def test_whoever_was_not_told_yet_is_held(world: World, state: State) -> N
     account = await _put(world, state, "names_differ" if state is State.REVIEW else "")
     await _leave_alone(world, account.id)
     held = await _now(world)
-    assert (held.state, held.reason, held.moment) == (State.HELD, DECEASED, None)
+    assert (held.state, held.reason, held.due_at) == (State.HELD, DECEASED, None)
     assert await world.ledger.addresses.list_accounts(SOUTH_NORFOLK, held.address_key) == []
     [*_, last] = await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)
     assert (last.state, last.reason) == (State.HELD, DECEASED)
@@ -104,7 +104,7 @@ async def test_a_create_in_flight_is_neither_recorded_nor_told_and_its_mark_is_l
     [item] = world.outbox.queues[names.PROVISION_ACCOUNT]
     await RUNS[names.PROVISION_ACCOUNT](world.ports, item.body, 1)
     held = await _now(world)
-    assert (held.state, held.reason, held.met_before, world.directory.writes) == (State.HELD, DECEASED, True, 1)
+    assert (held.state, held.reason, held.begun_before, world.directory.writes) == (State.HELD, DECEASED, True, 1)
     await settle(world)
     assert (await _now(world), world.told, world.directory.writes) == (held, [], 1)
 

@@ -328,7 +328,7 @@ async def test_two_councils_at_once_and_a_customer_of_both(world: World) -> None
     await settle(world)
     [account] = await world.accounts(GREAT_YARMOUTH)
     assert (account.outcome, account.state, account.directory_id) == (Outcome.LINK, State.TOLD, user.id)
-    assert set(world.directory.users[user.id].marks) == {SOUTH_NORFOLK, GREAT_YARMOUTH}
+    assert set(world.directory.users[user.id].owner_markers) == {SOUTH_NORFOLK, GREAT_YARMOUTH}
 
 
 async def test_an_older_export_takes_nothing_back_from_a_newer_one(world: World) -> None:

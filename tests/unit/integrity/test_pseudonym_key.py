@@ -49,7 +49,9 @@ async def resume_all(world: World) -> None:
 
 
 def effects(world: World) -> tuple[int, int, int]:
-    rows = sum(table == names.ROWS and not place.endswith("anchor") for table, place, *_ in world.tables.everything())
+    rows = sum(
+        table == names.ROWS and not partition.endswith("anchor") for table, partition, *_ in world.tables.everything()
+    )
     return world.directory.writes, len(world.told), rows
 
 

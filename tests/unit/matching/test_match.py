@@ -69,7 +69,7 @@ def _case(doubts: Doubts) -> tuple[Source, DirectoryUser, frozenset[Authority]]:
         enabled=not doubts.directory_disabled,
         created=ANNOUNCED if doubts.created_after_announcement else BEFORE,
         surname="Other" if doubts.names_differ else "Example",
-        marks={OURS: ELSE} if doubts.already_linked else {},
+        owner_markers={OURS: ELSE} if doubts.already_linked else {},
     )
     return source, user, frozenset({OTHER} if doubts.unclaimed_other_authority else ())
 
@@ -112,7 +112,10 @@ def test_a_source_that_says_nothing_of_verification_is_not_a_source_that_says_no
 
 
 def test_our_own_mark_is_no_doubt() -> None:
-    assert decide_match(SOURCE, (replace(USER, marks={OURS: ACCOUNT}),), frozenset(), RULES).outcome is Outcome.LINK
+    assert (
+        decide_match(SOURCE, (replace(USER, owner_markers={OURS: ACCOUNT}),), frozenset(), RULES).outcome
+        is Outcome.LINK
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_whether_names_agree(ours: tuple[str, str], theirs: tuple[str, str, str]
 
 
 @pytest.mark.parametrize(
-    ("created", "marks", "verifies", "announced", "reason"),
+    ("created", "owner_markers", "verifies", "announced", "reason"),
     [
         (BEFORE, {}, False, ANNOUNCED, ""),
         (ANNOUNCED, {}, False, ANNOUNCED, "created_after_announcement"),
@@ -190,18 +193,18 @@ def test_whether_names_agree(ours: tuple[str, str], theirs: tuple[str, str, str]
 )
 def test_who_signed_up_after_the_announcement_proves_nothing_unless_somebody_vouches(
     created: datetime | None,
-    marks: dict[Authority, AccountId],
+    owner_markers: dict[Authority, AccountId],
     verifies: bool,  # noqa: FBT001
     announced: datetime | None,
     reason: str,
 ) -> None:
     rules = replace(RULES, announced_at=announced, sign_up_verifies_mailbox=verifies)
-    user = replace(USER, created=created, marks=marks)
+    user = replace(USER, created=created, owner_markers=owner_markers)
     assert decide_match(SOURCE, (user,), frozenset(), rules).reason == reason
 
 
 def test_an_authority_that_made_the_user_vouches_once_its_owner_has_set_a_password() -> None:
-    user = replace(USER, created=ANNOUNCED, marks={OTHER: ELSE})
+    user = replace(USER, created=ANNOUNCED, owner_markers={OTHER: ELSE})
     assert decide_match(SOURCE, (user,), frozenset(), RULES, vouched=True).outcome is Outcome.LINK
     assert decide_match(SOURCE, (user,), frozenset({OTHER}), RULES).reason == "unclaimed_other_authority"
 

@@ -34,7 +34,7 @@ def _account(state: State) -> Account:
         "",
         AddressKey(""),
         NOW,
-        moment=NOW,
+        due_at=NOW,
         tries=3,
         trying_since=NOW,
         unclear_since=NOW,
@@ -90,7 +90,7 @@ def test_whatever_moves_may_be_brought_again_or_left_out_by_a_newer_export(state
 def test_an_event_ends_the_release_and_leaves_one_entry(state: State, event: Event) -> None:
     before = _account(state)
     changed, change = apply_event(before, event, NOW, "why", "somebody")
-    assert (changed.state, changed.reason, changed.moment) == (TRANSITIONS[state, event], "why", None)
+    assert (changed.state, changed.reason, changed.due_at) == (TRANSITIONS[state, event], "why", None)
     assert changed.changes == before.changes + 1
     assert (change.at, change.event, change.state, change.by) == (NOW, event, changed.state, "somebody")
     if event in PROGRESS:
@@ -100,7 +100,7 @@ def test_an_event_ends_the_release_and_leaves_one_entry(state: State, event: Eve
 
 
 def test_a_release_has_a_number_of_its_own() -> None:
-    account = replace(_account(State.STAGED), moment=None)
+    account = replace(_account(State.STAGED), due_at=None)
     assert account.waiting
     again = release_account(release_account(account, NOW, 0), NOW, 3)
-    assert (again.release, again.moment, again.waiting, again.epoch) == (2, NOW, False, 3)
+    assert (again.release, again.due_at, again.waiting, again.epoch) == (2, NOW, False, 3)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.errors import ActionRefused
-from shared.model.account import Band
+from shared.model.account import Cohort
 from shared.model.plan import (
     Part,
     Plan,
@@ -20,7 +20,7 @@ from shared.model.plan import (
 from shared.model.wave import POSITIONS, Wave
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-WAVE = Wave(1, "everybody", Band.NONE, 0, POSITIONS, NOW + timedelta(days=9), 12)
+WAVE = Wave(1, "everybody", Cohort.NONE, 0, POSITIONS, NOW + timedelta(days=9), 12)
 TEMPLATE = Template("set-your-password", "1", 3)
 PARTS = (Part.DATA_OWNER, Part.OPERATIONS, Part.DIRECTORY_OWNER)
 PLAN = Plan("a" * 64, NOW, rows=20, creates=10, links=2, waves=(WAVE,), templates=(TEMPLATE,), uploaded_by="uploader")

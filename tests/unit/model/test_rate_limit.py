@@ -26,7 +26,7 @@ from shared.model.pacing.rate_limit import (
     make_idle_pace,
     measure_own_share,
     measure_use,
-    message_lane,
+    message_limiter,
     slow_down,
     take_slots,
     throttled_share,
@@ -90,7 +90,7 @@ def test_what_costs_more_waits_longer() -> None:
 
 
 def test_messages_start_without_a_spike() -> None:
-    quota = Quotas().of(message_lane(Authority("south-norfolk")))
+    quota = Quotas().of(message_limiter(Authority("south-norfolk")))
     _, slots = take_slots(make_idle_pace(NOW), quota, [1] * 5000, NOW, HORIZON)
     assert slots.count(NOW) == quota.at_once
     assert len(slots) == 50 + 60 * 25
@@ -100,7 +100,7 @@ def test_every_lane_has_its_quota() -> None:
     quotas = Quotas()
     assert quotas.of(WRITE) is quotas.write
     assert quotas.of(READ) is quotas.read
-    assert quotas.of(message_lane(Authority("a"))) is quotas.of(message_lane(Authority("b"))) is quotas.message
+    assert quotas.of(message_limiter(Authority("a"))) is quotas.of(message_limiter(Authority("b"))) is quotas.message
 
 
 def test_after_throttling_nobody_asks_and_then_nobody_bursts() -> None:

@@ -92,12 +92,12 @@ def test_of_a_summary_of_before_everything_that_is_due_is_forecast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "day"),
+    ("at", "day"),
     [
         (datetime(2026, 12, 1, 10, tzinfo=UTC), "Tuesday 1 December 2026"),
         (datetime(2026, 6, 30, 23, 30, tzinfo=UTC), "Wednesday 1 July 2026"),
         (datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=14), "Monday 16 March 2026"),
     ],
 )
-def test_a_day_is_written_as_people_in_england_write_it(moment: datetime, day: str) -> None:
-    assert format_day(moment) == day
+def test_a_day_is_written_as_people_in_england_write_it(at: datetime, day: str) -> None:
+    assert format_day(at) == day

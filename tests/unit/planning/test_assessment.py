@@ -9,7 +9,7 @@ import pytest
 
 from shared.messaging.rules.shown_message import ShownMessage
 from shared.model.account import SHARDS, Authority, MigrationId
-from shared.model.counts.directory_counts import Counting, Headcount
+from shared.model.counts.directory_counts import Counting, DirectoryCounts
 from shared.model.counts.summary import ShardSummary, Totals, add_up_shards
 from shared.model.directory_user import Identity
 from shared.model.lifecycle import Outcome, State
@@ -69,7 +69,7 @@ def picture(found: Findings = Findings(), *, templates: bool = True) -> Assessme
 
 
 def test_the_assessment_counts_what_the_shards_counted() -> None:
-    found = Findings(directory=Headcount(9, 5, {"other": 5}, {"nobody": 5}))
+    found = Findings(directory=DirectoryCounts(9, 5, {"other": 5}, {"nobody": 5}))
     said = picture(found).to_json()
     assert {key: said[key] for key in ("rows", *Outcome)} == {
         "rows": 80,
@@ -94,7 +94,7 @@ def test_only_who_has_a_message_is_told() -> None:
 
 
 def test_an_assessment_is_read_again_beside_the_next_one() -> None:
-    shown = picture(Findings(directory=Headcount(9, 5)))
+    shown = picture(Findings(directory=DirectoryCounts(9, 5)))
     again = Extract.read(json.loads(json.dumps(shown.to_json())), shown.uploaded_at)
     assert again == shown.extract
 

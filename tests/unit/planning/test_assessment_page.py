@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from shared.messaging.rules.shown_message import ShownMessage
-from shared.model.counts.directory_counts import Headcount
+from shared.model.counts.directory_counts import DirectoryCounts
 from shared.model.lifecycle import Outcome
 from shared.planning.assessment_page import hours_in_words, minutes_in_words, render_page
 from shared.planning.flow_picture import NARROW, SLOT, WIDE, Shape, draw_picture, format_share
@@ -30,7 +30,7 @@ CASES = {
 
 def picture(outcomes: dict[Outcome, int] = FULL, **more: object) -> Assessment:
     shown = ShownMessage(Outcome.CREATE, "set-your-password", "t1", 3, "Hello <you>", "# Dear Ada\n<script>x</script>")
-    found = Findings(Headcount(100, 90, {"other": 90}, {"nobody": 90}), Letters(2, 1, (("é", 2),)), (shown,))
+    found = Findings(DirectoryCounts(100, 90, {"other": 90}, {"nobody": 90}), Letters(2, 1, (("é", 2),)), (shown,))
     whole = Assessment(
         migration="2026-06-02-a-abcd",
         authority="south-norfolk",
@@ -150,7 +150,7 @@ def test_earlier_extracts_stand_beside_this_one() -> None:
 @pytest.mark.parametrize("shape", [WIDE, NARROW], ids=lambda shape: shape.name)
 @pytest.mark.parametrize("outcomes", CASES.values(), ids=CASES)
 def test_no_two_labels_and_no_two_bars_meet(outcomes: dict[Outcome, int], shape: Shape) -> None:
-    drawn = draw_picture(sum(outcomes.values()), outcomes, Headcount(10, 9), shape)
+    drawn = draw_picture(sum(outcomes.values()), outcomes, DirectoryCounts(10, 9), shape)
     for above, below in pairwise(drawn.ribbons):
         assert below.label - above.label >= SLOT
         assert below.right >= above.right + above.thickness

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import ActionRefused
-from shared.model.account import Band
+from shared.model.account import Cohort
 from shared.model.migration import Migration, Phase
 from shared.model.plan import Part
 from shared.operations.control import resume_by_person
@@ -80,7 +80,7 @@ async def test_everybody_is_in_one_wave_and_bands_apart() -> None:
     lines = [line(f"C{n}") for n in range(40)]
     found = (await _plan(*lines, waves=WAVES, pilot=("C1", "C2", "nobody"))).plan
     assert found is not None
-    assert [(wave.band, wave.accounts) for wave in found.waves] == [(Band.PILOT, 2), (Band.NONE, 38)]
+    assert [(wave.cohort, wave.accounts) for wave in found.waves] == [(Cohort.PILOT, 2), (Cohort.NONE, 38)]
     assert (found.creates, found.links, found.rows) == (40, 0, 40)
 
 

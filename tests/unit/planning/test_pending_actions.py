@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.model.account import Authority, Band, MigrationId
+from shared.model.account import Authority, Cohort, MigrationId
 from shared.model.counts.summary import Totals
 from shared.model.counts.wave_counts import DUE, JUST_TOLD, UNOWNED
 from shared.model.lifecycle import State
@@ -18,8 +18,8 @@ from tests.support.world import ROOT, SOUTH_NORFOLK
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WAVES = (
-    Wave(1, "pilot", Band.PILOT, 0, 0, None, 20),
-    Wave(2, "all", Band.NONE, 0, POSITIONS, datetime(2026, 6, 2, 9, tzinfo=UTC), 1200),
+    Wave(1, "pilot", Cohort.PILOT, 0, 0, None, 20),
+    Wave(2, "all", Cohort.NONE, 0, POSITIONS, datetime(2026, 6, 2, 9, tzinfo=UTC), 1200),
 )
 PLAN = Plan("3f2a91c07b55" + "0" * 52, NOW, 1220, 1000, 0, WAVES, ())
 MIGRATION = Migration(

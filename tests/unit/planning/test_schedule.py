@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from shared.intake.rules.cohort import choose_cohort, parse_day
-from shared.model.account import AccountId, Band
+from shared.model.account import AccountId, Cohort
 from shared.model.counts.extract_comparison import Compared
 from shared.model.profile import Limits, Plan
 from shared.model.row import Person
@@ -34,25 +34,25 @@ def test_a_british_day_is_read_as_it_is_written(text: str, day: date | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("last", "created", "band"),
+    ("last", "created", "cohort"),
     [
-        ("2024-03-02", "", Band.DORMANT),
-        ("2024-03-03", "", Band.NONE),
-        ("", "2015-01-01", Band.DORMANT),
-        ("2026-01-01", "2015-01-01", Band.NONE),
-        ("", "", Band.NONE),
+        ("2024-03-02", "", Cohort.DORMANT),
+        ("2024-03-03", "", Cohort.NONE),
+        ("", "2015-01-01", Cohort.DORMANT),
+        ("2026-01-01", "2015-01-01", Cohort.NONE),
+        ("", "", Cohort.NONE),
     ],
 )
-def test_who_has_not_signed_in_for_long_is_dormant(last: str, created: str, band: Band) -> None:
+def test_who_has_not_signed_in_for_long_is_dormant(last: str, created: str, cohort: Cohort) -> None:
     person = Person("C1", "c1@example.org", created=created, last_sign_in=last)
-    assert choose_cohort(person, Plan(dormant_months=24), UPLOADED, late=False) is band
-    assert choose_cohort(person, Plan(), UPLOADED, late=False) is Band.NONE
+    assert choose_cohort(person, Plan(dormant_months=24), UPLOADED, late=False) is cohort
+    assert choose_cohort(person, Plan(), UPLOADED, late=False) is Cohort.NONE
 
 
 def test_the_pilot_goes_before_all_others() -> None:
     person = Person("C1", "c1@example.org", last_sign_in="2000-01-01")
-    assert choose_cohort(person, Plan(pilot=("C1",), dormant_months=1), UPLOADED, late=True) is Band.PILOT
-    assert choose_cohort(person, Plan(dormant_months=1), UPLOADED, late=True) is Band.LATE
+    assert choose_cohort(person, Plan(pilot=("C1",), dormant_months=1), UPLOADED, late=True) is Cohort.PILOT
+    assert choose_cohort(person, Plan(dormant_months=1), UPLOADED, late=True) is Cohort.LATE
 
 
 def test_without_waves_everybody_goes_as_soon_as_the_plan_is_approved() -> None:
@@ -71,14 +71,14 @@ def test_a_wave_starts_as_clocks_in_london_show_it() -> None:
 def test_slices_and_bands_stand_in_the_profiles_order() -> None:
     census = Census()
     for number in range(100):
-        census.add(AccountId(f"a0{number * 42_000_000:08x}{'0' * 30}"), Band.NONE)
-    census.add(AccountId("a0" + "0" * 39), Band.DORMANT)
+        census.add(AccountId(f"a0{number * 42_000_000:08x}{'0' * 30}"), Cohort.NONE)
+    census.add(AccountId("a0" + "0" * 39), Cohort.DORMANT)
     waves = [{"name": "few", "takes": "5%"}, {"name": "old", "takes": "dormant"}, {"name": "all", "takes": "rest"}]
     found = schedule_waves(Plan.model_validate({"waves": waves}), census)
-    assert [(wave.number, wave.name, wave.band, wave.accounts) for wave in found] == [
-        (1, "few", Band.NONE, 5),
-        (2, "old", Band.DORMANT, 1),
-        (3, "all", Band.NONE, 95),
+    assert [(wave.number, wave.name, wave.cohort, wave.accounts) for wave in found] == [
+        (1, "few", Cohort.NONE, 5),
+        (2, "old", Cohort.DORMANT, 1),
+        (3, "all", Cohort.NONE, 95),
     ]
 
 

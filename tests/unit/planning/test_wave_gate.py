@@ -10,7 +10,7 @@ import pytest
 
 from shared.adapters.storage.entities import MIGRATION as MIGRATION_MAPPER
 from shared.errors import ActionRefused
-from shared.model.account import Authority, Band, MigrationId
+from shared.model.account import Authority, Cohort, MigrationId
 from shared.model.migration import Gate, Migration, Phase
 from shared.model.pacing.rate_limit import Quota
 from shared.model.plan import Plan, Template
@@ -31,9 +31,9 @@ from shared.planning.rules.wave_gate import (
 )
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
-PILOT = Wave(1, "pilot", Band.PILOT, 0, 0, NOW - timedelta(days=7), 200)
-SECOND = Wave(2, "second", Band.NONE, 0, 1 << 31, NOW, 4000)
-LAST = Wave(3, "rest", Band.NONE, 1 << 31, 1 << 32, None, 8000)
+PILOT = Wave(1, "pilot", Cohort.PILOT, 0, 0, NOW - timedelta(days=7), 200)
+SECOND = Wave(2, "second", Cohort.NONE, 0, 1 << 31, NOW, 4000)
+LAST = Wave(3, "rest", Cohort.NONE, 1 << 31, 1 << 32, None, 8000)
 TEMPLATE = Template("set-your-password", "t1", 4)
 PLAN = Plan("h", NOW, 12_200, 12_000, 200, (PILOT, SECOND, LAST), (TEMPLATE,), profile="p1")
 MIGRATION = Migration(

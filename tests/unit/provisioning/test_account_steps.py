@@ -183,7 +183,7 @@ async def test_an_identity_joined_to_another_account_of_ours_is_not_joined_again
 async def test_our_mark_without_our_record_is_for_a_person(world: World) -> None:
     account = await _until(world, names.CLASSIFY_ACCOUNT)
     user = world.directory.local_user("c1@example.org", "Ada", "Example", LONG_AGO)
-    world.directory.users[user.id] = replace(user, marks={SOUTH_NORFOLK: account.id})
+    world.directory.users[user.id] = replace(user, owner_markers={SOUTH_NORFOLK: account.id})
     await settle(world)
     assert (await world.result())["C1"]["reason"] == "already_marked"
 

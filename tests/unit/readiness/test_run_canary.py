@@ -329,7 +329,7 @@ async def test_it_waits_for_the_administrator_and_marks_are_off_by_then() -> Non
     story.people.deletes = False
     canary = await story.until(lambda canary: canary.step is Step.GONE)
     user = story.world.directory.users[canary.living[0]]
-    assert (user.display_name, dict(user.marks), dict(user.customer_refs)) == (RETIRED, {}, {})
+    assert (user.display_name, dict(user.owner_markers), dict(user.customer_refs)) == (RETIRED, {}, {})
 
 
 async def test_an_app_that_may_delete_does_so_and_the_right_is_reported() -> None:

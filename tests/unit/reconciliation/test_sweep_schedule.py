@@ -66,7 +66,7 @@ def test_who_visits_for_one_counts_whatever_else_is_open() -> None:
 def test_the_longest_neglected_comes_first() -> None:
     migration, summaries = visited(RUNNING, timedelta(0), timedelta(0))
     earlier = {"7": 3 * SECOND, "2": 2 * SECOND, "c": SECOND}
-    late = {shard: replace(summaries[shard], visited_at=NOW - by) for shard, by in earlier.items()}
+    late = {shard: replace(summaries[shard], swept_at=NOW - by) for shard, by in earlier.items()}
     assert shards((migration, {key: each for key, each in {**summaries, **late}.items() if key != "f"})).startswith(
         "f72c0"
     )

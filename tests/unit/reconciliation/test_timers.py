@@ -301,7 +301,7 @@ async def test_a_message_for_an_account_that_nobody_knows_does_nothing(world: Wo
 async def _delete_rows(world: World, kept: int) -> None:
     """Delete rows until so many are left, as somebody may by hand."""
     places = [(partition, key) for table, partition, key, _ in world.tables.everything() if table == names.ROWS]
-    rows = [place for place in places if not place[0].endswith("|anchor")]
+    rows = [partition for partition in places if not partition[0].endswith("|anchor")]
     assert len(rows) > kept
     for partition, key in rows[kept:]:
         await world.tables.write(names.ROWS, partition, [Write(Verb.DELETE, key)])

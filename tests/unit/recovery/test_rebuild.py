@@ -267,7 +267,7 @@ async def test_accounts_stuck_in_the_copy_stay_stuck_until_a_person_replays_them
     await world.upload(export(line("C1")))
     await world.run(rounds=2)
     [stored] = [s for shard in SHARDS async for s in world.ledger.accounts.list_shard(SOUTH_NORFOLK, shard)]
-    stuck = replace(stored.record, state=State.FAILED, reason="directory_refused", moment=None)
+    stuck = replace(stored.record, state=State.FAILED, reason="directory_refused", due_at=None)
     await world.ledger.accounts.save(stored, stuck, None)
     await backup_tables(world.ports)
     lose(world)

@@ -31,7 +31,7 @@ ACCOUNT = Account(
     AddressKey(""),
     NOW,
     release=3,
-    moment=NOW,
+    due_at=NOW,
     outcome=Outcome.CREATE,
 )
 MIGRATION = Migration(MigrationId("m"), AUTHORITY, "b", "e", 1, NOW, NOW, Phase.RUNNING, assessed_at=NOW, moved_at=NOW)
@@ -144,12 +144,12 @@ def test_only_who_was_created_or_joined_gets_a_message(outcome: Outcome | None) 
 
 def test_what_waits_for_a_moment_may_have_one_when_it_is_time_to() -> None:
     later = NOW + timedelta(hours=1)
-    waiting = replace(ACCOUNT, moment=None, not_before=later)
+    waiting = replace(ACCOUNT, due_at=None, not_before=later)
     assert find_due_step(waiting, MIGRATION, PROFILE, messages_on=True).at == later
 
 
 @pytest.mark.parametrize(
-    ("release", "moment", "step", "now", "is_open"),
+    ("release", "due_at", "step", "now", "is_open"),
     [
         (3, NOW, Step.CLASSIFY, NOW, True),
         (2, NOW, Step.CLASSIFY, NOW, False),
@@ -163,27 +163,27 @@ def test_what_waits_for_a_moment_may_have_one_when_it_is_time_to() -> None:
 )
 def test_a_message_is_let_in_with_the_current_number_at_its_moment(
     release: int,
-    moment: datetime | None,
+    due_at: datetime | None,
     step: Step,
     now: datetime,
     is_open: bool,  # noqa: FBT001
 ) -> None:
-    account = replace(ACCOUNT, moment=moment)
+    account = replace(ACCOUNT, due_at=due_at)
     answer = find_due_step(account, MIGRATION, PROFILE, messages_on=True)
     assert is_message_open(step, release, account, answer, now, epoch=0) is is_open
     assert not is_message_open(step, release, account, answer, now, epoch=1)
 
 
 @pytest.mark.parametrize(
-    ("moment", "late", "long_past"),
+    ("due_at", "late", "long_past"),
     [
         (NOW, OVERDUE, False),
         (NOW, OVERDUE + timedelta(seconds=1), True),
         (None, timedelta(days=1), False),
     ],
 )
-def test_what_is_long_past_its_moment_long_past(moment: datetime | None, late: timedelta, long_past: bool) -> None:  # noqa: FBT001
-    account = replace(ACCOUNT, moment=moment)
+def test_what_is_long_past_its_moment_long_past(due_at: datetime | None, late: timedelta, long_past: bool) -> None:  # noqa: FBT001
+    account = replace(ACCOUNT, due_at=due_at)
     answer = find_due_step(account, MIGRATION, PROFILE, messages_on=True)
     assert is_overdue(account, answer, NOW + late) is long_past
 

@@ -13,7 +13,7 @@ from shared.model.account import Authority, release_account
 from shared.model.lifecycle import State
 from shared.model.migration import Phase
 from shared.model.pacing.held_slots import Ahead
-from shared.model.pacing.rate_limit import FIRST_DELAY, READ, WRITE, Lane, Pace, Quota, Quotas, message_lane
+from shared.model.pacing.rate_limit import FIRST_DELAY, READ, WRITE, Limiter, Pace, Quota, Quotas, message_limiter
 from shared.operations import control
 from shared.scheduling.rate_limiter import HORIZON, record_throttling, reserve_slots
 from shared.scheduling.release_accounts import SOON, release_accounts
@@ -32,17 +32,17 @@ async def _until(world: World, queue: str, *lines: str) -> None:
         world.clock.tick(timedelta(seconds=1))
 
 
-async def _blocked(world: World) -> dict[Lane, bool]:
+async def _blocked(world: World) -> dict[Limiter, bool]:
     """Which lanes stand still."""
     found = {}
-    for lane in (WRITE, READ, message_lane(SOUTH_NORFOLK), message_lane(GREAT_YARMOUTH)):
-        stored = await world.ledger.rate_limits.get(lane)
-        found[lane] = stored is not None and stored.record.blocked_until > world.clock.now()
+    for limiter in (WRITE, READ, message_limiter(SOUTH_NORFOLK), message_limiter(GREAT_YARMOUTH)):
+        stored = await world.ledger.rate_limits.get(limiter)
+        found[limiter] = stored is not None and stored.record.blocked_until > world.clock.now()
     return found
 
 
-async def _pace(world: World, lane: Lane) -> Pace:
-    stored = await world.ledger.rate_limits.get(lane)
+async def _pace(world: World, limiter: Limiter) -> Pace:
+    stored = await world.ledger.rate_limits.get(limiter)
     assert stored is not None
     return stored.record
 
@@ -63,7 +63,7 @@ async def test_a_throttled_message_stops_the_messages_of_its_council_alone(world
     await _until(world, names.NOTIFY_CUSTOMER, line("C1"))
     world.notifier.fail = [Throttled("message_service_throttled", timedelta(minutes=3))]
     await world.deliver()
-    assert [lane for lane, still in (await _blocked(world)).items() if still] == [message_lane(SOUTH_NORFOLK)]
+    assert [limiter for limiter, still in (await _blocked(world)).items() if still] == [message_limiter(SOUTH_NORFOLK)]
     await settle(world)
     assert len(world.told) == 1
 
@@ -155,8 +155,8 @@ async def _moments(world: World) -> dict[Authority, list[datetime]]:
     found: dict[Authority, list[datetime]] = {SOUTH_NORFOLK: [], GREAT_YARMOUTH: []}
     for authority, there in found.items():
         for account in await world.accounts(authority):
-            if account.state is State.RELEASED and account.moment is not None:
-                there.append(account.moment)
+            if account.state is State.RELEASED and account.due_at is not None:
+                there.append(account.due_at)
     return {authority: sorted(there) for authority, there in found.items()}
 
 
@@ -222,11 +222,11 @@ async def test_a_process_that_gave_nothing_away_takes_nothing_back() -> None:
 async def test_what_was_begun_meanwhile_keeps_its_slot() -> None:
     world = await _one_has_the_whole_horizon()
     for account in await world.accounts():
-        stored = await world.ledger.accounts.get(account.place, account.id)
-        if stored is None or account.moment is None:
+        stored = await world.ledger.accounts.get(account.partition, account.id)
+        if stored is None or account.due_at is None:
             continue
         await world.ledger.accounts.save(
-            stored, release_account(account, account.moment + timedelta(seconds=1), account.epoch), None
+            stored, release_account(account, account.due_at + timedelta(seconds=1), account.epoch), None
         )
     before = await _moments(world)
     await release_accounts(world.ports)

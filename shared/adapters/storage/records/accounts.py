@@ -14,14 +14,14 @@ from shared import names
 from shared.adapters.storage.entities import (
     ACCOUNT,
     CHANGES,
-    GLANCE,
+    PROJECTION_COLUMNS,
     format_time,
     read_projection,
 )
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Entity, Query, Store, Value, Values, Verb, Write
-from shared.model.account import Account, AccountId, Change, MigrationId, Place
+from shared.model.account import Account, AccountId, Change, MigrationId, Partition
 from shared.model.lifecycle import State
-from shared.model.pacing.work_query import Line
+from shared.model.pacing.work_query import WorkQuery
 from shared.ports import Stored
 
 MAX_HISTORY_CHARACTERS: Final = 12_000
@@ -34,15 +34,15 @@ class TableAccounts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def get(self, place: Place, account: AccountId) -> Stored[Account] | None:
+    async def get(self, partition: Partition, account: AccountId) -> Stored[Account] | None:
         """One account."""
-        entity = await self._store.get(names.ACCOUNTS, f"{place}|{account[1]}", f"account|{account}")
+        entity = await self._store.get(names.ACCOUNTS, f"{partition}|{account[1]}", f"account|{account}")
         return stored_account(entity) if entity else None
 
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account with its history."""
         writes = _make_save_writes(before, account, change)
-        etags = await self._store.write(names.ACCOUNTS, f"{account.place}|{account.shard}", writes)
+        etags = await self._store.write(names.ACCOUNTS, f"{account.partition}|{account.shard}", writes)
         return Stored(account, etags[0], str(writes[0].values.get("history", before.history)))
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
@@ -50,9 +50,9 @@ class TableAccounts:
 
         An account that another process changed is left out, and the others are saved.
         """
-        by_shard: dict[tuple[Place, str], list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
+        by_shard: dict[tuple[Partition, str], list[tuple[Stored[Account], Account, Change | None]]] = defaultdict(list)
         for item in changes:
-            by_shard[item[1].place, item[1].shard].append(item)
+            by_shard[item[1].partition, item[1].shard].append(item)
         batches = [
             list(batch) for items in by_shard.values() for batch in batched(items, TRANSACTION_LIMIT // 2, strict=False)
         ]
@@ -63,7 +63,7 @@ class TableAccounts:
         first = items[0][1]
         writes = [write for before, account, change in items for write in _make_save_writes(before, account, change)]
         try:
-            await self._store.write(names.ACCOUNTS, f"{first.place}|{first.shard}", writes)
+            await self._store.write(names.ACCOUNTS, f"{first.partition}|{first.shard}", writes)
         except Conflict:
             if len(items) == 1:
                 return []
@@ -80,7 +80,7 @@ class TableAccounts:
 
     async def _insert_batch(self, batch: list[tuple[Account, Change]]) -> list[AccountId]:
         first = batch[0][0]
-        partition = f"{first.place}|{first.shard}"
+        partition_key = f"{first.partition}|{first.shard}"
         existing: list[AccountId] = []
         while batch:
             writes = [
@@ -92,10 +92,10 @@ class TableAccounts:
                 for account, change in batch
             ]
             try:
-                await self._store.write(names.ACCOUNTS, partition, writes)
+                await self._store.write(names.ACCOUNTS, partition_key, writes)
             except Conflict:
                 there = await asyncio.gather(
-                    *(self._store.get(names.ACCOUNTS, partition, f"account|{account.id}") for account, _ in batch)
+                    *(self._store.get(names.ACCOUNTS, partition_key, f"account|{account.id}") for account, _ in batch)
                 )
                 known = {account.id for (account, _), found in zip(batch, there, strict=True) if found}
                 existing += known
@@ -104,46 +104,48 @@ class TableAccounts:
                 break
         return existing
 
-    async def list_shard(self, place: Place, shard: str) -> AsyncIterator[Stored[Account]]:
+    async def list_shard(self, partition: Partition, shard: str) -> AsyncIterator[Stored[Account]]:
         """All accounts of a shard, in the order of their ids."""
-        async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", Query(prefix="account|")):
+        async for entity in self._store.query(names.ACCOUNTS, f"{partition}|{shard}", Query(prefix="account|")):
             yield stored_account(entity)
 
-    async def list_projections(self, place: Place, shard: str) -> AsyncIterator[Account]:
+    async def list_projections(self, partition: Partition, shard: str) -> AsyncIterator[Account]:
         """Yield the accounts with only the columns that the gate and the counts need."""
-        query = Query(prefix="account|", select=GLANCE)
-        async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
+        query = Query(prefix="account|", select=PROJECTION_COLUMNS)
+        async for entity in self._store.query(names.ACCOUNTS, f"{partition}|{shard}", query):
             yield read_projection(entity.values)
 
     async def list_due(
-        self, place: Place, shard: str, of: Line, before: datetime, limit: int
+        self, partition: Partition, shard: str, of: WorkQuery, before: datetime, limit: int
     ) -> AsyncIterator[Stored[Account]]:
         """Yield accounts of a shard that wait for release."""
         equal: dict[str, Value] = {"waiting": True, "migration": of.migration, "state": of.state.value}
         if of.announced is not None:
             equal["announced"] = of.announced
         keys = tuple(f"account|a{shard}{key}" for key in of.keys) if of.keys else ()
-        wanted: dict[str, tuple[str, ...]] = {"band": of.bands, "outcome": of.outcomes}
+        wanted: dict[str, tuple[str, ...]] = {"cohort": of.cohorts, "outcome": of.outcomes}
         one_of = {column: some for column, some in wanted.items() if some}
         bound = {"not_before": format_time(before)}
         query = Query("account|", equal=equal, one_of=one_of, at_most=bound, limit=limit, keys=keys)
-        async for entity in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
+        async for entity in self._store.query(names.ACCOUNTS, f"{partition}|{shard}", query):
             yield stored_account(entity)
 
-    async def is_any_in_state(self, place: Place, shard: str, migration: MigrationId, states: Sequence[State]) -> bool:
+    async def is_any_in_state(
+        self, partition: Partition, shard: str, migration: MigrationId, states: Sequence[State]
+    ) -> bool:
         """Ask for one account, and for one column of it."""
         one_of = {"state": tuple(state.value for state in states)}
         query = Query("account|", equal={"migration": migration}, one_of=one_of, select=("id",), limit=1)
-        async for _ in self._store.query(names.ACCOUNTS, f"{place}|{shard}", query):
+        async for _ in self._store.query(names.ACCOUNTS, f"{partition}|{shard}", query):
             return True
         return False
 
-    async def list_history(self, place: Place, account: AccountId) -> list[Change]:
+    async def list_history(self, partition: Partition, account: AccountId) -> list[Change]:
         """An account's history, oldest first."""
-        partition = f"{place}|{account[1]}"
-        moved = self._store.query(names.ACCOUNTS, partition, Query(prefix=f"history|{account}|"))
+        partition_key = f"{partition}|{account[1]}"
+        moved = self._store.query(names.ACCOUNTS, partition_key, Query(prefix=f"history|{account}|"))
         texts = [str(entity.values["history"]) async for entity in moved]
-        if entity := await self._store.get(names.ACCOUNTS, partition, f"account|{account}"):
+        if entity := await self._store.get(names.ACCOUNTS, partition_key, f"account|{account}"):
             texts.append(stored_account(entity).history)
         return [change for text in texts if text for change in CHANGES.validate_json(text)]
 

@@ -33,15 +33,15 @@ class TableBackups:
         migrations = [f"{authority}|{part}" for part in ("canary", "first", "m")]
         return [(names.ACCOUNTS, each) for each in accounts] + [(names.MIGRATIONS, each) for each in migrations]
 
-    async def list_records(self, table: str, partition: str) -> AsyncIterator[Record]:
+    async def list_records(self, table: str, partition_key: str) -> AsyncIterator[Record]:
         """In the order of their keys: accounts before their histories."""
-        async for entity in self._store.query(table, partition, Query()):
+        async for entity in self._store.query(table, partition_key, Query()):
             columns = entity.values
             if table == names.ACCOUNTS and entity.row_key.startswith("account|"):
                 columns = without_reference(columns)
-            if table == names.MIGRATIONS and partition.endswith("|m"):
+            if table == names.MIGRATIONS and partition_key.endswith("|m"):
                 columns = without_file_name(columns)
-            yield Record(table, partition, entity.row_key, columns)
+            yield Record(table, partition_key, entity.row_key, columns)
 
     async def restore(self, records: Sequence[Record], mending: Mending) -> int:
         """An account and what the rebuild adds to its history go in together."""
@@ -49,9 +49,9 @@ class TableBackups:
         for record in records:
             by_place[record.table, record.partition].append(_put_back(record, mending))
         count = 0
-        for (table, partition), groups in by_place.items():
+        for (table, partition_key), groups in by_place.items():
             for batch in batched(groups, TRANSACTION_LIMIT // 2, strict=False):
-                count += await insert_missing(self._store, table, partition, list(batch))
+                count += await insert_missing(self._store, table, partition_key, list(batch))
         for forget in self._forget:
             forget()
         return count

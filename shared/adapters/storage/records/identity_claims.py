@@ -2,7 +2,7 @@
 
 from shared import names
 from shared.adapters.storage.store import Conflict, Store, Values, Verb, Write
-from shared.model.account import AccountId, DirectoryId, Place
+from shared.model.account import AccountId, DirectoryId, Partition
 
 
 class TableIdentityClaims:
@@ -11,18 +11,18 @@ class TableIdentityClaims:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def claim(self, place: Place, user: DirectoryId, account: AccountId) -> list[AccountId]:
+    async def claim(self, partition: Partition, user: DirectoryId, account: AccountId) -> list[AccountId]:
         """Claim a user. The first claim is one insert.
 
         Later claims extend the list, newest first, so that claims have an order.
         """
-        partition = f"{place}|i|{user[0]}"
+        partition_key = f"{partition}|i|{user[0]}"
         write = Write(Verb.INSERT, user, {"accounts": account})
         while True:
             try:
-                await self._store.write(names.ACCOUNTS, partition, [write])
+                await self._store.write(names.ACCOUNTS, partition_key, [write])
             except Conflict:
-                entity = await self._store.get(names.ACCOUNTS, partition, user)
+                entity = await self._store.get(names.ACCOUNTS, partition_key, user)
             else:
                 return _read_claims(write.values)[1:]
             claims = _read_claims(entity.values) if entity else []
@@ -32,9 +32,9 @@ class TableIdentityClaims:
             verb, etag = (Verb.REPLACE, entity.etag) if entity else (Verb.INSERT, "")
             write = Write(verb, user, {"accounts": ",".join([account, *others])}, etag)
 
-    async def list_accounts(self, place: Place, user: DirectoryId) -> list[AccountId]:
+    async def list_accounts(self, partition: Partition, user: DirectoryId) -> list[AccountId]:
         """Every account that ever matched this user, the newest match first."""
-        entity = await self._store.get(names.ACCOUNTS, f"{place}|i|{user[0]}", user)
+        entity = await self._store.get(names.ACCOUNTS, f"{partition}|i|{user[0]}", user)
         return _read_claims(entity.values) if entity else []
 
 

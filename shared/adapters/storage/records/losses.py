@@ -19,10 +19,10 @@ class TableLosses:
 
     async def get_anchors(self, authority: Authority) -> Anchors:
         """Three small reads."""
-        place = f"{authority}|anchor"
+        partition = f"{authority}|anchor"
         *found, noted = await asyncio.gather(
-            *(self._store.get(table, place, "anchor") for table in names.TABLES),
-            self._store.get(names.MIGRATIONS, place, "rebuild"),
+            *(self._store.get(table, partition, "anchor") for table in names.TABLES),
+            self._store.get(names.MIGRATIONS, partition, "rebuild"),
         )
         there = frozenset(table for table, anchor in zip(names.TABLES, found, strict=True) if anchor)
         return Anchors(there, frozenset(names.TABLES) - there, REBUILD.record(noted.values) if noted else None)
@@ -42,13 +42,13 @@ class TableLosses:
 
     async def move_rebuild(self, authority: Authority, before: Rebuild, after: Rebuild) -> None:
         """Replace what is noted, if it is `before`."""
-        place = f"{authority}|anchor"
-        entity = await self._store.get(names.MIGRATIONS, place, "rebuild")
+        partition = f"{authority}|anchor"
+        entity = await self._store.get(names.MIGRATIONS, partition, "rebuild")
         if entity is None or REBUILD.record(entity.values) != before:
             return
         write = Write(Verb.REPLACE, "rebuild", REBUILD.values(after), entity.etag)
         with suppress(Conflict):
-            await self._store.write(names.MIGRATIONS, place, [write])
+            await self._store.write(names.MIGRATIONS, partition, [write])
 
     async def end_rebuild(self, authority: Authority) -> None:
         """First the anchors: with neither anchor nor note an authority would look new."""

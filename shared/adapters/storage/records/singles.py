@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared import names
-from shared.adapters.storage.entities import TROUBLE, canary_record, canary_values, format_time
+from shared.adapters.storage.entities import TIMER_FAILURE, canary_record, canary_values, format_time
 from shared.adapters.storage.recent import Recent
 from shared.adapters.storage.records.writing import insert_missing
 from shared.adapters.storage.store import Query, Store, Verb, Write
 from shared.errors import StaleWrite
 from shared.model.account import Authority
 from shared.model.safeguards.canary import Canary
-from shared.model.safeguards.timer_failure import Trouble, count_failure
+from shared.model.safeguards.timer_failure import TimerFailure, count_failure
 from shared.ports import Clock, Stored
 
 _KEY: Final = ("app|key", "fingerprint")
@@ -40,9 +40,9 @@ class TablePseudonymKeys:
 
     async def note(self, fingerprint: str) -> str:
         """Insert, or read what is there."""
-        partition, row_key = _KEY
+        partition_key, row_key = _KEY
         await insert_missing(
-            self._store, names.MIGRATIONS, partition, [[Write(Verb.INSERT, row_key, {"fingerprint": fingerprint})]]
+            self._store, names.MIGRATIONS, partition_key, [[Write(Verb.INSERT, row_key, {"fingerprint": fingerprint})]]
         )
         self._key = None
         return await self.get_fingerprint() or fingerprint
@@ -55,17 +55,17 @@ class TableTimerFailures:
         self._store = store
         self._well: Recent[str, None] = Recent(clock, NOW_AND_THEN)
 
-    async def list_all(self) -> list[Trouble]:
+    async def list_all(self) -> list[TimerFailure]:
         """Timers that fail."""
         found = self._store.query(names.MIGRATIONS, _TIMERS, Query())
-        return [TROUBLE.record(entity.values) async for entity in found]
+        return [TIMER_FAILURE.record(entity.values) async for entity in found]
 
     async def note(self, timer: str, error: str, at: datetime) -> None:
         """Record one more failure. A timer runs in one place at a time, so no other process writes its row."""
         known = await self._store.get(names.MIGRATIONS, _TIMERS, timer)
-        trouble = count_failure(TROUBLE.record(known.values) if known else None, timer, error, at)
+        trouble = count_failure(TIMER_FAILURE.record(known.values) if known else None, timer, error, at)
         self._well.forget()
-        await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.PUT, timer, TROUBLE.values(trouble))])
+        await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.PUT, timer, TIMER_FAILURE.values(trouble))])
 
     async def end(self, timer: str) -> None:
         """Said after every good run, and so asked of the table only now and then."""

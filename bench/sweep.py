@@ -107,7 +107,7 @@ async def measure_sweep(rows: int) -> dict[str, float]:
     await reconcile_authorities(ports)
     whole, result = reports.written, reports.seconds
     world.clock.tick(timedelta(minutes=11))
-    visit = await _time_sweep(ports)
+    sweep = await _time_sweep(ports)
     unchanged = reports.written
     world.clock.tick(timedelta(minutes=11))
     stored = await anext(world.ledger.accounts.list_shard(SOUTH_NORFOLK, "0"))
@@ -117,7 +117,7 @@ async def measure_sweep(rows: int) -> dict[str, float]:
         raise kit.BenchError(f"not what had changed was written: {whole}, {unchanged}, {reports.written} bytes")
     micro = 1e6 / rows
     return {
-        "visit": visit * micro,
+        "sweep": sweep * micro,
         "result": result * micro,
         "shard": (reports.seconds - result) * micro * len(SHARDS),
         "memory": _measure_peak() - before,
@@ -132,7 +132,7 @@ async def _time_sweep(ports: Ports) -> float:
 
 def in_a_process(rows: int) -> dict[str, float]:
     """Run the same in a separate process."""
-    command = [sys.executable, "-m", "bench.walk", "--measure", str(rows)]
+    command = [sys.executable, "-m", "bench.sweep", "--measure", str(rows)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(ended.stdout)
     return found
@@ -140,7 +140,7 @@ def in_a_process(rows: int) -> dict[str, float]:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.walk", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.sweep", description=__doc__)
     parser.add_argument("--few", type=int, default=20_000, help="the smaller council (20000)")
     parser.add_argument("--many", type=int, default=200_000, help="the larger one (200000)")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(asyncio.run(measure_sweep(options.measure))))
         return 0
     few, many = in_a_process(options.few), in_a_process(options.many)
-    what = {"visit": "a visit", "result": "result.csv, written whole", "shard": "result.csv, when one shard changed"}
+    what = {"sweep": "a sweep of a shard", "result": "result.csv, written whole", "shard": "result.csv, when one shard changed"}
     rows = [
         (text, f"{few[key]:.1f} us", f"{many[key]:.1f} us", f"{many[key] / few[key]:.2f}") for key, text in what.items()
     ]
