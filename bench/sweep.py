@@ -149,7 +149,11 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(asyncio.run(measure_sweep(options.measure))))
         return 0
     few, many = in_a_process(options.few), in_a_process(options.many)
-    what = {"sweep": "a sweep of a shard", "result": "result.csv, written whole", "shard": "result.csv, when one shard changed"}
+    what = {
+        "sweep": "a sweep of a shard",
+        "result": "result.csv, written whole",
+        "shard": "result.csv, when one shard changed",
+    }
     rows = [
         (text, f"{few[key]:.1f} us", f"{many[key]:.1f} us", f"{many[key] / few[key]:.2f}") for key, text in what.items()
     ]

@@ -31,7 +31,7 @@ from local.samples.generate import Order, generate_samples
 from local.stack import ROOT, Stack, StackError, find_unused_port, get_json, run_stack
 
 FOLDER: Final = ROOT / ".local" / "demo"
-PATIENCE: Final = 15 * 60
+MAX_DEMO_SECONDS: Final = 15 * 60
 STAND_IN_PORTS: Final = (7081, 7082)
 HOST_PORT: Final = 7071
 EXPORT: Final = "south-norfolk/portal-export.csv"
@@ -97,7 +97,9 @@ def _run_demo(console: Console, places: Places, options: argparse.Namespace) -> 
         _upload_export(running, places.samples / "south-norfolk.csv")
         migration = _watch_migration(console, f"{host.url}/api/status")
         if migration is None:
-            console.print(f"[red]It did not end within {PATIENCE // 60} minutes. The host's log is {host.log}.[/]")
+            console.print(
+                f"[red]It did not end within {MAX_DEMO_SECONDS // 60} minutes. The host's log is {host.log}.[/]"
+            )
             return 1
         _copy_reports(running, places, migration)
         _copy_pages(running, places)
@@ -144,7 +146,7 @@ def _watch_migration(console: Console, url: str) -> dict[str, Any] | None:
             ("told", "told"),
         )
     }
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + MAX_DEMO_SECONDS
     plain = not console.is_terminal
     with Live(progress, console=console, refresh_per_second=4) if not plain else progress:
         said = ""

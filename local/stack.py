@@ -24,7 +24,7 @@ from local.standins.notify import services
 
 STAND_INS: Final = {"directory": "local.standins.graph", "notify": "local.standins.notify"}
 ROOT: Final = Path(__file__).resolve().parent.parent
-PATIENCE: Final = 60.0
+MAX_START_SECONDS: Final = 60.0
 TENANT: Final = "norfolkidentity.onmicrosoft.com"
 EXTENSIONS_APP: Final = "0123456789abcdef0123456789abcdef"
 PSEUDONYM_KEY: Final = "deadbeef" * 8
@@ -62,7 +62,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + MAX_START_SECONDS
         while not is_answering(self.health):
             if self.child.poll() is not None or time.monotonic() > deadline:
                 self.kill()

@@ -18,7 +18,7 @@ ERROR: Final = 1
 FINDINGS: Final = 2
 PIPED_WIDTH: Final = 120
 HERE: Final = "http://127.0.0.1:7071"
-PATIENCE: Final = 12
+MAX_FAILED_ANSWERS: Final = 12
 """How many times in a row a watched app may fail to answer, because it may be restarting."""
 
 commands = typer.Typer(
@@ -76,7 +76,7 @@ def show_waiting[T: BaseModel](what: str, ask: Callable[[], Answer[T]]) -> Answe
 
 def ask_patiently[T: BaseModel](ask: Callable[[], Answer[T]], every: float) -> Answer[T]:
     """Ask again if the app does not answer, because it may be restarting."""
-    for _ in range(PATIENCE - 1):
+    for _ in range(MAX_FAILED_ANSWERS - 1):
         try:
             return ask()
         except NotReachableError:

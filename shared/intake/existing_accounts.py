@@ -9,7 +9,7 @@ from shared.model.account import Account, AccountId
 from shared.model.migration import Kind, Migration, is_newer
 from shared.ports import Ports
 
-AT_ONCE: Final = 16
+PARALLEL_READS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def read_existing_accounts(ports: Ports, migration: Migration, wanted: Seq
     had_a_plan = any(other.plan is not None for other in older)
     if not older or not migration.apart:
         return Council(had_a_plan=had_a_plan)
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(PARALLEL_READS)
 
     async def ask(account: AccountId) -> Account | None:
         async with gate:

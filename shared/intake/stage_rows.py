@@ -38,8 +38,8 @@ from shared.model.safeguards.rebuild import choose_first_release
 from shared.ports import Ports, Stored
 from shared.telemetry import spans
 
-AT_ONCE: Final = 16
-IN_FLIGHT: Final = timedelta(minutes=2)
+PARALLEL_READS: Final = 16
+MAX_CREATE_LAG: Final = timedelta(minutes=2)
 """How long a create for the older export may take to show in the directory after it was started."""
 
 
@@ -137,10 +137,10 @@ async def _stage_records(ports: Ports, profile: Profile, migration: Migration, p
     ]
     pairs = [(a.address_key, a.id) for a in accounts if a.address_key and not a.settled]
     await ports.ledger.addresses.put(migration.partition, pairs)
-    met = await _stage_accounts(ports, accounts, first, stories)
+    known = await _stage_accounts(ports, accounts, first, stories)
     if migration.apart:
-        met = {**{a.id: _make_settled_row(first[a.id], a) for a in accounts if a.settled}, **met}
-    await ports.ledger.rows.put([_settle_row(row, first, met) for row in rows])
+        known = {**{a.id: _make_settled_row(first[a.id], a) for a in accounts if a.settled}, **known}
+    await ports.ledger.rows.put([_settle_row(row, first, known) for row in rows])
     await _hold_suppressed(ports, migration, first)
 
 
@@ -182,11 +182,11 @@ async def _drop_suppressed(
     ]
 
 
-def _settle_row(row: Row, first: Mapping[AccountId, Row], met: Mapping[AccountId, Row]) -> Row:
+def _settle_row(row: Row, first: Mapping[AccountId, Row], known: Mapping[AccountId, Row]) -> Row:
     """Return the row, compared with the first row of its account in this piece and with the account that exists."""
     if row.account is None:
         return row
-    earlier = met.get(row.account, first[row.account])
+    earlier = known.get(row.account, first[row.account])
     if earlier.number == row.number:
         return earlier
     return _mark_duplicate(row, earlier.duplicate_of or earlier.number)
@@ -246,7 +246,7 @@ async def _stage_accounts(
     existing = [found for batch in by_shard.values() for found in await ports.ledger.accounts.insert(batch)]
     for inserted in new.keys() - set(existing):
         stories.kept(new[inserted])
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(PARALLEL_READS)
 
     async def meet_row(account: AccountId) -> tuple[AccountId, Row]:
         async with gate:
@@ -310,13 +310,13 @@ async def _is_left_to_newer(ports: Ports, own: Migration, known: Account, new: A
 
 async def _note_resubmission(ports: Ports, stored: Stored[Account], row: Row, settled: Verdict) -> Row:
     """An account that was moved before; it remembers which row brought it, so that a second one is a duplicate."""
-    export, _, number = stored.record.met.rpartition("|")
+    export, _, number = stored.record.resubmission.rpartition("|")
     if stored.record.reason != DISCARDED:
         if export == row.migration and number != str(row.number):
             return _mark_duplicate(row, int(number))
         if export != row.migration:
-            met = replace(stored.record, met=f"{row.migration}|{row.number}")
-            await ports.ledger.accounts.save(stored, met, None)
+            resubmitted = replace(stored.record, resubmission=f"{row.migration}|{row.number}")
+            await ports.ledger.accounts.save(stored, resubmitted, None)
     return replace(row, outcome=settled.outcome, reason=settled.reason)
 
 
@@ -334,7 +334,7 @@ async def _take_over(ports: Ports, stored: Stored[Account], new: Account) -> Non
         migration=MigrationId(new.migration),
         row=new.row,
         staged_at=new.staged_at,
-        not_before=new.not_before + (IN_FLIGHT if begun else timedelta(0)),
+        not_before=new.not_before + (MAX_CREATE_LAG if begun else timedelta(0)),
         digest=new.digest,
         address_key=new.address_key,
         release=max(known.release + 1, new.release),

@@ -9,7 +9,7 @@ from shared.model.messages import ReceiveExport
 from shared.model.migration import migration_id
 from shared.ports import Blob, Ports
 
-PATIENCE: Final = timedelta(seconds=30)
+EVENT_WAIT_TIME: Final = timedelta(seconds=30)
 """How long to wait for the event."""
 
 
@@ -19,7 +19,7 @@ async def sweep_exports(ports: Ports) -> int:
     sent = 0
     async for blob in ports.exports.all():
         authority = _find_authority(ports, blob)
-        waiting = blob.uploaded + PATIENCE < ports.clock.now() and authority not in lost
+        waiting = blob.uploaded + EVENT_WAIT_TIME < ports.clock.now() and authority not in lost
         if waiting and not await _is_received(ports, authority, blob):
             await ports.outbox.send(ReceiveExport(blob=blob.name))
             sent += 1

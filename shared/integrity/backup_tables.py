@@ -31,7 +31,7 @@ from shared.ports import Ports
 
 log: Final = logging.getLogger(__name__)
 
-ROUND: Final = timedelta(minutes=6)
+MAX_ROUND_TIME: Final = timedelta(minutes=6)
 """How long one round works. The host ends a function after ten minutes."""
 
 
@@ -45,7 +45,7 @@ async def backup_tables(ports: Ports) -> bool:
         return False
     done: list[Partition] = []
     for table, partition in _list_partitions(ports):
-        if ports.clock.now() > begun + ROUND:
+        if ports.clock.now() > begun + MAX_ROUND_TIME:
             return False
         done.append(await _ensure_partition_copied(ports, night, table, partition))
     if await _is_any_table_lost(ports):

@@ -19,7 +19,7 @@ from shared.scheduling.release_accounts import return_to_waiting
 from shared.telemetry.progress import count_change
 
 TWO_ACCOUNTS: Final = "one_identity_two_accounts"
-IN_FLIGHT: Final = timedelta(minutes=2)
+MAX_LINK_LAG: Final = timedelta(minutes=2)
 """How long a link for an older export may take to show in the directory after it was started."""
 
 
@@ -70,7 +70,7 @@ async def _is_rival(ports: Ports, account: Account, user: DirectoryId, stored: S
         return False
     if not same and not rival.done:
         if rival.state is State.RELEASED:
-            raise TryLater("not_visible_yet", IN_FLIGHT)
+            raise TryLater("not_visible_yet", MAX_LINK_LAG)
         return False  # an older export's match, which nobody acted on
     if rival.state is State.CLASSIFIED:
         aside, change = apply_event(rival, Event.SET_ASIDE, ports.clock.now(), TWO_ACCOUNTS)

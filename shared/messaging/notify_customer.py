@@ -23,7 +23,7 @@ from shared.scheduling.rules.gate import find_account_wave, get_change_time, res
 from shared.telemetry import metrics
 from shared.telemetry.progress import record_step
 
-DOUBT: Final = timedelta(minutes=2)
+DOUBT_TIME: Final = timedelta(minutes=2)
 """For this long after a claim without a result, the service may still accept the message."""
 REMEMBERED: Final = timedelta(days=6)
 """The service forgets messages after 7 days (its default): later it cannot say any more whether it took one."""
@@ -85,8 +85,8 @@ async def _sent_before(
     """The id of a message that an earlier attempt got through, where there was one in doubt."""
     if account.claimed_at is None:
         return None
-    if now < account.claimed_at + DOUBT:
-        raise TryLater("message_in_doubt", account.claimed_at + DOUBT - now)
+    if now < account.claimed_at + DOUBT_TIME:
+        raise TryLater("message_in_doubt", account.claimed_at + DOUBT_TIME - now)
     sent = await notifier.find(profile, reference)
     if sent is None and now > account.claimed_at + REMEMBERED:
         raise Hold("message_in_doubt")
@@ -107,7 +107,7 @@ async def _send_letter(
         sent = await notifier.send(profile, letter)
     except AnswerLost:
         _count_request(profile, metrics.Result.LOST)
-        raise TryLater("message_in_doubt", DOUBT) from None
+        raise TryLater("message_in_doubt", DOUBT_TIME) from None
     except (TryLater, Hold, Stop) as no:
         # A clear no: nothing was sent, so there is nothing to doubt.
         _count_request(profile, metrics.Result.THROTTLED if isinstance(no, Throttled) else metrics.Result.REFUSED)

@@ -12,7 +12,7 @@ from typing import Final
 
 from shared.errors import AnswerLost, Hold, Stop, TryLater
 from shared.integrity.table_loss import is_table_lost
-from shared.messaging.notify_customer import DOUBT
+from shared.messaging.notify_customer import DOUBT_TIME
 from shared.messaging.rules.staff_notices import StaffNotice, list_notices
 from shared.model.migration import Migration
 from shared.model.profile import STAFF_NOTICE, Profile
@@ -51,7 +51,7 @@ async def _list_due_notices(ports: Ports, profile: Profile) -> AsyncIterator[tup
     async for migration in ports.ledger.migrations.list_all(profile.authority):
         for notice in list_notices(migration, profile, now):
             claim = migration.notices.get(notice.key, "")
-            if claim != SENT and (not claim or datetime.fromisoformat(claim) + DOUBT <= now):
+            if claim != SENT and (not claim or datetime.fromisoformat(claim) + DOUBT_TIME <= now):
                 yield migration, notice
 
 

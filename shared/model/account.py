@@ -93,13 +93,13 @@ class Account:
     """Postponements since the last progress."""
     trying_since: datetime | None = None
     unclear_since: datetime | None = None
-    met: str = ""
+    resubmission: str = ""
     """`migration|row` of the newest export that brought the account after it was created or linked."""
     unacknowledged_sends: int = 0
     """Times it was sent without anybody reporting back."""
     stops: int = 0
     """Times it paused its migration."""
-    lost: int = 0
+    host_losses: int = 0
     """Times the host died over this account's message."""
     host_loss_release: int = 0
     """Newest release that was found in poison without a recorded failure."""
@@ -205,7 +205,7 @@ def apply_event(account: Account, event: Event, at: datetime, reason: str = "", 
         trying_since=None if fresh else account.trying_since,
         unclear_since=None if fresh else account.unclear_since,
         stops=0 if fresh else account.stops,
-        lost=0 if fresh else account.lost,
+        host_losses=0 if fresh else account.host_losses,
         unacknowledged_sends=0 if fresh else account.unacknowledged_sends,
     )
     change = Change(at=at, event=event, state=state, reason=reason, by=by, migration=account.migration)

@@ -281,7 +281,7 @@ def is_newer(other: Migration, than: Migration) -> bool:
 
 def get_upload_order(migration: Migration) -> tuple[datetime, datetime, str]:
     """Return the key by which exports of one council are sorted, oldest first."""
-    # Storage gives the time of an upload in whole seconds. A file that is overwritten within one second is received later.
+    # Storage gives the time of an upload in whole seconds. An overwrite within the same second is received later.
     return migration.uploaded_at, migration.received_at, migration.id
 
 

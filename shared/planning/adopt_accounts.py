@@ -25,9 +25,9 @@ from shared.planning.open_waves import open_first
 from shared.ports import Ports, Stored
 from shared.scheduling.rules.gate import respect_told_day
 
-IN_FLIGHT: Final = timedelta(minutes=2)
+MAX_CREATE_LAG: Final = timedelta(minutes=2)
 """How long a create for the older plan may take to show in the directory after it was started."""
-AT_ONCE: Final = 500
+ACCOUNTS_PER_SAVE: Final = 500
 BEGINS: Final = frozenset({State.CLASSIFIED, State.REVIEW, State.FAILED, State.PROVISIONED})
 """The states in which an account may leave its draft. It is provisioned if its owner marker showed, after a loss, that
 it was moved.
@@ -88,7 +88,7 @@ async def _adopt_accounts(ports: Ports, profile: Profile, migration: Migration, 
             await _leave_alone(ports, stored, excluded[account.id])
             continue
         batch.append(replace(account, drafted=False, due_at=None))
-        if len(batch) == AT_ONCE:
+        if len(batch) == ACCOUNTS_PER_SAVE:
             await _take_accounts(ports, profile, batch)
             batch = []
     await _take_accounts(ports, profile, batch)
@@ -119,7 +119,7 @@ async def _take_accounts(ports: Ports, profile: Profile, accounts: Sequence[Acco
         if account.outcome is Outcome.LINK and account.directory_id is not None:
             await ports.ledger.identity_claims.claim(authority, account.directory_id, account.id)
     by_id: Mapping[AccountId, Account] = {account.id: account for account in accounts}
-    for some in batched(accounts, AT_ONCE // 10, strict=False):
+    for some in batched(accounts, ACCOUNTS_PER_SAVE // 10, strict=False):
         existing = await ports.ledger.accounts.insert([(account, _make_adoption(account)) for account in some])
         for id_ in existing:
             await _meet_existing(ports, profile, by_id[id_])
@@ -162,8 +162,8 @@ async def _settle_row(ports: Ports, stored: Stored[Account], mine: Account, sett
     row = await ports.ledger.rows.get(mine)
     if row is not None:
         await ports.ledger.rows.put([replace(row, outcome=settled.outcome, reason=settled.reason)])
-    met = replace(stored.record, met=f"{mine.migration}|{mine.row}")
-    await ports.ledger.accounts.save(stored, met, None)
+    resubmitted = replace(stored.record, resubmission=f"{mine.migration}|{mine.row}")
+    await ports.ledger.accounts.save(stored, resubmitted, None)
 
 
 async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mine: Account) -> None:
@@ -178,7 +178,7 @@ async def _take_over(ports: Ports, profile: Profile, stored: Stored[Account], mi
         migration=mine.migration,
         row=mine.row,
         staged_at=mine.staged_at,
-        not_before=respect_told_day(known, profile, now + IN_FLIGHT),
+        not_before=respect_told_day(known, profile, now + MAX_CREATE_LAG),
         digest=mine.digest,
         address_key=mine.address_key,
         release=max(known.release, mine.release) + 1,

@@ -7,7 +7,7 @@ from shared.model.migration import Migration, get_upload_order, is_newer
 from shared.planning.rules.assessment import Extract
 from shared.ports import Ports
 
-AT_MOST: Final = 12
+MAX_EXTRACTS: Final = 12
 
 
 async def earlier_extracts(ports: Ports, migration: Migration) -> tuple[Extract, ...]:
@@ -21,6 +21,6 @@ async def earlier_extracts(ports: Ports, migration: Migration) -> tuple[Extract,
         body = await ports.reports.read(f"{older.folder}/assessment.json")
         if body is not None:
             found.append(Extract.read(json.loads(body), older.uploaded_at))
-        if len(found) == AT_MOST:
+        if len(found) == MAX_EXTRACTS:
             break
     return tuple(reversed(found))

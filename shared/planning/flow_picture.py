@@ -23,7 +23,7 @@ WORDS: Final = {
 LIGHT: Final = "#b1b4b6"
 FLOW: Final = 260
 """Height of all rows together."""
-THINNEST: Final = 2
+MIN_LINE_WIDTH: Final = 2
 """The smallest thickness of a line that stands for at least one row."""
 SLOT: Final = 50
 """Height that a label needs."""
@@ -136,7 +136,7 @@ def _make_ribbons(rows: int, outcomes: Mapping[Outcome, int], shape: Shape) -> l
 
 
 def _scale_count(count: int, of: int, length: float) -> float:
-    return max(THINNEST, length * count / max(of, 1)) if count else 0.0
+    return max(MIN_LINE_WIDTH, length * count / max(of, 1)) if count else 0.0
 
 
 def _make_path(left: float, right: float, thickness: float, shape: Shape) -> str:
@@ -163,9 +163,9 @@ def _make_directory_parts(
     )
     parts: list[Part] = []
     x = 0.0
-    least = sum(THINNEST for *_, count in told if count)
+    least = sum(MIN_LINE_WIDTH for *_, count in told if count)
     for number, (words, colour, count) in enumerate(told):
-        width = (THINNEST + (shape.width - least) * count / directory.users) if count else 0.0
+        width = (MIN_LINE_WIDTH + (shape.width - least) * count / directory.users) if count else 0.0
         parts.append(Part(words, colour, count, round(x, 1), round(width, 1), round(y + number * 26, 1)))
         x += width
     return parts

@@ -24,9 +24,9 @@ from shared.readiness.rules.canary_texts import (
 )
 from shared.readiness.run_canary import Asked, run_canary_step
 
-SOON: Final = 1
+ASK_AGAIN_SECONDS: Final = 1
 """Seconds after which it is worth asking again, while the directory is waited for."""
-LATER: Final = 5
+ASK_A_PERSON_SECONDS: Final = 5
 """The same, while a person has to act."""
 
 
@@ -169,7 +169,7 @@ def _describe_canary(profile: Profile, canary: Canary, trouble: str) -> CanaryAn
             if name in canary.answers
         ],
         users=list(canary.living),
-        ask_again_seconds=LATER if canary.step in FOR_A_PERSON else SOON,
+        ask_again_seconds=ASK_A_PERSON_SECONDS if canary.step in FOR_A_PERSON else ASK_AGAIN_SECONDS,
     )
 
 

@@ -14,9 +14,9 @@ from shared.model.safeguards.canary import (
     CANARY_REF,
     FORCE_CHANGE_REFUSED,
     GIVEN_NAME,
-    GRACE,
     LINKED_REF,
-    PATIENCE,
+    MAX_READ_LAG,
+    RESET_SIGNS_TIME,
     RETIRED,
     SURNAME,
     Canary,
@@ -77,7 +77,7 @@ def explain_refusal(canary: Canary, refused: DirectoryRefused) -> str:
 
 def _not_yet(run: Run, canary: Canary) -> Canary:
     """Wait for reads that lag behind writes, up to a limit."""
-    late = run.now() > canary.since + PATIENCE
+    late = run.now() > canary.since + MAX_READ_LAG
     return fail_step(canary, "not_visible", run.now()) if late else canary
 
 
@@ -124,7 +124,7 @@ async def _not_created(run: Run, canary: Canary, refused: DirectoryRefused) -> C
         code = explain_refusal(canary, refused)
         answered = record_answers(canary, now, force_change_accepted="no") if code == FORCE_CHANGE_REFUSED else canary
         return fail_step(answered, code, now, refused.code)
-    if now <= canary.since + PATIENCE:
+    if now <= canary.since + MAX_READ_LAG:
         raise TryLater("address_held")
     return fail_step(canary, "address_held", now)
 
@@ -195,7 +195,7 @@ async def _await_reset(run: Run, canary: Canary) -> Canary:
         return canary
     found_out = canary if canary.reset_seen_at else replace(canary, reset_seen_at=now)
     complete = moved and (cleared or not canary.by_flag)
-    if not complete and now < (found_out.reset_seen_at or now) + GRACE:
+    if not complete and now < (found_out.reset_seen_at or now) + RESET_SIGNS_TIME:
         return found_out
     found_out = record_answers(found_out, now, password_changed_moves_on_reset=format_answer(said=moved))
     if not canary.by_flag:
@@ -226,7 +226,7 @@ async def _undo_canary(run: Run, canary: Canary) -> Canary:
             await run.ports.directory.retire(run.profile, user, RETIRED)
         may = await run.ports.directory.delete(user)
         canary = record_answers(canary, run.now(), app_may_delete_users=format_answer(said=may))
-    return canary if unseen and run.now() <= canary.since + PATIENCE else pass_step(canary, run.now())
+    return canary if unseen and run.now() <= canary.since + MAX_READ_LAG else pass_step(canary, run.now())
 
 
 async def _await_deletion(run: Run, canary: Canary) -> Canary:

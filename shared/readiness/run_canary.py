@@ -30,7 +30,7 @@ from shared.model.safeguards.canary import (
 from shared.ports import Ports, Stored
 from shared.readiness.canary_steps import MOVES, Run, explain_refusal
 
-AT_ONCE: Final = 2 * len(ORDER)
+MAX_STEPS_PER_REQUEST: Final = 2 * len(ORDER)
 """Steps of one request; more than there are."""
 
 
@@ -73,7 +73,7 @@ async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str)
     trouble = ""
     try:
         stored = await _begin_request(run, asked, by)
-        for _ in range(AT_ONCE):
+        for _ in range(MAX_STEPS_PER_REQUEST):
             before = stored.record
             after, trouble = (before, "") if before.finished_at else await _take_step(run, before)
             if after != before:

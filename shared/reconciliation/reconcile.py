@@ -37,16 +37,16 @@ from shared.reconciliation.sweep_shard import sweep_shard
 from shared.reporting.publish_result import CountedAnew, RowsMissing, publish_result
 from shared.scheduling.pause import pause_record
 from shared.scheduling.release_accounts import return_to_waiting
-from shared.scheduling.rules.gate import OVERDUE
+from shared.scheduling.rules.gate import OVERDUE_AFTER
 from shared.telemetry import progress
 
 log: Final = logging.getLogger(__name__)
 
-ROUND: Final = timedelta(seconds=40)
+MAX_ROUND_TIME: Final = timedelta(seconds=40)
 """How long one round works at most. It may exceed this by one shard. The rest waits for the next round."""
-LOSSES: Final = 3
+MAX_HOST_LOSSES: Final = 3
 """How many times a host may die while it works on an account before the account is marked as failed."""
-STALLS: Final = 10
+MAX_STALLED_SENDS: Final = 10
 """How many times a piece is sent again without progress before people are asked to look."""
 COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.CANCELLED})
 
@@ -54,7 +54,7 @@ COUNTED: Final = frozenset({Phase.CLASSIFYING, Phase.RUNNING, Phase.DONE, Phase.
 async def reconcile_authorities(ports: Ports) -> None:
     """Run one round of the sweep over every authority with open work. A failure for one does not stop the others."""
     troubles: list[Exception] = []
-    ends = ports.clock.now() + ROUND
+    ends = ports.clock.now() + MAX_ROUND_TIME
     # Each council has its share of what is left of the round, so that a large one holds up no small one.
     sweeps = (
         partial(_sweep_authority, profile=profile, ends=ends, councils=len(ports.profiles) - number)
@@ -131,7 +131,7 @@ async def _sweep_shards(ports: Ports, profile: Profile, migrations: Migrations, 
 
 async def _keep_staging(ports: Ports, migration: Migration) -> None:
     """The message of a piece may be lost: send it again when nothing has moved for long."""
-    quiet = migration.moved_at is None or migration.moved_at + OVERDUE < ports.clock.now()
+    quiet = migration.moved_at is None or migration.moved_at + OVERDUE_AFTER < ports.clock.now()
     if migration.phase not in BY_PIECES or not quiet or migration.paused:
         return
     if not await must_wait_for_older(ports, migration):
@@ -143,7 +143,7 @@ async def _keep_staging(ports: Ports, migration: Migration) -> None:
 
 
 def _count_stall(migration: Migration, now: datetime) -> Migration:
-    if migration.stalled >= STALLS and migration.phase is Phase.STAGING:
+    if migration.stalled >= MAX_STALLED_SENDS and migration.phase is Phase.STAGING:
         return replace(migration, phase=Phase.FAILED, reason="staging_failed", moved_at=now, stalled=0)
     return replace(migration, moved_at=now, stalled=migration.stalled + 1)
 
@@ -305,8 +305,8 @@ async def _record_host_loss(ports: Ports, message: AccountMessage) -> None:
     if account.state not in MOVING | {State.PROVISIONED} or account.due_at is None:
         return
     now = ports.clock.now()
-    account = replace(account, lost=account.lost + 1, host_loss_release=message.release)
-    if account.lost >= LOSSES:
+    account = replace(account, host_losses=account.host_losses + 1, host_loss_release=message.release)
+    if account.host_losses >= MAX_HOST_LOSSES:
         changed: tuple[Account, Change | None] = apply_event(account, Event.FAIL, now, "host_lost")
     elif account.release == message.release:
         changed = return_to_waiting(account, now)

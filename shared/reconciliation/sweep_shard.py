@@ -31,11 +31,11 @@ from shared.telemetry import progress
 
 MAX_UNACKNOWLEDGED_SENDS: Final = 12
 """How many times an account is sent without an acknowledgement before it is marked as failed (`host_lost`)."""
-MANY_REASONS: Final = 100
+MAX_REASONS_PER_SHARD: Final = 100
 """Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
-FEW: Final = 100
+MAX_SINGLE_READS: Final = 100
 """Up to this number, accounts are read one by one. For more, the whole shard is read."""
-AT_ONCE: Final = 500
+ACCOUNTS_PER_SAVE: Final = 500
 """How many accounts to bring back are held in memory."""
 
 
@@ -142,7 +142,7 @@ async def _settle_drafts(ports: Ports, partition: Partition, shard: str, over: C
     settled: list[tuple[Stored[Account], Account, Change | None]] = []
     async for stored in _read_in_full(ports, partition, shard, over):
         settled.append((stored, replace(stored.record, settled=True), None))
-        if len(settled) == AT_ONCE:
+        if len(settled) == ACCOUNTS_PER_SAVE:
             await _save_mended(ports, settled)
             settled = []
     await _save_mended(ports, settled)
@@ -163,7 +163,7 @@ async def _bring_back(
     async for stored in _read_in_full(ports, partition, shard, lost):
         returned = _is_returned(stored.record, undelivered)
         mended += [_hold_unreached(stored, now)] if returned else await _list_mended(ports, profile, migrations, stored)
-        if len(mended) == AT_ONCE:
+        if len(mended) == ACCOUNTS_PER_SAVE:
             await _save_mended(ports, mended)
             mended = []
     await _save_mended(ports, mended)
@@ -188,7 +188,7 @@ def _hold_unreached(stored: Stored[Account], now: datetime) -> tuple[Stored[Acco
 async def _read_in_full(
     ports: Ports, partition: Partition, shard: str, ids: Collection[AccountId]
 ) -> AsyncIterator[Stored[Account]]:
-    if len(ids) > FEW:
+    if len(ids) > MAX_SINGLE_READS:
         async for stored in ports.ledger.accounts.list_shard(partition, shard):
             if stored.record.id in ids:
                 yield stored
@@ -284,7 +284,7 @@ async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tu
         match row.outcome:
             case Outcome.REJECT:
                 key = (row.outcome, RowState.REJECTED, row.reason)
-                known = key in tally or len(tally) < MANY_REASONS
+                known = key in tally or len(tally) < MAX_REASONS_PER_SHARD
                 tally[key if known else (row.outcome, RowState.REJECTED, OTHER_STATUS)] += 1
             case Outcome.DUPLICATE:
                 tally[row.outcome, "duplicate", ""] += 1

@@ -45,7 +45,7 @@ FILES_AT_ONCE: Final = 50
 SAMPLE: Final = 50
 """Customers who are looked up to see whether PSEUDONYM_KEY is the old one."""
 DAY: Final = timedelta(days=1)
-ENOUGH: Final = 5
+ENOUGH_MARKED_USERS: Final = 5
 """This number of users with our owner marker is enough."""
 
 type Blobs = Mapping[MigrationId, Blob]
@@ -347,5 +347,5 @@ async def _compare_owner_markers(ports: Ports, profile: Profile, people: Sequenc
             if owner_marker != ports.pseudonyms.account(profile.authority, person.source_id):
                 raise ActionRefused(_OTHER_KEY)
             seen += 1
-        if seen >= ENOUGH:
+        if seen >= ENOUGH_MARKED_USERS:
             return

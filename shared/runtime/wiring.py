@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.ports.doctor_facts import SettingFacts
     from shared.readiness.examine import Inspectors
 
-CLOSING: Final = 5
+MAX_CLOSING_SECONDS: Final = 5
 """Seconds that connections to a storage account may take to close which never answered."""
 _ports: WeakKeyDictionary[asyncio.AbstractEventLoop, Ports] = WeakKeyDictionary()
 
@@ -173,7 +173,7 @@ async def open_inspectors(facts: "SettingFacts") -> "AsyncIterator[Inspectors]":
         yield Inspectors(clock, directory, messages, StorageInspector(storage, clock), ledger)
     finally:
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(MAX_CLOSING_SECONDS):
                 await storage.close()
 
 

@@ -44,7 +44,7 @@ from shared.model.messages import (
     decode_upload,
 )
 from shared.model.migration import Migration, Phase
-from shared.model.pacing.rate_limit import GIVE_UP, UNCLEAR_LIMIT, compute_delay
+from shared.model.pacing.rate_limit import MAX_TRYING_TIME, UNCLEAR_LIMIT, compute_delay
 from shared.model.step import Step
 from shared.ports import Ports, Stored
 from shared.scheduling.pause import pause_migration
@@ -60,9 +60,9 @@ type AccountStep = Callable[[Ports, AccountMessage], Awaitable[None]]
 SETTLED: Final = (StaleWrite, TryLater, SetAside, Hold, Cannot, Stop)
 """The errors that the table above settles. Any other error of a step is a bug."""
 
-STOPS: Final = 5
+MAX_STOPS_PER_ACCOUNT: Final = 5
 """How many times one account may stop its migration while others continue. Then the account fails alone."""
-MANY_TRIES: Final = 100
+MIN_TRIES_BEFORE_FAILURE: Final = 100
 """Beside its age: a migration that was paused for a day has not been trying."""
 
 CAUSES: Final = {
@@ -237,7 +237,7 @@ async def _settle_error(ports: Ports, message: AccountMessage, error: MigrationE
 async def _stop_migration(ports: Ports, message: AccountMessage, stop: Stop) -> None:
     """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
     stored = await ports.ledger.accounts.get(message.partition, message.account)
-    if stored is not None and stored.record.stops >= STOPS:
+    if stored is not None and stored.record.stops >= MAX_STOPS_PER_ACCOUNT:
         await _change_account(ports, message, lambda account: _end_account(ports, account, Event.FAIL, stop.reason))
         return
     await _pause_migration(ports, message, stop)
@@ -289,7 +289,7 @@ def _postpone_account(ports: Ports, account: Account, later: TryLater) -> tuple[
         if now - unclear >= UNCLEAR_LIMIT and account.state is State.RELEASED:
             return _end_account(ports, account, Event.SET_ASIDE, later.cause)
         account = replace(account, unclear_since=unclear)
-    if now - since >= GIVE_UP and account.tries >= MANY_TRIES:
+    if now - since >= MAX_TRYING_TIME and account.tries >= MIN_TRIES_BEFORE_FAILURE:
         return _end_account(ports, account, Event.FAIL, CAUSES.get(later.cause, "gave_up"))
     wait = later.after if later.after is not None else compute_delay(account.tries, ports.jitter())
     waiting, change = apply_event(account, Event.POSTPONE, now, later.cause)

@@ -20,7 +20,7 @@ from shared.model.lifecycle import Event, State
 from shared.model.messages import make_account_message
 from shared.model.migration import Migration, Phase
 from shared.model.pacing.held_slots import Held
-from shared.model.pacing.rate_limit import LOOK, LOOK_AGAIN, Limiter
+from shared.model.pacing.rate_limit import LOOK_UP_UNITS, REPEATED_LOOK_UP_UNITS, Limiter
 from shared.model.pacing.work_query import WorkQuery
 from shared.model.profile import Profile
 from shared.model.step import Step
@@ -31,12 +31,12 @@ from shared.scheduling.rules.fair_share import allot_shares, compute_even_shares
 from shared.scheduling.rules.gate import find_due_step
 from shared.scheduling.rules.work_queries import list_work_queries
 
-AHEAD: Final = 1200
+MAX_QUEUED_MESSAGES: Final = 1200
 """Messages that a per-account queue holds at most: about the writes of a minute, which is the horizon."""
-AT_ONCE: Final = 16
-TOGETHER: Final = 64
+PARALLEL_SENDS: Final = 16
+ACCOUNTS_PER_RELEASE: Final = 64
 """How many accounts are given slots, saved and sent before the next ones."""
-SOON: Final = timedelta(seconds=5)
+KEPT_SLOT_TIME: Final = timedelta(seconds=5)
 """A slot that comes this soon is not taken back, because its message is about to arrive."""
 JUST_BEGUN: Final = timedelta(seconds=15)
 """How long after the start of a phase the timer looks each second for accounts to release."""
@@ -134,7 +134,7 @@ async def _list_waiting(ports: Ports, standing: Standing, most: int) -> list[Sto
 async def _feed_step(ports: Ports, step: Step, standing: Sequence[Standing]) -> int:
     """Give one step its slots: an equal part of the room for each migration, one after the other."""
     evened_out = await _even_out_slots(ports, standing) if step is Step.PROVISION else 0
-    room = max(AHEAD - await ports.outbox.depth(step.value), 0) if standing else 0
+    room = max(MAX_QUEUED_MESSAGES - await ports.outbox.depth(step.value), 0) if standing else 0
     if not room:
         return evened_out
     free_in = {limiter: await count_free_slots(ports, limiter, room) for limiter in {each.limiter for each in standing}}
@@ -165,7 +165,7 @@ async def _release_waiting(
     for the time before.
     """
     count = 0
-    for some in batched(waiting, TOGETHER, strict=False):
+    for some in batched(waiting, ACCOUNTS_PER_RELEASE, strict=False):
         given = await reserve_slots(ports, limiter, [_compute_cost(stored.record) for _, stored in some])
         count += await _assign_slots(ports, step, [(*each, slot) for each, slot in zip(some, given, strict=False)])
         if len(given) < len(some):
@@ -196,7 +196,7 @@ async def _even_out_slots(ports: Ports, standing: Sequence[Standing]) -> int:
     The slots stay the same, so that the directory gets no more requests than planned. An account that loses its slot
     waits again, and its old message is void.
     """
-    after = ports.clock.now() + SOON
+    after = ports.clock.now() + KEPT_SLOT_TIME
     held = [ports.ahead.after(each.migration.id, each.migration.epoch, after) for each in standing]
     part = sum(map(len, held)) // max(len(standing), 1)
     waiting = [
@@ -236,11 +236,11 @@ def _compute_cost(account: Account) -> int:
     if account.state is not State.STAGED:
         return 1
     looked_before = account.classified_at is not None or account.tables_lost_at is not None
-    return LOOK_AGAIN if looked_before else LOOK
+    return REPEATED_LOOK_UP_UNITS if looked_before else LOOK_UP_UNITS
 
 
 async def _send_messages(ports: Ports, step: Step, accounts: Sequence[Account]) -> None:
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(PARALLEL_SENDS)
 
     async def send(account: Account) -> None:
         async with gate:

@@ -223,7 +223,7 @@ METRICS: Final = (
     UPLOADS_REFUSED,
 )
 
-SILENCE: Final = {
+LONGEST_TIMER_SILENCE: Final = {
     "release_accounts": timedelta(minutes=15),
     "reconcile": timedelta(minutes=15),
     "sweep_exports": timedelta(minutes=15),
@@ -231,7 +231,7 @@ SILENCE: Final = {
 }
 """How long each timer may be silent before somebody is called. A timer that is not listed raises no alarm."""
 
-FRESH: Final = timedelta(minutes=2)
+SNAPSHOT_LIFETIME: Final = timedelta(minutes=2)
 """How long a snapshot is fresh. The sweep may continue in another process, and then only that process reports."""
 
 
@@ -264,7 +264,7 @@ class Board:
 
     def read(self, metric: Metric) -> list[Observation]:
         """Return the values of one metric, or none if the snapshot is too old."""
-        stale = self._seconds() - self._at > FRESH.total_seconds()
+        stale = self._seconds() - self._at > SNAPSHOT_LIFETIME.total_seconds()
         return [] if stale else self._newest.of(metric)
 
 

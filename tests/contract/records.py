@@ -98,7 +98,7 @@ ODD_ACCOUNT = Account(
     tries=3,
     trying_since=NOW,
     unclear_since=NOW,
-    lost=2,
+    host_losses=2,
     host_loss_release=1,
     changes=0,
 )
@@ -188,7 +188,7 @@ accounts = st.builds(
     tries=numbers,
     trying_since=maybe_moment,
     unclear_since=maybe_moment,
-    lost=numbers,
+    host_losses=numbers,
     host_loss_release=numbers,
     changes=st.integers(0, 999_999),
 )

@@ -15,7 +15,7 @@ from shared.adapters.memory import ManualClock, MemoryTables
 from shared.adapters.storage.azure_tables import AzureTables
 from shared.adapters.storage.clients import Storage
 from shared.adapters.storage.records.rows import PERSONAL_FREE
-from shared.adapters.storage.records.singles import NOW_AND_THEN
+from shared.adapters.storage.records.singles import TIMER_FAILURE_CACHE_TIME
 from shared.adapters.storage.store import Entity, Query, Store, Write
 from shared.adapters.storage.table_ledger import open_ledger
 from shared.errors import StaleWrite
@@ -611,7 +611,7 @@ async def test_a_timer_that_runs_well_elsewhere_is_well_within_minutes(store: St
     await elsewhere.timer_failures.note("reconcile", "KeyError at x.py:1", NOW)
     await here.timer_failures.end("reconcile")
     assert len(await here.timer_failures.list_all()) == 1
-    clock.tick(NOW_AND_THEN)
+    clock.tick(TIMER_FAILURE_CACHE_TIME)
     await here.timer_failures.end("reconcile")
     assert await here.timer_failures.list_all() == []
 

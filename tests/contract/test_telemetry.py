@@ -182,7 +182,7 @@ async def test_each_request_to_the_directory_counts_by_its_result(collected: Col
                 await directory.graph.get(NOBODY)
         with pytest.raises(MigrationError, match="directory_throttled"):
             await directory.graph.get(NOBODY)  # not asked while it throttles, so not counted
-        clock.tick(metrics.FRESH)
+        clock.tick(metrics.SNAPSHOT_LIFETIME)
         with pytest.raises(MigrationError, match="permission_missing"):
             await directory.graph.get(NOBODY)
         requests = directory.requests

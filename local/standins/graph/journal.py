@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-LONGEST: Final = 20_000
+MAX_JOURNAL_ENTRIES: Final = 20_000
 COUNTED: Final = {"read": "reads", "write": "writes", "batch": "batches"}
 
 
@@ -35,7 +35,7 @@ class Line:
 class Journal:
     """The latest lines, and counters over all of them."""
 
-    def __init__(self, longest: int = LONGEST) -> None:
+    def __init__(self, longest: int = MAX_JOURNAL_ENTRIES) -> None:
         self._lines: deque[Line] = deque(maxlen=longest)
         self._counters: Counter[str] = Counter()
         self._n = 0

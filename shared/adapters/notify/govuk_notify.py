@@ -34,9 +34,9 @@ KEY_LENGTH: Final = 73
 """Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
 INVENTED_DATE: Final = "Tuesday 1 December 2026"
 FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
-FRESH: Final = timedelta(seconds=20)
+RECEIPT_CACHE_TIME: Final = timedelta(seconds=20)
 """How long the list of undelivered messages is remembered."""
-SELDOM: Final = 20
+RECEIPT_CACHE_FACTOR: Final = 20
 """The list is also remembered for this many times the duration of the request, because it may have many pages."""
 
 
@@ -107,7 +107,7 @@ class GovukNotifyNotifier:
         if again is None or asked >= again:
             known = [id_ async for id_ in self._list_failed(profile, since)]
             took = self._clock.now() - asked
-            self._undelivered[profile.authority] = (asked + max(FRESH, SELDOM * took), known)
+            self._undelivered[profile.authority] = (asked + max(RECEIPT_CACHE_TIME, RECEIPT_CACHE_FACTOR * took), known)
         for id_ in known:
             yield id_
 

@@ -16,7 +16,7 @@ from shared.model.messages import Message, decode_message, decode_upload
 from shared.ports import PoisonMessage
 
 PEEK_LIMIT: Final = 32
-PROJECTION_COLUMNS: Final = 30
+PEEK_SECONDS: Final = 30
 """Seconds for which messages are hidden while more than 32 are read: there is no other way to see them."""
 MOST: Final = 20_000
 
@@ -88,9 +88,7 @@ class QueueOutbox:
 
 async def _receive_all(queue: QueueClient) -> list[QueueMessage]:
     """All messages, which are hidden from now on."""
-    received = queue.receive_messages(
-        messages_per_page=PEEK_LIMIT, visibility_timeout=PROJECTION_COLUMNS, max_messages=MOST
-    )
+    received = queue.receive_messages(messages_per_page=PEEK_LIMIT, visibility_timeout=PEEK_SECONDS, max_messages=MOST)
     # By id: if reading takes longer than the messages stay hidden, the first ones come again.
     return list({str(message.id): message async for message in received}.values())
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.ports import Clock
 
-MANY: Final = 100
+MAX_CACHED_ANSWERS: Final = 100
 """Far more than are in use at the same time. When there are more, all are forgotten."""
 
 
@@ -33,7 +33,7 @@ class Recent[K, V]:
             forgotten = self._forgotten
             answer = await read()
             if forgotten == self._forgotten:
-                if len(self._kept) >= MANY:
+                if len(self._kept) >= MAX_CACHED_ANSWERS:
                     self._kept.clear()
                 self._kept[key] = (asked, answer)
             return answer

@@ -37,7 +37,7 @@ def judge_resubmission(known: Account, digest: str) -> Verdict | None:
 
 def is_in_export(account: Account, migration: str) -> bool:
     """Return True if an export has this customer, with its own account or with one that was moved before."""
-    return account.migration == migration or account.met.startswith(f"{migration}|")
+    return account.migration == migration or account.resubmission.startswith(f"{migration}|")
 
 
 def was_told_after_all(known: Account) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 from shared.model.account import Account, Change, apply_event
 from shared.model.directory_user import DirectoryUser
 from shared.model.lifecycle import Event, Outcome
-from shared.model.safeguards.rebuild import LATE
+from shared.model.safeguards.rebuild import MAX_MESSAGE_DELAY
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """How far the clocks may differ. The directory's clock says when a user was made, and ours when the tables were
@@ -57,6 +57,6 @@ def restore_account(
         classified_at=now,
         provisioned_at=made or now,
         claimed_at=possible,
-        not_before=now + LATE,
+        not_before=now + MAX_MESSAGE_DELAY,
     )
     return back, change

@@ -12,7 +12,7 @@ from shared.model.migration import Kind, Migration, Phase
 from shared.model.profile import Profile
 from shared.model.reasons import explain_reason
 
-NEWS: Final = timedelta(days=1)
+MAX_NEWS_AGE: Final = timedelta(days=1)
 """Older events are no news. A contact who is added later does not get old notices."""
 
 
@@ -29,7 +29,7 @@ def list_notices(migration: Migration, profile: Profile, now: datetime) -> list[
     """Return all notices that are news about this migration now, sent or not."""
     found: list[StaffNotice] = []
     for since, key, what, text in _list_conditions(migration, profile):
-        if since is not None and now - since < NEWS:
+        if since is not None and now - since < MAX_NEWS_AGE:
             found.append(StaffNotice(key, f"{profile.name}: {what}", _write_text(migration, text)))
     return found
 

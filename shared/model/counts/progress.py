@@ -12,16 +12,16 @@ from typing import Final
 
 from shared.model.pacing.rate_limit import Quota
 
-KEPT: Final = 20
+MAX_SAMPLES: Final = 20
 """Samples that are kept of a migration."""
-EVERY: Final = timedelta(seconds=30)
+SAMPLE_INTERVAL: Final = timedelta(seconds=30)
 """The shortest time between two samples."""
-AT_FIRST: Final = timedelta(seconds=10)
+FIRST_SAMPLE_INTERVAL: Final = timedelta(seconds=10)
 """The time between the first samples, which is shorter, because people want a forecast soon."""
-ENOUGH: Final = 3
-SPARE: Final = 0.1
+MIN_SAMPLES: Final = 3
+RANGE_MARGIN: Final = 0.1
 """How much wider the range is at both ends than the rates that were measured."""
-STRETCHES: Final = (3, 6, KEPT)
+STRETCHES: Final = (3, 6, MAX_SAMPLES)
 """How many of the newest samples are compared for the rates."""
 
 
@@ -58,10 +58,10 @@ def add_sample(progress: Progress | None, phase: str, sample: Sample) -> Progres
     """
     if progress is None or progress.phase != phase or sample.done < progress.samples[-1].done:
         return Progress(phase, (sample,))
-    every = EVERY if len(progress.samples) >= STRETCHES[1] else AT_FIRST
+    every = SAMPLE_INTERVAL if len(progress.samples) >= STRETCHES[1] else FIRST_SAMPLE_INTERVAL
     if sample.at < progress.samples[-1].at + every:
         return progress
-    return Progress(phase, (*progress.samples, sample)[-KEPT:])
+    return Progress(phase, (*progress.samples, sample)[-MAX_SAMPLES:])
 
 
 def forecast_end(samples: Sequence[Sample], left: int, now: datetime, quota: Quota | None = None) -> Forecast | None:
@@ -70,20 +70,20 @@ def forecast_end(samples: Sequence[Sample], left: int, now: datetime, quota: Quo
     `quota` is the limit if each account needs one write.
     """
     rates = [rate for length in STRETCHES if (rate := _measure_rate(samples[-length:])) is not None]
-    if len(samples) < ENOUGH or not rates or min(rates) <= 0:
+    if len(samples) < MIN_SAMPLES or not rates or min(rates) <= 0:
         return None
     per_minute = rates[0]
     if left <= 0:
         return Forecast(per_minute, None, None)
-    fastest = max(rates) * (1 + SPARE)
+    fastest = max(rates) * (1 + RANGE_MARGIN)
     if quota is not None:
         fastest = min(fastest, max(timedelta(minutes=1) / quota.interval, min(rates)))
-    slowest = min(rates) * (1 - SPARE)
+    slowest = min(rates) * (1 - RANGE_MARGIN)
     return Forecast(per_minute, now + timedelta(minutes=left / fastest), now + timedelta(minutes=left / slowest))
 
 
 def _measure_rate(samples: Sequence[Sample]) -> float | None:
     """Return the accounts per minute from the first to the last sample, or None if no time passed."""
-    if len(samples) < ENOUGH or samples[-1].at <= samples[0].at:
+    if len(samples) < MIN_SAMPLES or samples[-1].at <= samples[0].at:
         return None
     return (samples[-1].done - samples[0].done) / ((samples[-1].at - samples[0].at) / timedelta(minutes=1))

@@ -21,7 +21,7 @@ KNOWN: Final = "known"
 """Accounts in review since the assessment. Those who signed the plan knew of them, so the wave did not include them."""
 JUST_TOLD: Final = "just told"
 """Accounts whose message was accepted only just now. The service does not know yet if it arrives."""
-RECEIPTS: Final = timedelta(minutes=1)
+RECEIPT_WAIT_TIME: Final = timedelta(minutes=1)
 """After this time, most messages that cannot be delivered were reported back, and the app asked for the reports."""
 ADDRESS_UNDELIVERED: Final = "address_undelivered"
 NOT_REACHED: Final = frozenset({ADDRESS_UNDELIVERED, "address_refused", "message_in_doubt"})
@@ -30,7 +30,7 @@ NOT_REACHED: Final = frozenset({ADDRESS_UNDELIVERED, "address_refused", "message
 
 def list_wave_words(account: Account, now: datetime, *, due: bool, undelivered: bool) -> list[str]:
     """Return the words under which an account counts in its wave."""
-    just_told = account.notified_at is not None and now < account.notified_at + RECEIPTS
+    just_told = account.notified_at is not None and now < account.notified_at + RECEIPT_WAIT_TIME
     unowned = account.state is State.REVIEW and not (account.owner and account.decide_by)
     # What was to be moved and goes to review keeps its outcome.
     known = account.state is State.REVIEW and account.outcome is Outcome.REVIEW

@@ -19,26 +19,26 @@ WRITE: Final = Limiter("write")
 READ: Final = Limiter("read")
 """Resource units of the directory that classification may use."""
 
-FIRST_DELAY: Final = timedelta(seconds=5)
-LONGEST_DELAY: Final = timedelta(minutes=2)
-GIVE_UP: Final = timedelta(hours=24)
+FIRST_RETRY_DELAY: Final = timedelta(seconds=5)
+MAX_RETRY_DELAY: Final = timedelta(minutes=2)
+MAX_TRYING_TIME: Final = timedelta(hours=24)
 UNCLEAR_LIMIT: Final = timedelta(minutes=15)
 """For this long, a user that was created but cannot be found may be the directory's delay. After that, a person looks.
 """
 REASSESS_AFTER: Final = timedelta(minutes=15)
 """A classification older than this is made again before anything is written."""
-LATE: Final = timedelta(seconds=10)
+MAX_ARRIVAL_DELAY: Final = timedelta(seconds=10)
 """How late after its slot a request may reach the directory and still count as ours."""
-ON_THE_WAY: Final = timedelta(seconds=1)
+FIRST_REQUEST_DELAY: Final = timedelta(seconds=1)
 """How long after its slot the first request of an idle rate limiter arrives."""
-MARGIN: Final = 0.02
+COUNTING_ERROR_SHARE: Final = 0.02
 """How much more use than ours may be an error of counting."""
-LONGEST_STRETCH: Final = 4.0
-NOTICEABLE: Final = 1.05
+MAX_STRETCH: Final = 4.0
+MIN_STRETCH_CHANGE: Final = 1.05
 """A stretch that grows by less than this factor is not saved."""
-LOOK: Final = 2
+LOOK_UP_UNITS: Final = 2
 """Resource units of a classification: by sign-in name and by contact address, a filtered list each."""
-LOOK_AGAIN: Final = 4
+REPEATED_LOOK_UP_UNITS: Final = 4
 """For an account that was compared or lost before. The app also looks for its owner marker and reads the users it
 finds.
 """
@@ -78,7 +78,7 @@ class Quota:
     @property
     def spilt(self) -> timedelta:
         """What the bucket of an idle rate limiter does not gain, because it is full until the first request arrives."""
-        return ON_THE_WAY if self.at_once is None else timedelta(0)
+        return FIRST_REQUEST_DELAY if self.at_once is None else timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +173,15 @@ def measure_own_share(write: Pace, read: Pace, quotas: Quotas, now: datetime) ->
     writing = _measure_fill(write, quotas.write, now)
     reading = _measure_fill(read, quotas.read, now)
     units = quotas.read.share * reading + (1 - quotas.read.share) * writing
-    return max(quotas.write.share * writing, units) + MARGIN
+    return max(quotas.write.share * writing, units) + COUNTING_ERROR_SHARE
 
 
 def slow_down(pace: Pace, quota: Quota, strain: float, own: float, now: datetime) -> Pace:
     """The pace for the next window where the directory is fuller (`strain`) than what is our `own` explains."""
     if strain <= own:
         return pace
-    stretch = min(strain / own, LONGEST_STRETCH)
-    if stretch < _get_stretch(pace, now) * NOTICEABLE:
+    stretch = min(strain / own, MAX_STRETCH)
+    if stretch < _get_stretch(pace, now) * MIN_STRETCH_CHANGE:
         return pace
     return replace(pace, stretch=stretch, stretched_until=now + quota.window)
 
@@ -206,7 +206,7 @@ def make_idle_pace(now: datetime) -> Pace:
 
 def compute_delay(tries: int, jitter: float) -> timedelta:
     """Return the wait after this number of failures in a row. It doubles each time. `jitter` is between 0 and 1."""
-    full = min(FIRST_DELAY * (1 << min(tries, 16)), LONGEST_DELAY)
+    full = min(FIRST_RETRY_DELAY * (1 << min(tries, 16)), MAX_RETRY_DELAY)
     return full * (0.75 + 0.25 * jitter)
 
 
@@ -216,7 +216,7 @@ def _get_stretch(pace: Pace, at: datetime) -> float:
 
 def _measure_fill(pace: Pace, quota: Quota, now: datetime) -> float:
     """Return the highest share of our part of the bucket that our slots can fill, 0 to 1."""
-    ahead = pace.arrival - (now - LATE)
+    ahead = pace.arrival - (now - MAX_ARRIVAL_DELAY)
     return min(max(ahead / quota.window, 0.0), 1.0)
 
 

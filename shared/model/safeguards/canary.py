@@ -26,11 +26,11 @@ TELLS_NOTHING: Final = frozenset({"address_taken", "left_over", "profile_changed
 """Failures that say nothing of the directory: a canary that passed before still counts."""
 FOR_ANOTHER_CHOICE: Final = "profile_changed"
 """The failure of a canary whose profile was changed to another password_reset since."""
-GRACE: Final = timedelta(seconds=15)
+RESET_SIGNS_TIME: Final = timedelta(seconds=15)
 """How long after the first sign of a reset the other signs may arrive."""
 BLOCKED_AFTER: Final = timedelta(seconds=60)
 """A conflict this long after a deletion, with no user to be found, comes from the deleted user."""
-PATIENCE: Final = timedelta(minutes=15)
+MAX_READ_LAG: Final = timedelta(minutes=15)
 """How long reads may lag behind a write."""
 
 

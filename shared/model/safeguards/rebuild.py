@@ -55,5 +55,5 @@ def choose_first_release(rebuilt_at: datetime) -> int:
     return int(rebuilt_at.timestamp())
 
 
-LATE: Final = timedelta(minutes=2)
+MAX_MESSAGE_DELAY: Final = timedelta(minutes=2)
 """How long a message that was being sent when the tables were lost may take to show in the service."""

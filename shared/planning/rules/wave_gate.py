@@ -27,7 +27,7 @@ from shared.model.profile import Profile
 from shared.model.wave import Wave
 from shared.planning.rules.estimate import estimate_calls
 
-LONGEST: Final = 200
+MAX_REASON_LETTERS: Final = 200
 """The most letters that somebody may type: enough for a reason, not for a report."""
 ALL_THE_SAME: Final = 'or open it all the same: ops wave open {migration} {wave} --why "...".'
 
@@ -281,8 +281,8 @@ def check_typed_text(text: str, what: str) -> str:
     text = text.strip()
     if not text:
         raise ActionRefused(f"Nobody said {what}. Type it: it is kept with your name.")
-    if len(text) > LONGEST:
-        raise ActionRefused(f"That is too long for {what}: at most {LONGEST} letters.")
+    if len(text) > MAX_REASON_LETTERS:
+        raise ActionRefused(f"That is too long for {what}: at most {MAX_REASON_LETTERS} letters.")
     if "@" in text:
         raise ActionRefused(f"No e-mail address may stand in {what}: a team, an object id or plain words.")
     return text

@@ -26,7 +26,7 @@ NEEDED: Final[Mapping[Purpose, tuple[Right, ...]]] = {
     Purpose.WAVE: (Right.READ, Right.CREATE, Right.UPDATE),
     Purpose.CLOSED: (),
 }
-SPARE: Final[Mapping[Purpose, tuple[Right, ...]]] = {
+UNWANTED_RIGHTS: Final[Mapping[Purpose, tuple[Right, ...]]] = {
     purpose: tuple(right for right in Right if right is not Right.READ and right not in needed)
     for purpose, needed in NEEDED.items()
 }
@@ -94,7 +94,7 @@ def _check_needed(facts: DirectoryFacts, purpose: Purpose) -> Check:
 
 
 def _check_spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
-    can = [right for right in SPARE[purpose] if find_right(facts, right) is Answer.YES]
+    can = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is Answer.YES]
     granted = sorted((facts.granted or frozenset()) - ACCEPTED[purpose])
     role = bool(_read_roles(facts))
     if can or granted or role:
@@ -108,10 +108,10 @@ def _check_spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
             "that was issued before lives for about an hour."
         )
         return report_too_much(Area.DIRECTORY, NO_MORE, Code.RIGHT_TOO_MANY, "; ".join(said), mend)
-    failed = [right for right in SPARE[purpose] if find_right(facts, right) is Answer.FAILED]
+    failed = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is Answer.FAILED]
     if failed:
         return report_unchecked(Area.DIRECTORY, NO_MORE, f"no answer whether the app may {_join_rights(failed)}")
-    denied = [right for right in SPARE[purpose] if find_right(facts, right) is Answer.NO]
+    denied = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is Answer.NO]
     return report_ok(Area.DIRECTORY, NO_MORE, f"the app may not {_join_rights(denied, 'or')}")
 
 

@@ -9,7 +9,7 @@ from shared.model.lifecycle import MOVING, Event, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Profile
 from shared.model.step import choose_message
-from shared.scheduling.rules.gate import OVERDUE
+from shared.scheduling.rules.gate import OVERDUE_AFTER
 
 
 def is_left_as_is(
@@ -22,7 +22,7 @@ def is_left_as_is(
     if migration.phase is not Phase.CANCELLED or account.settled:
         return False
     untold = account.state is State.PROVISIONED and messages_on and choose_message(account, profile) is not None
-    at_work = account.due_at is not None and account.due_at + OVERDUE >= now
+    at_work = account.due_at is not None and account.due_at + OVERDUE_AFTER >= now
     return (account.state in MOVING or untold) and not at_work
 
 

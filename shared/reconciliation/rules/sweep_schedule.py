@@ -14,14 +14,14 @@ from shared.model.account import SHARDS, MigrationId
 from shared.model.counts.summary import ShardSummary
 from shared.model.migration import Migration, Phase
 
-LONGEST: Final = timedelta(minutes=10)
+MAX_SWEEP_INTERVAL: Final = timedelta(minutes=10)
 """The longest time between two sweeps of a shard, also of finished migrations: other exports may have changed their
 result.
 """
-PART: Final = 10
+SWEEP_TIME_PART: Final = 10
 """Sweeps may take one part in this many of the time."""
-NONE: Final[Mapping[MigrationId, AbstractSet[str]]] = {}
-NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
+NO_FINISHED_SHARDS: Final[Mapping[MigrationId, AbstractSet[str]]] = {}
+NEVER_SWEPT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 type Known = tuple[Migration, Mapping[str, ShardSummary]]
 """A migration, and what the last sweeps of its shards found."""
@@ -38,7 +38,7 @@ class Turn:
 
 
 def list_turns(
-    known: Sequence[Known], now: datetime, finished: Mapping[MigrationId, AbstractSet[str]] = NONE
+    known: Sequence[Known], now: datetime, finished: Mapping[MigrationId, AbstractSet[str]] = NO_FINISHED_SHARDS
 ) -> list[Turn]:
     """Return the shards whose turn it is, longest waiting first.
 
@@ -47,7 +47,11 @@ def list_turns(
     moving = [each for each in known if each[0].open or _is_just_cancelled(each[0], now)]
     found: list[Turn] = []
     for shard in SHARDS:
-        of = {each[0].id for each in known if not each[0].open and _get_last_sweep(each, shard) + LONGEST <= now}
+        of = {
+            each[0].id
+            for each in known
+            if not each[0].open and _get_last_sweep(each, shard) + MAX_SWEEP_INTERVAL <= now
+        }
         wait = _compute_wait(moving, shard)
         over = any(shard in finished.get(migration.id, ()) for migration, _ in moving)
         if of or over or any(_get_last_sweep(each, shard) + wait <= now for each in moving):
@@ -62,7 +66,7 @@ def list_turns(
 def _is_just_cancelled(migration: Migration, now: datetime) -> bool:
     """Return True if steps that were in progress may still finish, so that the last changes are counted."""
     moved = migration.moved_at
-    return migration.phase is Phase.CANCELLED and moved is not None and now < moved + LONGEST
+    return migration.phase is Phase.CANCELLED and moved is not None and now < moved + MAX_SWEEP_INTERVAL
 
 
 def is_stale(migration: Migration, summary: ShardSummary) -> bool:
@@ -73,14 +77,14 @@ def is_stale(migration: Migration, summary: ShardSummary) -> bool:
 def _get_last_sweep(known: Known, shard: str) -> datetime:
     migration, summaries = known
     summary = summaries.get(shard)
-    return NEVER if summary is None or is_stale(migration, summary) else summary.swept_at
+    return NEVER_SWEPT if summary is None or is_stale(migration, summary) else summary.swept_at
 
 
 def _compute_wait(moving: Sequence[Known], shard: str) -> timedelta:
     took = {each: _get_duration(moving, each) for each in SHARDS}
     busy = {each for each in SHARDS if any(s[each].due for _, s in moving if each in s)}
     share = sum(took[each] for each in SHARDS if shard not in busy or each in busy)
-    return min(PART * timedelta(milliseconds=share), LONGEST)
+    return min(SWEEP_TIME_PART * timedelta(milliseconds=share), MAX_SWEEP_INTERVAL)
 
 
 def _get_duration(moving: Sequence[Known], shard: str) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 from shared.model.account import Account, Change, apply_event
 from shared.model.lifecycle import MOVING, Event
 from shared.model.migration import Kind, Migration, Phase, without_pause
-from shared.model.safeguards.rebuild import LATE, Rebuild, choose_first_release
+from shared.model.safeguards.rebuild import MAX_MESSAGE_DELAY, Rebuild, choose_first_release
 
 BEGUN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.DONE})
 
@@ -27,7 +27,9 @@ def restore_account(account: Account, rebuild: Rebuild) -> tuple[Account, Change
     if account.notified_at is None:
         back = replace(back, tables_lost_at=rebuild.tables_lost_at)
     if account.done and account.notified_at is None:
-        back = replace(back, claimed_at=account.claimed_at or rebuild.tables_lost_at, not_before=rebuild.since + LATE)
+        back = replace(
+            back, claimed_at=account.claimed_at or rebuild.tables_lost_at, not_before=rebuild.since + MAX_MESSAGE_DELAY
+        )
     if account.state not in MOVING:
         return back, None
     back, change = apply_event(back, Event.REBUILD, rebuild.since)

@@ -14,7 +14,7 @@ from shared.model.row import Row
 SHOWN: Final = 50
 """Names on the list for a person."""
 LETTERS_SHOWN: Final = 40
-AT_MOST: Final = 2 * SHOWN
+MAX_KEPT_ROWS: Final = 2 * SHOWN
 REPLACEMENT: Final = "\ufffd"
 """What a program writes in place of a letter that it could not read."""
 
@@ -53,7 +53,7 @@ class LetterCheck:
         if (not broken, row.number) > self._last:
             return
         self._kept.append((not broken, row.number, row))
-        if len(self._kept) > AT_MOST:
+        if len(self._kept) > MAX_KEPT_ROWS:
             self._kept = self._list_first()
             self._last = self._kept[-1][:2]
 

@@ -17,10 +17,10 @@ from shared.model.profile import SET_YOUR_PASSWORD, Profile
 from shared.model.step import Step, choose_message
 from shared.model.wave import Wave, find_wave
 
-OVERDUE: Final = timedelta(minutes=2)
+OVERDUE_AFTER: Final = timedelta(minutes=2)
 """An account is sent again this long after its due time, even if the old message is still hidden."""
 
-EARLY: Final = timedelta(seconds=2)
+MAX_CLOCK_DIFFERENCE: Final = timedelta(seconds=2)
 """Clocks of storage and app differ a little: a message this early is taken."""
 
 
@@ -137,10 +137,10 @@ def is_message_open(step: Step, release: int, account: Account, answer: Due, now
         and account.due_at is not None
         and answer.step is step
         and answer.at is not None
-        and answer.at - EARLY <= now
+        and answer.at - MAX_CLOCK_DIFFERENCE <= now
     )
 
 
 def is_overdue(account: Account, answer: Due, now: datetime) -> bool:
     """Return True if the message of an account must have been lost: the account is long past its due time."""
-    return answer.step is not None and account.due_at is not None and account.due_at + OVERDUE < now
+    return answer.step is not None and account.due_at is not None and account.due_at + OVERDUE_AFTER < now

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.memory import ManualClock
-from shared.adapters.storage.recent import MANY, Recent
+from shared.adapters.storage.recent import MAX_CACHED_ANSWERS, Recent
 
 SECOND = timedelta(seconds=1)
 
@@ -83,6 +83,6 @@ async def test_a_read_that_fails_is_not_kept(clock: ManualClock) -> None:
 
 async def test_it_does_not_grow_without_end(clock: ManualClock) -> None:
     recent, source = Recent[str, int](clock, SECOND), Source()
-    for number in range(MANY + 1):
+    for number in range(MAX_CACHED_ANSWERS + 1):
         await recent.get(str(number), source.read)
-    assert await recent.get("0", source.read) == MANY + 2
+    assert await recent.get("0", source.read) == MAX_CACHED_ANSWERS + 2

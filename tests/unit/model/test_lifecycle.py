@@ -38,7 +38,7 @@ def _account(state: State) -> Account:
         tries=3,
         trying_since=NOW,
         unclear_since=NOW,
-        lost=2,
+        host_losses=2,
         reason="names_differ",
     )
 
@@ -94,9 +94,9 @@ def test_an_event_ends_the_release_and_leaves_one_entry(state: State, event: Eve
     assert changed.changes == before.changes + 1
     assert (change.at, change.event, change.state, change.by) == (NOW, event, changed.state, "somebody")
     if event in PROGRESS:
-        assert (changed.tries, changed.trying_since, changed.unclear_since, changed.lost) == (0, None, None, 0)
+        assert (changed.tries, changed.trying_since, changed.unclear_since, changed.host_losses) == (0, None, None, 0)
     else:
-        assert (changed.tries, changed.lost) == (3, 2)
+        assert (changed.tries, changed.host_losses) == (3, 2)
 
 
 def test_a_release_has_a_number_of_its_own() -> None:

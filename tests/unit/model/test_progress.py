@@ -6,7 +6,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model.counts.progress import AT_FIRST, EVERY, KEPT, STRETCHES, Progress, Sample, add_sample, forecast_end
+from shared.model.counts.progress import (
+    FIRST_SAMPLE_INTERVAL,
+    MAX_SAMPLES,
+    SAMPLE_INTERVAL,
+    STRETCHES,
+    Progress,
+    Sample,
+    add_sample,
+    forecast_end,
+)
 from shared.model.pacing.rate_limit import Quota
 
 NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
@@ -63,13 +72,17 @@ def test_nobody_is_promised_more_than_the_quota_gives() -> None:
 
 def test_a_sample_is_kept_every_so_often_and_a_new_phase_begins_anew() -> None:
     progress = add_sample(None, "classifying", Sample(NOW, 4))
-    assert add_sample(progress, "classifying", Sample(NOW + AT_FIRST / 2, 5)) == progress
-    assert len(add_sample(progress, "classifying", Sample(NOW + AT_FIRST, 5)).samples) == 2
+    assert add_sample(progress, "classifying", Sample(NOW + FIRST_SAMPLE_INTERVAL / 2, 5)) == progress
+    assert len(add_sample(progress, "classifying", Sample(NOW + FIRST_SAMPLE_INTERVAL, 5)).samples) == 2
     long = Progress("classifying", tuple(Sample(NOW, 4) for _ in range(STRETCHES[1])))
-    assert add_sample(long, "classifying", Sample(NOW + AT_FIRST, 5)) == long
-    assert len(add_sample(progress, "classifying", Sample(NOW + EVERY, 5)).samples) == 2
-    assert add_sample(progress, "running", Sample(NOW + EVERY, 9)) == Progress("running", (Sample(NOW + EVERY, 9),))
-    assert add_sample(progress, "classifying", Sample(NOW + EVERY, 3)).samples == (Sample(NOW + EVERY, 3),)
+    assert add_sample(long, "classifying", Sample(NOW + FIRST_SAMPLE_INTERVAL, 5)) == long
+    assert len(add_sample(progress, "classifying", Sample(NOW + SAMPLE_INTERVAL, 5)).samples) == 2
+    assert add_sample(progress, "running", Sample(NOW + SAMPLE_INTERVAL, 9)) == Progress(
+        "running", (Sample(NOW + SAMPLE_INTERVAL, 9),)
+    )
+    assert add_sample(progress, "classifying", Sample(NOW + SAMPLE_INTERVAL, 3)).samples == (
+        Sample(NOW + SAMPLE_INTERVAL, 3),
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 10**6)), max_size=60), st.integers(0, 10**6))
@@ -81,8 +94,8 @@ def test_whatever_was_seen_few_samples_are_kept_and_the_range_is_in_order(
         at += timedelta(seconds=seconds)
         progress = add_sample(progress, "running", Sample(at, done))
     kept = progress.samples if progress else ()
-    assert len(kept) <= KEPT
-    assert all(later.at >= sooner.at + AT_FIRST for sooner, later in pairwise(kept))
+    assert len(kept) <= MAX_SAMPLES
+    assert all(later.at >= sooner.at + FIRST_SAMPLE_INTERVAL for sooner, later in pairwise(kept))
     told = forecast_end(kept, left, at, Quota())
     if told and told.earliest and told.latest:
         assert at <= told.earliest <= told.latest

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from shared.model.account import Authority
 from shared.model.pacing.rate_limit import (
-    FIRST_DELAY,
-    LONGEST_DELAY,
-    LONGEST_STRETCH,
-    MARGIN,
-    ON_THE_WAY,
+    COUNTING_ERROR_SHARE,
+    FIRST_REQUEST_DELAY,
+    FIRST_RETRY_DELAY,
+    MAX_RETRY_DELAY,
+    MAX_STRETCH,
     READ,
     WRITE,
     Pace,
@@ -122,13 +122,13 @@ def test_without_a_time_to_wait_everybody_waits_longer_each_time_until_a_quiet_w
         assert apply_throttling(pace, TEN, now) == wait  # others that met the same throttling
         pace = block_until(pace, TEN, now, now + wait)
         now = pace.blocked_until + timedelta(seconds=1)
-    assert waits == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4, FIRST_DELAY * 8]
-    assert apply_throttling(pace, TEN, pace.blocked_until + TEN.window) == FIRST_DELAY
+    assert waits == [FIRST_RETRY_DELAY, FIRST_RETRY_DELAY * 2, FIRST_RETRY_DELAY * 4, FIRST_RETRY_DELAY * 8]
+    assert apply_throttling(pace, TEN, pace.blocked_until + TEN.window) == FIRST_RETRY_DELAY
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
 def test_delays_grow_to_a_limit(tries: int, jitter: float) -> None:
-    assert FIRST_DELAY * 0.75 <= compute_delay(tries, jitter) <= LONGEST_DELAY
+    assert FIRST_RETRY_DELAY * 0.75 <= compute_delay(tries, jitter) <= MAX_RETRY_DELAY
     assert compute_delay(tries, jitter) <= compute_delay(tries + 1, 1)
 
 
@@ -136,11 +136,11 @@ def test_what_our_own_pace_explains_does_not_slow_us() -> None:
     quotas = Quotas()
     write = _full(quotas.write)
     own = measure_own_share(write, make_idle_pace(NOW), quotas, NOW)
-    assert own == pytest.approx(0.98 + MARGIN)
+    assert own == pytest.approx(0.98 + COUNTING_ERROR_SHARE)
     assert slow_down(write, quotas.write, 0.98, own, NOW) == write
     reading, _ = take_slots(make_idle_pace(NOW), quotas.read, [2] * 10_000, NOW, HORIZON)
-    assert measure_own_share(make_idle_pace(NOW), reading, quotas, NOW) == pytest.approx(0.5 + MARGIN)
-    assert measure_own_share(write, reading, quotas, NOW) == pytest.approx(1.0 + MARGIN)
+    assert measure_own_share(make_idle_pace(NOW), reading, quotas, NOW) == pytest.approx(0.5 + COUNTING_ERROR_SHARE)
+    assert measure_own_share(write, reading, quotas, NOW) == pytest.approx(1.0 + COUNTING_ERROR_SHARE)
 
 
 def test_what_nothing_of_ours_explains_slows_the_next_window() -> None:
@@ -163,7 +163,7 @@ def test_a_strain_that_changes_little_changes_nothing() -> None:
     assert slow_down(pace, quota, 1.0, 1.0, NOW) == pace
     assert slow_down(pace, quota, 1.8, 1.0, NOW).stretch == 1.8
     assert slow_down(pace, quota, 1.5, 1.0, NOW + quota.window).stretched_until == NOW + 2 * quota.window
-    assert slow_down(pace, quota, 1.8, 0.02, NOW).stretch == LONGEST_STRETCH
+    assert slow_down(pace, quota, 1.8, 0.02, NOW).stretch == MAX_STRETCH
 
 
 def test_the_quota_that_is_used_and_the_share_that_was_throttled_are_of_the_last_window() -> None:
@@ -188,6 +188,6 @@ def test_a_quiet_lane_gives_away_no_more_than_the_bucket_holds_when_its_first_re
     """The bucket is full, and gains nothing, until something reaches it."""
     _, slots = take_slots(make_idle_pace(NOW), TEN, [1] * 60, NOW, HORIZON)
     for after in range(1, 50):
-        arrives = NOW + ON_THE_WAY
+        arrives = NOW + FIRST_REQUEST_DELAY
         asked = sum(slot <= arrives + timedelta(seconds=after) for slot in slots)
         assert asked <= TEN.limit + after * (TEN.limit / TEN.window.total_seconds())

@@ -20,7 +20,7 @@ from shared.model.profile import Columns, Export, Profile
 from shared.model.reasons import REASONS
 from shared.model.row import Person, Row
 from shared.planning.rules.assessment import Assessment, Extract, Findings, list_seen_templates, make_assessment
-from shared.planning.rules.estimate import FEEDER, WALK, Effort, estimate_migration, estimate_minutes
+from shared.planning.rules.estimate import RELEASE_PERIOD, SWEEP_PERIOD, Effort, estimate_migration, estimate_minutes
 from shared.reporting.rules.encoding_check import SHOWN, LetterCheck, is_damaged
 from shared.reporting.rules.personal_lists import LISTS, Fate, in_words, names_to_check
 from shared.settings.schedules import DEFAULTS, RECONCILE, RELEASE_ACCOUNTS
@@ -144,7 +144,7 @@ def test_what_is_beyond_a_days_messages_waits_for_midnight(messages: int, at: in
 
 
 def test_the_timers_run_by_default_as_often_as_the_prediction_says() -> None:
-    for setting, every in ((RELEASE_ACCOUNTS, FEEDER), (RECONCILE, WALK)):
+    for setting, every in ((RELEASE_ACCOUNTS, RELEASE_PERIOD), (RECONCILE, SWEEP_PERIOD)):
         assert DEFAULTS[setting] == f"*/{every.seconds} * * * * *"
 
 

@@ -12,7 +12,7 @@ from shared.errors import AnswerLost, Cannot, DirectoryRefused, Hold, StaleWrite
 from shared.model.account import Account, DirectoryId
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Phase
-from shared.model.pacing.rate_limit import GIVE_UP, WRITE
+from shared.model.pacing.rate_limit import MAX_TRYING_TIME, WRITE
 from shared.model.profile import Profile
 from shared.operations import control, poison
 from shared.ports import NewUser
@@ -344,7 +344,7 @@ async def test_who_cannot_be_reached_for_a_day_is_given_up_and_can_be_replayed(w
     await world.run(rounds=150, step=timedelta(minutes=15))
     [account] = await world.accounts()
     assert (account.state, account.reason) == (State.FAILED, "directory_unreachable")
-    assert world.clock.now() - began >= GIVE_UP
+    assert world.clock.now() - began >= MAX_TRYING_TIME
     assert len(await world.ledger.accounts.list_history(SOUTH_NORFOLK, account.id)) < 3000
     world.directory.fail.clear()
     await poison.replay_stuck(world.ports, poison.Choice(cause="directory_unreachable"), "me")

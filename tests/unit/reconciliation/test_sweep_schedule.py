@@ -8,7 +8,7 @@ import pytest
 from shared.model.account import SHARDS, MigrationId
 from shared.model.counts.summary import ShardSummary
 from shared.model.migration import Migration, Phase
-from shared.reconciliation.rules.sweep_schedule import LONGEST, Known, is_stale, list_turns
+from shared.reconciliation.rules.sweep_schedule import MAX_SWEEP_INTERVAL, Known, is_stale, list_turns
 from tests.contract.records import ODD_MIGRATION
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -49,17 +49,17 @@ def test_the_last_shards_in_which_something_is_due_are_visited_the_most_often(ag
 
 
 def test_everything_is_visited_every_ten_minutes_whatever_it_costs() -> None:
-    assert shards(visited(RUNNING, LONGEST - SECOND, 60 * SECOND)) == ""
-    assert shards(visited(RUNNING, LONGEST, 60 * SECOND)) == SHARDS
+    assert shards(visited(RUNNING, MAX_SWEEP_INTERVAL - SECOND, 60 * SECOND)) == ""
+    assert shards(visited(RUNNING, MAX_SWEEP_INTERVAL, 60 * SECOND)) == SHARDS
 
 
 def test_what_is_done_is_visited_every_ten_minutes_though_it_costs_nothing() -> None:
-    assert shards(visited(DONE, LONGEST - SECOND, timedelta(0))) == ""
-    assert shards(visited(DONE, LONGEST, timedelta(0))) == SHARDS
+    assert shards(visited(DONE, MAX_SWEEP_INTERVAL - SECOND, timedelta(0))) == ""
+    assert shards(visited(DONE, MAX_SWEEP_INTERVAL, timedelta(0))) == SHARDS
 
 
 def test_who_visits_for_one_counts_whatever_else_is_open() -> None:
-    found = list_turns([visited(RUNNING, SECOND, SECOND), visited(DONE, LONGEST, SECOND)], NOW)
+    found = list_turns([visited(RUNNING, SECOND, SECOND), visited(DONE, MAX_SWEEP_INTERVAL, SECOND)], NOW)
     assert {turn.of for turn in found} == {frozenset({RUNNING.id, DONE.id})}
 
 

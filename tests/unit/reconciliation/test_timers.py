@@ -25,7 +25,7 @@ from shared.planning.approve_plan import add_approval
 from shared.ports import Ports
 from shared.runtime.worker import run_timer
 from shared.scheduling.rate_limiter import HORIZON
-from shared.scheduling.release_accounts import AHEAD, release_accounts
+from shared.scheduling.release_accounts import MAX_QUEUED_MESSAGES, release_accounts
 from tests.support.signatures import signed, signing, wants_signatures
 from tests.support.stories import EXPECTED, LONG_AGO, check_end, outcome_by_row, populate, settle, small_export
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
@@ -67,7 +67,7 @@ def _clear(world: World) -> None:
 
 
 async def test_queues_stay_shallow_and_every_council_gets_its_share(world: World) -> None:
-    rows = AHEAD + 200
+    rows = MAX_QUEUED_MESSAGES + 200
     await world.upload(export(*(line(f"C{n}") for n in range(rows))))
     yarmouth = "\r\n".join([YARMOUTH, *(f"Y{n};y{n}@example.org;Ada;Example;Yes;Open;;;" for n in range(rows))])
     await world.upload(yarmouth.encode(), "great-yarmouth/a.csv")
@@ -76,10 +76,10 @@ async def test_queues_stay_shallow_and_every_council_gets_its_share(world: World
         await world.deliver()
     await release_accounts(world.ports)
     queued = [json.loads(item.body)["authority"] for item in world.outbox.queues[names.CLASSIFY_ACCOUNT]]
-    assert AHEAD // 2 <= len(queued) <= AHEAD
+    assert MAX_QUEUED_MESSAGES // 2 <= len(queued) <= MAX_QUEUED_MESSAGES
     assert abs(queued.count(SOUTH_NORFOLK) - queued.count(GREAT_YARMOUTH)) <= len(SHARDS)
-    assert await release_accounts(world.ports) <= AHEAD - len(queued)
-    assert len(world.outbox.queues[names.CLASSIFY_ACCOUNT]) <= AHEAD
+    assert await release_accounts(world.ports) <= MAX_QUEUED_MESSAGES - len(queued)
+    assert len(world.outbox.queues[names.CLASSIFY_ACCOUNT]) <= MAX_QUEUED_MESSAGES
 
 
 async def test_provisioning_keeps_to_the_slots_of_the_quota() -> None:

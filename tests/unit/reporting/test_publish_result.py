@@ -6,7 +6,7 @@ from datetime import timedelta
 from shared.adapters.memory import ManualClock, MemoryReports
 from shared.model.account import SHARDS
 from shared.model.migration import Phase
-from shared.reconciliation.reconcile import ROUND
+from shared.reconciliation.reconcile import MAX_ROUND_TIME
 from tests.support.stories import settle
 from tests.support.world import SOUTH_NORFOLK, World, export, line
 
@@ -37,7 +37,7 @@ def a_world(takes: timedelta = timedelta(0)) -> tuple[World, SlowReports]:
 
 
 async def test_a_long_result_is_written_over_several_rounds_and_seen_whole() -> None:
-    world, reports = a_world(takes=ROUND)
+    world, reports = a_world(takes=MAX_ROUND_TIME)
     await world.upload(export(*(line(f"C{number}") for number in range(PEOPLE))))
     rounds = 0
     while not any(path.endswith("result.csv") for path in reports.files):
@@ -52,7 +52,7 @@ async def test_a_long_result_is_written_over_several_rounds_and_seen_whole() -> 
 
 
 async def test_a_migration_is_done_when_its_result_is_published() -> None:
-    world, reports = a_world(takes=ROUND)
+    world, reports = a_world(takes=MAX_ROUND_TIME)
     await world.upload(export(*(line(f"C{number}") for number in range(PEOPLE))))
     while len(reports.written) < len(SHARDS) // 2:
         await world.run(rounds=1)
@@ -75,7 +75,7 @@ async def test_only_the_block_of_the_shard_that_changed_is_written_again() -> No
 
 
 async def test_what_was_staged_and_forgotten_by_storage_is_staged_again() -> None:
-    world, reports = a_world(takes=ROUND)
+    world, reports = a_world(takes=MAX_ROUND_TIME)
     await world.upload(export(*(line(f"C{number}") for number in range(PEOPLE))))
     while len(reports.written) < len(SHARDS) // 2:
         await world.run(rounds=1)

@@ -10,7 +10,14 @@ from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
 from shared.model.profile import Columns, Export, Messages, Plan, Profile
 from shared.model.step import Step, choose_message
-from shared.scheduling.rules.gate import EARLY, OVERDUE, Due, find_due_step, is_message_open, is_overdue
+from shared.scheduling.rules.gate import (
+    MAX_CLOCK_DIFFERENCE,
+    OVERDUE_AFTER,
+    Due,
+    find_due_step,
+    is_message_open,
+    is_overdue,
+)
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AUTHORITY = Authority("south-norfolk")
@@ -156,8 +163,8 @@ def test_what_waits_for_a_moment_may_have_one_when_it_is_time_to() -> None:
         (4, NOW, Step.CLASSIFY, NOW, False),
         (3, None, Step.CLASSIFY, NOW, False),
         (3, NOW, Step.PROVISION, NOW, False),
-        (3, NOW, Step.CLASSIFY, NOW - EARLY, True),
-        (3, NOW, Step.CLASSIFY, NOW - EARLY - timedelta(microseconds=1), False),
+        (3, NOW, Step.CLASSIFY, NOW - MAX_CLOCK_DIFFERENCE, True),
+        (3, NOW, Step.CLASSIFY, NOW - MAX_CLOCK_DIFFERENCE - timedelta(microseconds=1), False),
         (3, NOW, Step.CLASSIFY, NOW + timedelta(days=3), True),
     ],
 )
@@ -177,8 +184,8 @@ def test_a_message_is_let_in_with_the_current_number_at_its_moment(
 @pytest.mark.parametrize(
     ("due_at", "late", "long_past"),
     [
-        (NOW, OVERDUE, False),
-        (NOW, OVERDUE + timedelta(seconds=1), True),
+        (NOW, OVERDUE_AFTER, False),
+        (NOW, OVERDUE_AFTER + timedelta(seconds=1), True),
         (None, timedelta(days=1), False),
     ],
 )

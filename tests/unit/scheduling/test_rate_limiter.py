@@ -13,10 +13,10 @@ from shared.model.account import Authority, release_account
 from shared.model.lifecycle import State
 from shared.model.migration import Phase
 from shared.model.pacing.held_slots import Ahead
-from shared.model.pacing.rate_limit import FIRST_DELAY, READ, WRITE, Limiter, Pace, Quota, Quotas, message_limiter
+from shared.model.pacing.rate_limit import FIRST_RETRY_DELAY, READ, WRITE, Limiter, Pace, Quota, Quotas, message_limiter
 from shared.operations import control
 from shared.scheduling.rate_limiter import HORIZON, record_throttling, reserve_slots
-from shared.scheduling.release_accounts import SOON, release_accounts
+from shared.scheduling.release_accounts import KEPT_SLOT_TIME, release_accounts
 from tests.support.stories import settle
 from tests.support.world import GREAT_YARMOUTH, SOUTH_NORFOLK, World, export, line
 
@@ -88,7 +88,7 @@ async def test_without_a_time_to_wait_the_wait_grows(world: World) -> None:
         await record_throttling(world.ports, [WRITE], None)
         waits.append((await _pace(world, WRITE)).blocked_until - world.clock.now())
         world.clock.tick(waits[-1] + timedelta(seconds=1))
-    assert waits == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]
+    assert waits == [FIRST_RETRY_DELAY, FIRST_RETRY_DELAY * 2, FIRST_RETRY_DELAY * 4]
 
 
 async def test_two_feeders_at_once_never_give_away_the_same_slot() -> None:
@@ -190,7 +190,7 @@ async def test_a_newcomer_gets_its_share_of_what_another_council_holds_already()
     pace = await _pace(world, WRITE)
     await release_accounts(world.ports)
     after = await _moments(world)
-    soon = world.clock.now() + SOON
+    soon = world.clock.now() + KEPT_SLOT_TIME
     assert sum(at <= soon for at in after[GREAT_YARMOUTH]) == 0
     later = [sum(at > soon for at in after[council]) for council in (SOUTH_NORFOLK, GREAT_YARMOUTH)]
     assert abs(later[0] - later[1]) <= 1

@@ -391,7 +391,7 @@ def test_how_things_stood_is_told_for_as_long_as_it_is_fresh() -> None:
     snapshot = metrics.Snapshot()
     snapshot.note(metrics.QUEUE_DEPTH, 3, queue=names.STAGE_ROWS)
     board.put_up(snapshot)
-    seconds[0] = metrics.FRESH.total_seconds()
+    seconds[0] = metrics.SNAPSHOT_LIFETIME.total_seconds()
     assert [value.value for value in board.read(metrics.QUEUE_DEPTH)] == [3]
     assert board.read(metrics.QUEUE_AGE) == []
     seconds[0] += 1

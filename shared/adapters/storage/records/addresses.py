@@ -13,7 +13,7 @@ from shared.model.account import AccountId, AddressKey, MigrationId, Partition
 from shared.model.migration import Migration
 from shared.ports import Clock
 
-A_WHILE: Final = timedelta(minutes=10)
+SHARED_ADDRESS_CACHE_TIME: Final = timedelta(minutes=10)
 """How long the shared addresses are remembered. Rows that are staged later belong to a newer export."""
 
 
@@ -23,7 +23,7 @@ class TableAddresses:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._shared: Recent[tuple[Partition, MigrationId, datetime | None, str], frozenset[AddressKey]] = Recent(
-            clock, A_WHILE
+            clock, SHARED_ADDRESS_CACHE_TIME
         )
 
     async def put(self, partition: Partition, pairs: Iterable[tuple[AddressKey, AccountId]]) -> None:

@@ -12,7 +12,7 @@ from shared.model.account import REFUSED, Authority, MigrationId
 from shared.model.migration import Migration
 from shared.ports import Clock
 
-A_MOMENT: Final = timedelta(seconds=1)
+MIGRATION_CACHE_TIME: Final = timedelta(seconds=1)
 """How old a migration's record may be in a guard. A pause must work within seconds in every process."""
 
 
@@ -21,7 +21,7 @@ class TableMigrations:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._recent: Recent[tuple[Authority, MigrationId], Migration | None] = Recent(clock, A_MOMENT)
+        self._recent: Recent[tuple[Authority, MigrationId], Migration | None] = Recent(clock, MIGRATION_CACHE_TIME)
 
     async def get(self, authority: Authority, migration: MigrationId) -> Migration | None:
         """One migration."""

@@ -10,7 +10,7 @@ from shared.model.pacing.rate_limit import Limiter, Pace
 from shared.ports import Stored
 
 _PACES: Final = "directory|pace"
-FRESH: Final = timedelta(seconds=5)
+PACE_CACHE_TIME: Final = timedelta(seconds=5)
 """How old the answer of `get_recent` may be."""
 
 
@@ -39,7 +39,7 @@ class TableRateLimits:
     async def get_recent(self, limiter: Limiter, now: datetime) -> Pace | None:
         """Return the pace, which is remembered for a short time."""
         seen = self._glances.get(limiter)
-        if seen is None or not seen[0] <= now < seen[0] + FRESH:
+        if seen is None or not seen[0] <= now < seen[0] + PACE_CACHE_TIME:
             stored = await self.get(limiter)
             seen = self._glances[limiter] = (now, stored.record if stored else None)
         return seen[1]

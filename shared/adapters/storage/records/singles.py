@@ -17,9 +17,9 @@ from shared.ports import Clock, Stored
 _KEY: Final = ("app|key", "fingerprint")
 """Partition and row key. One for all councils: they share the key."""
 _TIMERS: Final = "app|timers"
-NOW_AND_THEN: Final = timedelta(minutes=5)
+TIMER_FAILURE_CACHE_TIME: Final = timedelta(minutes=5)
 """How often a healthy timer asks if it failed before, on another instance or before a restart."""
-A_MOMENT: Final = timedelta(seconds=1)
+FIRST_MESSAGE_CACHE_TIME: Final = timedelta(seconds=1)
 """How old the answer may be that no message was sent yet."""
 
 
@@ -53,7 +53,7 @@ class TableTimerFailures:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._well: Recent[str, None] = Recent(clock, NOW_AND_THEN)
+        self._well: Recent[str, None] = Recent(clock, TIMER_FAILURE_CACHE_TIME)
 
     async def list_all(self) -> list[TimerFailure]:
         """Timers that fail."""
@@ -103,7 +103,7 @@ class TableFirstMessages:
         self._store = store
         self._first_messages: dict[Authority, datetime] = {}
         """Written once and never changed, so what was seen is not asked again."""
-        self._unsent: Recent[Authority, datetime | None] = Recent(clock, A_MOMENT)
+        self._unsent: Recent[Authority, datetime | None] = Recent(clock, FIRST_MESSAGE_CACHE_TIME)
         """Before the first message, every comparison asks for it."""
 
     async def get(self, authority: Authority) -> datetime | None:
