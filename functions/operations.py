@@ -49,7 +49,7 @@ async def poison_discard(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def pause(request: func.HttpRequest) -> func.HttpResponse:
     """Let no new effect of a migration start."""
-    return await http.answer_request(wiring.get_ports, operations_api.pause_migration, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.answer_pause, request, OPERATORS)
 
 
 @blueprint.route(
@@ -60,7 +60,7 @@ async def pause(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def cancel(request: func.HttpRequest) -> func.HttpResponse:
     """Stop a migration for good."""
-    return await http.answer_request(wiring.get_ports, operations_api.cancel_migration, request, OPERATORS)
+    return await http.answer_request(wiring.get_ports, operations_api.answer_cancel, request, OPERATORS)
 
 
 @blueprint.route(

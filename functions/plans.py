@@ -40,7 +40,7 @@ async def plan_approve(request: func.HttpRequest) -> func.HttpResponse:
 )
 async def plan_reject(request: func.HttpRequest) -> func.HttpResponse:
     """Say no to a plan."""
-    return await http.answer_request(wiring.get_ports, plan_api.reject_plan, request, APPROVERS)
+    return await http.answer_request(wiring.get_ports, plan_api.answer_rejection, request, APPROVERS)
 
 
 @blueprint.route(

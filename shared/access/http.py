@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import azure.functions as func
 from pydantic import BaseModel, StringConstraints, ValidationError
 
-from shared.access.roles import LOCAL, READERS, NotLetIn, Role, admit_person, read_person
+from shared.access.roles import LOCAL, READERS, NotLetIn, Role, admit_person, read_caller
 from shared.errors import describe_unexpected
 from shared.model.migration import Migration
 from shared.ports import Ports
@@ -57,7 +57,7 @@ def _make_json_response(body: dict[str, object], status_code: int) -> func.HttpR
 
 def get_caller_id(request: func.HttpRequest) -> str:
     """The signed-in person's id, or `local`."""
-    return read_person(request.headers).id
+    return read_caller(request.headers).id
 
 
 def at_most(request: func.HttpRequest) -> int:
@@ -76,7 +76,7 @@ def signed_by(request: func.HttpRequest, told: str) -> str:
 
     Raises: Refused: the person signed in and gave a name as well.
     """
-    caller = read_person(request.headers)
+    caller = read_caller(request.headers)
     if caller == LOCAL:
         return told or caller.id
     if told:

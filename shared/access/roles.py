@@ -45,14 +45,14 @@ class NotLetIn(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SignedInPerson:
     """The caller, as it may be recorded: an object id of the council's own tenant, never a name."""
 
     id: str
     roles: frozenset[Role]
 
 
-LOCAL: Final = Person("local", frozenset(Role))
+LOCAL: Final = SignedInPerson("local", frozenset(Role))
 """The caller of an app on a laptop."""
 
 
@@ -61,7 +61,7 @@ def people_sign_in() -> bool:
     return any(os.environ.get(sign) for sign in DEPLOYED)
 
 
-def read_person(headers: Mapping[str, str]) -> Person:
+def read_caller(headers: Mapping[str, str]) -> SignedInPerson:
     """Return the person who asks. Header names are in lower case, as the host gives them.
 
     Raises: NotLetIn: the platform's sign-in is off, or the person did not sign in.
@@ -71,15 +71,15 @@ def read_person(headers: Mapping[str, str]) -> Person:
     caller = headers.get("x-ms-client-principal-id", "")
     if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true" or not caller:
         raise NotLetIn(401, "Sign in first: this app answers only to people whom Easy Auth let in.")
-    return Person(caller, _read_roles(headers.get("x-ms-client-principal", "")))
+    return SignedInPerson(caller, _read_roles(headers.get("x-ms-client-principal", "")))
 
 
-def admit_person(headers: Mapping[str, str], allowed: frozenset[Role]) -> Person:
+def admit_person(headers: Mapping[str, str], allowed: frozenset[Role]) -> SignedInPerson:
     """Return the person who asks, if one of the roles is allowed.
 
     Raises: NotLetIn: nobody signed in, or the person has none of these roles.
     """
-    found = read_person(headers)
+    found = read_caller(headers)
     if not found.roles & allowed:
         wanted = " or ".join(f"`{role}`" for role in sorted(allowed))
         raise NotLetIn(403, f"This needs the app role {wanted}. Whoever runs the app assigns it (docs/deploy.md).")

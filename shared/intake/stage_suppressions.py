@@ -8,7 +8,7 @@ from typing import Final
 from shared.errors import Superseded
 from shared.intake.apply_suppressions import apply_suppressions
 from shared.intake.pieces import admit_piece, is_current, leave_overwritten, send_next_piece
-from shared.intake.rules.csv_reader import Record, RecordReader
+from shared.intake.rules.csv_reader import CsvRecord, RecordReader
 from shared.intake.rules.suppressions import RejectedExclusion, read_exclusion
 from shared.integrity.table_loss import must_wait_for_older
 from shared.model.account import AccountId
@@ -66,7 +66,7 @@ async def stage_suppression_piece(ports: Ports, migration: Migration, layout: La
     return await _check_point(ports, migration, rows, end, last=last)
 
 
-async def _read_records(ports: Ports, migration: Migration, reader: RecordReader) -> AsyncIterator[Record]:
+async def _read_records(ports: Ports, migration: Migration, reader: RecordReader) -> AsyncIterator[CsvRecord]:
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
         for record in reader.feed(chunk):
             yield record

@@ -15,10 +15,10 @@ from shared.integrity.table_loss import find_and_log_table_loss
 from shared.model.safeguards.backup import (
     MANIFESTS,
     PART_RECORDS,
+    BackupPart,
+    BackupRecord,
     Manifest,
-    Part,
     Partition,
-    Record,
     compute_checksum,
     format_night,
     get_manifest_path,
@@ -108,17 +108,17 @@ async def _ensure_partition_copied(ports: Ports, night: str, table: str, partiti
 async def _copy_partition(ports: Ports, night: str, table: str, partition: str) -> Partition:
     begun = ports.clock.now()
     attempt = uuid4().hex[:8]
-    parts: list[Part] = []
+    parts: list[BackupPart] = []
     async for records in _in_parts(ports.ledger.backups.list_records(table, partition)):
         path = get_part_path(night, table, partition, attempt, len(parts) + 1)
         body = pack_records(records)
         await ports.backups.add(path, body)
-        parts.append(Part(path=path, records=len(records), sha256=compute_checksum(body)))
+        parts.append(BackupPart(path=path, records=len(records), sha256=compute_checksum(body)))
     return Partition(table=table, partition=partition, read_at=begun, parts=tuple(parts))
 
 
-async def _in_parts(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
-    waiting: list[Record] = []
+async def _in_parts(records: AsyncIterator[BackupRecord]) -> AsyncIterator[list[BackupRecord]]:
+    waiting: list[BackupRecord] = []
     async for record in records:
         waiting.append(record)
         if len(waiting) == PART_RECORDS:

@@ -8,7 +8,7 @@ from shared.errors import SetAside, TryLater
 from shared.integrity.table_loss import is_being_rebuilt
 from shared.matching.identity_claims import TWO_ACCOUNTS, claim_identity, is_still_only_claim
 from shared.matching.recover_account import recover_account
-from shared.matching.rules.match import Decision, Rules, Source, choose_announcement_time, decide_match
+from shared.matching.rules.match import Decision, Rules, SourcePerson, choose_announcement_time, decide_match
 from shared.model.account import Account, Authority, apply_event
 from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
@@ -81,7 +81,7 @@ async def judge_account(ports: Ports, admitted: Admitted, person: Person) -> Dec
         marked = await ports.directory.with_owner_marker(account.authority, account.id)
         if marked:
             return Decision(Outcome.REVIEW, "changed_since_migrated", marked[0], {"found": "one with our mark"})
-    source = Source(account.id, account.authority, address, person.given_name, person.surname, person.verified)
+    source = SourcePerson(account.id, account.authority, address, person.given_name, person.surname, person.verified)
     owner_markers = await _read_owner_markers(ports, account.authority, found)
     return decide_match(
         source, found, owner_markers.unclaimed, await _make_rules(ports, profile), vouched=bool(owner_markers.claimed)

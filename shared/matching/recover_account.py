@@ -5,7 +5,7 @@ Find out what was done for an account before its tables were lost, by our owner 
 
 from shared.errors import SetAside
 from shared.matching.identity_claims import claim_identity
-from shared.matching.rules.recover import has_address, restore_account
+from shared.matching.rules.recover import has_address, restore_moved_account
 from shared.model.account import Account
 from shared.model.directory_user import DirectoryUser
 from shared.model.email_address import email_key
@@ -32,7 +32,7 @@ async def recover_account(ports: Ports, admitted: Admitted) -> bool:
         return False
     user = await _the_one(ports, account, marked)
     told = await _find_sent_outcome(ports, admitted.profile, account)
-    back, change = restore_account(account, user, told, ports.clock.now())
+    back, change = restore_moved_account(account, user, told, ports.clock.now())
     if back.outcome is Outcome.LINK:
         await claim_identity(ports, account, user.id)
     await ports.ledger.accounts.save(admitted.stored, back, change)

@@ -3,7 +3,7 @@
 from shared.errors import Cannot, Stop, TryLater
 from shared.messaging.rules.shown_message import INVENTED, ShownMessage
 from shared.model.lifecycle import Outcome
-from shared.model.plan import Template
+from shared.model.plan import SignedTemplate
 from shared.model.profile import STAFF_NOTICE, Profile
 from shared.model.reasons import explain_reason
 from shared.model.step import ANNOUNCEMENTS, MESSAGES
@@ -38,7 +38,7 @@ async def _preview_message(notifier: Notifier | None, profile: Profile, outcome:
     return ShownMessage(outcome, name, template, preview.version, preview.subject, preview.body)
 
 
-async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[Template, ...]:
+async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[SignedTemplate, ...]:
     """Return every message that customers may get, with the version of its template. These texts are signed.
 
     Raises: TryLater, Stop: a version cannot be read, so there is nothing to sign yet.
@@ -47,4 +47,4 @@ async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[Template, .
         return ()
     customers = [name for name in profile.messages.templates if name != STAFF_NOTICE]
     found = [(name, await ports.notifier.preview(profile, name, *INVENTED[Outcome.CREATE])) for name in customers]
-    return tuple(Template(name, profile.messages.templates[name], preview.version) for name, preview in found)
+    return tuple(SignedTemplate(name, profile.messages.templates[name], preview.version) for name, preview in found)

@@ -31,7 +31,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class SignedTemplate:
     """The text of one message, as it stood when the plan was made."""
 
     message: str
@@ -63,7 +63,7 @@ class Plan:
     creates: int
     links: int
     waves: tuple[Wave, ...]
-    templates: tuple[Template, ...]
+    templates: tuple[SignedTemplate, ...]
     uploaded_by: str = ""
     """Who uploaded the export. Empty if unknown."""
     profile: str = ""
@@ -95,7 +95,7 @@ class Plan:
 
 
 def compute_plan_hash(
-    accounts: str, rows: str, profile: str, waves: Sequence[Wave], templates: Sequence[Template]
+    accounts: str, rows: str, profile: str, waves: Sequence[Wave], templates: Sequence[SignedTemplate]
 ) -> str:
     """The hash of a plan.
 
@@ -193,6 +193,6 @@ def reject_plan(plan: Plan, by: str) -> Plan:
     return replace(plan, rejected_by=by, signatures=())
 
 
-def list_templates(versions: Mapping[str, tuple[str, int]]) -> tuple[Template, ...]:
+def list_templates(versions: Mapping[str, tuple[str, int]]) -> tuple[SignedTemplate, ...]:
     """Templates from message name -> (id, version), in the order of the names."""
-    return tuple(Template(message, *versions[message]) for message in sorted(versions))
+    return tuple(SignedTemplate(message, *versions[message]) for message in sorted(versions))

@@ -23,7 +23,7 @@ ACCOUNT_IS_CHANGING: Final = "account-is-changing"
 ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
 """Before anything changes, to those whose account will be joined to the one they have."""
 STAFF_NOTICE: Final = "staff-notice"
-BANDS: Final = frozenset(cohort.value for cohort in Cohort if cohort is not Cohort.NONE)
+COHORTS: Final = frozenset(cohort.value for cohort in Cohort if cohort is not Cohort.NONE)
 OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
@@ -140,12 +140,12 @@ class PlannedWave(_Part):
     @field_validator("takes")
     @classmethod
     def _check_known(cls, value: int | str) -> int | str:
-        if value not in BANDS:
+        if value not in COHORTS:
             Slice.read(value)
         return value
 
 
-class Plan(_Part):
+class PlanSettings(_Part):
     """What is planned, and who approves it."""
 
     approval: Literal["automatic", "required"] = "automatic"
@@ -203,7 +203,7 @@ class Plan(_Part):
         return wave.starts or self.switch_at
 
     @model_validator(mode="after")
-    def _check_switch(self) -> "Plan":
+    def _check_switch(self) -> "PlanSettings":
         if self.switch == "at-once" and self.switch_at is None:
             raise ValueError('switch = "at-once" needs switch_at, the date and time at which the portal switches')
         if self.switch == "by-wave" and self.switch_at is not None:
@@ -213,7 +213,7 @@ class Plan(_Part):
         return self
 
     @model_validator(mode="after")
-    def _check_dates(self) -> "Plan":
+    def _check_dates(self) -> "PlanSettings":
         last: datetime | None = None
         for wave in self.waves:
             if wave.starts is not None:
@@ -235,7 +235,7 @@ class Plan(_Part):
         return self
 
     @model_validator(mode="after")
-    def _check_uploader(self) -> "Plan":
+    def _check_uploader(self) -> "PlanSettings":
         if self.uploader == "required" and self.approval == "automatic":
             raise ValueError('uploader = "required" goes with approval = "required": nobody signs an automatic plan')
         return self
@@ -249,11 +249,11 @@ class Plan(_Part):
         return wanted and not OBJECT_ID.fullmatch(uploaded_by.strip())
 
     @model_validator(mode="after")
-    def _check_everybody(self) -> "Plan":
-        cohorts = [wave.takes for wave in self.waves if wave.takes in BANDS]
+    def _check_everybody(self) -> "PlanSettings":
+        cohorts = [wave.takes for wave in self.waves if wave.takes in COHORTS]
         if len(set(cohorts)) != len(cohorts):
             raise ValueError("two waves take the same band")
-        slices = [wave.takes for wave in self.waves if wave.takes not in BANDS]
+        slices = [wave.takes for wave in self.waves if wave.takes not in COHORTS]
         if self.waves and "rest" not in slices[-1:]:
             raise ValueError('the last wave that takes a number or a share should take "rest", so that nobody is left')
         if "rest" in slices[:-1]:
@@ -279,7 +279,7 @@ class Profile(_Part):
     export: Export
     matching: Matching = Matching()
     directory: DirectoryPart = DirectoryPart()
-    plan: Plan = Plan()
+    plan: PlanSettings = PlanSettings()
     messages: Messages = Messages()
     staff_contacts: tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
     """Who gets notices about a refused file, an assessment, a missing signature, a stopped gate and the end."""

@@ -82,14 +82,14 @@ async def discard_poison(ports: Ports, request: func.HttpRequest) -> dict[str, o
     return asdict(await poison.discard_stuck(ports, _read_choice(request), get_caller_id(request)))
 
 
-class Told(BaseModel):
+class Caller(BaseModel):
     """The name of the caller, where nobody signs in."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     by: Name = ""
 
 
-async def pause_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+async def answer_pause(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/pause."""
     return await _control_migration(ports, request, control.pause_by_person)
 
@@ -99,13 +99,13 @@ async def resume_migration(ports: Ports, request: func.HttpRequest) -> dict[str,
     return await _control_migration(ports, request, control.resume_by_person)
 
 
-async def cancel_migration(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
+async def answer_cancel(ports: Ports, request: func.HttpRequest) -> dict[str, object]:
     """POST /api/migrations/{migration}/cancel."""
     return await _control_migration(ports, request, control.cancel_by_person)
 
 
 async def _control_migration(ports: Ports, request: func.HttpRequest, work: control.Work) -> dict[str, object]:
-    by = signed_by(request, read_body(Told, request, 'Send nothing, or {"by": name} on a laptop.').by)
+    by = signed_by(request, read_body(Caller, request, 'Send nothing, or {"by": name} on a laptop.').by)
     try:
         migration = require_migration(await work(ports, *get_migration_path(request), by), request)
     except ActionRefused as not_now:

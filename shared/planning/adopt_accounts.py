@@ -92,7 +92,7 @@ async def _adopt_accounts(ports: Ports, profile: Profile, migration: Migration, 
             await _take_accounts(ports, profile, batch)
             batch = []
     await _take_accounts(ports, profile, batch)
-    # Whoever came on the list while this went on may have had no account yet that could be held.
+    # A customer who came on the list meanwhile may have had no account yet that could be held.
     for id_, reason in (await ports.ledger.suppressions.list_shard(migration.authority, shard)).items():
         if id_ not in excluded:
             await hold_account(ports, migration.authority, id_, reason)

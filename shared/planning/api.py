@@ -22,7 +22,7 @@ from shared.scheduling.find_migration import find_migration
 SEND: Final = 'Send {"as": part, "hash": hash, "rows": number}, and "accept_warnings" where they are accepted.'
 
 
-class Request(BaseModel):
+class PlanRequest(BaseModel):
     """POST /api/migrations/{migration}/plan/approve."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -121,14 +121,14 @@ async def show_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
 
 async def approve_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
     """POST /api/migrations/{migration}/plan/approve."""
-    asked = read_body(Request, request, SEND)
+    asked = read_body(PlanRequest, request, SEND)
     signing = Signing(
         asked.part, signed_by(request, asked.by), asked.hash, asked.rows, accepts_warnings=asked.accept_warnings
     )
     return await _answer_plan(ports, request, add_approval(ports, *get_migration_path(request), signing))
 
 
-async def reject_plan(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
+async def answer_rejection(ports: Ports, request: func.HttpRequest) -> PlanAnswer:
     """POST /api/migrations/{migration}/plan/reject."""
     asked = read_body(Rejecting, request, 'Send nothing, or {"by": name} on a laptop.')
     return await _answer_plan(

@@ -68,7 +68,7 @@ class Ribbon:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PicturePart:
     """A part of the bar of the directory, and the line that explains it."""
 
     words: str
@@ -89,7 +89,7 @@ class Picture:
     left_height: float
     ribbons: Sequence[Ribbon]
     directory_y: float
-    directory: Sequence[Part]
+    directory: Sequence[PicturePart]
 
 
 def draw_picture(rows: int, outcomes: Mapping[Outcome, int], directory: DirectoryCounts, shape: Shape) -> Picture:
@@ -150,7 +150,7 @@ def _make_path(left: float, right: float, thickness: float, shape: Shape) -> str
 
 def _make_directory_parts(
     outcomes: Mapping[Outcome, int], directory: DirectoryCounts, shape: Shape, y: float
-) -> list[Part]:
+) -> list[PicturePart]:
     """Return the parts of the directory.
 
     Users to be linked, users left alone, and users with the council's owner marker.
@@ -161,12 +161,12 @@ def _make_directory_parts(
         ("others, left alone", LIGHT, directory.without_mark - joined),
         ("moved or joined before", WORDS[Outcome.UNCHANGED][1], directory.users - directory.without_mark),
     )
-    parts: list[Part] = []
+    parts: list[PicturePart] = []
     x = 0.0
     least = sum(MIN_LINE_WIDTH for *_, count in told if count)
     for number, (words, colour, count) in enumerate(told):
         width = (MIN_LINE_WIDTH + (shape.width - least) * count / directory.users) if count else 0.0
-        parts.append(Part(words, colour, count, round(x, 1), round(width, 1), round(y + number * 26, 1)))
+        parts.append(PicturePart(words, colour, count, round(x, 1), round(width, 1), round(y + number * 26, 1)))
         x += width
     return parts
 

@@ -15,7 +15,7 @@ from shared.model.counts.extract_comparison import Compared
 from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Kind, Migration, Phase, get_upload_order, is_newer
-from shared.model.plan import Plan, Template, compute_plan_hash
+from shared.model.plan import Plan, SignedTemplate, compute_plan_hash
 from shared.model.profile import Profile
 from shared.model.wave import Census
 from shared.planning.rules.extract_check import check_review_limit, find_differences
@@ -40,7 +40,7 @@ def compute_fingerprint(profile: Profile) -> str:
 
 
 async def freeze_plan(
-    ports: Ports, profile: Profile, migration: Migration, totals: Totals, templates: Iterable[Template]
+    ports: Ports, profile: Profile, migration: Migration, totals: Totals, templates: Iterable[SignedTemplate]
 ) -> Frozen:
     """Make the plan of a migration of which every account is classified."""
     census, cohorts = Census(), list_own_cohorts(profile.plan)
@@ -144,8 +144,8 @@ def _is_believed(extract: Migration) -> bool:
         return False
     if extract.plan is None or not extract.plan.unlike:
         return True
-    let_go_on = not extract.drafted and extract.resumed_at is not None
-    return let_go_on or any(signature.accepts_warnings for signature in extract.plan.signatures)
+    accepted = not extract.drafted and extract.resumed_at is not None
+    return accepted or any(signature.accepts_warnings for signature in extract.plan.signatures)
 
 
 async def _compare_shard(

@@ -17,8 +17,8 @@ from shared.model.wave import Wave
 from shared.planning.freeze_plan import compute_fingerprint
 from shared.planning.plan_drift import find_difference, read_versions
 from shared.planning.rules.wave_gate import (
-    Answer,
     Facts,
+    GateDecision,
     count_calls,
     judge_wave,
     list_changes,
@@ -71,7 +71,7 @@ async def open_waves(ports: Ports, profile: Profile, migration: Migration, talli
 async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: Wave, before: WaveTally) -> None:
     now = ports.clock.now()
     said = judge_wave(wave, migration, profile, Facts(before, compute_fingerprint(profile), None), now)
-    if said.answer is Answer.OPEN:
+    if said.answer is GateDecision.OPEN:
         # Only now is the message service asked: it may be the last thing in the way.
         try:
             templates = await read_versions(ports, profile, migration)

@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.errors import Cannot, Stop
 from shared.model.migration import Migration
-from shared.model.plan import Template
+from shared.model.plan import SignedTemplate
 from shared.model.profile import STAFF_NOTICE, Profile
 from shared.planning.freeze_plan import compute_fingerprint
 from shared.planning.rules.wave_gate import Facts, Versions, list_changes
@@ -48,7 +48,7 @@ async def read_versions(ports: Ports, profile: Profile, migration: Migration) ->
     return signed | {name: (id_, 0) for name, id_ in profile.messages.templates.items() if name not in known}
 
 
-async def _read_version(notifier: Notifier, profile: Profile, template: Template) -> tuple[str, str, int]:
+async def _read_version(notifier: Notifier, profile: Profile, template: SignedTemplate) -> tuple[str, str, int]:
     """Name, id and version; version 0 where it is not to be seen."""
     id_ = profile.messages.templates.get(template.message, "")  # type: ignore[call-overload]  # of another profile
     if not id_:

@@ -89,7 +89,7 @@ class Right(StrEnum):
     APPLICATIONS = "register applications"
 
 
-class Answer(StrEnum):
+class CallResult(StrEnum):
     """The result of a harmless call."""
 
     YES = "yes"
@@ -114,7 +114,7 @@ class DirectoryFacts:
     """The permissions in the token. None if no token lists them."""
     roles: frozenset[str] | None = None
     """Ids of the directory roles in the token. None if the token lists none."""
-    may: Mapping[Right, Answer] = field(default_factory=dict)
+    may: Mapping[Right, CallResult] = field(default_factory=dict)
     attributes: Mapping[str, str] | None = None
     """Type of each extension attribute, empty if only the name is known. None: the directory does not list them."""
     used: int | None = None
@@ -136,7 +136,7 @@ class KeyTrouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class FoundTemplate:
     """A template of the message service."""
 
     type: str
@@ -163,7 +163,7 @@ class ServiceFacts:
     """The setting that holds the key; never the key."""
     trouble: KeyTrouble = KeyTrouble.NONE
     detail: str = ""
-    templates: Mapping[str, Template] = field(default_factory=dict)
+    templates: Mapping[str, FoundTemplate] = field(default_factory=dict)
     """All templates of the key's service, by id in lower case."""
     same_service: frozenset[Authority] = frozenset()
     """Councils whose keys are of the same service."""

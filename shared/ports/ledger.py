@@ -13,7 +13,7 @@ from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Limiter, Pace
 from shared.model.pacing.work_query import WorkQuery
 from shared.model.row import Row
-from shared.model.safeguards.backup import Record
+from shared.model.safeguards.backup import BackupRecord
 from shared.model.safeguards.canary import Canary
 from shared.model.safeguards.rebuild import Anchors, Rebuild
 from shared.model.safeguards.timer_failure import TimerFailure
@@ -254,11 +254,11 @@ class BackupRecords(Protocol):
         """(table, partition) of all that a copy holds of an authority: accounts first, migrations last."""
         ...
 
-    def list_records(self, table: str, partition: str) -> AsyncIterator[Record]:
+    def list_records(self, table: str, partition: str) -> AsyncIterator[BackupRecord]:
         """Yield the records of a partition, without data that must not be in a copy that nobody can change."""
         ...
 
-    async def restore(self, records: Sequence[Record], mending: Mending) -> int:
+    async def restore(self, records: Sequence[BackupRecord], mending: Mending) -> int:
         """Insert records of one partition where nothing is; returns how many. What is there is newer and stays."""
         ...
 

@@ -11,7 +11,7 @@ from shared.errors import ActionRefused
 from shared.model.account import Authority, DirectoryId
 from shared.model.email_address import SIGN_IN_NAME_LENGTH, InvalidAddress, email_key
 from shared.model.profile import Profile, suggest_authority
-from shared.model.safeguards.canary import FOR_A_PERSON, Canary, Step
+from shared.model.safeguards.canary import FOR_A_PERSON, Canary, CanaryStep
 from shared.ports import Ports
 from shared.readiness.rules.canary_texts import (
     QUESTIONS,
@@ -30,7 +30,7 @@ ASK_A_PERSON_SECONDS: Final = 5
 """The same, while a person has to act."""
 
 
-class Request(BaseModel):
+class CanaryRequest(BaseModel):
     """POST /api/canary. The address is in the body, never in a URL, and is not stored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -102,7 +102,7 @@ class Canaries(BaseModel):
 async def run_canary(ports: Ports, request: func.HttpRequest) -> BaseModel:
     """POST /api/canary: start a canary, or continue it."""
     try:
-        asked = Request.model_validate_json(request.get_body() or b"{}")
+        asked = CanaryRequest.model_validate_json(request.get_body() or b"{}")
     except ValidationError:
         says = 'Send {"authority": council, "address": mailbox}, and "signed_in" or "undo" where they are meant.'
         raise Refused(400, says) from None
@@ -178,7 +178,7 @@ def _describe_steps(canary: Canary, trouble: str) -> list[StepAnswer]:
         StepAnswer(step=each.step, result="failed" if each.failure else "ok", sentence=describe_step(each), at=each.at)
         for each in canary.done
     ]
-    if canary.step is not Step.END:
+    if canary.step is not CanaryStep.END:
         says = WAITS[canary.step]
         if trouble:
             says += f" {TROUBLES.get(trouble) or explain_failure(trouble).sentence}"

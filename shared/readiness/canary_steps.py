@@ -20,7 +20,7 @@ from shared.model.safeguards.canary import (
     RETIRED,
     SURNAME,
     Canary,
-    Step,
+    CanaryStep,
     fail_step,
     format_answer,
     go_to_step,
@@ -186,7 +186,7 @@ async def _await_reset(run: Run, canary: Canary) -> Canary:
     """Wait for a person. The directory shows the result, or the person reports it."""
     now = run.now()
     if canary.signed_in is False:
-        return go_to_step(canary, Step.UNDO, now, "sign_in_failed")
+        return go_to_step(canary, CanaryStep.UNDO, now, "sign_in_failed")
     user = await run.ports.directory.get(_require_user(canary))
     if user is None:
         raise TryLater("user_not_shown")
@@ -201,7 +201,7 @@ async def _await_reset(run: Run, canary: Canary) -> Canary:
     if not canary.by_flag:
         return pass_step(found_out, now)
     found_out = record_answers(found_out, now, flag_cleared_by_reset=format_answer(said=cleared))
-    return go_to_step(found_out, Step.UNDO, now, "" if cleared else "flag_survives_reset")
+    return go_to_step(found_out, CanaryStep.UNDO, now, "" if cleared else "flag_survives_reset")
 
 
 def _has_moved_since(canary: Canary, user: DirectoryUser) -> bool:
@@ -240,7 +240,11 @@ async def _await_deletion(run: Run, canary: Canary) -> Canary:
         # A create of somebody else's request that came late.
         for user in strays:
             canary = record_created(canary, user)
-        return replace(canary, step=Step.UNDO_AGAIN if canary.step is Step.GONE_AGAIN else Step.UNDO, since=run.now())
+        return replace(
+            canary,
+            step=CanaryStep.UNDO_AGAIN if canary.step is CanaryStep.GONE_AGAIN else CanaryStep.UNDO,
+            since=run.now(),
+        )
     return canary if canary.living else record_deleted(canary, run.now())
 
 
@@ -270,19 +274,19 @@ async def _record_blocked(run: Run, canary: Canary, refused: DirectoryRefused) -
     return fail_step(answered, "deleted_user_blocks_address", now)
 
 
-MOVES: Final[Mapping[Step, Callable[[Run, Canary], Awaitable[Canary]]]] = {
-    Step.FREE: _check_free,
-    Step.CREATE: _create_canary,
-    Step.READ_BACK: _read_back,
-    Step.LOOK_UP: _look_up,
-    Step.CONFLICT: _create_conflict,
-    Step.LINK: _link_canary,
-    Step.RESET: _await_reset,
-    Step.UNDO: _undo_canary,
-    Step.GONE: _await_deletion,
-    Step.AGAIN: _create_again,
-    Step.UNDO_AGAIN: _undo_canary,
-    Step.GONE_AGAIN: _await_deletion,
+MOVES: Final[Mapping[CanaryStep, Callable[[Run, Canary], Awaitable[Canary]]]] = {
+    CanaryStep.FREE: _check_free,
+    CanaryStep.CREATE: _create_canary,
+    CanaryStep.READ_BACK: _read_back,
+    CanaryStep.LOOK_UP: _look_up,
+    CanaryStep.CONFLICT: _create_conflict,
+    CanaryStep.LINK: _link_canary,
+    CanaryStep.RESET: _await_reset,
+    CanaryStep.UNDO: _undo_canary,
+    CanaryStep.GONE: _await_deletion,
+    CanaryStep.AGAIN: _create_again,
+    CanaryStep.UNDO_AGAIN: _undo_canary,
+    CanaryStep.GONE_AGAIN: _await_deletion,
 }
 
 

@@ -22,9 +22,9 @@ from shared.readiness.rules.certificate import check_certificate
 from shared.readiness.rules.clock_checks import check_clock
 from shared.readiness.rules.directory_checks import check_directory
 from shared.readiness.rules.message_checks import check_messages, check_messages_off, list_telling
-from shared.readiness.rules.report import Area, Check, Code, Purpose, Status, report_missing, report_unchecked
+from shared.readiness.rules.report import Area, Check, CheckStatus, Code, Purpose, report_missing, report_unchecked
 from shared.readiness.rules.setting_checks import check_profiles, check_settings, find_wrong_setting
-from shared.readiness.rules.storage_checks import check_storage
+from shared.readiness.rules.storage_checks import check_storage_account
 
 CREDENTIAL: Final = (
     "DIRECTORY_GRAPH_URL",
@@ -50,7 +50,7 @@ class Inspectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Examination:
     """The request for an examination, and what is known before it."""
 
     purpose: Purpose
@@ -94,12 +94,12 @@ class Found:
     """Records that are in the tables and cannot be read."""
 
 
-async def examine_case(case: Case, inspectors: Inspectors) -> list[Check]:
+async def examine_case(case: Examination, inspectors: Inspectors) -> list[Check]:
     """Every check for this purpose; of one council's own things only where one is named."""
     return judge_findings(case, await _inspect_all(case, inspectors), inspectors.clock.now())
 
 
-async def _inspect_all(case: Case, inspectors: Inspectors) -> Found:
+async def _inspect_all(case: Examination, inspectors: Inspectors) -> Found:
     broken: list[Check] = []
     unread: list[Check] = []
     messages = inspectors.messages if case.purpose is not Purpose.CLOSED else None
@@ -154,7 +154,7 @@ async def _inspect_safely[T](area: Area, looking: Awaitable[T] | None, broken: l
         return None
 
 
-def judge_findings(case: Case, found: Found, now: datetime) -> list[Check]:
+def judge_findings(case: Examination, found: Found, now: datetime) -> list[Check]:
     """Judge facts and return checks.
 
     What follows from another finding is not checked, so that each cause is reported once.
@@ -167,7 +167,9 @@ def judge_findings(case: Case, found: Found, now: datetime) -> list[Check]:
         *check_settings(case.settings),
         check_key(case.settings.settings, found.key, find_wrong_setting(case.settings, KEY)),
         *check_profiles(case.profiles, case.authority, case.purpose),
-        *_unless_broken(found, Area.STORAGE, check_storage(found.storage, find_wrong_setting(case.settings, "*"))),
+        *_unless_broken(
+            found, Area.STORAGE, check_storage_account(found.storage, find_wrong_setting(case.settings, "*"))
+        ),
         clock,
         certificate,
         *_unless_broken(found, Area.DIRECTORY, _check_directory(case, found, _find_excuse(found, clock, certificate))),
@@ -200,7 +202,7 @@ def _find_excuse(found: Found, clock: Check, certificate: Check) -> str:
     return "nobody is let in while the clocks differ" if clock.finding else ""
 
 
-def _check_directory(case: Case, found: Found, excuse: str) -> list[Check]:
+def _check_directory(case: Examination, found: Found, excuse: str) -> list[Check]:
     because = find_wrong_setting(case.settings, *CREDENTIAL)
     if found.directory is None or because:
         return [report_unchecked(Area.DIRECTORY, "everything in it", because or "the settings cannot be read")]
@@ -208,7 +210,7 @@ def _check_directory(case: Case, found: Found, excuse: str) -> list[Check]:
     return check_directory(found.directory, planned, case.purpose, excuse)
 
 
-def _check_messages(case: Case, found: Found, clock: Check) -> list[Check]:
+def _check_messages(case: Examination, found: Found, clock: Check) -> list[Check]:
     if case.purpose is Purpose.CLOSED:
         return []
     because = find_wrong_setting(case.settings, *MESSAGES)
@@ -222,4 +224,4 @@ def _check_messages(case: Case, found: Found, clock: Check) -> list[Check]:
         return check_messages_off(profiles, case.purpose)
     if found.messages is None:
         return [report_unchecked(Area.MESSAGES, "message service", "nobody could look")]
-    return check_messages(found.messages, profiles, clock_off=clock.status is Status.MISSING)
+    return check_messages(found.messages, profiles, clock_off=clock.status is CheckStatus.MISSING)

@@ -20,7 +20,7 @@ from shared.model.safeguards.canary import (
     ORDER,
     UNDOING,
     Canary,
-    Step,
+    CanaryStep,
     cancel_run,
     fail_step,
     is_recent_pass,
@@ -55,14 +55,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CanaryProgress:
     """The progress, and why it could not continue just now."""
 
     canary: Canary
     trouble: str = ""
 
 
-async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str) -> Progress:
+async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str) -> CanaryProgress:
     """Start a canary, or continue the current one, until it has to wait.
 
     Raises: ActionRefused: this cannot be asked now.
@@ -86,7 +86,7 @@ async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str)
         if found is None:
             raise
         stored = found
-    return Progress(stored.record, trouble)
+    return CanaryProgress(stored.record, trouble)
 
 
 async def _begin_request(run: Run, asked: Asked, by: str) -> Stored[Canary]:
@@ -125,7 +125,7 @@ def _restart_canary(run: Run, canary: Canary, by: str) -> Canary:
 
 
 def _record_sign_in(run: Run, canary: Canary | None, *, worked: bool) -> Canary:
-    if canary is None or ORDER.index(canary.step) < ORDER.index(Step.RESET):
+    if canary is None or ORDER.index(canary.step) < ORDER.index(CanaryStep.RESET):
         raise ActionRefused(
             "Nobody can have signed in yet. Run the canary without --signed-in; it says when to sign in."
         )
@@ -156,7 +156,7 @@ async def _read_user(run: Run, user: DirectoryId) -> DirectoryUser | None:
 async def _take_step(run: Run, canary: Canary) -> tuple[Canary, str]:
     """The canary after its current step, and what was in the way."""
     other_choice = canary.by_flag is not run.profile.directory.by_flag
-    if other_choice and not canary.ending and ORDER.index(canary.step) <= ORDER.index(Step.RESET):
+    if other_choice and not canary.ending and ORDER.index(canary.step) <= ORDER.index(CanaryStep.RESET):
         return fail_step(canary, FOR_ANOTHER_CHOICE, run.now()), ""
     try:
         return await MOVES[canary.step](run, canary), ""

@@ -7,7 +7,7 @@ from typing import Literal
 from shared.model.account import Authority
 from shared.model.profile import Profile
 from shared.ports.doctor_facts import ProfileFacts, SettingFacts
-from shared.readiness.examine import Case, Inspectors, examine_case
+from shared.readiness.examine import Examination, Inspectors, examine_case
 from shared.readiness.own_settings import profile_facts, setting_facts
 from shared.readiness.rules.report import Purpose, Report, make_report
 
@@ -36,7 +36,7 @@ async def run_doctor(
     profiles = _read_profiles(settings, running)
     if authority and profiles is not None:
         _refuse_unknown(authority, profiles)
-    case = Case(purpose, authority, settings, profiles)
+    case = Examination(purpose, authority, settings, profiles)
     async with inspectors(settings) as opened:
         checks = await examine_case(case, opened)
         return make_report(purpose, authority, opened.clock.now(), by, checks)

@@ -16,7 +16,7 @@ from shared.recovery.rebuild import rebuild_tables
 from shared.recovery.rebuild_outlook import Outlook, preview_rebuild
 
 
-class Request(BaseModel):
+class RebuildRequest(BaseModel):
     """POST /api/rebuild."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -73,7 +73,7 @@ async def show_rebuild(ports: Ports, request: func.HttpRequest) -> Outlooks:
 async def run_rebuild(ports: Ports, request: func.HttpRequest) -> ProgressAnswer:
     """POST /api/rebuild: the next piece of work."""
     try:
-        asked = Request.model_validate_json(request.get_body() or b"{}")
+        asked = RebuildRequest.model_validate_json(request.get_body() or b"{}")
     except ValidationError:
         raise Refused(400, 'Send {"source": "copy" or "export", "authority": name}, or leave either out.') from None
     _choose_profiles(ports, asked.authority)

@@ -32,8 +32,7 @@ from shared.model.migration import Migration, Phase, get_upload_order, migration
 from shared.model.pacing.rate_limit import WRITE
 from shared.model.profile import Profile
 from shared.model.row import Person
-from shared.model.safeguards.backup import Damaged, Manifest, Partition, unpack_records
-from shared.model.safeguards.backup import Part as CopyPart
+from shared.model.safeguards.backup import BackupPart, Damaged, Manifest, Partition, unpack_records
 from shared.model.safeguards.rebuild import Rebuild, Source
 from shared.ports import Blob, Mending, Ports
 from shared.recovery.rules.restore import BEGUN, Left, restore_account, restore_migration
@@ -52,7 +51,7 @@ type Blobs = Mapping[MigrationId, Blob]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RebuildProgress:
     """The result of one request."""
 
     finished: bool
@@ -66,7 +65,7 @@ class Progress:
 
 async def rebuild_tables(
     ports: Ports, authority: str, source: Source | None, by: str, *, without_copy: bool = False
-) -> Progress:
+) -> RebuildProgress:
     """Do the next piece of work for the first council whose tables were lost.
 
     `without_copy`: from exports alone although there is a copy. What only the copy knows is not put back later.
@@ -82,7 +81,7 @@ async def rebuild_tables(
             if source is Source.EXPORT and not without_copy:
                 await _refuse_to_forget(ports, profile, lost)
             return await _next_piece(ports, profile, lost, await _begin_rebuild(ports, profile, lost, source, by))
-    return Progress(finished=True, doing="No tables are lost: nothing to do.")
+    return RebuildProgress(finished=True, doing="No tables are lost: nothing to do.")
 
 
 async def _begin_rebuild(ports: Ports, profile: Profile, lost: Loss, source: Source | None, by: str) -> Rebuild:
@@ -146,7 +145,7 @@ async def _first_upload(ports: Ports, authority: Authority) -> datetime:
     return datetime.strptime(uploads[:10], "%Y-%m-%d").replace(tzinfo=UTC)
 
 
-async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Rebuild) -> Progress:
+async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Rebuild) -> RebuildProgress:
     authority = profile.authority
     if under_way.source is Source.COPY:
         progress = await _put_back(ports, authority, lost, under_way)
@@ -157,13 +156,13 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
     if progress is not None:
         return progress
     await _hand_over(ports, profile, lost, under_way, blobs)
-    return Progress(finished=False, authority=authority, doing="handed over: the app goes on by itself")
+    return RebuildProgress(finished=False, authority=authority, doing="handed over: the app goes on by itself")
 
 
 # from the copy
 
 
-async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: Rebuild) -> Progress | None:
+async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: Rebuild) -> RebuildProgress | None:
     """The next files of the copy; None when all are put back."""
     files = copy_files(await _read_backup(ports, under_way), authority, lost)
     paths = [part.path for _, part in files]
@@ -178,7 +177,7 @@ async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: R
         under_way, done, count = moved, done + 1, count + part.records
         if count >= RECORDS_AT_ONCE:
             break
-    return Progress(
+    return RebuildProgress(
         finished=False,
         authority=authority,
         doing=f"putting back the copy of {under_way.night}",
@@ -187,7 +186,7 @@ async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: R
     )
 
 
-def copy_files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[Partition, CopyPart]]:
+def copy_files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[Partition, BackupPart]]:
     """The files of a council; of a table that was not emptied none, because what was dropped there stays dropped."""
     return [
         (partition, part)
@@ -203,7 +202,7 @@ async def _read_backup(ports: Ports, under_way: Rebuild) -> Manifest:
     return copy
 
 
-async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition, part: CopyPart) -> None:
+async def _put_back_file(ports: Ports, under_way: Rebuild, partition: Partition, part: BackupPart) -> None:
     try:
         records = unpack_records(partition, part, await ports.backups.read(part.path))
     except Damaged as damaged:
@@ -225,7 +224,7 @@ async def list_blobs(ports: Ports, authority: Authority) -> Blobs:
     return {migration_id(blob.name, blob.etag, blob.uploaded): blob for blob in ordered}
 
 
-async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> Progress | None:
+async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> RebuildProgress | None:
     """Record the next upload that was known and is not any more; None when all are recorded."""
     there = {
         m.id for m in [m async for m in ports.ledger.migrations.list_all(authority)] if m.layout or m.phase in _AT_END
@@ -239,7 +238,7 @@ async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> Progr
         elif not await _refused_again(ports, authority, known_as, blob):
             continue  # nobody has looked at it yet: the sweep sends it when all is made again
         says = f"opening {known_as} again"
-        return Progress(finished=False, authority=authority, doing=says, done=number, of=len(blobs))
+        return RebuildProgress(finished=False, authority=authority, doing=says, done=number, of=len(blobs))
     return None
 
 

@@ -19,7 +19,7 @@ from shared.model.migration import Migration
 from shared.model.outcome import find_outcome
 from shared.ports import Ports
 from shared.reporting.rules import result_file
-from shared.reporting.rules.result_file import Line, Told, add_to_fingerprint, make_line, read_told
+from shared.reporting.rules.result_file import Line, ResultFields, add_to_fingerprint, make_line, read_told
 
 LINES_AT_ONCE: Final = 1000
 HEADER: Final = f"{result_file.FORMAT} header"
@@ -74,7 +74,7 @@ async def _stream_lines(ports: Ports, migration: Migration, shard: str, counted:
 
     Only the columns that lines need are held, because there may be many thousands of accounts.
     """
-    told: dict[str, Told] | None = None
+    told: dict[str, ResultFields] | None = None
     lines: list[Line] = []
     async for row in ports.ledger.rows.list_shard(migration.authority, shard, migration.id):
         if told is None:
@@ -88,9 +88,9 @@ async def _stream_lines(ports: Ports, migration: Migration, shard: str, counted:
     yield result_file.write_lines(lines)
 
 
-async def _read_told(ports: Ports, migration: Migration, shard: str, counted: str) -> dict[str, Told]:
+async def _read_told(ports: Ports, migration: Migration, shard: str, counted: str) -> dict[str, ResultFields]:
     """Return the lines' data of the accounts of a shard, if the accounts of this migration are as they were counted."""
-    told: dict[str, Told] = {}
+    told: dict[str, ResultFields] = {}
     fingerprint = hashlib.sha256()
     with_council: set[AccountId] = set()
     if migration.partition != migration.authority:

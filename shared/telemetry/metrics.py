@@ -26,7 +26,7 @@ SCOPE: Final = "migration"
 """The name of our meter and of our tracer. Data of any other scope is not ours."""
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """How a metric behaves."""
 
     COUNTER = "counter"
@@ -59,7 +59,7 @@ class Metric:
     """One line of the table."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     unit: str
     attributes: tuple[str, ...]
     means: str
@@ -68,7 +68,7 @@ class Metric:
 
 QUEUE_DEPTH: Final = Metric(
     "migration.queue.depth",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "{message}",
     ("queue",),
     "Messages in a queue, those that are not due yet included; every poison queue is there too",
@@ -76,7 +76,7 @@ QUEUE_DEPTH: Final = Metric(
 )
 QUEUE_AGE: Final = Metric(
     "migration.queue.age",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "s",
     ("queue",),
     "How long the oldest message that could be taken now has been in the queue; 0 when there is none",
@@ -84,7 +84,7 @@ QUEUE_AGE: Final = Metric(
 )
 ACCOUNTS: Final = Metric(
     "migration.account.count",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "{account}",
     ("authority", "state"),
     "Accounts of a council by state, and rows without an account, as the last sweep counted them",
@@ -92,7 +92,7 @@ ACCOUNTS: Final = Metric(
 )
 ACCOUNTS_DUE: Final = Metric(
     "migration.account.due",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "{account}",
     ("authority",),
     "Accounts of a council for which something is due now or later",
@@ -100,7 +100,7 @@ ACCOUNTS_DUE: Final = Metric(
 )
 ACCOUNTS_WAIT: Final = Metric(
     "migration.account.wait",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "s",
     ("authority",),
     "How long the account that has been due longest has waited; 0 when none has",
@@ -108,7 +108,7 @@ ACCOUNTS_WAIT: Final = Metric(
 )
 PROVISIONED: Final = Metric(
     "migration.account.provisioned",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{account}",
     ("authority", "outcome"),
     "Accounts that were created or linked, and read back",
@@ -116,7 +116,7 @@ PROVISIONED: Final = Metric(
 )
 TOLD: Final = Metric(
     "migration.account.told",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{account}",
     ("authority", "outcome"),
     "Accounts whose message the message service took",
@@ -124,7 +124,7 @@ TOLD: Final = Metric(
 )
 FAILURES: Final = Metric(
     "migration.account.failures",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{account}",
     ("authority", "state", "reason"),
     "Accounts that left the straight way: failed, held, or set aside for review, each with its reason code",
@@ -132,7 +132,7 @@ FAILURES: Final = Metric(
 )
 POSTPONED: Final = Metric(
     "migration.account.postponed",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{account}",
     ("authority", "step", "reason"),
     "Times a step put an account off, and why",
@@ -140,7 +140,7 @@ POSTPONED: Final = Metric(
 )
 DIRECTORY_REQUESTS: Final = Metric(
     "migration.directory.requests",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{request}",
     ("result",),
     "Requests to the directory: ok, throttled, refused, or lost (no answer that can be read)",
@@ -148,7 +148,7 @@ DIRECTORY_REQUESTS: Final = Metric(
 )
 MESSAGE_REQUESTS: Final = Metric(
     "migration.message.requests",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{request}",
     ("authority", "result"),
     "Attempts to send a message: sent, throttled, refused, or lost (no clear answer)",
@@ -156,7 +156,7 @@ MESSAGE_REQUESTS: Final = Metric(
 )
 PAUSED: Final = Metric(
     "migration.paused",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "{migration}",
     ("authority", "reason"),
     "Migrations that stand still, by the one reason; not told when none does",
@@ -164,7 +164,7 @@ PAUSED: Final = Metric(
 )
 TIMER_RUNS: Final = Metric(
     "migration.timer.runs",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{run}",
     ("timer", "result"),
     "Runs of a timer, done or failed: its heartbeat",
@@ -172,7 +172,7 @@ TIMER_RUNS: Final = Metric(
 )
 CERTIFICATE_DAYS: Final = Metric(
     "migration.certificate.days",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "d",
     (),
     "Days until the certificate ends with which the app signs in to the directory; below 0 when it has",
@@ -180,7 +180,7 @@ CERTIFICATE_DAYS: Final = Metric(
 )
 TABLES_LOST: Final = Metric(
     "migration.tables.lost",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "{table}",
     ("authority",),
     "Tables of a council that were emptied and are not made again yet; 0 when none is",
@@ -188,7 +188,7 @@ TABLES_LOST: Final = Metric(
 )
 COPY_AGE: Final = Metric(
     "migration.copy.age",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "s",
     (),
     "How long ago the newest whole copy of the tables was finished; where there is none, the first upload was taken",
@@ -196,7 +196,7 @@ COPY_AGE: Final = Metric(
 )
 UPLOADS_REFUSED: Final = Metric(
     "migration.upload.refused",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "{file}",
     ("authority", "reason"),
     "Uploads that were not taken, and why",
@@ -300,7 +300,7 @@ def show_snapshot(snapshot: Snapshot) -> None:
         _gauged.add(provider)
         meter = provider.get_meter(SCOPE)
         for metric in METRICS:
-            if metric.kind is Kind.GAUGE:
+            if metric.kind is MetricKind.GAUGE:
                 meter.create_observable_gauge(metric.name, [_make_reading(metric)], metric.unit, metric.means)
 
 

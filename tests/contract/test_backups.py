@@ -14,7 +14,7 @@ from shared.adapters.storage.blob_backups import BlobBackups
 from shared.adapters.storage.clients import Storage
 from shared.model.account import Authority, apply_event
 from shared.model.lifecycle import Event, State
-from shared.model.safeguards.backup import Record
+from shared.model.safeguards.backup import BackupRecord
 from shared.model.safeguards.rebuild import Rebuild, Source
 from shared.ports import Backups, Ledger, Mending
 from tests.contract.conftest import ON_BOTH, connected
@@ -121,7 +121,7 @@ async def _filled(ledger: Ledger) -> None:
     await ledger.first_messages.note(SOUTH, NOW)
 
 
-async def _taken_out(ledger: Ledger) -> list[Record]:
+async def _taken_out(ledger: Ledger) -> list[BackupRecord]:
     return [
         record
         for partition in ledger.backups.list_partitions(SOUTH)
@@ -130,7 +130,7 @@ async def _taken_out(ledger: Ledger) -> list[Record]:
 
 
 @pytest.fixture
-async def emptied(ledger: Ledger) -> tuple[Ledger, list[Record]]:
+async def emptied(ledger: Ledger) -> tuple[Ledger, list[BackupRecord]]:
     """Records of a filled ledger, and a ledger in which they would be new: another council's."""
     await _filled(ledger)
     found = await _taken_out(ledger)
@@ -147,7 +147,7 @@ async def test_accounts_come_out_with_their_histories_and_before_migrations(ledg
     assert [record.table for record in found[-2:]] == [names.MIGRATIONS, names.MIGRATIONS]
 
 
-async def test_records_are_put_back_where_nothing_is(emptied: tuple[Ledger, list[Record]]) -> None:
+async def test_records_are_put_back_where_nothing_is(emptied: tuple[Ledger, list[BackupRecord]]) -> None:
     ledger, found = emptied
     assert await ledger.backups.restore(found, AS_IT_IS) == len(found)
     back = [
@@ -172,7 +172,7 @@ async def test_what_is_there_is_newer_and_stays(ledger: Ledger) -> None:
     assert now.record.state is State.CLASSIFIED
 
 
-async def test_an_account_is_mended_together_with_its_history(emptied: tuple[Ledger, list[Record]]) -> None:
+async def test_an_account_is_mended_together_with_its_history(emptied: tuple[Ledger, list[BackupRecord]]) -> None:
     ledger, found = emptied
     mending = Mending(
         account=lambda account: apply_event(replace(account, authority=BROADLAND), Event.REBUILD, NOW),

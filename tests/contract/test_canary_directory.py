@@ -13,7 +13,7 @@ from local.standins.graph.state import Directory as Tenant
 from shared.adapters.memory import ManualClock, MemoryDirectory
 from shared.errors import DirectoryRefused, StaleWrite
 from shared.model.account import DirectoryId
-from shared.model.safeguards.canary import LINKED_REF, RETIRED, Answer, Canary, Done, Step
+from shared.model.safeguards.canary import LINKED_REF, RETIRED, Canary, CanaryStep, Done, LearnedAnswer
 from shared.ports import Directory, Ledger
 from tests.contract.records import NOW, SOUTH, YARMOUTH, account_id, address_key
 from tests.contract.standin import (
@@ -129,17 +129,17 @@ async def test_the_ledger_keeps_a_canary_as_it_was(ledger: Ledger) -> None:
         "somebody",
         address_key(1),
         NOW,
-        Step.GONE,
+        CanaryStep.GONE,
         NOW,
         by_flag=True,
-        done=(Done(Step.CREATE, NOW), Done(Step.RESET, NOW, "flag_survives_reset", "x")),
+        done=(Done(CanaryStep.CREATE, NOW), Done(CanaryStep.RESET, NOW, "flag_survives_reset", "x")),
         user=NOBODY,
         living=(NOBODY,),
         made=(NOBODY,),
         created_at=NOW,
         signed_in=False,
         passed_at=NOW,
-        answers={"conflict_property": Answer("proxyAddresses", NOW)},
+        answers={"conflict_property": LearnedAnswer("proxyAddresses", NOW)},
     )
     assert await ledger.canaries.get(SOUTH) is None
     await ledger.canaries.save(None, canary)
@@ -150,11 +150,11 @@ async def test_the_ledger_keeps_a_canary_as_it_was(ledger: Ledger) -> None:
 
 
 async def test_of_two_writers_of_a_canary_one_is_told_to_look_again(ledger: Ledger) -> None:
-    canary = Canary(SOUTH, 1, "somebody", address_key(1), NOW, Step.FREE, NOW)
+    canary = Canary(SOUTH, 1, "somebody", address_key(1), NOW, CanaryStep.FREE, NOW)
     stored = await ledger.canaries.save(None, canary)
     with pytest.raises(StaleWrite):
         await ledger.canaries.save(None, canary)
-    await ledger.canaries.save(stored, replace(canary, step=Step.CREATE))
+    await ledger.canaries.save(stored, replace(canary, step=CanaryStep.CREATE))
     with pytest.raises(StaleWrite):
         await ledger.canaries.save(stored, canary)
 

@@ -27,7 +27,7 @@ from shared.adapters.memory import ManualClock
 from shared.adapters.storage.clients import connect_storage
 from shared.model.account import Authority
 from shared.ports.doctor_facts import (
-    Answer,
+    CallResult,
     DirectoryFacts,
     KeyTrouble,
     MessageFacts,
@@ -93,7 +93,7 @@ async def test_a_healthy_directory_tells_everything_and_is_left_as_it_was(clock:
     async with standing_in(clock) as standin:
         facts = await look(standin.address, clock)
         assert facts.sign_in == facts.unreachable == facts.silent == facts.quota_trouble == ""
-        assert {right for right, answer in facts.may.items() if answer is Answer.YES} == {
+        assert {right for right, answer in facts.may.items() if answer is CallResult.YES} == {
             Right.READ,
             Right.CREATE,
             Right.UPDATE,
@@ -111,7 +111,7 @@ async def test_with_every_right_nothing_is_changed_either(clock: ManualClock) ->
         every = ["Directory.ReadWrite.All", "Application.ReadWrite.All", "User.ManageIdentities.All"]
         standin.turn(permissions=every, roles=["User Administrator"])
         facts = await look(standin.address, clock)
-        assert set(facts.may.values()) == {Answer.YES}
+        assert set(facts.may.values()) == {CallResult.YES}
         assert standin.stored == []
 
 
@@ -182,8 +182,8 @@ async def test_throttling_after_the_first_question_is_said_and_no_right_is_made_
         standin.fault("throttle-storm", methods=["POST", "PATCH", "DELETE"], retry_after=1)
         facts = await look(standin.address, clock)
     assert facts.silent == "HTTP 429 TooManyRequests"
-    assert facts.may[Right.READ] is Answer.YES
-    assert {answer for right, answer in facts.may.items() if right is not Right.READ} == {Answer.FAILED}
+    assert facts.may[Right.READ] is CallResult.YES
+    assert {answer for right, answer in facts.may.items() if right is not Right.READ} == {CallResult.FAILED}
 
 
 @pytest.mark.parametrize("kind", ["html-502", "empty-500", "drop-before-store", "unavailable-before-store"])
@@ -214,7 +214,7 @@ async def test_a_full_directory_does_not_look_like_a_missing_right(clock: Manual
 
     async with answering(full) as address:
         facts = await look(address, clock)
-    assert facts.may[Right.CREATE] is Answer.YES
+    assert facts.may[Right.CREATE] is CallResult.YES
 
 
 async def test_an_empty_list_of_attributes_is_not_believed_where_a_search_tells_more(clock: ManualClock) -> None:

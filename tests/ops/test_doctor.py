@@ -8,7 +8,7 @@ import pytest
 from ops.answers_doctor import Report
 from ops.doctor import For
 from ops.show_doctor import AREAS, MARKS, PURPOSES
-from shared.readiness.rules.report import Area, Purpose, Status
+from shared.readiness.rules.report import Area, CheckStatus, Purpose
 from tests.ops.conftest import Ops
 from tests.ops.kit import AppStub, Json
 
@@ -120,5 +120,5 @@ def test_an_app_elsewhere_that_does_not_answer_is_an_error(ops: Ops) -> None:
 
 def test_the_command_line_has_a_word_for_everything_that_the_app_may_say() -> None:
     assert set(AREAS) == set(Area)
-    assert set(MARKS) == set(Status)
+    assert set(MARKS) == set(CheckStatus)
     assert set(PURPOSES) == {each.value for each in For} == set(Purpose)

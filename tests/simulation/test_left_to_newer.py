@@ -10,7 +10,7 @@ from shared.errors import DirectoryRefused, TryLater
 from shared.intake.supersede import supersede_older
 from shared.model.lifecycle import State
 from shared.model.migration import Migration, Phase
-from shared.model.profile import Plan, Profile
+from shared.model.profile import PlanSettings, Profile
 from shared.operations import control, poison
 from shared.operations.status import read_status
 from shared.ports import NewUser
@@ -182,7 +182,7 @@ async def test_a_newer_plan_ends_no_pause_that_it_does_not_answer(reason: str) -
 
 async def _wrong_file(world: World) -> Migration:
     """An upload that nobody signs is paused, because it has half of those that the one before had."""
-    limits = Plan.model_validate({"limits": {"rows_percent": 5}})
+    limits = PlanSettings.model_validate({"limits": {"rows_percent": 5}})
     world.profiles[SOUTH_NORFOLK] = world.profiles[SOUTH_NORFOLK].model_copy(update={"plan": limits})
     await _planned(world, "full", *(line(f"C{number}") for number in range(20)))
     await _work(world, 60)

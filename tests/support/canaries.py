@@ -7,7 +7,7 @@ from datetime import timedelta
 from shared.model.account import DirectoryId
 from shared.model.profile import Profile
 from shared.model.safeguards.canary import LINKED_REF, RETIRED, Canary
-from shared.readiness.run_canary import Asked, Progress, run_canary_step
+from shared.readiness.run_canary import Asked, CanaryProgress, run_canary_step
 from tests.support.world import SOUTH_NORFOLK, HostDiedError, World
 
 ADDRESS = "robin@example.org"
@@ -57,7 +57,9 @@ class Story:
         changed = self.profile.directory.model_copy(update=changes)
         self.world.profiles[SOUTH_NORFOLK] = self.profile.model_copy(update={"directory": changed})
 
-    async def ask(self, *, signed_in: bool | None = None, undo: DirectoryId | None = None, run: int = 0) -> Progress:
+    async def ask(
+        self, *, signed_in: bool | None = None, undo: DirectoryId | None = None, run: int = 0
+    ) -> CanaryProgress:
         """One request."""
         return await run_canary_step(self.world.ports, self.profile, Asked(self.address, signed_in, undo, run), BY)
 

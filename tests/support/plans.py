@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.model.account import Authority
 from shared.model.migration import Migration, Phase
-from shared.model.profile import Plan
+from shared.model.profile import PlanSettings
 from shared.planning.approve_plan import Signing, add_approval
 from tests.support.world import SOUTH_NORFOLK, World
 
@@ -16,7 +16,7 @@ ROUNDS = 60
 def signed(world: World, authority: Authority = SOUTH_NORFOLK, **plan: Any) -> None:  # noqa: ANN401 - any key of a plan
     """Let the council ask for signatures; `plan` are further keys of its profile."""
     profile = world.profiles[authority]
-    wanted = Plan.model_validate({"approval": "required", **plan})
+    wanted = PlanSettings.model_validate({"approval": "required", **plan})
     world.profiles[authority] = profile.model_copy(update={"plan": wanted})
 
 

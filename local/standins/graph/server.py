@@ -21,13 +21,13 @@ def build_app(directory: Directory) -> web.Application:
     app.router.add_get("/", show_page)
     add_control(app)
     app.router.add_route("*", r"/{version:v1\.0|beta}/{rest:.*}", answer_graph)
-    app.on_shutdown.append(_let_go)
+    app.on_shutdown.append(_release_requests)
     app.cleanup_ctx.append(_close_directory)
     app.cleanup_ctx.append(_keep_people)
     return app
 
 
-async def _let_go(app: web.Application) -> None:
+async def _release_requests(app: web.Application) -> None:
     """End hanging requests first, so that stopping does not wait for them."""
     app[DIRECTORY].faults.clear()
 

@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRespon
 
 from shared.adapters.inspection.asking import TIMEOUT, Asker, Reply
 from shared.ports import Clock
-from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
+from shared.ports.doctor_facts import CallResult, DirectoryFacts, Right
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ class _Questions:
             self._silent = self._silent or _describe_reply(reply)
         return reply
 
-    async def _read_rights(self) -> dict[Right, Answer]:
+    async def _read_rights(self) -> dict[Right, CallResult]:
         replies = await asyncio.gather(
             *(
                 self._ask_directory(method, self._url + path, **_make_body(body))
@@ -127,7 +127,9 @@ class _Questions:
         )
         answers = list(map(_judge_reply, replies))
         odd = [
-            _describe_reply(reply) for reply, answer in zip(replies, answers, strict=True) if answer is Answer.FAILED
+            _describe_reply(reply)
+            for reply, answer in zip(replies, answers, strict=True)
+            if answer is CallResult.FAILED
         ]
         self._silent = self._silent or "".join(odd[:1])
         return dict(zip(CALLS, answers, strict=True))
@@ -187,32 +189,32 @@ def _read_first_reply(reply: Reply) -> DirectoryFacts:
     """Return what the first answer shows about all others."""
     match reply.status:
         case httpx.codes.OK if isinstance(reply.body.get("value"), list):
-            return DirectoryFacts(may={Right.READ: Answer.YES})
+            return DirectoryFacts(may={Right.READ: CallResult.YES})
         case httpx.codes.OK:
             return DirectoryFacts(unreachable="what answers there is not Microsoft Graph", address_wrong=True)
         case httpx.codes.UNAUTHORIZED:
             return DirectoryFacts(sign_in=_describe_reply(reply))
         case httpx.codes.FORBIDDEN:
-            return DirectoryFacts(may={Right.READ: Answer.NO})
+            return DirectoryFacts(may={Right.READ: CallResult.NO})
         case httpx.codes.NOT_FOUND:
             return DirectoryFacts(unreachable=_describe_reply(reply), address_wrong=True)
     return DirectoryFacts(unreachable=_describe_reply(reply))
 
 
-def _judge_reply(reply: Reply) -> Answer:
+def _judge_reply(reply: Reply) -> CallResult:
     code = _get_error_code(reply)
     match reply.status:
         case httpx.codes.FORBIDDEN:
-            return Answer.YES if code == "Directory_QuotaExceeded" else Answer.NO
+            return CallResult.YES if code == "Directory_QuotaExceeded" else CallResult.NO
         case httpx.codes.METHOD_NOT_ALLOWED:
-            return Answer.UNTOLD
+            return CallResult.UNTOLD
         case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND if (
             code == "BadRequest" and "segment" in _get_error_message(reply)
         ):
-            return Answer.UNTOLD
+            return CallResult.UNTOLD
         case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND:
-            return Answer.YES
-    return Answer.FAILED
+            return CallResult.YES
+    return CallResult.FAILED
 
 
 def _get_error(reply: Reply) -> dict[str, Any]:

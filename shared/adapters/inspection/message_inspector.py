@@ -14,7 +14,7 @@ from shared.adapters.inspection.asking import TIMEOUT, Asker, Reply
 from shared.model.account import Authority
 from shared.model.profile import Profile
 from shared.ports import Clock
-from shared.ports.doctor_facts import ClockReading, KeyTrouble, MessageFacts, Sending, ServiceFacts, Template
+from shared.ports.doctor_facts import ClockReading, FoundTemplate, KeyTrouble, MessageFacts, Sending, ServiceFacts
 from shared.settings.settings import LOOPBACK, NOTIFY_KEY_LENGTH
 
 SERVICE: Final = "the message service"
@@ -95,16 +95,16 @@ def service_id(key: str) -> str:
     return key[-NOTIFY_KEY_LENGTH : -SECRET_LENGTH - 1]
 
 
-def _read_templates(body: Mapping[str, Any]) -> dict[str, Template]:
+def _read_templates(body: Mapping[str, Any]) -> dict[str, FoundTemplate]:
     listed = body.get("templates") or []
     return {str(each["id"]).lower(): _read_template(each) for each in listed if isinstance(each, dict) and "id" in each}
 
 
-def _read_template(each: Mapping[str, Any]) -> Template:
+def _read_template(each: Mapping[str, Any]) -> FoundTemplate:
     named = each.get("personalisation")
     text = f"{each.get('subject') or ''}\n{each.get('body') or ''}"
     names = list(named) if isinstance(named, dict) else PLACEHOLDER.findall(text)
-    return Template(str(each.get("type", "")), tuple(dict.fromkeys(names)))
+    return FoundTemplate(str(each.get("type", "")), tuple(dict.fromkeys(names)))
 
 
 def _judge_key(reply: Reply) -> KeyTrouble:

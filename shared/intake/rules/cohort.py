@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from shared.model.account import Cohort
-from shared.model.profile import Plan
+from shared.model.profile import PlanSettings
 from shared.model.row import Person
 
 
-def choose_cohort(person: Person, planned: Plan, uploaded_at: datetime, *, late: bool) -> Cohort:
+def choose_cohort(person: Person, planned: PlanSettings, uploaded_at: datetime, *, late: bool) -> Cohort:
     """Return the cohort of a customer, even if the cohort has no wave of its own. `late`.
 
     Joined after an earlier plan.

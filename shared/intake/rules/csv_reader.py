@@ -32,7 +32,7 @@ END_IN_QUOTES: Final = "unexpected end of data"
 csv.field_size_limit(2 * RECORD_LIMIT)
 
 
-class Columns(Protocol):
+class FoundColumns(Protocol):
     """The columns that a file has to have."""
 
     def named(self) -> dict[str, str]:
@@ -54,7 +54,7 @@ class _NeedMore(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CsvRecord:
     """One record: its cells, and the byte offset just after it."""
 
     cells: list[str]
@@ -71,7 +71,7 @@ class RecordReader:
         self._rest = b""
         self._offset = offset
 
-    def feed(self, chunk: bytes) -> Iterator[Record]:
+    def feed(self, chunk: bytes) -> Iterator[CsvRecord]:
         """The records that are complete with this chunk."""
         data = self._rest + chunk
         cut = data.rfind(b"\n") + 1
@@ -80,7 +80,7 @@ class RecordReader:
             return
         yield from self._read_record(data[:cut], data[cut:], last=False)
 
-    def close(self) -> Iterator[Record]:
+    def close(self) -> Iterator[CsvRecord]:
         """The record that ends with the file.
 
         Raises:
@@ -93,7 +93,7 @@ class RecordReader:
             raise RefusedFile("record_too_long")
         self._rest = data
 
-    def _read_record(self, data: bytes, tail: bytes, *, last: bool) -> Iterator[Record]:
+    def _read_record(self, data: bytes, tail: bytes, *, last: bool) -> Iterator[CsvRecord]:
         lines = _split_lines(data)
         used = 0
         done = 0
@@ -121,7 +121,7 @@ class RecordReader:
             if done - start > RECORD_LIMIT:
                 raise RefusedFile("record_too_long")
             if cells:
-                yield Record(cells, self._offset + done, done - start)
+                yield CsvRecord(cells, self._offset + done, done - start)
         self._offset += done
         self._keep_cell(data[done:] + tail)
 
@@ -141,7 +141,7 @@ def _split_lines(data: bytes) -> list[bytes]:
 class FirstPass:
     """Reads a whole export once and settles how it is to be read, or refuses it. Feed chunks, then `close`."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: FoundColumns) -> None:
         self._columns = columns
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
         self._codecs = {"utf-8": True, "cp1252": True}
@@ -193,7 +193,7 @@ class FirstPass:
         encoding = next(name for name, possible in self._codecs.items() if possible)
         return replace(layout, encoding=encoding, rows=self._rows)
 
-    def _count_records(self, records: Iterator[Record]) -> None:
+    def _count_records(self, records: Iterator[CsvRecord]) -> None:
         try:
             for record in records:
                 self._rows += 1
@@ -204,7 +204,7 @@ class FirstPass:
             place = self._rows + (refused.reason != "duplicate_header")
             raise RefusedFile(refused.reason, f"data row {place}") from None
 
-    def _refuse_swallowed(self, record: Record) -> None:
+    def _refuse_swallowed(self, record: CsvRecord) -> None:
         """Refuse a file in which a stray quote turns whole rows into one cell.
 
         Such rows show as lines within the cell.
@@ -265,9 +265,9 @@ def _refuse_other_kinds(head: bytes) -> None:
         raise RefusedFile("utf16" if line.count(b"\x00") * 3 > len(line) else "not_csv", "the header holds NUL")
 
 
-def _find_header(head: bytes, columns: Columns, *, last: bool) -> tuple[Record, str] | None:
+def _find_header(head: bytes, columns: FoundColumns, *, last: bool) -> tuple[CsvRecord, str] | None:
     """The header and the separator which explains it best; None while it is not whole."""
-    found: list[tuple[int, Record, str]] = []
+    found: list[tuple[int, CsvRecord, str]] = []
     for separator in SEPARATORS:
         reader = RecordReader(separator, ANY_BYTES)
         try:
@@ -309,7 +309,7 @@ def _fold_name(name: str) -> str:
     return " ".join(visible.split()).casefold()
 
 
-def _find_columns(cells: list[str], columns: Columns) -> tuple[tuple[str, int], ...]:
+def _find_columns(cells: list[str], columns: FoundColumns) -> tuple[tuple[str, int], ...]:
     names = [_fold_name(_decode_cell(cell)) for cell in cells]
     wanted = columns.named()
     missing = [theirs for theirs in wanted.values() if _fold_name(theirs) not in names]

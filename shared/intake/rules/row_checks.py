@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from shared.intake.rules.csv_reader import Record
+from shared.intake.rules.csv_reader import CsvRecord
 from shared.model.email_address import SIGN_IN_NAME_LENGTH, InvalidAddress, email_key
 from shared.model.migration import Layout
 from shared.model.profile import Profile
@@ -21,7 +21,7 @@ STATUS: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,29}")
 OTHER_STATUS: Final = "source_other"
 
 
-def judge_record(record: Record, layout: Layout, profile: Profile) -> Person | Rejected:
+def judge_record(record: CsvRecord, layout: Layout, profile: Profile) -> Person | Rejected:
     """Judge one record alone. Duplicates are found later, beside the other rows."""
     cells = named_cells(record.cells, layout)
     source_id = _make_printable(cells.get("source_id", ""))
@@ -45,7 +45,7 @@ def named_cells(cells: list[str], layout: Layout) -> dict[str, str]:
     return {ours: cells[index].strip() for ours, index in layout.columns if index < len(cells)}
 
 
-def check_shape(record: Record, layout: Layout, cells: dict[str, str]) -> str:
+def check_shape(record: CsvRecord, layout: Layout, cells: dict[str, str]) -> str:
     """Return why a record cannot be read, or an empty text if it can."""
     if record.size > ROW_LIMIT:
         return "row_too_long"

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from shared.intake.rules.csv_reader import Record
+from shared.intake.rules.csv_reader import CsvRecord
 from shared.intake.rules.row_checks import check_reference, check_shape, named_cells
 from shared.model.account import AccountId, Authority
 from shared.model.migration import Layout
@@ -57,7 +57,7 @@ class RejectedExclusion:
 
 
 def read_exclusion(
-    record: Record, layout: Layout, authority: Authority, pseudonyms: Pseudonyms
+    record: CsvRecord, layout: Layout, authority: Authority, pseudonyms: Pseudonyms
 ) -> Exclusion | RejectedExclusion:
     """Read one record of a list."""
     cells = named_cells(record.cells, layout)

@@ -17,7 +17,7 @@ from shared.model.directory_user import DirectoryUser
 from shared.model.lifecycle import Outcome
 
 
-class Kind(StrEnum):
+class AddressKind(StrEnum):
     """How an address belongs to a user."""
 
     LOCAL_EMAIL = "local_email"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourcePerson:
     """What the export says about the person."""
 
     account: AccountId
@@ -68,7 +68,7 @@ class Decision:
 
 
 def decide_match(
-    source: Source,
+    source: SourcePerson,
     found: tuple[DirectoryUser, ...],
     unclaimed: frozenset[Authority],
     rules: Rules,
@@ -92,9 +92,9 @@ def decide_match(
 
 
 def _find_doubt(
-    source: Source,
+    source: SourcePerson,
     user: DirectoryUser,
-    kind: Kind,
+    kind: AddressKind,
     unclaimed: frozenset[Authority],
     rules: Rules,
     *,
@@ -106,9 +106,9 @@ def _find_doubt(
         ("already_linked", owner_marker is not None and owner_marker != source.account),
         ("unclaimed_other_authority", bool(unclaimed)),
         ("directory_disabled", not user.enabled),
-        ("username_only", kind is Kind.LOCAL_USERNAME),
-        ("address_not_sign_in", kind is Kind.CONTACT_ONLY),
-        ("provider_unverified", kind is Kind.UNVERIFYING_PROVIDER),
+        ("username_only", kind is AddressKind.LOCAL_USERNAME),
+        ("address_not_sign_in", kind is AddressKind.CONTACT_ONLY),
+        ("provider_unverified", kind is AddressKind.UNVERIFYING_PROVIDER),
         ("source_unverified", source.verified is False),
         ("created_after_announcement", not vouched and _is_too_new(user, rules)),
         ("names_missing", names_agree(source, user) is None),
@@ -123,7 +123,7 @@ def _is_too_new(user: DirectoryUser, rules: Rules) -> bool:
     return user.created is None or user.created >= rules.announced_at
 
 
-def find_address_kind(user: DirectoryUser, address: str, rules: Rules) -> Kind:
+def find_address_kind(user: DirectoryUser, address: str, rules: Rules) -> AddressKind:
     """Return how the address belongs to the user.
 
     Graph ignores the issuer when it looks for local identities, and does not distinguish e-mail from user name. So both
@@ -132,20 +132,20 @@ def find_address_kind(user: DirectoryUser, address: str, rules: Rules) -> Kind:
     local = [i for i in user.identities if i.issuer.lower() == rules.tenant.lower()]
     same = [i for i in local if i.assigned_id.lower() == address]
     if any(i.sign_in_type.lower().startswith("emailaddress") for i in same):
-        return Kind.LOCAL_EMAIL
+        return AddressKind.LOCAL_EMAIL
     if any(i.sign_in_type.lower() == "username" for i in same):
-        return Kind.LOCAL_USERNAME
+        return AddressKind.LOCAL_USERNAME
     federated = [i for i in user.identities if i.sign_in_type.lower() == "federated"]
     signs_in_locally = any(i.sign_in_type.lower() != "userprincipalname" for i in local)
     theirs = address in (mail.lower() for mail in user.other_mails)
     if not federated or signs_in_locally or not theirs:
         # A mixed account's contact address may have come from either side: it proves nothing.
-        return Kind.CONTACT_ONLY
+        return AddressKind.CONTACT_ONLY
     verifying = all(i.issuer.lower() in rules.verifying_issuers for i in federated)
-    return Kind.FEDERATED if verifying else Kind.UNVERIFYING_PROVIDER
+    return AddressKind.FEDERATED if verifying else AddressKind.UNVERIFYING_PROVIDER
 
 
-def names_agree(source: Source, user: DirectoryUser) -> bool | None:
+def names_agree(source: SourcePerson, user: DirectoryUser) -> bool | None:
     """Return True if given name and surname are the same on both sides. None if there is too little to compare."""
     ours = (_fold_letters(source.given_name), _fold_letters(source.surname))
     theirs = (_fold_letters(user.given_name), _fold_letters(user.surname))
@@ -169,7 +169,7 @@ def _fold_letters(name: str) -> str:
 
 
 def _collect_evidence(
-    source: Source, user: DirectoryUser, kind: Kind, unclaimed: frozenset[Authority]
+    source: SourcePerson, user: DirectoryUser, kind: AddressKind, unclaimed: frozenset[Authority]
 ) -> dict[str, str]:
     names = {True: "agree", False: "differ", None: "missing"}[names_agree(source, user)]
     verified = {True: "verified", False: "not verified", None: "not said"}[source.verified]

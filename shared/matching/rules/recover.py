@@ -39,7 +39,7 @@ def tell_create_from_link(account: Account, user: DirectoryUser, told: Outcome |
     return Outcome.LINK, "created_before"
 
 
-def restore_account(
+def restore_moved_account(
     account: Account, user: DirectoryUser, told: Outcome | None, now: datetime
 ) -> tuple[Account, Change]:
     """Return the account of a user that has our owner marker, as moved before the loss. Its message is in doubt."""

@@ -24,7 +24,7 @@ type Column = str | int | bool
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class BackupRecord:
     """One record of a table, column by column."""
 
     table: str
@@ -41,7 +41,7 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Part(_File):
+class BackupPart(_File):
     """One file of records."""
 
     path: str
@@ -56,7 +56,7 @@ class Partition(_File):
     partition: str
     read_at: AwareDatetime
     """When reading began. Everything that was saved before this time is in the part."""
-    parts: tuple[Part, ...]
+    parts: tuple[BackupPart, ...]
 
 
 class Manifest(_File):
@@ -76,7 +76,7 @@ class Manifest(_File):
         """Return the number of records."""
         return sum(part.records for partition in self.partitions for part in partition.parts)
 
-    def parts(self) -> Iterator[tuple[Partition, Part]]:
+    def parts(self) -> Iterator[tuple[Partition, BackupPart]]:
         """Every file with what it belongs to, in the order in which they are put back."""
         for partition in self.partitions:
             for part in partition.parts:
@@ -113,7 +113,7 @@ def get_part_path(night: str, table: str, partition: str, attempt: str, number: 
     return f"tables/{night}/{table}/{partition.replace('|', '.')}/{attempt}-{number:04d}.jsonl.gz"
 
 
-def pack_records(records: Iterable[Record]) -> bytes:
+def pack_records(records: Iterable[BackupRecord]) -> bytes:
     """Records as lines of JSON, compressed; the same records give the same bytes."""
     lines = (
         json.dumps({"key": record.key, "columns": dict(record.columns)}, separators=(",", ":")) for record in records
@@ -126,7 +126,7 @@ def compute_checksum(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def unpack_records(of: Partition, part: Part, body: bytes | None) -> list[Record]:
+def unpack_records(of: Partition, part: BackupPart, body: bytes | None) -> list[BackupRecord]:
     """Return the records of a file.
 
     Raises: Damaged: the file is missing, or has other content than was written.
@@ -136,6 +136,6 @@ def unpack_records(of: Partition, part: Part, body: bytes | None) -> list[Record
     return [_read_record(of, json.loads(line)) for line in gzip.decompress(body).decode().splitlines()]
 
 
-def _read_record(of: Partition, line: Mapping[str, object]) -> Record:
+def _read_record(of: Partition, line: Mapping[str, object]) -> BackupRecord:
     columns: Mapping[str, Column] = line["columns"]  # type: ignore[assignment]  # as `pack_records` wrote it
-    return Record(of.table, of.partition, str(line["key"]), columns)
+    return BackupRecord(of.table, of.partition, str(line["key"]), columns)

@@ -34,7 +34,7 @@ MAX_READ_LAG: Final = timedelta(minutes=15)
 """How long reads may lag behind a write."""
 
 
-class Step(StrEnum):
+class CanaryStep(StrEnum):
     """The steps of the canary, in order."""
 
     FREE = "address-free"
@@ -52,9 +52,9 @@ class Step(StrEnum):
     END = "end"
 
 
-ORDER: Final = tuple(Step)
-UNDOING: Final = frozenset({Step.UNDO, Step.GONE, Step.UNDO_AGAIN, Step.GONE_AGAIN})
-FOR_A_PERSON: Final = frozenset({Step.RESET, Step.GONE, Step.GONE_AGAIN})
+ORDER: Final = tuple(CanaryStep)
+UNDOING: Final = frozenset({CanaryStep.UNDO, CanaryStep.GONE, CanaryStep.UNDO_AGAIN, CanaryStep.GONE_AGAIN})
+FOR_A_PERSON: Final = frozenset({CanaryStep.RESET, CanaryStep.GONE, CanaryStep.GONE_AGAIN})
 """Steps that wait for a person."""
 
 
@@ -62,14 +62,14 @@ FOR_A_PERSON: Final = frozenset({Step.RESET, Step.GONE, Step.GONE_AGAIN})
 class Done:
     """One step behind us. An empty failure is a yes."""
 
-    step: Step
+    step: CanaryStep
     at: datetime
     failure: str = ""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LearnedAnswer:
     """The answer of this directory to an open question, and when it was found."""
 
     value: str
@@ -86,7 +86,7 @@ class Canary:
     """Who started it: an object id, or `local`."""
     address_key: AddressKey
     started_at: datetime
-    step: Step
+    step: CanaryStep
     """The next step."""
     since: datetime
     """When this step began."""
@@ -118,7 +118,7 @@ class Canary:
     """How that canary was made to set a password. Accounts may be created only in the same way."""
     failed_at: datetime | None = None
     """When a canary last failed for a reason that lies in the directory."""
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, LearnedAnswer] = field(default_factory=dict)
 
     @property
     def failures(self) -> tuple[Done, ...]:
@@ -139,7 +139,7 @@ def start_run(
     before: Canary | None, authority: Authority, address: AddressKey, by: str, now: datetime, *, by_flag: bool
 ) -> Canary:
     """A new run. What earlier ones learned is kept."""
-    fresh = Canary(authority, (before.run if before else 0) + 1, by, address, now, Step.FREE, now, by_flag)
+    fresh = Canary(authority, (before.run if before else 0) + 1, by, address, now, CanaryStep.FREE, now, by_flag)
     if before is None:
         return fresh
     return replace(
@@ -151,11 +151,11 @@ def start_run(
     )
 
 
-def go_to_step(canary: Canary, step: Step, now: datetime, failure: str = "", detail: str = "") -> Canary:
+def go_to_step(canary: Canary, step: CanaryStep, now: datetime, failure: str = "", detail: str = "") -> Canary:
     """The canary with its current step behind it, and this one next."""
     done = (*canary.done, Done(canary.step, now, failure, detail))
     changed = replace(canary, done=done, step=step, since=now)
-    return finish_run(changed, now) if step is Step.END else changed
+    return finish_run(changed, now) if step is CanaryStep.END else changed
 
 
 def pass_step(canary: Canary, now: datetime) -> Canary:
@@ -165,12 +165,14 @@ def pass_step(canary: Canary, now: datetime) -> Canary:
 
 def fail_step(canary: Canary, failure: str, now: datetime, detail: str = "") -> Canary:
     """A failure after which nothing more can be learned: what was made is undone first."""
-    return go_to_step(replace(canary, ending=True), Step.UNDO if canary.living else Step.END, now, failure, detail)
+    return go_to_step(
+        replace(canary, ending=True), CanaryStep.UNDO if canary.living else CanaryStep.END, now, failure, detail
+    )
 
 
 def record_deleted(canary: Canary, now: datetime) -> Canary:
     """Every user of it is deleted: on to what is still to be learned, or the end."""
-    return go_to_step(canary, Step.END, now) if canary.ending else pass_step(canary, now)
+    return go_to_step(canary, CanaryStep.END, now) if canary.ending else pass_step(canary, now)
 
 
 def finish_run(canary: Canary, now: datetime) -> Canary:
@@ -189,7 +191,7 @@ def cancel_run(canary: Canary, user: DirectoryId, now: datetime) -> Canary:
     """Return the canary that a person ended. Its user and anything else that it left are removed."""
     stopped = replace(record_created(canary, user), ending=True, cancelled=True)
     on_its_way = canary.step in UNDOING and user in canary.living
-    return stopped if on_its_way else replace(stopped, step=Step.UNDO, since=now)
+    return stopped if on_its_way else replace(stopped, step=CanaryStep.UNDO, since=now)
 
 
 def record_created(canary: Canary, user: DirectoryId) -> Canary:
@@ -207,7 +209,7 @@ def record_seen(canary: Canary, user: DirectoryId) -> Canary:
 
 def record_answers(canary: Canary, now: datetime, **answers: str) -> Canary:
     """The canary with these questions answered as of now."""
-    fresh = {name: Answer(value, now) for name, value in answers.items()}
+    fresh = {name: LearnedAnswer(value, now) for name, value in answers.items()}
     return replace(canary, answers={**canary.answers, **fresh})
 
 
@@ -216,10 +218,10 @@ def record_sign_in(canary: Canary, now: datetime, *, worked: bool) -> Canary:
     if canary.signed_in is worked:
         return canary
     said = record_answers(replace(canary, signed_in=worked), now, sign_in_after_reset=format_answer(said=worked))
-    if worked or canary.step is Step.RESET:
+    if worked or canary.step is CanaryStep.RESET:
         return said
-    others = tuple(each for each in said.done if each.step is not Step.RESET)
-    failed = replace(said, done=(*others, Done(Step.RESET, now, "sign_in_failed")))
+    others = tuple(each for each in said.done if each.step is not CanaryStep.RESET)
+    failed = replace(said, done=(*others, Done(CanaryStep.RESET, now, "sign_in_failed")))
     return replace(failed, failed_at=now) if failed.finished_at else failed
 
 

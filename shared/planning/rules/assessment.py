@@ -12,7 +12,7 @@ from shared.model.counts.summary import Totals
 from shared.model.lifecycle import Outcome
 from shared.model.migration import Migration
 from shared.model.pacing.rate_limit import Quota
-from shared.model.plan import Plan, Template
+from shared.model.plan import Plan, SignedTemplate
 from shared.model.profile import Profile
 from shared.model.reasons import explain_reason
 from shared.model.step import ANNOUNCEMENTS, MESSAGES
@@ -20,9 +20,9 @@ from shared.planning.rules.estimate import Effort, Prediction, estimate_migratio
 from shared.reporting.rules.encoding_check import Letters
 
 
-def list_seen_templates(messages: Sequence[ShownMessage]) -> tuple[Template, ...]:
+def list_seen_templates(messages: Sequence[ShownMessage]) -> tuple[SignedTemplate, ...]:
     """The versions of the templates that were seen: what a plan's hash includes."""
-    return tuple(Template(m.name, m.template, m.version) for m in messages if m.version is not None)
+    return tuple(SignedTemplate(m.name, m.template, m.version) for m in messages if m.version is not None)
 
 
 @dataclass(frozen=True, slots=True)

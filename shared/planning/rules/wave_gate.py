@@ -32,7 +32,7 @@ MAX_REASON_LETTERS: Final = 200
 ALL_THE_SAME: Final = 'or open it all the same: ops wave open {migration} {wave} --why "...".'
 
 
-class Answer(StrEnum):
+class GateDecision(StrEnum):
     """The answer of the gate about a wave."""
 
     OPEN = "open"
@@ -44,7 +44,7 @@ class Answer(StrEnum):
 class Said:
     """The gate's answer, in sentences for people."""
 
-    answer: Answer
+    answer: GateDecision
     sentences: tuple[str, ...] = ()
     at: datetime | None = None
     """When to ask again, if the wave only waits for a time."""
@@ -69,21 +69,23 @@ class Facts:
 def judge_wave(wave: Wave, migration: Migration, profile: Profile, facts: Facts, now: datetime) -> Said:
     """Return if a wave may begin. A reason that needs a person is given before one that needs time."""
     if not is_wave_at_rest(facts.before):
-        return Said(Answer.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
+        return Said(GateDecision.NOT_YET, (f"Wave {wave.number - 1} is not at rest yet.",))
     stops = [*_check_rates(wave, profile, facts.before), *list_changes(migration, facts)]
     if wave.starts_at is not None and now < wave.starts_at:
         if not stops:
             return Said(
-                Answer.NOT_YET, (f"Wave {wave.number} starts on {_format_time(wave.starts_at)}.",), wave.starts_at
+                GateDecision.NOT_YET, (f"Wave {wave.number} starts on {_format_time(wave.starts_at)}.",), wave.starts_at
             )
     else:
         stops += _list_unconfirmed(wave, migration, profile)
     stops += count_calls(wave, profile)
     if not stops and facts.before.get(JUST_TOLD):
-        return Said(Answer.NOT_YET, (f"It is not known yet whom the messages of wave {wave.number - 1} reached.",))
+        return Said(
+            GateDecision.NOT_YET, (f"It is not known yet whom the messages of wave {wave.number - 1} reached.",)
+        )
     if not stops:
-        return Said(Answer.OPEN)
-    return Said(Answer.STOPPED, (*stops, _describe_next_action(migration, wave.number)))
+        return Said(GateDecision.OPEN)
+    return Said(GateDecision.STOPPED, (*stops, _describe_next_action(migration, wave.number)))
 
 
 def _describe_next_action(migration: Migration, wave: int) -> str:
@@ -181,9 +183,9 @@ def record_gate_answer(migration: Migration, wave: int, said: Said, now: datetim
     gate = migration.gate(wave)
     if gate.opened_at is not None:
         return migration
-    if said.answer is Answer.OPEN:
+    if said.answer is GateDecision.OPEN:
         return set_gate(migration, replace(gate, opened_at=now, stopped=(), stopped_at=None))
-    if said.answer is Answer.STOPPED:
+    if said.answer is GateDecision.STOPPED:
         return set_gate(migration, replace(gate, stopped=said.sentences, stopped_at=gate.stopped_at or now))
     return set_gate(migration, replace(gate, stopped=(), stopped_at=None))
 

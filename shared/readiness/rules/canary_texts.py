@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.model.reasons import explain_reason
-from shared.model.safeguards.canary import FOR_ANOTHER_CHOICE, FORCE_CHANGE_REFUSED, RETIRED, Canary, Done, Step
+from shared.model.safeguards.canary import FOR_ANOTHER_CHOICE, FORCE_CHANGE_REFUSED, RETIRED, Canary, CanaryStep, Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +86,35 @@ QUESTIONS: Final[Mapping[str, str]] = {
 }
 """What the canary finds out, by the name of the answer."""
 
-OK: Final[Mapping[Step, str]] = {
-    Step.FREE: "Nobody in the directory has this address.",
-    Step.CREATE: "The test customer was created, as customers of this council will be.",
-    Step.READ_BACK: "It can be read by its id, with our mark on it.",
-    Step.LOOK_UP: "Look-ups by address and by mark find it.",
-    Step.CONFLICT: "Nobody else can be created at its address.",
-    Step.LINK: "Our attributes were written on it again, as a link does, and read back.",
-    Step.RESET: "The customer has set a password by the customer's own way.",
-    Step.UNDO: "It is renamed, and our marks are taken off.",
-    Step.GONE: "It is deleted.",
-    Step.AGAIN: "A user can be created at the address of one who was deleted.",
-    Step.UNDO_AGAIN: "That second user is renamed, and our marks are taken off.",
-    Step.GONE_AGAIN: "It is deleted too. Nothing of the canary is left but the directory's recycle bin.",
+OK: Final[Mapping[CanaryStep, str]] = {
+    CanaryStep.FREE: "Nobody in the directory has this address.",
+    CanaryStep.CREATE: "The test customer was created, as customers of this council will be.",
+    CanaryStep.READ_BACK: "It can be read by its id, with our mark on it.",
+    CanaryStep.LOOK_UP: "Look-ups by address and by mark find it.",
+    CanaryStep.CONFLICT: "Nobody else can be created at its address.",
+    CanaryStep.LINK: "Our attributes were written on it again, as a link does, and read back.",
+    CanaryStep.RESET: "The customer has set a password by the customer's own way.",
+    CanaryStep.UNDO: "It is renamed, and our marks are taken off.",
+    CanaryStep.GONE: "It is deleted.",
+    CanaryStep.AGAIN: "A user can be created at the address of one who was deleted.",
+    CanaryStep.UNDO_AGAIN: "That second user is renamed, and our marks are taken off.",
+    CanaryStep.GONE_AGAIN: "It is deleted too. Nothing of the canary is left but the directory's recycle bin.",
 }
 """What a successful step has shown."""
 
-WAITS: Final[Mapping[Step, str]] = {
-    Step.FREE: "The address is to be looked up.",
-    Step.CREATE: "The test customer is to be created.",
-    Step.READ_BACK: "The directory does not show the new user by its id yet.",
-    Step.LOOK_UP: "Look-ups do not find the new user yet.",
-    Step.CONFLICT: "A second user is to be refused.",
-    Step.LINK: "The directory does not show the changed attributes yet.",
-    Step.RESET: "A person sets a password as a customer does, and signs in.",
-    Step.UNDO: "It is to be renamed, and our marks taken off.",
-    Step.GONE: "A person deletes the test customer: this app may not delete users.",
-    Step.AGAIN: "The address is still taken although its user is deleted; a minute decides.",
-    Step.UNDO_AGAIN: "The second user is to be renamed.",
-    Step.GONE_AGAIN: "A person deletes the second test customer as well.",
+WAITS: Final[Mapping[CanaryStep, str]] = {
+    CanaryStep.FREE: "The address is to be looked up.",
+    CanaryStep.CREATE: "The test customer is to be created.",
+    CanaryStep.READ_BACK: "The directory does not show the new user by its id yet.",
+    CanaryStep.LOOK_UP: "Look-ups do not find the new user yet.",
+    CanaryStep.CONFLICT: "A second user is to be refused.",
+    CanaryStep.LINK: "The directory does not show the changed attributes yet.",
+    CanaryStep.RESET: "A person sets a password as a customer does, and signs in.",
+    CanaryStep.UNDO: "It is to be renamed, and our marks taken off.",
+    CanaryStep.GONE: "A person deletes the test customer: this app may not delete users.",
+    CanaryStep.AGAIN: "The address is still taken although its user is deleted; a minute decides.",
+    CanaryStep.UNDO_AGAIN: "The second user is to be renamed.",
+    CanaryStep.GONE_AGAIN: "A person deletes the second test customer as well.",
 }
 """What a step that is not done yet waits for."""
 
@@ -177,13 +177,13 @@ def _get_answer(canary: Canary, name: str) -> str:
 def describe_next_action(canary: Canary) -> list[str]:
     """Return the next actions for a person, one sentence each. None while the app continues without help."""
     match canary.step:
-        case Step.RESET:
+        case CanaryStep.RESET:
             return list(SET_A_PASSWORD)
-        case Step.UNDO | Step.GONE | Step.UNDO_AGAIN | Step.GONE_AGAIN if canary.living:
+        case CanaryStep.UNDO | CanaryStep.GONE | CanaryStep.UNDO_AGAIN | CanaryStep.GONE_AGAIN if canary.living:
             return [
                 "Ask an administrator of the directory to open its user list in the Azure portal.",
                 *(f'Delete the user "{RETIRED}" with the object id {user}.' for user in canary.living),
-                _IN_THE_BIN if not canary.ending and canary.step in {Step.UNDO, Step.GONE} else _FOR_GOOD,
+                _IN_THE_BIN if not canary.ending and canary.step in {CanaryStep.UNDO, CanaryStep.GONE} else _FOR_GOOD,
             ]
         case _:
             return []

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
+from shared.ports.doctor_facts import CallResult, DirectoryFacts, Right
 from shared.readiness.rules.attribute_checks import Planned, check_attributes, list_expected_attributes
 from shared.readiness.rules.report import Area, Check, Code, Purpose, report_missing, report_ok, report_unchecked
 from shared.readiness.rules.right_checks import NEEDED, NO_MORE, RIGHTS, check_rights
@@ -22,7 +22,7 @@ def check_directory(facts: DirectoryFacts, planned: Planned, purpose: Purpose, e
     checks = [way_in, *check_rights(facts, purpose)]
     if purpose is Purpose.CLOSED:
         return checks
-    if facts.may.get(Right.READ) is not Answer.YES:
+    if facts.may.get(Right.READ) is not CallResult.YES:
         unread = [name for name in rest if name not in {RIGHTS, NO_MORE}]
         return [*checks, *(report_unchecked(Area.DIRECTORY, name, "the app may not read") for name in unread)]
     return [*checks, *check_attributes(facts, planned), _check_quota(facts, planned)]

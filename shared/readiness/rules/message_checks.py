@@ -7,7 +7,7 @@ from typing import Final
 from shared.model.account import Authority
 from shared.model.message_fields import ANNOUNCING, CHANGE_DATE, PLACEHOLDERS, STAFF_PLACEHOLDERS
 from shared.model.profile import STAFF_NOTICE, Profile
-from shared.ports.doctor_facts import KeyTrouble, MessageFacts, Sending, ServiceFacts, Template
+from shared.ports.doctor_facts import FoundTemplate, KeyTrouble, MessageFacts, Sending, ServiceFacts
 from shared.readiness.rules.report import Area, Check, Code, Purpose, report_missing, report_ok, report_unchecked
 
 KEYS: Final = "on the API integration page of the council's GOV.UK Notify service"
@@ -167,7 +167,7 @@ def list_filled_placeholders(message: str) -> tuple[str, ...]:
     return (*PLACEHOLDERS, CHANGE_DATE) if message in ANNOUNCING else PLACEHOLDERS
 
 
-def list_unfilled(template: Template, message: str) -> list[str]:
+def list_unfilled(template: FoundTemplate, message: str) -> list[str]:
     """Placeholders for which we send no value. GOV.UK Notify does not mind case, spaces, hyphens and underscores."""
     ours = {_fold_placeholder(name) for name in list_filled_placeholders(message)}
     return [name for name in template.placeholders if _fold_placeholder(name) not in ours]

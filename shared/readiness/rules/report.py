@@ -22,7 +22,7 @@ class Purpose(StrEnum):
     """All is moved: nothing may be changed in the directory any more."""
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """The result for a prerequisite. `report_missing` and `report_too_much` are findings."""
 
     OK = "ok"
@@ -86,7 +86,7 @@ class Check:
 
     area: Area
     name: str
-    status: Status
+    status: CheckStatus
     found: str
     mend: str = ""
     code: Code | None = None
@@ -95,27 +95,27 @@ class Check:
     @property
     def finding(self) -> bool:
         """True if somebody has to do something."""
-        return self.status in {Status.MISSING, Status.TOO_MUCH}
+        return self.status in {CheckStatus.MISSING, CheckStatus.TOO_MUCH}
 
 
 def report_ok(area: Area, name: str, found: str) -> Check:
     """All is as it should be."""
-    return Check(area, name, Status.OK, found)
+    return Check(area, name, CheckStatus.OK, found)
 
 
 def report_unchecked(area: Area, name: str, because: str) -> Check:
     """Report that nobody could look, or that no service says it."""
-    return Check(area, name, Status.NOT_CHECKED, because)
+    return Check(area, name, CheckStatus.NOT_CHECKED, because)
 
 
 def report_missing(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
     """Report a prerequisite that is not met."""
-    return Check(area, name, Status.MISSING, found, mend, code, make_anchor(code))
+    return Check(area, name, CheckStatus.MISSING, found, mend, code, make_anchor(code))
 
 
 def report_too_much(area: Area, name: str, code: Code, found: str, mend: str) -> Check:
     """Report more rights than are needed. A right that the app does not have cannot be misused."""
-    return Check(area, name, Status.TOO_MUCH, found, mend, code, make_anchor(code))
+    return Check(area, name, CheckStatus.TOO_MUCH, found, mend, code, make_anchor(code))
 
 
 def make_anchor(code: Code) -> str:
@@ -133,7 +133,7 @@ class Report(BaseModel):
     by: Literal["app", "process"]
     """Who examined: the app with its own identity, or a process that was started for it."""
     findings: int
-    counts: dict[Status, int]
+    counts: dict[CheckStatus, int]
     checks: list[Check]
 
 
@@ -143,6 +143,6 @@ def make_report(
     """Put the checks in order and count them."""
     order = list(Area)
     checks = sorted(all_, key=lambda check: order.index(check.area))
-    counts = {status: sum(check.status is status for check in checks) for status in Status}
+    counts = {status: sum(check.status is status for check in checks) for status in CheckStatus}
     found = sum(check.finding for check in checks)
     return Report(purpose=purpose, authority=authority, at=at, by=by, findings=found, counts=counts, checks=checks)

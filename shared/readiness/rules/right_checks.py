@@ -6,7 +6,7 @@ They use harmless calls, and claims of the token.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.ports.doctor_facts import Answer, DirectoryFacts, Right
+from shared.ports.doctor_facts import CallResult, DirectoryFacts, Right
 from shared.readiness.rules.report import (
     Area,
     Check,
@@ -81,10 +81,10 @@ def check_rights(facts: DirectoryFacts, purpose: Purpose) -> list[Check]:
 
 
 def _check_needed(facts: DirectoryFacts, purpose: Purpose) -> Check:
-    lacking = [right for right in NEEDED[purpose] if find_right(facts, right) is not Answer.YES]
+    lacking = [right for right in NEEDED[purpose] if find_right(facts, right) is not CallResult.YES]
     if not lacking:
         return report_ok(Area.DIRECTORY, RIGHTS, f"the app may {_join_rights(NEEDED[purpose])}")
-    refused = [right for right in lacking if find_right(facts, right) is Answer.NO]
+    refused = [right for right in lacking if find_right(facts, right) is CallResult.NO]
     if not refused:
         return report_unchecked(Area.DIRECTORY, RIGHTS, f"no answer whether the app may {_join_rights(lacking)}")
     told = "" if facts.granted is None else f" (the token holds {', '.join(sorted(facts.granted)) or 'no permission'})"
@@ -94,7 +94,7 @@ def _check_needed(facts: DirectoryFacts, purpose: Purpose) -> Check:
 
 
 def _check_spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
-    can = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is Answer.YES]
+    can = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is CallResult.YES]
     granted = sorted((facts.granted or frozenset()) - ACCEPTED[purpose])
     role = bool(_read_roles(facts))
     if can or granted or role:
@@ -108,24 +108,24 @@ def _check_spare(facts: DirectoryFacts, purpose: Purpose) -> Check:
             "that was issued before lives for about an hour."
         )
         return report_too_much(Area.DIRECTORY, NO_MORE, Code.RIGHT_TOO_MANY, "; ".join(said), mend)
-    failed = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is Answer.FAILED]
+    failed = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is CallResult.FAILED]
     if failed:
         return report_unchecked(Area.DIRECTORY, NO_MORE, f"no answer whether the app may {_join_rights(failed)}")
-    denied = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is Answer.NO]
+    denied = [right for right in UNWANTED_RIGHTS[purpose] if find_right(facts, right) is CallResult.NO]
     return report_ok(Area.DIRECTORY, NO_MORE, f"the app may not {_join_rights(denied, 'or')}")
 
 
-def find_right(facts: DirectoryFacts, right: Right) -> Answer:
+def find_right(facts: DirectoryFacts, right: Right) -> CallResult:
     """Return the result of the call, unless the token says that the right is missing.
 
     It is not documented if the directory looks for the user before it checks the right. So "nobody there" alone does
     not prove a right that the token does not have.
     """
-    answer = facts.may.get(right, Answer.UNTOLD)
-    if answer is not Answer.YES or facts.granted is None or _read_roles(facts):
+    answer = facts.may.get(right, CallResult.UNTOLD)
+    if answer is not CallResult.YES or facts.granted is None or _read_roles(facts):
         return answer
     role_lacks = right in NEED_A_ROLE and facts.roles is not None
-    return Answer.YES if facts.granted & GRANTS[right] and not role_lacks else Answer.NO
+    return CallResult.YES if facts.granted & GRANTS[right] and not role_lacks else CallResult.NO
 
 
 def _read_roles(facts: DirectoryFacts) -> frozenset[str]:

@@ -15,7 +15,7 @@ KINDS: Final[Mapping[str, tuple[Code, str, str]]] = {
 DEPLOY: Final = "`azd provision` makes what is missing and touches nothing else (here: `python3 dev.py host`)"
 
 
-def check_storage(facts: StorageFacts | None, because: str) -> list[Check]:
+def check_storage_account(facts: StorageFacts | None, because: str) -> list[Check]:
     """One line for each kind, or one for all where the cause is one."""
     if facts is None:
         return [report_unchecked(Area.STORAGE, several, because) for _, several, _ in KINDS.values()]

@@ -36,7 +36,7 @@ class Line:
     notified_at: str = ""
 
 
-class Told(NamedTuple):
+class ResultFields(NamedTuple):
     """The data that lines need of an account. It is a tuple, because tens of thousands are held at the same time."""
 
     outcome: str
@@ -46,13 +46,13 @@ class Told(NamedTuple):
     notified_at: str
 
 
-def read_told(account: Account) -> Told:
+def read_told(account: Account) -> ResultFields:
     """Return the data that lines need of an account, as it is now."""
     notified_at = f"{account.notified_at:%Y-%m-%dT%H:%M:%SZ}" if account.notified_at else ""
-    return Told(find_outcome(account), account.state, account.reason, account.directory_id or "", notified_at)
+    return ResultFields(find_outcome(account), account.state, account.reason, account.directory_id or "", notified_at)
 
 
-def make_line(row: Row, told: Told | None) -> Line:
+def make_line(row: Row, told: ResultFields | None) -> Line:
     """Return the line of a row. `told` is the data of its account, if it has one."""
     if row.outcome is Outcome.REJECT:
         return Line(row.number, row.source_id, row.outcome, RowState.REJECTED, row.reason)

@@ -13,7 +13,7 @@ from shared.access.roles import (
     NotLetIn,
     Role,
     admit_person,
-    read_person,
+    read_caller,
 )
 from shared.names import STORAGE_CONNECTION
 from shared.runtime import wiring
@@ -92,7 +92,7 @@ def test_nobody_else_operates(roles: tuple[str, ...]) -> None:
     ],
 )
 def test_a_principal_that_cannot_be_read_gives_no_role(text: str) -> None:
-    assert read_person({"x-ms-client-principal-id": CALLER, "x-ms-client-principal": text}).roles == frozenset()
+    assert read_caller({"x-ms-client-principal-id": CALLER, "x-ms-client-principal": text}).roles == frozenset()
 
 
 @pytest.mark.usefixtures("deployed")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.intake.rules import csv_reader
-from shared.intake.rules.csv_reader import RECORD_LIMIT, FirstPass, Record, RecordReader, RefusedFile
+from shared.intake.rules.csv_reader import RECORD_LIMIT, CsvRecord, FirstPass, RecordReader, RefusedFile
 from shared.model.migration import Layout
 from shared.model.profile import Columns
 
@@ -29,9 +29,9 @@ def _first_pass(data: bytes, size: int = 4096) -> Layout:
     return first_pass.close()
 
 
-def _records(data: bytes, layout: Layout, offset: int, size: int = 4096) -> list[Record]:
+def _records(data: bytes, layout: Layout, offset: int, size: int = 4096) -> list[CsvRecord]:
     reader = RecordReader(layout.separator, layout.encoding, offset)
-    found: list[Record] = []
+    found: list[CsvRecord] = []
     for start in range(offset, len(data), size):
         found += reader.feed(data[start : start + size])
     return found + list(reader.close())

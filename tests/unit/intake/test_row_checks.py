@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.intake.rules.csv_reader import Record
+from shared.intake.rules.csv_reader import CsvRecord
 from shared.intake.rules.row_checks import judge_record
 from shared.model.account import AccountId, Authority, MigrationId
 from shared.model.migration import Layout
@@ -20,7 +20,7 @@ GOOD = ["C1", "Ada@Example.org", "Ada", "Example", "yes", "Active", "not kept"]
 
 
 def _judge(*cells: str, size: int = 100) -> Person | Rejected:
-    return judge_record(Record(list(cells), 0, size), LAYOUT, PROFILE)
+    return judge_record(CsvRecord(list(cells), 0, size), LAYOUT, PROFILE)
 
 
 def _with(**changed: str) -> list[str]:
@@ -110,7 +110,7 @@ def test_a_council_that_says_nothing_of_verification_or_status() -> None:
     columns = Columns(source_id="id", email="email")
     profile = PROFILE.model_copy(update={"export": Export(columns=columns)})
     layout = Layout("utf-8", ",", (("source_id", 0), ("email", 1)), 2, 0, 1)
-    assert judge_record(Record(["C1", "a@b.de"], 0, 9), layout, profile) == Person("C1", "a@b.de", verified=None)
+    assert judge_record(CsvRecord(["C1", "a@b.de"], 0, 9), layout, profile) == Person("C1", "a@b.de", verified=None)
 
 
 @given(st.lists(st.text(max_size=30), max_size=9))

@@ -12,12 +12,12 @@ from shared.integrity.backup_tables import MAX_ROUND_TIME, backup_tables, find_n
 from shared.model.safeguards.backup import (
     MANIFESTS,
     PART_RECORDS,
+    BackupPart,
+    BackupRecord,
     Column,
     Damaged,
     Manifest,
-    Part,
     Partition,
-    Record,
     compute_checksum,
     pack_records,
     unpack_records,
@@ -221,10 +221,10 @@ async def test_tables_lost_in_the_middle_of_a_copy_make_no_copy(world: World) ->
 
 def test_records_survive_packing_and_a_changed_file_is_named() -> None:
     columns: dict[str, Column] = {"text": "Zoë \u2028 line", "number": 2**40, "flag": True, "empty": ""}
-    records = [Record("Accounts", "south-norfolk|0", f"account|{number}", columns) for number in range(3)]
+    records = [BackupRecord("Accounts", "south-norfolk|0", f"account|{number}", columns) for number in range(3)]
     body = pack_records(records)
     of = Partition(table="Accounts", partition="south-norfolk|0", read_at=LONG_AGO, parts=())
-    part = Part(path="a.gz", records=3, sha256=compute_checksum(body))
+    part = BackupPart(path="a.gz", records=3, sha256=compute_checksum(body))
     assert unpack_records(of, part, body) == records
     for wrong in (body + b"x", b"", None):
         with pytest.raises(Damaged, match=r"a\.gz"):

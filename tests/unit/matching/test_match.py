@@ -8,9 +8,9 @@ from itertools import product
 import pytest
 
 from shared.matching.rules.match import (
-    Kind,
+    AddressKind,
     Rules,
-    Source,
+    SourcePerson,
     choose_announcement_time,
     decide_match,
     find_address_kind,
@@ -28,7 +28,7 @@ ELSE = AccountId("a" + "1" * 40)
 ANNOUNCED = datetime(2019, 11, 1, tzinfo=UTC)
 BEFORE = datetime(2019, 10, 31, 23, 59, 59, tzinfo=UTC)
 RULES = Rules(TENANT, frozenset({"google.com"}), ANNOUNCED)
-SOURCE = Source(ACCOUNT, OURS, "ada@example.org", "Ada", "Example", verified=True)
+SOURCE = SourcePerson(ACCOUNT, OURS, "ada@example.org", "Ada", "Example", verified=True)
 LOCAL = Identity("emailAddress", TENANT, "ada@example.org")
 USERNAME = Identity("userName", TENANT, "ada@example.org")
 GOOGLE = Identity("federated", "google.com", "1234")
@@ -59,7 +59,7 @@ def _every_combination() -> Iterator[Doubts]:
         yield Doubts(*flags)
 
 
-def _case(doubts: Doubts) -> tuple[Source, DirectoryUser, frozenset[Authority]]:
+def _case(doubts: Doubts) -> tuple[SourcePerson, DirectoryUser, frozenset[Authority]]:
     source = replace(SOURCE, verified=not doubts.source_unverified)
     if doubts.names_missing:
         source = replace(source, given_name="", surname="")
@@ -121,28 +121,30 @@ def test_our_own_mark_is_no_doubt() -> None:
 @pytest.mark.parametrize(
     ("identities", "mails", "kind"),
     [
-        ((LOCAL,), (), Kind.LOCAL_EMAIL),
-        ((replace(LOCAL, sign_in_type="emailAddress1"),), (), Kind.LOCAL_EMAIL),
-        ((replace(LOCAL, assigned_id="Ada@Example.ORG", issuer=TENANT.upper()),), (), Kind.LOCAL_EMAIL),
-        ((USERNAME,), (), Kind.LOCAL_USERNAME),
-        ((USERNAME, LOCAL), (), Kind.LOCAL_EMAIL),
-        ((GOOGLE,), ("ada@example.org",), Kind.FEDERATED),
-        ((GOOGLE, UPN), ("ada@example.org",), Kind.FEDERATED),
-        ((replace(GOOGLE, issuer="Google.com"),), ("ada@example.org",), Kind.FEDERATED),
-        ((FACEBOOK,), ("ada@example.org",), Kind.UNVERIFYING_PROVIDER),
-        ((GOOGLE, FACEBOOK), ("ada@example.org",), Kind.UNVERIFYING_PROVIDER),
-        ((GOOGLE, replace(LOCAL, assigned_id="other@example.org")), ("ada@example.org",), Kind.CONTACT_ONLY),
-        ((GOOGLE, replace(USERNAME, assigned_id="ada")), ("ada@example.org",), Kind.CONTACT_ONLY),
-        ((replace(LOCAL, assigned_id="other@example.org"),), ("ada@example.org",), Kind.CONTACT_ONLY),
-        ((replace(LOCAL, issuer="evil.onmicrosoft.com"),), ("ada@example.org",), Kind.CONTACT_ONLY),
-        ((), ("ada@example.org",), Kind.CONTACT_ONLY),
+        ((LOCAL,), (), AddressKind.LOCAL_EMAIL),
+        ((replace(LOCAL, sign_in_type="emailAddress1"),), (), AddressKind.LOCAL_EMAIL),
+        ((replace(LOCAL, assigned_id="Ada@Example.ORG", issuer=TENANT.upper()),), (), AddressKind.LOCAL_EMAIL),
+        ((USERNAME,), (), AddressKind.LOCAL_USERNAME),
+        ((USERNAME, LOCAL), (), AddressKind.LOCAL_EMAIL),
+        ((GOOGLE,), ("ada@example.org",), AddressKind.FEDERATED),
+        ((GOOGLE, UPN), ("ada@example.org",), AddressKind.FEDERATED),
+        ((replace(GOOGLE, issuer="Google.com"),), ("ada@example.org",), AddressKind.FEDERATED),
+        ((FACEBOOK,), ("ada@example.org",), AddressKind.UNVERIFYING_PROVIDER),
+        ((GOOGLE, FACEBOOK), ("ada@example.org",), AddressKind.UNVERIFYING_PROVIDER),
+        ((GOOGLE, replace(LOCAL, assigned_id="other@example.org")), ("ada@example.org",), AddressKind.CONTACT_ONLY),
+        ((GOOGLE, replace(USERNAME, assigned_id="ada")), ("ada@example.org",), AddressKind.CONTACT_ONLY),
+        ((replace(LOCAL, assigned_id="other@example.org"),), ("ada@example.org",), AddressKind.CONTACT_ONLY),
+        ((replace(LOCAL, issuer="evil.onmicrosoft.com"),), ("ada@example.org",), AddressKind.CONTACT_ONLY),
+        ((), ("ada@example.org",), AddressKind.CONTACT_ONLY),
     ],
 )
-def test_how_an_address_belongs_to_a_user(identities: tuple[Identity, ...], mails: tuple[str, ...], kind: Kind) -> None:
+def test_how_an_address_belongs_to_a_user(
+    identities: tuple[Identity, ...], mails: tuple[str, ...], kind: AddressKind
+) -> None:
     user = replace(USER, identities=identities, other_mails=mails)
     assert find_address_kind(user, "ada@example.org", RULES) is kind
     joined = decide_match(SOURCE, (user,), frozenset(), RULES).outcome is Outcome.LINK
-    assert joined is (kind in {Kind.LOCAL_EMAIL, Kind.FEDERATED})
+    assert joined is (kind in {AddressKind.LOCAL_EMAIL, AddressKind.FEDERATED})
 
 
 @pytest.mark.parametrize(

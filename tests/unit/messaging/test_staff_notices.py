@@ -9,7 +9,7 @@ from shared.messaging.rules.staff_notices import list_notices
 from shared.model.account import Authority, MigrationId
 from shared.model.migration import Gate, Kind, Migration, Phase
 from shared.model.plan import Part, Plan, Signature
-from shared.model.profile import Plan as Planning
+from shared.model.profile import PlanSettings as Planning
 from shared.model.profile import Profile
 from tests.support.world import SOUTH_NORFOLK, World
 

@@ -14,8 +14,8 @@ from shared.model.safeguards.canary import (
     ORDER,
     TELLS_NOTHING,
     Canary,
+    CanaryStep,
     Done,
-    Step,
     cancel_run,
     fail_step,
     finish_run,
@@ -34,7 +34,7 @@ LATER = NOW + timedelta(minutes=1)
 AUTHORITY = Authority("south-norfolk")
 USER = DirectoryId("00000000-0000-4000-8000-000000000001")
 FRESH = start_run(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)
-MADE = replace(record_created(FRESH, USER), user=USER, step=Step.RESET)
+MADE = replace(record_created(FRESH, USER), user=USER, step=CanaryStep.RESET)
 PROFILE = """
 name = "South Norfolk Council"
 [export.columns]
@@ -54,14 +54,14 @@ def _all_steps() -> Canary:
 
 def test_steps_follow_one_another_to_the_end() -> None:
     canary = _all_steps()
-    assert (canary.step, canary.verdict) == (Step.END, "passed")
+    assert (canary.step, canary.verdict) == (CanaryStep.END, "passed")
     assert [done.step for done in canary.done] == list(ORDER[:-1])
     assert canary.passed_at == canary.finished_at == LATER
 
 
 def test_a_failure_with_nobody_made_is_the_end() -> None:
     canary = fail_step(FRESH, "force_change_refused", LATER)
-    assert (canary.step, canary.verdict, canary.failed_at) == (Step.END, "failed", LATER)
+    assert (canary.step, canary.verdict, canary.failed_at) == (CanaryStep.END, "failed", LATER)
 
 
 @pytest.mark.parametrize("failure", sorted(TELLS_NOTHING))
@@ -74,39 +74,41 @@ def test_a_failure_that_says_nothing_of_the_directory_leaves_an_earlier_canary_y
 
 
 def test_beside_one_that_says_something_it_is_a_failure() -> None:
-    at_again = replace(_all_steps(), step=Step.AGAIN, done=(Done(Step.RESET, NOW, "sign_in_failed"),), living=())
+    at_again = replace(
+        _all_steps(), step=CanaryStep.AGAIN, done=(Done(CanaryStep.RESET, NOW, "sign_in_failed"),), living=()
+    )
     assert fail_step(at_again, "address_taken", LATER).failed_at == LATER
 
 
 def test_a_failure_with_somebody_made_is_undone_first() -> None:
     canary = fail_step(MADE, "not_visible", LATER)
-    assert (canary.step, canary.verdict) == (Step.UNDO, "running")
-    ended = record_deleted(replace(canary, living=(), step=Step.GONE), LATER)
-    assert (ended.step, ended.verdict) == (Step.END, "failed")
+    assert (canary.step, canary.verdict) == (CanaryStep.UNDO, "running")
+    ended = record_deleted(replace(canary, living=(), step=CanaryStep.GONE), LATER)
+    assert (ended.step, ended.verdict) == (CanaryStep.END, "failed")
 
 
-@pytest.mark.parametrize("step", [step for step in Step if step is not Step.END])
-def test_a_canary_can_be_ended_at_every_step(step: Step) -> None:
+@pytest.mark.parametrize("step", [step for step in CanaryStep if step is not CanaryStep.END])
+def test_a_canary_can_be_ended_at_every_step(step: CanaryStep) -> None:
     canary = cancel_run(replace(MADE, step=step), USER, LATER)
-    undoing = {Step.UNDO, Step.GONE, Step.UNDO_AGAIN, Step.GONE_AGAIN}
-    assert canary.step is (step if step in undoing else Step.UNDO)
-    assert record_deleted(replace(canary, living=(), step=Step.GONE), LATER).verdict == "cancelled"
+    undoing = {CanaryStep.UNDO, CanaryStep.GONE, CanaryStep.UNDO_AGAIN, CanaryStep.GONE_AGAIN}
+    assert canary.step is (step if step in undoing else CanaryStep.UNDO)
+    assert record_deleted(replace(canary, living=(), step=CanaryStep.GONE), LATER).verdict == "cancelled"
 
 
 @pytest.mark.parametrize("step", sorted(FOR_A_PERSON))
-def test_where_a_person_is_waited_for_the_person_is_told_what_to_do(step: Step) -> None:
+def test_where_a_person_is_waited_for_the_person_is_told_what_to_do(step: CanaryStep) -> None:
     assert len(describe_next_action(replace(MADE, step=step))) >= 3
 
 
-@pytest.mark.parametrize("step", [Step.CREATE, Step.LOOK_UP, Step.AGAIN, Step.END])
-def test_where_the_app_goes_on_by_itself_nobody_has_anything_to_do(step: Step) -> None:
+@pytest.mark.parametrize("step", [CanaryStep.CREATE, CanaryStep.LOOK_UP, CanaryStep.AGAIN, CanaryStep.END])
+def test_where_the_app_goes_on_by_itself_nobody_has_anything_to_do(step: CanaryStep) -> None:
     assert describe_next_action(replace(MADE, step=step)) == []
 
 
 def test_a_no_to_the_sign_in_takes_the_place_of_the_yes_that_was_seen() -> None:
     passed = _all_steps()
     canary = record_sign_in(passed, LATER, worked=False)
-    assert [done.failure for done in canary.done if done.step is Step.RESET] == ["sign_in_failed"]
+    assert [done.failure for done in canary.done if done.step is CanaryStep.RESET] == ["sign_in_failed"]
     assert canary.failed_at == LATER
     assert record_sign_in(canary, LATER, worked=False) == canary
 
@@ -114,7 +116,7 @@ def test_a_no_to_the_sign_in_takes_the_place_of_the_yes_that_was_seen() -> None:
 def test_a_new_run_starts_afresh_and_keeps_what_is_known() -> None:
     passed = record_answers(_all_steps(), LATER, conflict_property="proxyAddresses")
     fresh = start_run(passed, AUTHORITY, AddressKey("other"), "somebody", LATER, by_flag=True)
-    assert (fresh.run, fresh.step, fresh.done, fresh.finished_at) == (2, Step.FREE, (), None)
+    assert (fresh.run, fresh.step, fresh.done, fresh.finished_at) == (2, CanaryStep.FREE, (), None)
     assert (fresh.answers, fresh.passed_at) == (passed.answers, LATER)
 
 
@@ -159,7 +161,7 @@ def test_a_wrong_number_of_days_is_refused_by_name(tmp_path: Path, days: str) ->
 
 def test_a_canary_that_passed_one_way_says_nothing_of_the_other() -> None:
     by_flag = start_run(None, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=True)
-    passed = finish_run(replace(by_flag, step=Step.END), NOW)
+    passed = finish_run(replace(by_flag, step=CanaryStep.END), NOW)
     assert is_recent_pass(passed, 14, NOW, by_flag=True)
     assert not is_recent_pass(passed, 14, NOW, by_flag=False)
     again = start_run(passed, AUTHORITY, AddressKey("k"), "somebody", NOW, by_flag=False)

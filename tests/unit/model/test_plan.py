@@ -11,7 +11,7 @@ from shared.model.plan import (
     Part,
     Plan,
     Signature,
-    Template,
+    SignedTemplate,
     add_signature,
     compute_plan_hash,
     list_templates,
@@ -21,7 +21,7 @@ from shared.model.wave import POSITIONS, Wave
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 WAVE = Wave(1, "everybody", Cohort.NONE, 0, POSITIONS, NOW + timedelta(days=9), 12)
-TEMPLATE = Template("set-your-password", "1", 3)
+TEMPLATE = SignedTemplate("set-your-password", "1", 3)
 PARTS = (Part.DATA_OWNER, Part.OPERATIONS, Part.DIRECTORY_OWNER)
 PLAN = Plan("a" * 64, NOW, rows=20, creates=10, links=2, waves=(WAVE,), templates=(TEMPLATE,), uploaded_by="uploader")
 
@@ -118,7 +118,7 @@ def test_every_part_of_a_plan_is_in_its_hash() -> None:
 
 
 def test_the_order_of_templates_does_not_matter() -> None:
-    second = Template("now-one-account", "2", 1)
+    second = SignedTemplate("now-one-account", "2", 1)
     assert compute_plan_hash("", "", "", (), (TEMPLATE, second)) == compute_plan_hash(
         "", "", "", (), (second, TEMPLATE)
     )

@@ -99,9 +99,9 @@ async def test_where_people_sign_in_the_name_is_theirs_and_none_else_is_taken(wo
     assert "signed-in person's" in said["error"]
     status, plan = await _ask(world, plan_api.approve_plan, await _says(world), APPROVERS, headers)
     assert (status, plan["signatures"][0]["by"]) == (200, CALLER)
-    status, said = await _ask(world, operations_api.pause_migration, {"by": "ann"}, OPERATORS, signed_in("operator"))
+    status, said = await _ask(world, operations_api.answer_pause, {"by": "ann"}, OPERATORS, signed_in("operator"))
     assert status == 400
-    await _ask(world, operations_api.pause_migration, None, OPERATORS, signed_in("operator"))
+    await _ask(world, operations_api.answer_pause, None, OPERATORS, signed_in("operator"))
     assert (await world.migration()).pause_detail == CALLER
 
 
@@ -147,14 +147,14 @@ async def test_a_plan_is_rejected_or_left_to_a_newer_one_in_a_sentence(world: Wo
     status, said = await _ask(world, plan_api.supersede_plan, None, OPERATORS)
     assert status == 409
     assert "no newer upload" in said["error"]
-    status, plan = await _ask(world, plan_api.reject_plan, {"by": "dan"}, APPROVERS)
+    status, plan = await _ask(world, plan_api.answer_rejection, {"by": "dan"}, APPROVERS)
     assert (status, plan["rejected_by"], plan["phase"]) == (200, "dan", "cancelled")
-    status, _ = await _ask(world, operations_api.cancel_migration, None, OPERATORS)
+    status, _ = await _ask(world, operations_api.answer_cancel, None, OPERATORS)
     assert status == 200
 
 
 async def test_a_migration_that_is_not_there_or_has_no_plan_is_told(world: World) -> None:
-    for handler in (plan_api.show_plan, operations_api.pause_migration, operations_api.cancel_migration):
+    for handler in (plan_api.show_plan, operations_api.answer_pause, operations_api.answer_cancel):
         status, said = await _ask(world, handler, migration="nothing")
         assert (status, said["error"]) == (404, "There is no migration `nothing`; `ops status` lists them.")
     young = World()
@@ -169,6 +169,6 @@ async def test_what_is_over_is_not_paused_in_a_sentence() -> None:
     world = World()
     await world.upload(export(line("C1")))
     await settle(world)
-    status, said = await _ask(world, operations_api.pause_migration)
+    status, said = await _ask(world, operations_api.answer_pause)
     assert status == 409
     assert "is done already" in said["error"]

@@ -15,7 +15,7 @@ from shared.model.directory_user import Identity
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Layout, Migration, Phase
 from shared.model.pacing.rate_limit import Quota
-from shared.model.plan import Template
+from shared.model.plan import SignedTemplate
 from shared.model.profile import Columns, Export, Profile
 from shared.model.reasons import REASONS
 from shared.model.row import Person, Row
@@ -108,7 +108,7 @@ def test_an_old_assessment_says_less_and_is_read_all_the_same() -> None:
 def test_only_templates_that_were_seen_have_a_version() -> None:
     shown = ShownMessage(Outcome.CREATE, "set-your-password", "t1", 4)
     unseen = ShownMessage(Outcome.LINK, "now-one-account", "t2", trouble="No answer.")
-    assert list_seen_templates([shown, unseen]) == (Template("set-your-password", "t1", 4),)
+    assert list_seen_templates([shown, unseen]) == (SignedTemplate("set-your-password", "t1", 4),)
 
 
 # the prediction

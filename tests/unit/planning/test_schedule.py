@@ -7,7 +7,7 @@ import pytest
 from shared.intake.rules.cohort import choose_cohort, parse_day
 from shared.model.account import AccountId, Cohort
 from shared.model.counts.extract_comparison import Compared
-from shared.model.profile import Limits, Plan
+from shared.model.profile import Limits, PlanSettings
 from shared.model.row import Person
 from shared.model.wave import POSITIONS, Census
 from shared.planning.rules.extract_check import check_review_limit, find_differences
@@ -45,24 +45,24 @@ def test_a_british_day_is_read_as_it_is_written(text: str, day: date | None) -> 
 )
 def test_who_has_not_signed_in_for_long_is_dormant(last: str, created: str, cohort: Cohort) -> None:
     person = Person("C1", "c1@example.org", created=created, last_sign_in=last)
-    assert choose_cohort(person, Plan(dormant_months=24), UPLOADED, late=False) is cohort
-    assert choose_cohort(person, Plan(), UPLOADED, late=False) is Cohort.NONE
+    assert choose_cohort(person, PlanSettings(dormant_months=24), UPLOADED, late=False) is cohort
+    assert choose_cohort(person, PlanSettings(), UPLOADED, late=False) is Cohort.NONE
 
 
 def test_the_pilot_goes_before_all_others() -> None:
     person = Person("C1", "c1@example.org", last_sign_in="2000-01-01")
-    assert choose_cohort(person, Plan(pilot=("C1",), dormant_months=1), UPLOADED, late=True) is Cohort.PILOT
-    assert choose_cohort(person, Plan(dormant_months=1), UPLOADED, late=True) is Cohort.LATE
+    assert choose_cohort(person, PlanSettings(pilot=("C1",), dormant_months=1), UPLOADED, late=True) is Cohort.PILOT
+    assert choose_cohort(person, PlanSettings(dormant_months=1), UPLOADED, late=True) is Cohort.LATE
 
 
 def test_without_waves_everybody_goes_as_soon_as_the_plan_is_approved() -> None:
-    [wave] = schedule_waves(Plan(), Census())
+    [wave] = schedule_waves(PlanSettings(), Census())
     assert (wave.lower, wave.upper, wave.starts_at, wave.accounts) == (0, POSITIONS, None, 0)
-    assert list_own_cohorts(Plan()) == frozenset()
+    assert list_own_cohorts(PlanSettings()) == frozenset()
 
 
 def test_a_wave_starts_as_clocks_in_london_show_it() -> None:
-    plan = Plan.model_validate(
+    plan = PlanSettings.model_validate(
         {"waves": [{"name": "all", "takes": "rest", "starts": datetime(2026, 7, 1, 10)}]}  # noqa: DTZ001 - as in a profile
     )
     assert schedule_waves(plan, Census())[0].starts_at == datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -74,7 +74,7 @@ def test_slices_and_bands_stand_in_the_profiles_order() -> None:
         census.add(AccountId(f"a0{number * 42_000_000:08x}{'0' * 30}"), Cohort.NONE)
     census.add(AccountId("a0" + "0" * 39), Cohort.DORMANT)
     waves = [{"name": "few", "takes": "5%"}, {"name": "old", "takes": "dormant"}, {"name": "all", "takes": "rest"}]
-    found = schedule_waves(Plan.model_validate({"waves": waves}), census)
+    found = schedule_waves(PlanSettings.model_validate({"waves": waves}), census)
     assert [(wave.number, wave.name, wave.cohort, wave.accounts) for wave in found] == [
         (1, "few", Cohort.NONE, 5),
         (2, "old", Cohort.DORMANT, 1),
@@ -96,12 +96,12 @@ def test_slices_and_bands_stand_in_the_profiles_order() -> None:
 )
 def test_waves_that_leave_somebody_or_start_at_the_wrong_time_are_refused(waves: list[object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Plan.model_validate({"waves": waves})
+        PlanSettings.model_validate({"waves": waves})
 
 
 def test_a_switch_at_once_needs_its_date() -> None:
     with pytest.raises(ValueError, match="switch_at"):
-        Plan.model_validate({"switch": "at-once"})
+        PlanSettings.model_validate({"switch": "at-once"})
 
 
 SWITCH = {"switch": "at-once", "switch_at": datetime(2026, 4, 14, 10)}  # noqa: DTZ001 - as in a profile
@@ -110,7 +110,7 @@ BEFORE, AFTER = datetime(2026, 4, 13, 10), datetime(2026, 4, 15, 10)  # noqa: DT
 
 def test_with_a_switch_at_once_a_wave_without_a_date_starts_as_the_portal_switches() -> None:
     waves = [{"name": "few", "takes": 5, "starts": BEFORE}, {"name": "all", "takes": "rest"}]
-    few, everybody = schedule_waves(Plan.model_validate({**SWITCH, "waves": waves}), Census())
+    few, everybody = schedule_waves(PlanSettings.model_validate({**SWITCH, "waves": waves}), Census())
     assert (few.starts_at, everybody.starts_at) == (
         datetime(2026, 4, 13, 9, tzinfo=UTC),
         datetime(2026, 4, 14, 9, tzinfo=UTC),
@@ -133,12 +133,12 @@ def test_no_wave_starts_after_the_switch_or_before_the_one_ahead(
         for n, (takes, at) in enumerate(zip((5, "rest"), starts, strict=True))
     ]
     with pytest.raises(ValueError, match=says):
-        Plan.model_validate({**SWITCH, "waves": waves})
+        PlanSettings.model_validate({**SWITCH, "waves": waves})
 
 
 def test_a_switch_that_goes_by_wave_has_no_date_of_its_own() -> None:
     with pytest.raises(ValueError, match='take it out, or set switch = "at-once"'):
-        Plan.model_validate({**SWITCH, "switch": "by-wave"})
+        PlanSettings.model_validate({**SWITCH, "switch": "by-wave"})
 
 
 def test_nothing_is_exceeded_without_limits_or_without_an_extract_before() -> None:

@@ -13,14 +13,14 @@ from shared.errors import ActionRefused
 from shared.model.account import Authority, Cohort, MigrationId
 from shared.model.migration import Gate, Migration, Phase
 from shared.model.pacing.rate_limit import Quota
-from shared.model.plan import Plan, Template
+from shared.model.plan import Plan, SignedTemplate
 from shared.model.profile import Columns, Export, GateLimits, Profile
-from shared.model.profile import Plan as Planned
+from shared.model.profile import PlanSettings as Planned
 from shared.model.wave import Wave
 from shared.planning.rules.estimate import Effort, estimate_migration
 from shared.planning.rules.wave_gate import (
-    Answer,
     Facts,
+    GateDecision,
     Said,
     count_calls,
     judge_wave,
@@ -34,7 +34,7 @@ NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 PILOT = Wave(1, "pilot", Cohort.PILOT, 0, 0, NOW - timedelta(days=7), 200)
 SECOND = Wave(2, "second", Cohort.NONE, 0, 1 << 31, NOW, 4000)
 LAST = Wave(3, "rest", Cohort.NONE, 1 << 31, 1 << 32, None, 8000)
-TEMPLATE = Template("set-your-password", "t1", 4)
+TEMPLATE = SignedTemplate("set-your-password", "t1", 4)
 PLAN = Plan("h", NOW, 12_200, 12_000, 200, (PILOT, SECOND, LAST), (TEMPLATE,), profile="p1")
 MIGRATION = Migration(
     MigrationId("2026-12-01-portal-abcd"),
@@ -67,61 +67,61 @@ def _facts(before: Mapping[str, int] = TOLD, profile: str = "p1", version: int =
 
 
 def test_a_wave_opens_when_its_time_has_come_and_nothing_is_in_its_way() -> None:
-    assert judge_wave(SECOND, MIGRATION, _profile(), _facts(), NOW).answer is Answer.OPEN
+    assert judge_wave(SECOND, MIGRATION, _profile(), _facts(), NOW).answer is GateDecision.OPEN
 
 
 def test_a_wave_without_a_date_opens_when_the_one_before_is_at_rest() -> None:
-    assert judge_wave(LAST, MIGRATION, _profile(), _facts(), NOW).answer is Answer.OPEN
+    assert judge_wave(LAST, MIGRATION, _profile(), _facts(), NOW).answer is GateDecision.OPEN
 
 
 def test_before_its_time_a_wave_is_not_asked_what_is_confirmed_on_the_day() -> None:
     said = judge_wave(SECOND, MIGRATION, _profile(checklist=("sign-up closed",)), _facts(), NOW - timedelta(hours=1))
-    assert (said.answer, said.at) == (Answer.NOT_YET, NOW)
+    assert (said.answer, said.at) == (GateDecision.NOT_YET, NOW)
     assert said.sentences == ("Wave 2 starts on 01 December 2026 at 10:00.",)
 
 
 @pytest.mark.parametrize("word", ["staged", "classified", "released", "due"])
 def test_a_wave_waits_while_anything_of_the_one_before_is_moving(word: str) -> None:
     said = judge_wave(SECOND, MIGRATION, _profile(), _facts({"told": 199, word: 1, "failed": 50}), NOW)
-    assert (said.answer, said.sentences) == (Answer.NOT_YET, ("Wave 1 is not at rest yet.",))
+    assert (said.answer, said.sentences) == (GateDecision.NOT_YET, ("Wave 1 is not at rest yet.",))
 
 
 def test_a_wave_waits_until_it_is_known_whom_the_one_before_reached() -> None:
     said = judge_wave(LAST, MIGRATION, _profile(), _facts({"told": 200, "just told": 3}), NOW)
     assert (said.answer, said.sentences) == (
-        Answer.NOT_YET,
+        GateDecision.NOT_YET,
         ("It is not known yet whom the messages of wave 2 reached.",),
     )
     failed = judge_wave(LAST, MIGRATION, _profile(), _facts({"told": 100, "failed": 100, "just told": 3}), NOW)
-    assert failed.answer is Answer.STOPPED
+    assert failed.answer is GateDecision.STOPPED
 
 
 @pytest.mark.parametrize(
     ("before", "answer"),
     [
-        ({"told": 198, "failed": 2}, Answer.OPEN),
-        ({"told": 197, "failed": 3}, Answer.STOPPED),
-        ({"told": 190, "review": 10}, Answer.OPEN),
-        ({"told": 189, "review": 11}, Answer.STOPPED),
-        ({"told": 95, "review": 55, "known": 50}, Answer.OPEN),
-        ({"told": 94, "review": 56, "known": 50}, Answer.STOPPED),
-        ({"told": 98, "failed": 2, "review": 900, "known": 900}, Answer.STOPPED),
-        ({"review": 50, "known": 50}, Answer.OPEN),
-        ({"told": 194, "held": 6, "undelivered": 6}, Answer.OPEN),
-        ({"told": 193, "held": 7, "undelivered": 7}, Answer.STOPPED),
-        ({"told": 199, "review": 1, "unowned": 1}, Answer.STOPPED),
-        ({"told": 200}, Answer.OPEN),
-        ({}, Answer.OPEN),
-        ({"failed": 1}, Answer.STOPPED),
+        ({"told": 198, "failed": 2}, GateDecision.OPEN),
+        ({"told": 197, "failed": 3}, GateDecision.STOPPED),
+        ({"told": 190, "review": 10}, GateDecision.OPEN),
+        ({"told": 189, "review": 11}, GateDecision.STOPPED),
+        ({"told": 95, "review": 55, "known": 50}, GateDecision.OPEN),
+        ({"told": 94, "review": 56, "known": 50}, GateDecision.STOPPED),
+        ({"told": 98, "failed": 2, "review": 900, "known": 900}, GateDecision.STOPPED),
+        ({"review": 50, "known": 50}, GateDecision.OPEN),
+        ({"told": 194, "held": 6, "undelivered": 6}, GateDecision.OPEN),
+        ({"told": 193, "held": 7, "undelivered": 7}, GateDecision.STOPPED),
+        ({"told": 199, "review": 1, "unowned": 1}, GateDecision.STOPPED),
+        ({"told": 200}, GateDecision.OPEN),
+        ({}, GateDecision.OPEN),
+        ({"failed": 1}, GateDecision.STOPPED),
     ],
 )
-def test_what_the_wave_before_came_to_is_held_to_the_limits(before: Mapping[str, int], answer: Answer) -> None:
+def test_what_the_wave_before_came_to_is_held_to_the_limits(before: Mapping[str, int], answer: GateDecision) -> None:
     assert judge_wave(SECOND, MIGRATION, _profile(), _facts(before), NOW).answer is answer
 
 
 def test_a_stop_names_numbers_limit_and_remedy_before_the_day() -> None:
     said = judge_wave(SECOND, MIGRATION, _profile(), _facts({"told": 194, "failed": 6}), NOW - timedelta(days=3))
-    assert said.answer is Answer.STOPPED
+    assert said.answer is GateDecision.STOPPED
     assert said.sentences == (
         "Of 200 accounts of wave 1, 6 are stuck: 3.0 %, and plan.gate.failed_percent allows 1 %; replay (ops poison).",
         'Mend it, or open it all the same: ops wave open 2026-12-01-portal-abcd 2 --why "...".',
@@ -132,15 +132,15 @@ def test_every_point_of_the_checklist_is_wanted_for_each_wave() -> None:
     profile = _profile(checklist=("sign-up closed", "help desks briefed"))
     half = record_confirmation(MIGRATION, profile, 2, "sign-up closed", "ada")
     said = judge_wave(SECOND, half, profile, _facts(), NOW)
-    assert said.answer is Answer.STOPPED
+    assert said.answer is GateDecision.STOPPED
     assert said.sentences[0].startswith('"help desks briefed" is not confirmed for wave 2')
     both = record_confirmation(half, profile, 2, "help desks briefed", "ben")
-    assert judge_wave(SECOND, both, profile, _facts(), NOW).answer is Answer.OPEN
+    assert judge_wave(SECOND, both, profile, _facts(), NOW).answer is GateDecision.OPEN
     assert both.gate(2).checked == {"sign-up closed": "ada", "help desks briefed": "ben"}
 
 
 def test_more_calls_than_the_desk_takes_stop_a_wave() -> None:
-    assert judge_wave(SECOND, MIGRATION, _profile(desk_calls_per_day=120), _facts(), NOW).answer is Answer.OPEN
+    assert judge_wave(SECOND, MIGRATION, _profile(desk_calls_per_day=120), _facts(), NOW).answer is GateDecision.OPEN
     said = judge_wave(SECOND, MIGRATION, _profile(desk_calls_per_day=119), _facts(), NOW)
     assert said.sentences[0].startswith("Wave 2 has 4000 accounts: about 120 calls at 3 %, and the desk takes 119")
 
@@ -161,7 +161,7 @@ def test_a_wave_of_everybody_brings_the_calls_that_the_assessment_predicts() -> 
 )
 def test_what_is_not_as_it_was_signed_stops_a_wave(facts: Facts, sentence: str) -> None:
     said = judge_wave(SECOND, MIGRATION, _profile(), facts, NOW)
-    assert said.answer is Answer.STOPPED
+    assert said.answer is GateDecision.STOPPED
     assert said.sentences[0].startswith(sentence)
 
 
@@ -182,7 +182,7 @@ def test_a_stop_is_known_since_its_beginning_whatever_else_comes_in_the_way() ->
     other = judge_wave(SECOND, MIGRATION, _profile(), _facts({"review": 1}), NOW)
     again = record_gate_answer(stopped, 2, other, NOW + timedelta(hours=1))
     assert (again.gate(2).stopped, again.gate(2).stopped_at) == (other.sentences, NOW)
-    mended = record_gate_answer(again, 2, Said(Answer.NOT_YET), NOW + timedelta(hours=2))
+    mended = record_gate_answer(again, 2, Said(GateDecision.NOT_YET), NOW + timedelta(hours=2))
     assert mended.gate(2).stopped_at is None
     assert open_by_person(again, _profile(), 2, "ada", "known", NOW).gate(2).stopped_at is None
 

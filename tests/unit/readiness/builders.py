@@ -8,9 +8,10 @@ from shared import names
 from shared.model.account import Authority
 from shared.model.profile import Profile, read_profiles
 from shared.ports.doctor_facts import (
-    Answer,
+    CallResult,
     ClockReading,
     DirectoryFacts,
+    FoundTemplate,
     MessageFacts,
     Presence,
     ProfileFacts,
@@ -19,7 +20,6 @@ from shared.ports.doctor_facts import (
     ServiceFacts,
     SettingFacts,
     StorageFacts,
-    Template,
     Thing,
 )
 from shared.readiness.rules.attribute_checks import list_wanted_attributes
@@ -61,7 +61,7 @@ def directory(
     ahead: float = 0,
     **changes: object,
 ) -> DirectoryFacts:
-    may = {right: Answer.YES if right in {Right.READ, *NEEDED[purpose]} else Answer.NO for right in Right}
+    may = {right: CallResult.YES if right in {Right.READ, *NEEDED[purpose]} else CallResult.NO for right in Right}
     good = {
         "may": may,
         "attributes": list_wanted_attributes(APP, PROFILES.values()),
@@ -87,7 +87,8 @@ def storage(ahead: float = 0, **changes: Presence) -> StorageFacts:
 
 def service(authority: Authority, **changes: object) -> ServiceFacts:
     found = {
-        id_: Template("email", ("first_name", "last_name")) for id_ in PROFILES[authority].messages.templates.values()
+        id_: FoundTemplate("email", ("first_name", "last_name"))
+        for id_ in PROFILES[authority].messages.templates.values()
     }
     setting = f"NOTIFY_API_KEY_{authority.upper().replace('-', '_')}"
     good = {"setting": setting, "templates": found, "sending": Sending.ACCEPTED}

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from shared.readiness.rules.certificate import Validity, check_certificate, judge_validity, read_validity
-from shared.readiness.rules.report import Code, Status
+from shared.readiness.rules.report import CheckStatus, Code
 from tests.unit.readiness.builders import NOW, settings
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -89,6 +89,6 @@ def test_a_stand_in_needs_none_and_a_secret_is_only_remarked_upon() -> None:
     assert "stand-in" in check_certificate(local, NOW, "").found
     real = local.model_copy(update={"directory_graph_url": "https://graph.microsoft.com/v1.0"})
     check = check_certificate(real, NOW, "")
-    assert check.status is Status.OK
+    assert check.status is CheckStatus.OK
     assert "a client secret instead" in check.found
-    assert check_certificate(local, NOW, "it is wrong").status is Status.NOT_CHECKED
+    assert check_certificate(local, NOW, "it is wrong").status is CheckStatus.NOT_CHECKED

@@ -10,13 +10,13 @@ from infra.directory import permissions
 from infra.directory.permissions import Stage
 from shared.model.account import AddressKey
 from shared.model.pseudonyms import Pseudonyms
-from shared.model.safeguards.canary import Canary, Step
-from shared.ports.doctor_facts import Answer, KeyTrouble, Presence, ProfileFacts, Right, Sending, Template
+from shared.model.safeguards.canary import Canary, CanaryStep
+from shared.ports.doctor_facts import CallResult, FoundTemplate, KeyTrouble, Presence, ProfileFacts, Right, Sending
 from shared.readiness.canary_checks import Known
-from shared.readiness.examine import Case, Found, judge_findings
+from shared.readiness.examine import Examination, Found, judge_findings
 from shared.readiness.key_checks import NAME as KEY
 from shared.readiness.key_checks import NotedKey
-from shared.readiness.rules.report import Area, Code, Purpose, Status, make_report
+from shared.readiness.rules.report import Area, CheckStatus, Code, Purpose, make_report
 from tests.unit.readiness.builders import (
     APP,
     NOW,
@@ -37,9 +37,9 @@ SN_TEMPLATE = PROFILES[SOUTH].messages.templates["set-your-password"]
 USER_ADMINISTRATOR = "fe930be7-5e62-47db-91af-98c3a49a38b1"
 
 
-def healthy(purpose: Purpose = Purpose.WAVE, **changes: Any) -> tuple[Case, Found]:  # noqa: ANN401
+def healthy(purpose: Purpose = Purpose.WAVE, **changes: Any) -> tuple[Examination, Found]:  # noqa: ANN401
     """All well, but for what is changed."""
-    case = Case(
+    case = Examination(
         purpose, changes.pop("authority", ""), changes.pop("settings", settings()), changes.pop("profiles", profiles())
     )
     told = None if purpose is Purpose.CLOSED else messages()
@@ -54,11 +54,11 @@ def findings(purpose: Purpose = Purpose.WAVE, **changes: Any) -> list[Any]:  # n
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_where_all_is_well_nothing_is_found_and_nothing_left_out(purpose: Purpose) -> None:
     checks = judge_findings(*healthy(purpose), NOW)
-    assert {check.status for check in checks} == {Status.OK}
+    assert {check.status for check in checks} == {CheckStatus.OK}
 
 
 MAY = directory().may
-ALL_NO = dict.fromkeys(Right, Answer.NO)
+ALL_NO = dict.fromkeys(Right, CallResult.NO)
 FAULTS: dict[str, tuple[dict[str, Any], Code, str]] = {
     "setting": ({"settings": settings(PSEUDONYM_KEY="PSEUDONYM_KEY is missing")}, Code.SETTING_WRONG, "PSEUDONYM_KEY"),
     "another key": ({"key": NotedKey("0" * 40)}, Code.PSEUDONYM_KEY_CHANGED, "made with another key"),
@@ -91,7 +91,7 @@ FAULTS: dict[str, tuple[dict[str, Any], Code, str]] = {
         {
             "directory": directory(
                 silent="HTTP 429",
-                may={**dict.fromkeys(Right, Answer.FAILED), Right.READ: Answer.YES},
+                may={**dict.fromkeys(Right, CallResult.FAILED), Right.READ: CallResult.YES},
                 attributes=None,
                 quota_trouble="HTTP 429",
             )
@@ -105,17 +105,17 @@ FAULTS: dict[str, tuple[dict[str, Any], Code, str]] = {
         "may not read users, create users or change users",
     ),
     "no creating": (
-        {"directory": directory(may={**MAY, Right.CREATE: Answer.NO})},
+        {"directory": directory(may={**MAY, Right.CREATE: CallResult.NO})},
         Code.PERMISSION_MISSING,
         "may not create users",
     ),
     "may delete": (
-        {"directory": directory(may={**MAY, Right.DELETE: Answer.YES})},
+        {"directory": directory(may={**MAY, Right.DELETE: CallResult.YES})},
         Code.RIGHT_TOO_MANY,
         "delete users",
     ),
     "may add a way to sign in": (
-        {"directory": directory(may={**MAY, Right.IDENTITIES: Answer.YES})},
+        {"directory": directory(may={**MAY, Right.IDENTITIES: CallResult.YES})},
         Code.RIGHT_TOO_MANY,
         "change how users sign in",
     ),
@@ -227,19 +227,19 @@ FAULTS: dict[str, tuple[dict[str, Any], Code, str]] = {
         "it is the service of great-yarmouth",
     ),
     "a template is gone": (
-        {"messages": messages(templates={SN_TEMPLATE: Template("email", ())})},
+        {"messages": messages(templates={SN_TEMPLATE: FoundTemplate("email", ())})},
         Code.TEMPLATE_MISSING,
         "has no template",
     ),
     "a text message": (
-        {"messages": messages(templates={**service(SOUTH).templates, SN_TEMPLATE: Template("sms", ())})},
+        {"messages": messages(templates={**service(SOUTH).templates, SN_TEMPLATE: FoundTemplate("sms", ())})},
         Code.TEMPLATE_UNFIT,
         "a template for sms",
     ),
     "a placeholder": (
         {
             "messages": messages(
-                templates={**service(SOUTH).templates, SN_TEMPLATE: Template("email", ("First Name", "ref"))}
+                templates={**service(SOUTH).templates, SN_TEMPLATE: FoundTemplate("email", ("First Name", "ref"))}
             )
         },
         Code.TEMPLATE_UNFIT,
@@ -280,7 +280,7 @@ def test_every_code_is_found_by_some_fault() -> None:
 @pytest.mark.parametrize("purpose", [Purpose.ASSESS, Purpose.CLOSED])
 def test_who_may_write_may_too_much_before_approval_and_after_the_end(purpose: Purpose) -> None:
     found = findings(purpose, directory=directory(Purpose.WAVE))
-    assert [check.status for check in found] == [Status.TOO_MUCH]
+    assert [check.status for check in found] == [CheckStatus.TOO_MUCH]
     assert "create users and change users" in found[0].found
 
 
@@ -291,7 +291,7 @@ def test_after_the_end_nobody_needs_to_read_and_nobody_is_told() -> None:
 
 
 def test_nobody_there_proves_no_right_of_which_the_token_knows_nothing() -> None:
-    everything = dict.fromkeys(Right, Answer.YES)
+    everything = dict.fromkeys(Right, CallResult.YES)
     plain = frozenset({"0997a1d0-0d1d-4acb-b408-d5ca73121e90"})
     narrow = frozenset({"User.Read.All", "User.Create", "User.ReadUpdate.All"})
     assert findings(directory=directory(may=everything, granted=narrow, roles=plain)) == []
@@ -332,7 +332,7 @@ def test_a_key_that_is_wrong_in_itself_is_not_compared() -> None:
     [check] = [
         each for each in judge_findings(*healthy(settings=wrong, key=NotedKey("0" * 40)), NOW) if each.name == KEY
     ]
-    assert check.status is Status.NOT_CHECKED
+    assert check.status is CheckStatus.NOT_CHECKED
 
 
 def test_attributes_of_which_nobody_tells_are_a_finding() -> None:
@@ -362,7 +362,7 @@ def test_a_profile_that_asks_for_a_canary_wants_a_young_one() -> None:
 
 def a_canary(days: int) -> Canary:
     then = NOW - timedelta(days=days)
-    return Canary(SOUTH, 1, "local", AddressKey("key"), then, Step.END, then, finished_at=then, passed_at=then)
+    return Canary(SOUTH, 1, "local", AddressKey("key"), then, CanaryStep.END, then, finished_at=then, passed_at=then)
 
 
 def test_one_template_of_two_would_leave_customers_untold() -> None:
@@ -391,7 +391,7 @@ def test_the_report_is_in_the_order_of_the_areas_and_counts() -> None:
     made = make_report(Purpose.WAVE, "", NOW, "app", checks)
     areas = [check.area for check in made.checks]
     assert areas == sorted(areas, key=list(Area).index)
-    assert made.findings == made.counts[Status.MISSING] == 1
+    assert made.findings == made.counts[CheckStatus.MISSING] == 1
     assert sum(made.counts.values()) == len(checks)
 
 

@@ -11,8 +11,8 @@ from azure.core.exceptions import ServiceRequestError
 from shared.adapters.memory import ManualClock
 from shared.ports import Ledger
 from shared.readiness.canary_checks import Known, check_canary
-from shared.readiness.examine import Case, Inspectors, examine_case
-from shared.readiness.rules.report import Check, Purpose, Status
+from shared.readiness.examine import Examination, Inspectors, examine_case
+from shared.readiness.rules.report import Check, CheckStatus, Purpose
 from tests.support import timeless
 from tests.unit.readiness.builders import NOW, PROFILES, SOUTH, found_in, profiles, settings
 
@@ -57,7 +57,7 @@ async def too_deep() -> None:
 
 
 def checks(answer: Callable[[], Any]) -> list[Check]:
-    case = Case(Purpose.WAVE, "", settings(), profiles())
+    case = Examination(Purpose.WAVE, "", settings(), profiles())
     return timeless.run(examine_case(case, Inspectors(ManualClock(), ledger=broken_ledger(answer))))
 
 
@@ -65,7 +65,7 @@ def checks(answer: Callable[[], Any]) -> list[Check]:
 def test_tables_that_do_not_answer_leave_the_rest_and_are_no_finding_of_their_own(answer: Callable[[], Any]) -> None:
     told = checks(answer)
     assert found_in(told) == []
-    not_checked = {check.name for check in told if check.status is Status.NOT_CHECKED}
+    not_checked = {check.name for check in told if check.status is CheckStatus.NOT_CHECKED}
     assert "PSEUDONYM_KEY of the accounts" in not_checked
     assert {check.name for check in told} >= {"settings", "clock", *PROFILES}
 

@@ -16,7 +16,7 @@ from shared.model.safeguards.canary import (
     RETIRED,
     SURNAME,
     Canary,
-    Step,
+    CanaryStep,
     is_recent_pass,
 )
 from shared.operations.status import read_status
@@ -52,7 +52,7 @@ async def test_a_canary_passes_and_nothing_is_left() -> None:
     story = Story()
     canary = await story.run()
     assert canary.verdict == "passed"
-    assert [each.step for each in canary.done] == list(Step)[:-1]
+    assert [each.step for each in canary.done] == list(CanaryStep)[:-1]
     assert story.world.directory.users == {}
     assert len(story.world.directory.bin) == 2
 
@@ -83,7 +83,7 @@ async def _created_but_hidden(story: Story) -> None:
 async def test_how_long_reads_lag_is_measured() -> None:
     story = Story()
     await _created_but_hidden(story)
-    assert (await story.ask()).canary.step is Step.READ_BACK
+    assert (await story.ask()).canary.step is CanaryStep.READ_BACK
     story.world.clock.tick(timedelta(seconds=30))
     story.world.directory.hidden.clear()
     canary = await story.run()
@@ -144,7 +144,7 @@ async def test_a_conflict_that_ends_within_a_minute_is_only_lag() -> None:
     story = Story()
     directory = story.world.directory
     directory.bin_holds_addresses = True
-    await story.until(lambda canary: canary.step is Step.AGAIN)
+    await story.until(lambda canary: canary.step is CanaryStep.AGAIN)
     story.world.clock.tick(timedelta(seconds=20))
     directory.bin_holds_addresses = False
     canary = await story.run()
@@ -207,12 +207,12 @@ async def test_before_anything_is_made_another_address_may_be_taken() -> None:
 async def test_two_users_at_one_address_are_a_failure_and_both_are_undone() -> None:
     story = Story()
     story.people.resets = False
-    canary = await story.until(lambda canary: canary.step is Step.RESET)
+    canary = await story.until(lambda canary: canary.step is CanaryStep.RESET)
     stored = await story.world.ledger.canaries.get(SOUTH_NORFOLK)
     assert stored is not None
     assert canary.user is not None
     # As if the directory had taken a second one, and the answer had been lost.
-    await story.world.ledger.canaries.save(stored, replace(canary, step=Step.CONFLICT))
+    await story.world.ledger.canaries.save(stored, replace(canary, step=CanaryStep.CONFLICT))
     story.world.directory.add(replace(story.world.directory.users[canary.user], id=NOBODY))
     ended = await story.run()
     assert _codes(ended) == ["address_not_unique"]
@@ -281,7 +281,7 @@ async def test_a_directory_that_does_not_answer_is_asked_again() -> None:
 async def test_a_date_that_does_not_move_is_learned_from_what_the_person_says() -> None:
     story = Story()
     story.people.moves = False
-    await story.until(lambda canary: canary.step is Step.RESET)
+    await story.until(lambda canary: canary.step is CanaryStep.RESET)
     await story.ask(signed_in=True)
     canary = await story.run()
     assert canary.verdict == "passed"
@@ -292,7 +292,7 @@ async def test_a_date_that_does_not_move_is_learned_from_what_the_person_says() 
 async def test_a_sign_in_that_did_not_work_fails_the_canary() -> None:
     story = Story()
     story.people.resets = False
-    await story.until(lambda canary: canary.step is Step.RESET)
+    await story.until(lambda canary: canary.step is CanaryStep.RESET)
     await story.ask(signed_in=False)
     canary = await story.run()
     assert _codes(canary) == ["sign_in_failed"]
@@ -317,9 +317,9 @@ async def test_nobody_can_have_signed_in_before_the_user_is_there() -> None:
 async def test_it_waits_for_the_customer_as_long_as_it_takes() -> None:
     story = Story()
     story.people.resets = False
-    await story.until(lambda canary: canary.step is Step.RESET)
+    await story.until(lambda canary: canary.step is CanaryStep.RESET)
     story.world.clock.tick(timedelta(days=3))
-    assert (await story.ask()).canary.step is Step.RESET
+    assert (await story.ask()).canary.step is CanaryStep.RESET
     story.people.resets = True
     assert (await story.run()).verdict == "passed"
 
@@ -327,7 +327,7 @@ async def test_it_waits_for_the_customer_as_long_as_it_takes() -> None:
 async def test_it_waits_for_the_administrator_and_marks_are_off_by_then() -> None:
     story = Story()
     story.people.deletes = False
-    canary = await story.until(lambda canary: canary.step is Step.GONE)
+    canary = await story.until(lambda canary: canary.step is CanaryStep.GONE)
     user = story.world.directory.users[canary.living[0]]
     assert (user.display_name, dict(user.owner_markers), dict(user.customer_refs)) == (RETIRED, {}, {})
 
@@ -345,10 +345,10 @@ async def test_an_undo_that_is_refused_is_tried_again_and_never_given_up() -> No
     story = Story()
     story.people.deletes = False
     story.people.resets = False
-    canary = await story.until(lambda canary: canary.step is Step.RESET)
+    canary = await story.until(lambda canary: canary.step is CanaryStep.RESET)
     story.world.directory.fail = [Stop("permission_missing")]
     progress = await story.ask(undo=canary.user)
-    assert (progress.trouble, progress.canary.step) == ("permission_missing", Step.UNDO)
+    assert (progress.trouble, progress.canary.step) == ("permission_missing", CanaryStep.UNDO)
     story.people.deletes = True
     assert (await story.run()).verdict == "cancelled"
     assert story.world.directory.users == {}
@@ -357,7 +357,7 @@ async def test_an_undo_that_is_refused_is_tried_again_and_never_given_up() -> No
 async def test_an_undo_ends_the_canary_wherever_it_is() -> None:
     story = Story()
     story.people.resets = False
-    canary = await story.until(lambda canary: canary.step is Step.RESET)
+    canary = await story.until(lambda canary: canary.step is CanaryStep.RESET)
     await story.ask(undo=canary.user)
     ended = await story.run()
     assert ended.verdict == "cancelled"
@@ -377,7 +377,7 @@ async def test_an_undo_of_somebody_else_is_refused_and_changes_nothing() -> None
 async def test_a_test_customer_that_nobody_remembers_is_known_by_its_mark() -> None:
     story = Story()
     story.people.resets = False
-    canary = await story.until(lambda canary: canary.step is Step.RESET)
+    canary = await story.until(lambda canary: canary.step is CanaryStep.RESET)
     forgetful = _forgetful(story)
     assert canary.user is not None
     await forgetful.ask(undo=canary.user)
@@ -388,7 +388,7 @@ async def test_a_test_customer_that_nobody_remembers_is_known_by_its_mark() -> N
 async def test_what_an_earlier_canary_left_is_taken_back_first() -> None:
     story = Story()
     story.people.resets = False
-    await story.until(lambda canary: canary.step is Step.RESET)
+    await story.until(lambda canary: canary.step is CanaryStep.RESET)
     forgetful = _forgetful(story)
     assert _codes(await forgetful.run()) == ["left_over"]
     assert forgetful.world.directory.users == {}
@@ -398,7 +398,7 @@ async def test_what_an_earlier_canary_left_is_taken_back_first() -> None:
 async def test_a_canary_under_way_is_not_mixed_with_another_address() -> None:
     story = Story()
     story.people.resets = False
-    await story.until(lambda canary: canary.step is Step.RESET)
+    await story.until(lambda canary: canary.step is CanaryStep.RESET)
     story.address = "wren@example.org"
     with pytest.raises(ActionRefused, match="has another address"):
         await story.ask()
@@ -409,7 +409,7 @@ async def test_two_people_at_once_make_one_test_customer() -> None:
     story.people.resets = False
     first, second = await asyncio.gather(story.ask(), story.ask())
     assert first.canary.made == second.canary.made
-    canary = await story.until(lambda canary: canary.step is Step.RESET)
+    canary = await story.until(lambda canary: canary.step is CanaryStep.RESET)
     assert list(story.world.directory.users) == [canary.user]
 
 
@@ -417,7 +417,7 @@ async def test_a_new_run_keeps_what_the_last_one_found_out_until_it_knows_better
     story = Story()
     first = await story.run()
     story.people.resets = False
-    second = await story.until(lambda canary: canary.step is Step.RESET)
+    second = await story.until(lambda canary: canary.step is CanaryStep.RESET)
     assert (second.run, second.passed_at) == (2, first.passed_at)
     assert second.answers["deleted_user_blocks_address"] == first.answers["deleted_user_blocks_address"]
     assert second.answers["readable_after_seconds"].at > first.answers["readable_after_seconds"].at
@@ -451,7 +451,7 @@ def test_a_test_customer_is_no_account_of_any_source_id() -> None:
 async def test_a_real_customer_is_never_joined_to_a_test_customer(*, retired: bool) -> None:
     story = Story()
     story.people.resets, story.people.deletes = retired, False
-    await story.until(lambda canary: canary.step is (Step.GONE if retired else Step.RESET))
+    await story.until(lambda canary: canary.step is (CanaryStep.GONE if retired else CanaryStep.RESET))
     await story.world.upload(export(line("canary", ADDRESS, GIVEN_NAME, SURNAME)))
     await story.world.run(rounds=20)
     accounts = await story.world.accounts()
@@ -516,7 +516,7 @@ async def test_an_account_that_is_released_already_waits_as_well() -> None:
 
 
 def test_every_step_has_its_words_and_its_move() -> None:
-    steps = set(Step) - {Step.END}
+    steps = set(CanaryStep) - {CanaryStep.END}
     assert set(MOVES) == set(OK) == set(WAITS) == steps
 
 
@@ -542,9 +542,9 @@ async def test_a_second_user_who_is_not_shown_yet_is_taken_back_when_it_is(secon
     second = DirectoryId("00000000-0000-4000-8000-000000000002")
     story.world.directory.hidden = {second}
     canary = await story.until(lambda canary: second in canary.made)
-    assert (canary.step, canary.verdict) == (Step.UNDO_AGAIN, "running")
+    assert (canary.step, canary.verdict) == (CanaryStep.UNDO_AGAIN, "running")
     story.world.clock.tick(timedelta(seconds=seconds))
-    assert (await story.ask(run=canary.run)).canary.step is Step.UNDO_AGAIN
+    assert (await story.ask(run=canary.run)).canary.step is CanaryStep.UNDO_AGAIN
     story.world.directory.hidden.clear()
     canary = await story.run()
     assert canary.verdict == "passed"
@@ -568,7 +568,7 @@ async def test_a_profile_that_changes_its_way_under_a_canary_ends_it_and_asks_fo
     story = Story()
     passed = await story.run()
     story.people.resets = False
-    await story.until(lambda canary: canary.step is Step.RESET)
+    await story.until(lambda canary: canary.step is CanaryStep.RESET)
     story.set_directory(password_reset="flag")
     canary = await story.run()
     assert (canary.verdict, _codes(canary)) == ("failed", ["profile_changed"])

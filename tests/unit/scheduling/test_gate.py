@@ -8,7 +8,7 @@ import pytest
 from shared.model.account import Account, AccountId, AddressKey, Authority, MigrationId
 from shared.model.lifecycle import Outcome, State
 from shared.model.migration import Migration, Phase
-from shared.model.profile import Columns, Export, Messages, Plan, Profile
+from shared.model.profile import Columns, Export, Messages, PlanSettings, Profile
 from shared.model.step import Step, choose_message
 from shared.scheduling.rules.gate import (
     MAX_CLOCK_DIFFERENCE,
@@ -92,21 +92,21 @@ def test_what_is_staged_whole_is_classified(phase: Phase) -> None:
 
 
 DAY = NOW + timedelta(days=9)
-AT_ONCE = Plan(switch="at-once", switch_at=datetime(2026, 4, 14, 10))  # noqa: DTZ001 - as in a profile
+AT_ONCE = PlanSettings(switch="at-once", switch_at=datetime(2026, 4, 14, 10))  # noqa: DTZ001 - as in a profile
 
 
 @pytest.mark.parametrize(
     ("announced_at", "day", "plan", "at"),
     [
-        (NOW, DAY, Plan(), DAY),
-        (NOW, NOW - timedelta(days=1), Plan(), NOW),
+        (NOW, DAY, PlanSettings(), DAY),
+        (NOW, NOW - timedelta(days=1), PlanSettings(), NOW),
         (NOW, DAY, AT_ONCE, NOW),
-        (None, DAY, Plan(), NOW),
+        (None, DAY, PlanSettings(), NOW),
     ],
     ids=["told a later day", "told an earlier day", "only the switch changes anything", "perhaps not told yet"],
 )
 def test_nobody_is_moved_before_the_day_that_was_told(
-    announced_at: datetime | None, day: datetime, plan: Plan, at: datetime
+    announced_at: datetime | None, day: datetime, plan: PlanSettings, at: datetime
 ) -> None:
     account = replace(ACCOUNT, state=State.CLASSIFIED, announced_at=announced_at, told_day=day)
     profile = PROFILE.model_copy(update={"plan": plan})
@@ -119,7 +119,7 @@ def test_nothing_is_provisioned_before_the_assessment() -> None:
 
 
 def test_nothing_is_provisioned_before_approval_where_it_is_required() -> None:
-    answer = _due(State.CLASSIFIED, profile=PROFILE.model_copy(update={"plan": Plan(approval="required")}))
+    answer = _due(State.CLASSIFIED, profile=PROFILE.model_copy(update={"plan": PlanSettings(approval="required")}))
     assert (answer.step, answer.waits_for) == (None, "approval")
 
 

@@ -15,7 +15,7 @@ from shared.adapters.storage.records.accounts import account_values, append_hist
 from shared.adapters.storage.records.writing import insert_missing
 from shared.adapters.storage.store import TRANSACTION_LIMIT, Entity, Query, Store, Verb, Write
 from shared.model.account import SHARDS, Authority
-from shared.model.safeguards.backup import Record
+from shared.model.safeguards.backup import BackupRecord
 from shared.ports import Mending
 
 
@@ -33,7 +33,7 @@ class TableBackups:
         migrations = [f"{authority}|{part}" for part in ("canary", "first", "m")]
         return [(names.ACCOUNTS, each) for each in accounts] + [(names.MIGRATIONS, each) for each in migrations]
 
-    async def list_records(self, table: str, partition_key: str) -> AsyncIterator[Record]:
+    async def list_records(self, table: str, partition_key: str) -> AsyncIterator[BackupRecord]:
         """In the order of their keys: accounts before their histories."""
         async for entity in self._store.query(table, partition_key, Query()):
             columns = entity.values
@@ -41,9 +41,9 @@ class TableBackups:
                 columns = without_reference(columns)
             if table == names.MIGRATIONS and partition_key.endswith("|m"):
                 columns = without_file_name(columns)
-            yield Record(table, partition_key, entity.row_key, columns)
+            yield BackupRecord(table, partition_key, entity.row_key, columns)
 
-    async def restore(self, records: Sequence[Record], mending: Mending) -> int:
+    async def restore(self, records: Sequence[BackupRecord], mending: Mending) -> int:
         """An account and what the rebuild adds to its history go in together."""
         by_place: dict[tuple[str, str], list[list[Write]]] = defaultdict(list)
         for record in records:
@@ -57,7 +57,7 @@ class TableBackups:
         return count
 
 
-def _put_back(record: Record, mending: Mending) -> list[Write]:
+def _put_back(record: BackupRecord, mending: Mending) -> list[Write]:
     """The writes of one record of a copy."""
     if record.table == names.ACCOUNTS and record.key.startswith("account|"):
         stored = stored_account(Entity(record.key, record.columns, ""))
