@@ -45,7 +45,7 @@ def _load_template() -> "Template":
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters.update(
-        count=_format_count, due_at=_format_time, day=_format_day, minutes=minutes_in_words, hours=hours_in_words
+        count=_format_count, time=_format_time, day=_format_day, minutes=minutes_in_words, hours=hours_in_words
     )
     return environment.get_template("assessment.html.jinja")
 

@@ -137,7 +137,7 @@ def test_json_is_what_the_app_said(stub: AppStub, ops: Ops) -> None:
 
 def test_help_says_when_to_use_it_and_that_nothing_else_is_needed(ops: Ops) -> None:
     says = " ".join(ops("rebuild", "--help").output.split())
-    assert "Use it when `ops status` says TABLES LOST." in says
+    assert "Use this command when `ops status` says TABLES LOST." in says
     assert "Nothing else is needed afterwards." in says
 
 
