@@ -54,7 +54,7 @@ class Cannot(MigrationError):
 
 
 class SetAside(MigrationError):
-    """The evidence does not suffice any more: to review, never silently another way."""
+    """The evidence is not sufficient any more. The account goes to review, and nothing else is tried."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,7 +62,7 @@ class SetAside(MigrationError):
 
 
 class Hold(MigrationError):
-    """The customer cannot be reached as it stands; the account keeps what was done and waits."""
+    """The customer cannot be reached at this address. The account keeps what was done, and waits."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

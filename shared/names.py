@@ -1,6 +1,6 @@
-"""Names that people and tools outside the code rely on: containers, queues, tables.
+"""Names that people and tools outside the code depend on: containers, queues, tables.
 
-Infrastructure, portal filters and the runbook use the same words; change none of them here alone.
+Infrastructure, portal filters and the runbook use the same words. Do not change a name here alone.
 """
 
 from typing import Final

@@ -38,7 +38,7 @@ type Handler = Callable[[Ports, func.HttpRequest], Awaitable[BaseModel | dict[st
 async def answer_request(
     ports: Callable[[], Ports], handler: Handler, request: func.HttpRequest, allowed: frozenset[Role] = READERS
 ) -> func.HttpResponse:
-    """Run a handler for people with one of these roles; every error becomes a sentence."""
+    """Run a handler for people with one of these roles. Every error becomes a sentence."""
     try:
         admit_person(request.headers, allowed)
         result = await handler(ports(), request)

@@ -13,9 +13,9 @@ from shared.telemetry import spans
 
 
 async def admit_piece(ports: Ports, message: PieceMessage) -> Migration | None:
-    """The migration that a piece belongs to; None where nothing of it may be done now.
+    """Return the migration of a piece. None if nothing may be done for it now.
 
-    A message of another piece than the current one is admitted too: its step sends the current one again.
+    A message for another piece than the current one is admitted too. Its step then sends the current one again.
     """
     migration = await ports.ledger.migrations.get(message.authority, message.migration)
     if migration is None or message.authority not in ports.profiles or migration.layout is None:
@@ -36,7 +36,7 @@ def is_current(message: PieceMessage, migration: Migration) -> bool:
 
 
 async def send_next_piece(ports: Ports, migration: Migration, message: PieceMessage) -> None:
-    """Send the message of the piece that the migration works on now; nothing where its pieces are done."""
+    """Send the message for the current piece of the migration. Sends nothing if all pieces are done."""
     if migration.phase in BY_PIECES and not migration.paused:
         await ports.outbox.send(make_piece_message(migration, message.traceparent or spans.get_traceparent()))
 

@@ -1,4 +1,4 @@
-"""receive-export: look at a whole upload once, and take it or refuse it with the reason (the first answer)."""
+"""receive-export: read a whole upload once, and accept it or refuse it with the reason."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ LEFT_TO_OTHERS: Final = frozenset({"overwritten", "older_upload", "newer_upload"
 
 
 async def receive_export(ports: Ports, message: ReceiveExport) -> None:
-    """Open a migration for an upload; the same upload is always the same migration."""
+    """Create a migration for an upload. The same upload always gives the same migration."""
     blob = await ports.exports.find(message.blob)
     if blob is None:
         return
@@ -52,7 +52,10 @@ async def receive_export(ports: Ports, message: ReceiveExport) -> None:
 
 
 async def receive_again(ports: Ports, blob: Blob, assessed_at: datetime | None) -> None:
-    """Open the migration of an upload that was taken before the tables were lost. A newer one is not in its way."""
+    """Open the migration of an upload that was accepted before the tables were lost.
+
+    A newer upload does not prevent this.
+    """
     migration = replace(await _look_through(ports, _make_migration(ports, blob)), assessed_at=assessed_at)
     if migration.phase is not Phase.STAGING:
         await _publish_answer(ports, migration)  # the profile asks for something else now

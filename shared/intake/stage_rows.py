@@ -1,7 +1,7 @@
-"""stage-rows: one piece of an export into Rows and Accounts. A piece may be staged any number of times.
+"""stage-rows: put one piece of an export into Rows and Accounts. A piece may be staged any number of times.
 
-An account remembers which row staged it, so a replay finds its own work; the checkpoint (piece, offset, row) is part
-of the migration's record and moves on last.
+An account remembers which row staged it, so a repeat finds its own work. The checkpoint (piece, offset, row) is part of
+the migration's record and is saved last.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ async def stage_rows(ports: Ports, message: StageRows) -> None:
 
 
 async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> Migration | None:
-    """The migration after its piece; None where the piece is not to be staged, or not now."""
+    """Return the migration after its piece. None if the piece is not staged now."""
     if migration.piece == 0:
         if await must_wait_for_older(ports, migration):
             return None  # the sweep sends it again
@@ -88,7 +88,7 @@ async def _stage_piece(ports: Ports, profile: Profile, migration: Migration) -> 
 
 
 async def read_piece(ports: Ports, profile: Profile, migration: Migration, layout: Layout) -> Piece:
-    """Judge record after record; only verdicts are kept, so that no row, however long, fills the memory."""
+    """Judge one record after the other. Only the verdicts are kept, so that a long row never fills the memory."""
     reader = RecordReader(layout.separator, layout.encoding, migration.offset)
     verdicts: list[Person | Rejected] = []
     async for chunk in ports.exports.read(migration.blob, migration.blob_etag, migration.offset):
@@ -237,7 +237,10 @@ def _make_account(ports: Ports, profile: Profile, migration: Migration, row: Row
 async def _stage_accounts(
     ports: Ports, accounts: list[Account], first: dict[AccountId, Row], stories: spans.Stories
 ) -> dict[AccountId, Row]:
-    """Insert what is new; returns the rows of accounts that were there before, as these settle them."""
+    """Insert new accounts.
+
+    Returns the rows whose accounts existed before, because these accounts decide about the rows.
+    """
     by_shard: dict[str, list[tuple[Account, Change]]] = defaultdict(list)
     for account in accounts:
         change = Change(account.staged_at, Event.STAGE, account.state, migration=account.migration)
@@ -309,7 +312,7 @@ async def _is_left_to_newer(ports: Ports, own: Migration, known: Account, new: A
 
 
 async def _note_resubmission(ports: Ports, stored: Stored[Account], row: Row, settled: Verdict) -> Row:
-    """An account that was moved before; it remembers which row brought it, so that a second one is a duplicate."""
+    """Record on a moved account which row brought it again. A second row of the same export is then a duplicate."""
     export, _, number = stored.record.resubmission.rpartition("|")
     if stored.record.reason != DISCARDED:
         if export == row.migration and number != str(row.number):

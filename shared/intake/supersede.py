@@ -1,4 +1,4 @@
-"""One export of a council at work: the newest. What older ones have not begun, they will not begin any more."""
+"""Only the newest export of a council is carried out. It takes over what older exports have not started."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,7 +9,7 @@ from shared.ports import Ports
 
 
 async def taken_after(ports: Ports, migration: Migration) -> Migration | None:
-    """The newest export of this council that was taken and is newer than this one."""
+    """Return the newest accepted export of this council that is newer than this one."""
     found = [
         other
         async for other in ports.ledger.migrations.list_all(migration.authority)

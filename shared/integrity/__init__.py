@@ -1,1 +1,1 @@
-"""Finds out whether the app may trust its tables and its pseudonym key; makes the nightly backup."""
+"""Find out if the app may trust its tables and its pseudonym key, and make the nightly backup."""

@@ -68,7 +68,7 @@ async def find_newest_backup(ports: Ports) -> Manifest | None:
 
 
 async def read_backup(ports: Ports, night: str) -> Manifest | None:
-    """The whole copy of a night; None where there is none, or its manifest cannot be read."""
+    """Return the complete copy of a night. None if there is none, or if its manifest cannot be read."""
     body = await ports.backups.read(get_manifest_path(night))
     if body is None:
         return None

@@ -65,7 +65,10 @@ def _as_signed(account: Account, decision: Decision) -> None:
 
 
 async def judge_account(ports: Ports, admitted: Admitted, person: Person) -> Decision:
-    """The decision on an account as the directory stands now (2 requests; 3 for one that was judged before)."""
+    """Return the decision about an account, from the directory as it is now.
+
+    It takes 2 requests, or 3 after an earlier decision.
+    """
     account, profile = admitted.account, admitted.profile
     address = email_key(person.email)
     if not address:

@@ -24,7 +24,7 @@ MAX_LINK_LAG: Final = timedelta(minutes=2)
 
 
 async def claim_identity(ports: Ports, account: Account, user: DirectoryId) -> bool:
-    """Note that the account matches this user; whether it is the only one that does."""
+    """Record that the account matches this user. Return True if no other account does."""
     return await _is_only_match(
         ports, account, user, await ports.ledger.identity_claims.claim(account.partition, user, account.id)
     )

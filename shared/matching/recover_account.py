@@ -51,7 +51,7 @@ async def _the_one(ports: Ports, account: Account, marked: tuple[DirectoryUser, 
 
 
 async def _find_sent_outcome(ports: Ports, profile: Profile, account: Account) -> Outcome | None:
-    """The outcome whose message the service knows, None where it knows none (any more)."""
+    """Return the outcome whose message the service knows. None if it knows none."""
     for outcome in (Outcome.CREATE, Outcome.LINK):
         name = MESSAGES[outcome]
         if ports.notifier is None or name not in profile.messages.templates:

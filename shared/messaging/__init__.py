@@ -1,1 +1,1 @@
-"""Messages to customers and to staff, and what became of them."""
+"""Messages to customers and to staff, and what happened to them."""

@@ -1,9 +1,9 @@
-"""notify-customer: send the message that an account is due, at most once: claim, send, record.
+"""notify-customer: send the message that is due for an account, at most once: claim, send, record.
 
-Before its wave that is the announcement, after the directory effect the message of its scenario.
+Before the wave it is the announcement. After the change in the directory it is the message for the scenario.
 
-The message service does not deduplicate. A claim that was never recorded is doubt; before anything is sent again the
-service is asked, after a wait, whether it knows the reference.
+The message service does not remove duplicates. If a claim has no record of the sending, the message is in doubt. After
+a wait, the app asks the service for the reference before it sends again.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ from shared.telemetry.progress import record_step
 DOUBT_TIME: Final = timedelta(minutes=2)
 """For this long after a claim without a result, the service may still accept the message."""
 REMEMBERED: Final = timedelta(days=6)
-"""The service forgets messages after 7 days (its default): later it cannot say any more whether it took one."""
+"""How long the service remembers messages: 7 days by default. After that it cannot say if it accepted one."""
 
 
 async def notify_customer(ports: Ports, message: AccountMessage) -> None:
@@ -68,7 +68,7 @@ async def _make_letter(ports: Ports, admitted: Admitted, name: str, reference: s
 
 
 def _change_date(admitted: Admitted, now: datetime) -> str:
-    """The day on which something changes, or today where that is over; only an announcement speaks of it."""
+    """Return the day of the change, or today if that day has passed. Only an announcement names it."""
     day = _day_of(admitted, now) if admitted.account.state in MOVING else None
     return format_day(day) if day is not None else ""
 
@@ -82,7 +82,7 @@ def _day_of(admitted: Admitted, now: datetime) -> datetime | None:
 async def _sent_before(
     notifier: Notifier, profile: Profile, account: Account, reference: str, now: datetime
 ) -> str | None:
-    """The id of a message that an earlier attempt got through, where there was one in doubt."""
+    """Return the id of a message that an earlier attempt in doubt sent successfully."""
     if account.claimed_at is None:
         return None
     if now < account.claimed_at + DOUBT_TIME:
@@ -94,7 +94,7 @@ async def _sent_before(
 
 
 async def _claim_send(ledger: Ledger, admitted: Admitted, stored: Stored[Account], now: datetime) -> Stored[Account]:
-    """From here on a crash leaves doubt. The ETag lets one of two redeliveries through."""
+    """Claim the message. A crash after this leaves doubt. The ETag lets only one of two deliveries pass."""
     account = stored.record
     day = _day_of(admitted, now) if account.state in MOVING else account.told_day
     return await ledger.accounts.save(stored, replace(account, claimed_at=now, told_day=day), None)

@@ -13,7 +13,7 @@ from shared.ports import Ports
 log: Final = logging.getLogger(__name__)
 
 KNOWN_AFTER: Final = timedelta(days=4)
-"""The provider tries for up to three days; after that nothing new is to be learned."""
+"""The provider tries for up to three days. After that there is no new information."""
 
 
 async def find_undelivered(ports: Ports, profile: Profile, summaries: Iterable[ShardSummary]) -> frozenset[str]:

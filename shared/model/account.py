@@ -21,7 +21,7 @@ does not disturb the plan that runs.
 MigrationId = NewType("MigrationId", str)
 """One accepted export: date, file name, four characters."""
 AddressKey = NewType("AddressKey", str)
-"""HMAC of a normalised e-mail address; empty where the address is not plain ASCII."""
+"""HMAC of a normalised e-mail address. Empty if the address is not plain ASCII."""
 DirectoryId = NewType("DirectoryId", str)
 """The object id of a user in the shared directory."""
 
@@ -71,7 +71,7 @@ class Account:
     not_before: datetime
     """The account is not released before this time."""
     release: int = 0
-    """Number of the current release; a message with any other is dropped."""
+    """Number of the current release. A message with another number is dropped."""
     due_at: datetime | None = None
     """When the current release is due. None while the account waits to be released."""
     outcome: Outcome | None = None

@@ -11,7 +11,7 @@ STAFF_PLACEHOLDERS: Final = ("subject", "text")
 
 
 CHANGE_DATE: Final = "change_date"
-"""Filled in beside them in the messages before anything changes."""
+"""This field is also filled in for messages before the change."""
 
 
 ANNOUNCING: Final = frozenset({ACCOUNT_IS_CHANGING, ACCOUNTS_BECOME_ONE})

@@ -52,7 +52,7 @@ class StageSuppressions(_Piece):
 
 
 class AdoptPlan(_Piece):
-    """Adopt the accounts of one shard of an approved plan; the piece is the number of the shard."""
+    """Adopt the accounts of one shard of an approved plan. The piece is the number of the shard."""
 
     kind: Literal["adopt-plan"] = "adopt-plan"
 
@@ -65,7 +65,7 @@ class AccountMessage(_Message):
     account: AccountId = Field(pattern=r"^a[0-9a-f]{40}$")
     release: int = Field(ge=1)
     draft: MigrationId = Field(default=MigrationId(""), exclude_if=lambda plan: not plan)
-    """The plan in whose draft the account is kept; empty for the council's own accounts."""
+    """The plan in whose draft the account is kept. Empty for the council's own accounts."""
 
     @property
     def partition(self) -> Partition:
@@ -109,10 +109,10 @@ def decode_message(body: bytes) -> Message:
 
 
 def decode_upload(body: bytes) -> ReceiveExport:
-    """An upload: our own message, or the Event Grid event `Microsoft.Storage.BlobCreated` (alone or in a list).
+    """Return an upload from our own message, or from the Event Grid event `Microsoft.Storage.BlobCreated` (alone or in
+    a list).
 
-    Raises:
-        BadMessage: neither of them, or about another container.
+    Raises: BadMessage: the message is neither, or is about another container.
     """
     try:
         return ReceiveExport.model_validate_json(body)

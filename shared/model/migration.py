@@ -39,7 +39,7 @@ class Phase(StrEnum):
     ASSESSED = "assessed"
     """The assessment is published. A plan waits for its signatures. An upload that is only assessed ends here."""
     ADOPTING = "adopting"
-    """The plan is approved; its accounts are taken over from the draft, shard by shard."""
+    """The plan is approved. Its accounts are taken over from the draft, shard by shard."""
     RUNNING = "running"
     """The assessment is published. Accounts are created, linked and notified."""
     DONE = "done"
@@ -51,7 +51,7 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
     """A person rejected the plan or stopped the migration: what was done stays, the rest is left as it was."""
     FAILED = "failed"
-    """Staging is stuck; can be replayed."""
+    """Staging failed. It can be replayed."""
 
 
 OPEN: Final = frozenset({Phase.STAGING, Phase.CLASSIFYING, Phase.ASSESSED, Phase.ADOPTING, Phase.RUNNING, Phase.FAILED})
@@ -65,7 +65,7 @@ class Gate:
     checked: Mapping[str, str] = field(default_factory=dict)
     """Point of the checklist -> who confirmed it."""
     stopped: tuple[str, ...] = ()
-    """Why it waits for a person, in sentences; empty while nothing is in its way."""
+    """Why the wave waits for a person, in sentences. Empty if nothing stops it."""
     stopped_at: datetime | None = None
     """When the gate stopped the wave. None if nothing stops it, or if it stopped before this time was recorded."""
     opened_at: datetime | None = None
@@ -97,7 +97,7 @@ class Layout:
         return "Windows-1252" if self.encoding == "cp1252" else "UTF-8 with BOM" if self.bom else "UTF-8"
 
     def column(self, name: str) -> int | None:
-        """The index of one of our columns, None where the file has none."""
+        """Return the index of one of our columns. None if the file does not have it."""
         return dict(self.columns).get(name)
 
 
@@ -210,7 +210,10 @@ class Migration:
         return next((gate for gate in self.gates if gate.wave == wave), Gate(wave))
 
     def stops(self, wave: int) -> tuple[str, ...]:
-        """Why a wave waits for a person, in sentences; nothing where it is open, or no wave begins any more."""
+        """Return why a wave waits for a person, in sentences.
+
+        Empty if the wave is open, or if no wave begins any more.
+        """
         gate = self.gate(wave)
         waits = self.phase is Phase.RUNNING and not self.superseded_by and gate.opened_at is None
         return gate.stopped if waits else ()
@@ -286,7 +289,7 @@ def get_upload_order(migration: Migration) -> tuple[datetime, datetime, str]:
 
 
 def find_successor(migration: Migration, migrations: Mapping[str, Migration]) -> Migration | None:
-    """The export to which this one is left; of one that was replaced in its turn, the one that replaced it."""
+    """Return the export that superseded this one. If that one was superseded too, return the last of the chain."""
     found = migrations.get(migration.superseded_by)
     while found is not None and found.superseded_by and found.phase is Phase.SUPERSEDED:
         found = migrations.get(found.superseded_by)

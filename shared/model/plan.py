@@ -45,7 +45,7 @@ class Signature:
 
     part: Part
     by: str
-    """Object id of the person; a name only on a laptop."""
+    """Object id of the person. On a laptop it is a name."""
     at: datetime
     plan: str
     """The hash that was signed."""
@@ -189,7 +189,7 @@ def _check_same_plan(plan: Plan, signature: Signature, parts: Sequence[Part], co
 
 
 def reject_plan(plan: Plan, by: str) -> Plan:
-    """The plan after a no; a plan that is approved can no longer be rejected, but its migration cancelled."""
+    """Return the plan after a rejection. An approved plan cannot be rejected, but its migration can be cancelled."""
     return replace(plan, rejected_by=by, signatures=())
 
 

@@ -21,7 +21,7 @@ NOW_ONE_ACCOUNT: Final = "now-one-account"
 ACCOUNT_IS_CHANGING: Final = "account-is-changing"
 """Before anything changes, to those who will set a password."""
 ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
-"""Before anything changes, to those whose account will be joined to the one they have."""
+"""The message before the change to customers whose account will be linked to the one they have."""
 STAFF_NOTICE: Final = "staff-notice"
 COHORTS: Final = frozenset(cohort.value for cohort in Cohort if cohort is not Cohort.NONE)
 OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -98,7 +98,9 @@ class DirectoryPart(_Part):
 
     password_reset: Literal["force-change", "flag"] = "force-change"  # noqa: S105 - the name of a choice
     attributes: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,39}$")] | None = None
-    """Prefix of the council's extension attributes; by default its name without hyphens: `SouthNorfolk`."""
+    """Prefix of the council's extension attributes. By default it is the council's name without hyphens:
+    `SouthNorfolk`.
+    """
 
     @property
     def by_flag(self) -> bool:
@@ -156,7 +158,7 @@ class PlanSettings(_Part):
     )
     """Who signs. The owner of the directory signs only if an account is linked."""
     signers: dict[Part, tuple[Word, ...]] = Field(default_factory=dict)
-    """Object ids of those who may sign for a part; a part that is left out may be signed by any approver."""
+    """Object ids of the people who may sign for a part. If a part is left out, any approver may sign for it."""
     uploader: Literal["required", "told"] = "told"
     """`required`: an upload is accepted only if it says who uploaded it, so that this person cannot sign. `told`:
     signers see if it does not say so.
@@ -187,7 +189,7 @@ class PlanSettings(_Part):
     limits: Limits = Limits()
     gate: GateLimits = GateLimits()
     desk_calls_per_day: Annotated[int, Field(ge=0)] = 0
-    """Calls that the help desk can take; 0: not looked at."""
+    """How many calls a day the help desk can take. 0: not checked."""
     review_minutes: Annotated[float, Field(gt=0, le=480)] = 10
     """How many minutes a person needs for one review case. The estimate uses it."""
     calls_percent: Annotated[float, Field(ge=0, le=100)] = 3.0
@@ -300,8 +302,7 @@ _A_KEY: Final = "[key]"
 def read_profile(path: Path) -> Profile:
     """Read one profile.
 
-    Raises:
-        BadSetting: the file is not TOML, or a key is wrong or missing; the message names file and key.
+    Raises: BadSetting: the file is not TOML, or a key is wrong or missing. The message names file and key.
     """
     authority = path.stem
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", authority):
@@ -323,10 +324,9 @@ def read_profile(path: Path) -> Profile:
 
 
 def read_profiles(folder: Path) -> dict[Authority, Profile]:
-    """All profiles of a folder, by authority.
+    """Return all profiles of a folder, by authority.
 
-    Raises:
-        BadSetting: there is none, or one of them is wrong.
+    Raises: BadSetting: there is no profile, or one is wrong.
     """
     files = sorted(folder.glob("*.toml"))
     if not files:

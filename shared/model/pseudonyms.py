@@ -34,7 +34,7 @@ class Pseudonyms:
         return AccountId("a" + self._make_hmac("canary", authority, "canary")[:ID_DIGITS])
 
     def address(self, authority: Authority, email_key: str) -> AddressKey:
-        """The key of an address within its authority; empty for an empty address."""
+        """Return the key of an address within its authority. Empty for an empty address."""
         return AddressKey(self._make_hmac("address", authority, email_key)[:ID_DIGITS] if email_key else "")
 
     def facts(self, *facts: str) -> str:

@@ -23,7 +23,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One data row of an export and what became of it."""
+    """One data row of an export, and its result."""
 
     authority: Authority
     migration: MigrationId
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def shard(self) -> str:
-        """The shard of its account; rows without one are spread by their number."""
+        """Return the shard of its account. Rows without an account are spread by their number."""
         return shard_of(self.account) if self.account else f"{self.number % 16:x}"
 
 

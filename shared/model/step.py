@@ -25,6 +25,6 @@ MESSAGES: Final = {Outcome.CREATE: SET_YOUR_PASSWORD, Outcome.LINK: NOW_ONE_ACCO
 
 
 def choose_message(account: Account, profile: Profile) -> str | None:
-    """The name of the message this account's customer is to get next, None where there is none to send."""
+    """Return the name of the next message for this account's customer. None if there is none to send."""
     name = (ANNOUNCEMENTS if account.state in MOVING else MESSAGES).get(account.outcome or Outcome.REVIEW)
     return name if name in profile.messages.templates else None

@@ -20,7 +20,7 @@ POSITIONS: Final = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of those in no band: a number of accounts, or a share of all of them."""
+    """A part of the accounts without a cohort: a number of accounts, or a share of all."""
 
     number: int = 0
     percent: float = 0.0
@@ -28,10 +28,9 @@ class Slice:
 
     @classmethod
     def read(cls, text: int | str) -> "Slice":
-        """`50`, `"5%"` or `"rest"`.
+        """Read `50`, `"5%"` or `"rest"`.
 
-        Raises:
-            ValueError: none of them.
+        Raises: ValueError: the text is none of these.
         """
         if isinstance(text, int) and not isinstance(text, bool) and text > 0:
             return cls(number=text)
@@ -66,9 +65,9 @@ class Wave:
     cohort: Cohort
     """The cohort that the wave takes. Accounts in no cohort go by their position."""
     lower: int
-    """First position."""
+    """The first position of the wave."""
     upper: int
-    """First position beyond; both are 0 for a band."""
+    """The first position after the wave. Both positions are 0 for a cohort."""
     starts_at: datetime | None
     """None: the wave starts when the plan is approved."""
     accounts: int

@@ -24,7 +24,7 @@ DAY: Final = timedelta(days=1)
 
 
 async def record_metrics(ports: Ports) -> None:
-    """Show how everything stands now; what cannot be seen is left out."""
+    """Report the metrics as they are now. Values that cannot be read are left out."""
     if not metrics.is_listening():
         return
     seen = metrics.Snapshot()
@@ -55,7 +55,7 @@ async def _collect_metrics(ports: Ports, seen: metrics.Snapshot) -> None:
 
 
 async def _collect_council_metrics(ports: Ports, authority: Authority, seen: metrics.Snapshot) -> datetime | None:
-    """Note what stands where; returns when the first upload was taken."""
+    """Collect the metrics of a council. Returns when the first upload was accepted."""
     received: list[datetime] = []
     states: Counter[str] = Counter()
     due, oldest = 0, None

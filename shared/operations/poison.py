@@ -70,7 +70,7 @@ class Settled:
     accounts: int
     migrations: int
     messages: int
-    """Messages taken out of the poison queues."""
+    """The number of messages that were removed from the poison queues."""
 
 
 async def list_stuck(ports: Ports, limit: int) -> list[Stuck]:
@@ -89,7 +89,7 @@ async def list_stuck(ports: Ports, limit: int) -> list[Stuck]:
 
 
 async def _list_drafts(ports: Ports, authority: Authority) -> list[Migration]:
-    """The uploads whose accounts are still kept apart and may be compared again."""
+    """Return the uploads whose accounts are still in a draft and may be compared again."""
     return [m async for m in ports.ledger.migrations.list_all(authority) if m.apart and m.phase in COMPARED]
 
 
@@ -191,7 +191,7 @@ def _reopen_migration(migration: Migration, now: datetime) -> Migration:
 
 
 async def _replay_stagings(ports: Ports, choice: Choice) -> int:
-    """Exports whose receiving or staging is stuck."""
+    """Replay exports whose receiving or staging failed."""
     count = 0
     for authority in (*ports.profiles, REFUSED):
         async for migration in ports.ledger.migrations.list_all(authority):
@@ -214,7 +214,10 @@ async def _replay_migration(ports: Ports, migration: Migration) -> None:
 
 
 async def _take_away(ports: Ports, choice: Choice) -> int:
-    """Remove poison messages whose account or export is not stuck any more; foreign texts only with `everything`."""
+    """Remove poison messages whose account or export has not failed any more.
+
+    Foreign messages go only with `everything`.
+    """
     count = 0
     for queue in names.QUEUES:
         if not await ports.outbox.depth(names.poison_of(queue)):

@@ -109,7 +109,7 @@ class FailingTimer(BaseModel):
 
 
 class LostTables(BaseModel):
-    """A council whose tables were emptied: nothing is done for it until they are made again."""
+    """A council whose tables were emptied. Nothing is done for it until the tables are rebuilt."""
 
     authority: str
     council: str
@@ -123,9 +123,9 @@ class Status(BaseModel):
 
     at: datetime
     quota_used: float | None = None
-    """Part of our share of the directory's write quota that is used; None where it is not known."""
+    """The used part of our share of the directory's write quota. None if it is unknown."""
     throttled_share: float | None = None
-    """Part of our requests that the directory refused for the time being; None where it is not known."""
+    """The part of our requests that the directory throttled. None if it is unknown."""
     migrations: list[MigrationStatus]
     queues: list[QueueStatus]
     lost: list[LostTables]

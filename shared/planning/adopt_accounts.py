@@ -130,7 +130,7 @@ def _make_adoption(account: Account) -> Change:
 
 
 async def _meet_existing(ports: Ports, profile: Profile, mine: Account) -> None:
-    """An account that the council has already: taken over, unless it was moved meanwhile."""
+    """Take over an account that the council has already, unless it was moved meanwhile."""
     while True:
         stored = await ports.ledger.accounts.get(mine.authority, mine.id)
         if stored is None:

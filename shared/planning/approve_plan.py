@@ -39,7 +39,7 @@ class Signing:
 
     part: Part
     by: str
-    """Object id of the person; a name only on a laptop."""
+    """Object id of the person. On a laptop it is a name."""
     hash: str
     """At least the first letters of the plan's hash, as it was read."""
     rows: int
@@ -148,10 +148,10 @@ async def reject_migration(ports: Ports, authority: str, migration_id: str, by: 
 
 
 async def supersede_migration(ports: Ports, authority: str, migration_id: str, by: str = "") -> Migration | None:
-    """Leave a migration to a newer one (`by`, or the newest there is); None when there is no such migration.
+    """Let a newer migration supersede this one (`by`, or the newest). Return None if there is no such migration.
 
-    An unapproved one gives way to any newer upload that was taken; one that is under way only to one that was
-    approved too, and keeps what it has begun.
+    Any newer accepted upload can supersede a plan that is not approved. Only an approved plan can supersede one in
+    progress, which keeps what it has started.
 
     Raises:
         ActionRefused: there is no such newer one, or nothing is left to give way.

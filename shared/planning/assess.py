@@ -55,10 +55,9 @@ async def assess_migration(ports: Ports, profile: Profile, migration: Migration,
 
 
 async def gather_findings(ports: Ports, profile: Profile, migration: Migration) -> Findings:
-    """All that the picture needs beside the counts; writes the lists under `personal/` on the way.
+    """Return what the assessment needs beside the counts, and write the lists under `personal/`.
 
-    Raises:
-        TryLater, Stop, Cannot: the directory cannot be counted; then nothing was written.
+    Raises: TryLater, Stop, Cannot: the directory cannot be counted. Then nothing was written.
     """
     directory = await ports.directory.count_users(migration.authority)
     return Findings(

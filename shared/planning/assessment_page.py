@@ -1,4 +1,7 @@
-"""assessment.html: the picture of a migration before anything changes; stands alone, prints, needs no JavaScript."""
+"""assessment.html: the picture of a migration before anything changes.
+
+The page needs no other file and no JavaScript, and it can be printed.
+"""
 
 import unicodedata
 from datetime import datetime
@@ -82,7 +85,7 @@ def render_page(picture: Assessment) -> bytes:
 
 
 def _format_count(number: int | None) -> str:
-    """12,000; what is not known is a dash."""
+    """Return a number like 12,000. An unknown number is a dash."""
     return "\u2013" if number is None else f"{number:,}"
 
 

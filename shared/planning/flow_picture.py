@@ -54,7 +54,7 @@ NARROW: Final = Shape("narrow", 360, 68, 15)
 
 @dataclass(frozen=True, slots=True)
 class Ribbon:
-    """One outcome: from its part of the left bar to its own bar on the right."""
+    """The band of one outcome, from its part of the left bar to its own bar on the right."""
 
     words: str
     colour: str
@@ -69,7 +69,7 @@ class Ribbon:
 
 @dataclass(frozen=True, slots=True)
 class PicturePart:
-    """A part of the bar of the directory, and the line that explains it."""
+    """A part of the bar for the directory, with the line that explains it."""
 
     words: str
     colour: str
@@ -172,7 +172,7 @@ def _make_directory_parts(
 
 
 def format_share(count: int, of: int) -> str:
-    """A share in per cent; what is something is never called nothing, nor everything what is not."""
+    """Return a share in per cent. A small share is never shown as 0, and an incomplete one never as 100."""
     if not count or not of:
         return "0 %"
     percent = 100 * count / of

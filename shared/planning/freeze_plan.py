@@ -111,7 +111,7 @@ class _Seen:
 async def _count_shard(
     ports: Ports, migration: Migration, shard: str, census: Census, cohorts: frozenset[Cohort], seen: "_Seen"
 ) -> dict[AccountId, str]:
-    """Count who moves in which wave; returns the customers of this extract in the shard, each with a digest."""
+    """Count who moves in which wave. Returns the customers of this extract in the shard, each with a digest."""
     mine: dict[AccountId, str] = {}
     async for account in ports.ledger.accounts.list_projections(migration.partition, shard):
         if is_in_export(account, migration.id):
@@ -124,7 +124,7 @@ async def _count_shard(
 
 
 async def _find_earlier_extracts(ports: Ports, migration: Migration) -> tuple[Migration | None, Migration | None]:
-    """The extract before this one that was assessed; and the last of those that it should be like."""
+    """Return the newest assessed extract before this one, and the newest one that this one should resemble."""
     older = [
         other
         async for other in ports.ledger.migrations.list_all(migration.authority)

@@ -54,7 +54,7 @@ async def open_first(ports: Ports, profile: Profile, migration: Migration) -> tu
 
 
 async def open_waves(ports: Ports, profile: Profile, migration: Migration, tallies: Mapping[int, WaveTally]) -> None:
-    """Open each wave whose time has come, or note what stops it. `tallies` are of all shards."""
+    """Open each wave whose time has come, or record what stops it. `tallies` has the counts of all shards."""
     if migration.plan is None or migration.paused or migration.phase is not Phase.RUNNING:
         return
     if migration.superseded_by or not migration.may_move(profile):
@@ -94,10 +94,9 @@ async def _ask_gate(ports: Ports, profile: Profile, migration: Migration, wave: 
 async def open_wave(
     ports: Ports, authority: Authority, migration_id: MigrationId, wave: int, by: str, why: str
 ) -> Migration:
-    """Open a wave against what stops it; what differs from the signed plan then does not pause it either.
+    """Open a wave although something stops it. A difference from the signed plan then does not pause it either.
 
-    Raises:
-        ActionRefused: why not, in a sentence.
+    Raises: ActionRefused: the sentence says why not.
     """
     profile = _require_profile(ports, authority)
     known = await ports.ledger.migrations.get(authority, migration_id)

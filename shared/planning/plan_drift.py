@@ -24,7 +24,7 @@ class Difference:
     """What differs from the signed plan."""
 
     words: str = ""
-    """In sentences, as many as a pause keeps; empty where nothing differs."""
+    """The differences as sentences, as many as a pause stores. Empty if nothing differs."""
     digest: str = ""
     """Digest of the present state, including what the sentences leave out. Empty if nothing differs."""
 
@@ -49,7 +49,7 @@ async def read_versions(ports: Ports, profile: Profile, migration: Migration) ->
 
 
 async def _read_version(notifier: Notifier, profile: Profile, template: SignedTemplate) -> tuple[str, str, int]:
-    """Name, id and version; version 0 where it is not to be seen."""
+    """Return name, id and version of a template. The version is 0 if the template cannot be seen."""
     id_ = profile.messages.templates.get(template.message, "")  # type: ignore[call-overload]  # of another profile
     if not id_:
         return template.message, "", 0

@@ -20,6 +20,6 @@ async def publish_plan(ports: Ports, migration: Migration) -> None:
 
 
 async def published_plan(ports: Ports, migration: Migration) -> Plan | None:
-    """The plan as it was published, None where none was."""
+    """Return the published plan. None if there is none."""
     body = await ports.reports.read(f"{migration.folder}/{NAME}")
     return _PLAN.validate_json(body) if body is not None else None

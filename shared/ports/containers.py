@@ -39,7 +39,7 @@ class Reports(Protocol):
     """The container in which people read what happened."""
 
     async def read(self, path: str) -> bytes | None:
-        """A report as it stands, None where there is none."""
+        """Return a report. None if there is none."""
         ...
 
     def all(self, prefix: str) -> AsyncIterator[str]:
@@ -67,23 +67,22 @@ class Reports(Protocol):
         ...
 
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
-        """Make the report of these kept blocks and no others: readers see the old one or the new one, whole.
+        """Make the report of exactly these blocks. Readers see the old or the new report, always whole.
 
-        Raises:
-            LookupError: one of them is not there any more. Nothing was published.
+        Raises: LookupError: a block does not exist any more. Nothing was published.
         """
         ...
 
 
 class Backups(Protocol):
-    """The container of the nightly copies: what is written once is never written again, nor taken away by the app."""
+    """The container of the nightly copies. A file is written once. The app never changes or deletes it."""
 
     async def add(self, path: str, body: bytes) -> bool:
-        """Write a file; False (and nothing written) when it is there already."""
+        """Write a file. Return False, and write nothing, if it exists already."""
         ...
 
     async def read(self, path: str) -> bytes | None: ...
 
     def all(self, prefix: str) -> AsyncIterator[str]:
-        """The paths of all files that begin so, in their order; none where there is no such container."""
+        """Return the paths of all files that begin like this, in order. None if there is no such container."""
         ...

@@ -28,7 +28,8 @@ class NewUser:
 class Directory(Protocol):
     """The shared directory. Reads may lag behind writes.
 
-    Every request may raise `TryLater` (no answer), `Throttled` or `Stop`; writes `DirectoryRefused` and `AnswerLost`.
+    Every request may raise `TryLater` (no answer), `Throttled` or `Stop`. Writes may also raise `DirectoryRefused` and
+    `AnswerLost`.
     """
 
     def strain(self) -> float:
@@ -46,7 +47,7 @@ class Directory(Protocol):
     async def create(self, profile: Profile, user: NewUser) -> DirectoryId: ...
 
     async def link(self, profile: Profile, user: DirectoryId, account: AccountId, customer_ref: str) -> bool:
-        """Write this authority's attributes, nothing else; False when there is no such user."""
+        """Write this authority's attributes and nothing else. Return False if there is no such user."""
         ...
 
     async def count_users(self, authority: Authority) -> DirectoryCounts:
@@ -54,9 +55,12 @@ class Directory(Protocol):
         ...
 
     async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
-        """Take this authority's attributes off a test user and rename it; False when there is no such user."""
+        """Remove this authority's attributes from a test user and rename it. Return False if there is no such user."""
         ...
 
     async def delete(self, user: DirectoryId) -> bool:
-        """Delete a test user; False when the app may not, as it should be. A user who is not there is deleted."""
+        """Delete a test user. Return False if the app has no right to delete, as it should be.
+
+        A missing user counts as deleted.
+        """
         ...

@@ -106,7 +106,7 @@ class DirectoryFacts:
     sign_in: str = ""
     """Why nobody can sign in. Empty if sign-in works."""
     unreachable: str = ""
-    """Why nothing could be asked; empty when it answers."""
+    """Why no question was answered. Empty if the service answers."""
     address_wrong: bool = False
     silent: str = ""
     """The result of a question that was not answered, if other questions were."""
@@ -160,13 +160,13 @@ class ServiceFacts:
     """The message service as one council's key sees it."""
 
     setting: str
-    """The setting that holds the key; never the key."""
+    """The name of the setting that holds the key. It is never the key."""
     trouble: KeyTrouble = KeyTrouble.NONE
     detail: str = ""
     templates: Mapping[str, FoundTemplate] = field(default_factory=dict)
     """All templates of the key's service, by id in lower case."""
     same_service: frozenset[Authority] = frozenset()
-    """Councils whose keys are of the same service."""
+    """The councils whose keys belong to the same service."""
     sending: Sending = Sending.UNTRIED
     sending_detail: str = ""
 

@@ -49,7 +49,7 @@ class MigrationRecords(Protocol):
     def list_all(self, authority: Authority) -> AsyncIterator[Migration]: ...
 
     async def insert(self, migration: Migration) -> bool:
-        """Insert; False (and nothing written) when it is there already."""
+        """Insert a migration. Return False, and write nothing, if it exists already."""
         ...
 
     async def change(
@@ -80,11 +80,11 @@ class AccountRecords(Protocol):
         ...
 
     async def save_all(self, changes: Sequence[tuple[Stored[Account], Account, Change | None]]) -> list[Account]:
-        """Save accounts, those of one shard together; returns those that were saved."""
+        """Save accounts, those of one shard together. Returns the accounts that were saved."""
         ...
 
     async def insert(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
-        """Insert accounts of one shard of one place; returns those that exist already, which are left as they are."""
+        """Insert accounts of one shard of one partition. Returns those that exist already, which are not changed."""
         ...
 
     def list_shard(self, partition: Partition, shard: str) -> AsyncIterator[Stored[Account]]: ...
@@ -212,7 +212,7 @@ class FirstMessageRecords(Protocol):
     async def get(self, authority: Authority) -> datetime | None: ...
 
     async def note(self, authority: Authority, at: datetime) -> None:
-        """Note when this authority's first message went out; only the first note counts."""
+        """Record when this authority's first message was sent. Only the first record counts."""
         ...
 
     async def restore(self, authority: Authority, at: datetime) -> None:
@@ -231,7 +231,7 @@ class LossRecords(Protocol):
         ...
 
     async def leave_anchors(self, authority: Authority) -> None:
-        """Leave an anchor in every table where there is none."""
+        """Write an anchor into every table that has none."""
         ...
 
     async def begin_rebuild(self, authority: Authority, rebuild: Rebuild) -> Rebuild:
@@ -259,7 +259,7 @@ class BackupRecords(Protocol):
         ...
 
     async def restore(self, records: Sequence[BackupRecord], mending: Mending) -> int:
-        """Insert records of one partition where nothing is; returns how many. What is there is newer and stays."""
+        """Insert records of one partition that do not exist. Returns how many. Existing records are newer and stay."""
         ...
 
 
@@ -315,9 +315,9 @@ class CanaryRecords(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Durable state, one part for each kind of record.
+    """The durable state, with one part for each kind of record.
 
-    Every change of an existing record is conditional on its ETag.
+    Every change of an existing record depends on its ETag.
     """
 
     migrations: MigrationRecords

@@ -18,7 +18,7 @@ class Letter:
     surname: str
     reference: str
     change_date: str = ""
-    """The day on which the account changes, as people write it; only of an announcement."""
+    """The day on which the account changes, in words. Only announcements have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Notifier(Protocol):
     """
 
     async def send(self, profile: Profile, letter: Letter) -> str:
-        """Send; returns the service's id of the message."""
+        """Send a message. Returns the service's id of the message."""
         ...
 
     async def send_notice(self, profile: Profile, notice: Notice) -> str:
-        """Send to staff; returns the service's id of the message."""
+        """Send a message to staff. Returns the service's id of the message."""
         ...
 
     async def find(self, profile: Profile, reference: str) -> str | None:
-        """The id of a message that was taken with this reference."""
+        """Return the id of an accepted message with this reference."""
         ...
 
     def undelivered(self, profile: Profile, since: datetime) -> AsyncIterator[str]:

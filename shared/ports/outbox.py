@@ -37,5 +37,5 @@ class Outbox(Protocol):
         ...
 
     async def take_poison(self, queue: str, ids: frozenset[str]) -> int:
-        """Remove these messages from the queue's poison queue; returns how many."""
+        """Remove these messages from the poison queue. Returns how many were removed."""
         ...

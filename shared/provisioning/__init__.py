@@ -1,1 +1,1 @@
-"""Creates or links one user in the directory, at most once."""
+"""Create or link one user in the directory, at most once."""

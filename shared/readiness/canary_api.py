@@ -94,7 +94,7 @@ class CanaryAnswer(BaseModel):
 
 
 class Canaries(BaseModel):
-    """All of them."""
+    """The canaries of all councils."""
 
     canaries: list[CanaryAnswer]
 

@@ -95,7 +95,7 @@ class Found:
 
 
 async def examine_case(case: Examination, inspectors: Inspectors) -> list[Check]:
-    """Every check for this purpose; of one council's own things only where one is named."""
+    """Run every check for this purpose. If a council is named, only its own things are checked."""
     return judge_findings(case, await _inspect_all(case, inspectors), inspectors.clock.now())
 
 

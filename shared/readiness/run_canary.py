@@ -31,7 +31,7 @@ from shared.ports import Ports, Stored
 from shared.readiness.canary_steps import MOVES, Run, explain_refusal
 
 MAX_STEPS_PER_REQUEST: Final = 2 * len(ORDER)
-"""Steps of one request; more than there are."""
+"""The most steps of one request, which is more than a canary has."""
 
 
 _OTHER_KEY: Final = (

@@ -17,7 +17,7 @@ type Opened = Callable[[SettingFacts], AbstractAsyncContextManager[Inspectors]]
 
 
 class UnknownAuthority(Exception):
-    """No profile of that name; the message is for people."""
+    """There is no profile of that name. The message is for people."""
 
 
 async def run_doctor(

@@ -32,7 +32,7 @@ from shared.telemetry import progress
 MAX_UNACKNOWLEDGED_SENDS: Final = 12
 """How many times an account is sent without an acknowledgement before it is marked as failed (`host_lost`)."""
 MAX_REASONS_PER_SHARD: Final = 100
-"""Distinct statuses of one export in one shard; what is beyond counts as `source_other`."""
+"""Different statuses of one export in one shard. Further ones count as `source_other`."""
 MAX_SINGLE_READS: Final = 100
 """Up to this number, accounts are read one by one. For more, the whole shard is read."""
 ACCOUNTS_PER_SAVE: Final = 500
@@ -234,7 +234,7 @@ async def _save_mended(ports: Ports, mended: Sequence[tuple[Stored[Account], Acc
 
 
 def _count_unacknowledged_send(account: Account, now: datetime) -> tuple[Account, Change | None]:
-    """Back to waiting; what has been sent so often without any sign of life stops the host and is taken out."""
+    """Take an account back to waiting. An account that was sent too often without an acknowledgement fails instead."""
     if account.unacknowledged_sends >= MAX_UNACKNOWLEDGED_SENDS:
         return apply_event(account, Event.FAIL, now, "host_lost")
     back, change = return_to_waiting(account, now)
@@ -278,7 +278,7 @@ async def _publish_summary(
 
 
 async def _count_rows(ports: Ports, migration: Migration, shard: str) -> dict[tuple[str, str, str], int]:
-    """Rows that settle themselves; every row is staged by now, so once is enough."""
+    """Count rows that decide their outcome themselves. All rows are staged by now, so one count is enough."""
     tally: Counter[tuple[str, str, str]] = Counter()
     async for row in ports.ledger.rows.list_shard(migration.authority, shard, migration.id):
         match row.outcome:

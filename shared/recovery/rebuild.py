@@ -163,7 +163,7 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
 
 
 async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: Rebuild) -> RebuildProgress | None:
-    """The next files of the copy; None when all are put back."""
+    """Restore the next files of the copy. Return None when all are restored."""
     files = copy_files(await _read_backup(ports, under_way), authority, lost)
     paths = [part.path for _, part in files]
     done = paths.index(under_way.put_back) + 1 if under_way.put_back in paths else 0
@@ -187,7 +187,7 @@ async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: R
 
 
 def copy_files(copy: Manifest, authority: Authority, lost: Loss) -> list[tuple[Partition, BackupPart]]:
-    """The files of a council; of a table that was not emptied none, because what was dropped there stays dropped."""
+    """Return the files of a council. Tables that were not emptied have none, because deletions there must stay."""
     return [
         (partition, part)
         for partition, part in copy.parts()
@@ -225,7 +225,7 @@ async def list_blobs(ports: Ports, authority: Authority) -> Blobs:
 
 
 async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> RebuildProgress | None:
-    """Record the next upload that was known and is not any more; None when all are recorded."""
+    """Record the next upload that the tables have lost. Return None when all are recorded."""
     there = {
         m.id for m in [m async for m in ports.ledger.migrations.list_all(authority)] if m.layout or m.phase in _AT_END
     }

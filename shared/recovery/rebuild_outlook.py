@@ -22,7 +22,7 @@ class Outlook:
     """Tables that were emptied."""
     under_way_since: datetime | None
     night: str
-    """The copy from which it is, or would be, made; empty where there is none."""
+    """The copy from which the tables are rebuilt. Empty if there is none."""
     copy_records: int
     read_again: tuple[str, ...]
     """Uploads that will be read again."""

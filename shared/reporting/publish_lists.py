@@ -31,13 +31,14 @@ PARTS_WAITING: Final = 2
 CSV: Final = "text/csv; charset=utf-8"
 
 type Parts = asyncio.Queue[bytes | None]
-"""Parts of one list on their way to storage; None ends it."""
+"""Parts of one list on their way to storage. None ends the list."""
 
 
 async def publish_lists(ports: Ports, migration: Migration) -> Letters:
-    """Write one list for each outcome and the names to check; returns what letters the names hold.
+    """Write one list for each outcome, and the names to check. Returns the letters in the names.
 
-    A list that cannot be written raises what storage raised; the others may then be old or new, each whole.
+    If a list cannot be written, the error of storage is raised. The other lists may then be old or new, but each is
+    complete.
     """
     queues: dict[Outcome, Parts] = {outcome: asyncio.Queue(PARTS_WAITING) for outcome in LISTS}
     folder = f"{migration.folder}/{FOLDER}"

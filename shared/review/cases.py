@@ -53,7 +53,7 @@ class Cases:
     cases: int
     unowned: int
     groups: list[Group]
-    """All of them; who has no owner first."""
+    """All groups. Groups without an owner come first."""
     first: list[Case]
     """At most as many as were asked for, in the same order."""
     without_account: int
@@ -83,12 +83,11 @@ async def review_cases(ports: Ports, migration: Migration, limit: int) -> Cases:
 async def assign_review(
     ports: Ports, authority: Authority, migration_id: MigrationId, which: str, owner: str, decide_by: str, by: str
 ) -> int:
-    """Give review cases an owner and a day; returns how many.
+    """Give review cases an owner and a date. Returns how many.
 
     `which` is a reason code or an account's id, `owner` a team or a person's object id, `decide_by` a date.
 
-    Raises:
-        ActionRefused: why not, in a sentence.
+    Raises: ActionRefused: the sentence says why not.
     """
     migration = await ports.ledger.migrations.get(authority, migration_id)
     if migration is None:

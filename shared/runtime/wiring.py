@@ -73,7 +73,7 @@ def quieten_libraries() -> None:
 
 
 def get_ports() -> Ports:
-    """The ports of this event loop; made once, because asynchronous clients belong to one loop."""
+    """Return the ports of this event loop. They are made once, because asynchronous clients belong to one loop."""
     loop = asyncio.get_running_loop()
     if loop not in _ports:
         _ports[loop] = _connect_ports(get_settings(), get_profiles())

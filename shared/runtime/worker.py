@@ -100,7 +100,7 @@ async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt
 
 
 async def _note_failure(noting: Awaitable[None]) -> None:
-    """Note a failure; where that fails too, nothing of either message gets out."""
+    """Record a failure. If that fails too, no message of either error gets out."""
     try:
         await noting
     except Exception as error:  # noqa: BLE001 - the same
@@ -133,7 +133,7 @@ async def run_upload_step(ports: Ports, body: bytes, attempt: int) -> None:
 async def run_piece_step[M: (StageRows, StageSuppressions, AdoptPlan)](
     ports: Ports, step: Callable[[Ports, M], Awaitable[None]], kind: type[M], body: bytes, attempt: int
 ) -> None:
-    """Run a step that works piece by piece on a queue message of its `kind`; `attempt` is its dequeue count."""
+    """Run a step that works piece by piece on a queue message of its `kind`. `attempt` is its dequeue count."""
     message = decode_message(body)
     if not isinstance(message, kind):
         raise BadMessage("a message of another queue")
@@ -185,7 +185,7 @@ async def repeat_timer(
 
 
 async def _note_run(noting: Awaitable[None]) -> None:
-    """Note how a timer ran; where that fails, its run counts all the same."""
+    """Record how a timer ran. If that fails, the run counts all the same."""
     try:
         await noting
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may be personal
@@ -235,7 +235,10 @@ async def _settle_error(ports: Ports, message: AccountMessage, error: MigrationE
 
 
 async def _stop_migration(ports: Ports, message: AccountMessage, stop: Stop) -> None:
-    """Pause; and let others go first after the resume, so that no single account stops its council again and again."""
+    """Pause the migration.
+
+    After the resume, other accounts go first, so that one account cannot stop its council repeatedly.
+    """
     stored = await ports.ledger.accounts.get(message.partition, message.account)
     if stored is not None and stored.record.stops >= MAX_STOPS_PER_ACCOUNT:
         await _change_account(ports, message, lambda account: _end_account(ports, account, Event.FAIL, stop.reason))

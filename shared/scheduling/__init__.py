@@ -1,1 +1,1 @@
-"""Decides what may happen to an account next, and when; feeds the per-account queues; keeps the rate limits."""
+"""Decide what may happen to an account next, and when, feed the per-account queues, and keep the rate limits."""

@@ -30,7 +30,7 @@ def pause_record(migration: Migration, now: datetime, reason: str, detail: str =
 async def pause_migration(
     ports: Ports, authority: Authority, migration: MigrationId, reason: str, detail: str = "", differs: str = ""
 ) -> None:
-    """Pause; a migration that is paused keeps its first reason."""
+    """Pause a migration. A paused migration keeps its first reason."""
 
     def paused(current: Migration) -> Migration:
         if current.paused:

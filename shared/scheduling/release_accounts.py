@@ -88,7 +88,10 @@ async def is_work_expected(ports: Ports) -> bool:
 
 
 async def _list_standing(ports: Ports) -> list[Standing]:
-    """All migrations that may move, each with its lines; one claim on the room each, however many waves are open."""
+    """Return all migrations that may move, each with its work queries.
+
+    A migration gets one share of the room, however many waves are open.
+    """
     now = ports.clock.now()
     found: list[Standing] = []
     for profile in ports.profiles.values():

@@ -158,7 +158,7 @@ class Settings(BaseSettings):
 
     @property
     def profiles_folder(self) -> Path:
-        """The folder of the profiles; a relative one starts at the app."""
+        """Return the folder of the profiles. A relative path starts at the folder of the app."""
         return ROOT / self.authorities_folder
 
     def notify_key(self, authority: Authority) -> str | None:

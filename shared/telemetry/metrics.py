@@ -51,7 +51,7 @@ class Result(StrEnum):
     LOST = "lost"
     """No answer, or none that can be read."""
     FAILED = "failed"
-    """The timer's run ended in an error; the next one tries again."""
+    """The timer's run ended in an error. The next occurrence tries again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ NUMBERS: Final = (
 )
 USUAL_BATCH: Final = 512
 DEFAULT_QUEUE_SIZE: Final = 16384
-"""A piece of an export begins thousands of traces within a second; beyond this, spans are dropped, never accounts."""
+"""A piece of an export starts thousands of traces within a second. Spans beyond this number are dropped, but never
+accounts.
+"""
 KEY: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -81,7 +83,10 @@ def _check_insights(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_pairs(text: str) -> dict[str, str] | None:
-    """`Name=value;Name=value` with small names; None where it is not that. A semicolon at the end is refused too."""
+    """Read `Name=value;Name=value` with names in lower case.
+
+    Return None for another form, such as a semicolon at the end.
+    """
     parts = [part.split("=") for part in text.split(";")]
     if any(len(part) != 2 for part in parts):  # noqa: PLR2004 - name, value
         return None

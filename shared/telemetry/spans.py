@@ -61,7 +61,9 @@ _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 @contextmanager
 def trace_attempt(message: Message, number: int) -> Iterator[None]:
-    """The span of one attempt at a message; within its account's trace, where the message carries one.
+    """Open the span of one attempt at a message.
+
+    If the message carries a trace context, the span joins the account's trace.
 
     An exception is not recorded in it, because its message may be personal: see `mark_failed`.
     """

@@ -32,7 +32,7 @@ class Attributes:
 
     @property
     def all(self) -> list[str]:
-        """All of them."""
+        """Return the names of all attributes."""
         each = [
             name for authority in self.prefixes for name in (self.owner_marker(authority), self.customer_ref(authority))
         ]

@@ -71,7 +71,7 @@ class GraphDirectory(GraphRequests):
         return self._user(found) if found else None
 
     async def create(self, profile: Profile, user: NewUser) -> DirectoryId:
-        """Create a local account whose owner must set a password. The password is made here and kept nowhere."""
+        """Create a local account whose owner must set a password. The password is made here and stored nowhere."""
         try:
             created = await self._write(self._client.users.post(self._new(profile, user)))
         except NoSuchUser:
@@ -93,9 +93,11 @@ class GraphDirectory(GraphRequests):
         return True
 
     async def count_users(self, authority: Authority) -> DirectoryCounts:
-        """Read the whole directory in pages; a page may be short or empty and still have a next one.
+        """Count the users of the whole directory, page by page.
 
-        Of the identities only type and issuer are looked at; Graph gives them whole or not at all.
+        A page may be short or empty and still have a next page.
+
+        The app uses only type and issuer of the identities, but Graph sends whole identities or none.
         """
         names = self._attributes
         owner_markers = {other: names.owner_marker(other) for other in names.prefixes}
@@ -109,7 +111,10 @@ class GraphDirectory(GraphRequests):
         return counting.total()
 
     async def retire(self, profile: Profile, user: DirectoryId, display_name: str) -> bool:
-        """Take this authority's attributes off and rename; null is how Graph removes an extension attribute."""
+        """Remove this authority's attributes from a user and rename it.
+
+        Graph removes an extension attribute that is set to null.
+        """
         from msgraph.generated.models.user import User  # noqa: PLC0415
 
         names = self._attributes
@@ -123,7 +128,7 @@ class GraphDirectory(GraphRequests):
         return True
 
     async def delete(self, user: DirectoryId) -> bool:
-        """Delete; False when the app may not."""
+        """Delete a user. Return False if the app has no right to delete."""
         try:
             await self._write(self._client.users.by_user_id(user).delete())
         except NoSuchUser:

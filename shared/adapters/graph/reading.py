@@ -29,12 +29,12 @@ PLAIN: Final = frozenset(
         "lastPasswordChangeDateTime",
     }
 )
-"""The properties that have a field of their own; others are kept by their names, among them our attributes."""
+"""The properties that have a field of their own. The others, such as our attributes, are kept by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadUser:
-    """A user as Graph answers; what was not asked for, or is null, is empty."""
+    """A user as Graph answers. A property that was not requested, or is null, is empty."""
 
     id: str = ""
     display_name: str = ""
@@ -51,7 +51,7 @@ class ReadUser:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A page of users; `value` is None where the answer holds no list."""
+    """A page of users. `value` is None if the answer holds no list."""
 
     value: tuple[ReadUser, ...] | None
     next_link: str | None

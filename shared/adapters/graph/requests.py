@@ -28,9 +28,9 @@ DEADLINE: Final = 25
 """Seconds for a whole request, even if an answer arrives slowly."""
 STRAIN_LASTS: Final = timedelta(seconds=5)
 HIGHEST_STRAIN: Final = 10
-"""The documentation speaks of up to 1.8; what is far beyond is no share."""
+"""The documentation mentions shares up to 1.8. A much higher number is no share."""
 LONGEST_PAUSE: Final = 15 * 60
-"""Seconds; the directory's own windows are minutes."""
+"""Seconds. The directory's own windows are minutes long."""
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 TOO_MANY: Final = 429
@@ -178,7 +178,7 @@ def _read_error(error: APIError) -> tuple[str, str]:
 
 
 def _find_target(error: APIError, told: str) -> str:
-    """The property that an answer names; only what can be the name of one, so never anything personal."""
+    """Return the property that an answer names. Only the name of a property is returned, so nothing personal."""
     main = getattr(error, "error", None)
     named = [detail.target for detail in main.details or []] + [main.target] if main else []
     named += re.findall(r"property '?([A-Za-z_]+)", told)

@@ -13,7 +13,7 @@ from shared.ports.doctor_facts import ClockReading
 
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
 WHOLE: Final = 15
-"""Seconds for the whole answer: the other limit is for each piece of it."""
+"""Seconds for the whole answer. The other limit is for each part of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class DirectoryInspector:
 
     url: str
     credential: "Callable[[], AsyncTokenCredential] | None"
-    """Makes it; None on loopback, where no token is fetched."""
+    """Makes the credential. None on loopback, where no token is fetched."""
     clock: Clock
 
     async def look(self, wanted: Mapping[str, str]) -> DirectoryFacts:
@@ -231,7 +231,7 @@ def _get_error_message(reply: Reply) -> str:
 
 
 def _describe_reply(reply: Reply) -> str:
-    """Status and code; an error's own sentence may quote what was asked."""
+    """Return status and code. The sentence of an error may quote the request, so it is left out."""
     code = _get_error_code(reply)
     return f"{reply.trouble} {code}" if re.fullmatch(r"\w+", code) else reply.trouble
 

@@ -141,6 +141,6 @@ def _join_messages(reply: Reply) -> str:
 
 
 def _describe_reply(reply: Reply) -> str:
-    """Status and kinds of errors; their sentences may quote what was sent."""
+    """Return status and kinds of errors. Their sentences may quote the request, so they are left out."""
     kinds = sorted({str(each.get("error", "")) for each in _get_errors(reply)})
     return " ".join([reply.trouble, *(kind for kind in kinds if re.fullmatch(r"\w+", kind))])

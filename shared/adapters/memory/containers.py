@@ -59,7 +59,7 @@ class MemoryReports:
 
     files: dict[str, bytes] = field(default_factory=dict)
     blocks: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """Path -> what was published of it, block by block."""
+    """For each path, the blocks of the published report."""
     staged: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """Path -> what waits to be published."""
 
@@ -80,7 +80,7 @@ class MemoryReports:
         return bool(body)
 
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
-        """Put a report together; what waits and is not named is forgotten."""
+        """Publish a report from its blocks. Blocks that wait and are not named are deleted."""
         known = self._list_known(path)
         kept = {block: known[block] for block in blocks}
         await self.put(path, b"".join(kept.values()), content_type)
@@ -112,7 +112,7 @@ class MemoryBackups:
     files: dict[str, bytes] = field(default_factory=dict)
 
     async def add(self, path: str, body: bytes) -> bool:
-        """Write a file once."""
+        """Write a file, once only."""
         if path in self.files:
             return False
         self.files[path] = body

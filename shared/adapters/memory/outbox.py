@@ -44,7 +44,7 @@ class MemoryOutbox:
         return len(self.poison[name] if queue != name else self.queues[name])
 
     async def oldest(self, queue: str) -> datetime | None:
-        """The oldest that could be taken."""
+        """Return the oldest message that could be taken."""
         name = queue.removesuffix("-poison")
         found = self.poison[name] if queue != name else self.queues[name]
         return min((m.sent_at or m.visible_at for m in found if m.visible_at <= self.clock.now()), default=None)

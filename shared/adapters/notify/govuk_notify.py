@@ -31,7 +31,7 @@ TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 UNREACHABLE: Final = "message_service_unreachable"
 KEY_LENGTH: Final = 73
-"""Service id and secret, two UUIDs and a hyphen; the client asserts it. A name stands before them."""
+"""The length of service id and secret: two UUIDs and a hyphen. The client checks it. A name may stand before them."""
 INVENTED_DATE: Final = "Tuesday 1 December 2026"
 FAILED: Final = ("permanent-failure", "temporary-failure", "technical-failure")
 RECEIPT_CACHE_TIME: Final = timedelta(seconds=20)
@@ -41,7 +41,7 @@ RECEIPT_CACHE_FACTOR: Final = 20
 
 
 class GovukNotifyNotifier:
-    """The `Notifier` port on GOV.UK Notify; each council has its own service, so its own key."""
+    """The `Notifier` port on GOV.UK Notify. Each council has its own service, and so its own key."""
 
     def __init__(self, url: str, key_of: Callable[[Authority], str | None], clock: Clock) -> None:
         # It logs whole error texts at WARNING.

@@ -57,7 +57,7 @@ class AzureTables:
                 return
 
     async def write(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
-        """One transaction, or one plain request where there is one entity only."""
+        """Write in one transaction, or in one plain request if there is only one entity."""
         if len(writes) > TRANSACTION_LIMIT:
             raise ValueError(f"a transaction takes at most {TRANSACTION_LIMIT} entities")
         if len(writes) == 1:

@@ -29,7 +29,7 @@ class BlobBackups:
         return True
 
     async def read(self, path: str) -> bytes | None:
-        """A whole file; each is some MiB at most."""
+        """Return a whole file. No file is larger than some MiB."""
         try:
             return await (await self._container.get_blob_client(path).download_blob()).readall()
         except ResourceNotFoundError:

@@ -38,7 +38,7 @@ class BlobExports:
             return None
 
     async def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
-        """The bytes from `start`; every request carries the ETag."""
+        """Yield the bytes from `start`. Every request carries the ETag."""
         try:
             stream = await self._container.get_blob_client(name).download_blob(
                 offset=start, etag=etag, match_condition=MatchConditions.IfNotModified

@@ -13,7 +13,7 @@ from shared import names
 
 BLOCK: Final = 4 * 1024 * 1024
 PERSONAL: Final = "personal"
-"""The folder of lists with people in them; also the tag by which storage deletes these sooner than other reports."""
+"""The folder of personal lists. It is also the tag by which storage deletes them sooner than other reports."""
 
 
 class BlobReports:
@@ -23,7 +23,7 @@ class BlobReports:
         self._container = service.get_container_client(names.REPORTS)
 
     async def read(self, path: str) -> bytes | None:
-        """A whole report; for the small ones."""
+        """Return a whole report. Only for small reports."""
         try:
             return await (await self._container.get_blob_client(path).download_blob()).readall()
         except ResourceNotFoundError:
@@ -55,7 +55,7 @@ class BlobReports:
         return frozenset(block for block in blocks if _list_block_ids(block, known))
 
     async def stage(self, path: str, block: str, parts: AsyncIterator[bytes]) -> bool:
-        """Upload a block, piece by piece; only the last piece makes it whole."""
+        """Upload a block, piece by piece. The block exists only after its last piece."""
         blob = self._container.get_blob_client(path)
         count, waiting = 0, bytearray()
         async for part in parts:
@@ -68,7 +68,7 @@ class BlobReports:
         return bool(waiting)
 
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
-        """Commit the pieces of these blocks; storage forgets what waits and is not named."""
+        """Commit the pieces of these blocks. Storage deletes pieces that are not named."""
         known = await self._list_known(path)
         pieces: list[str] = []
         for block in blocks:
@@ -97,7 +97,7 @@ def _make_block_id(block: str, number: int, *, last: bool = False) -> str:
 
 
 def _list_block_ids(block: str, known: frozenset[str]) -> list[str]:
-    """The pieces of a block that is there whole; else none."""
+    """Return the pieces of a block that was uploaded completely, otherwise none."""
     pieces: list[str] = []
     while (last := _make_block_id(block, len(pieces), last=True)) not in known:
         piece = _make_block_id(block, len(pieces))

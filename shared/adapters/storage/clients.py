@@ -25,7 +25,7 @@ _RETRIES: Final[dict[str, Any]] = {**_TRANSPORT, "initial_backoff": 1, "incremen
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The three services of one account; they belong to one event loop."""
+    """The clients for the three services of one storage account. They belong to one event loop."""
 
     blobs: BlobServiceClient
     queues: QueueServiceClient
@@ -34,7 +34,7 @@ class Storage:
     """For a sign-in by identity: the credential that the three clients share. Closing the clients does not close it."""
 
     async def close(self) -> None:
-        """Close every connection; for those that do not keep them as long as the process."""
+        """Close every connection. Only processes that do not keep them until their end need this."""
         for closing in (self.blobs, self.queues, self.tables, self.credential):
             if closing is not None:
                 await closing.close()

@@ -42,7 +42,7 @@ class Mapper[T]:
         """The columns that may have no value. A merge cannot remove a column, so an empty text stands for no value."""
 
     def values(self, record: T) -> dict[str, Value]:
-        """The columns of a record; what is None or has no parts takes none."""
+        """Return the columns of a record. A value that is None or empty has no column."""
         columns: dict[str, Value] = {}
         for name, value in self._adapter.dump_python(record).items():
             if value is None or value in ({}, ()):
@@ -120,7 +120,10 @@ PROJECTION_COLUMNS: Final = (
 
 
 def read_projection(values: Mapping[str, Any]) -> Account:
-    """An account of these columns alone. By hand: a million of them are read at a time."""
+    """Return an account with these columns only.
+
+    This is written by hand, because a million accounts are read at a time.
+    """
     return Account(
         id=values["id"],
         authority=values["authority"],
@@ -232,7 +235,7 @@ _CANARY: Final = TypeAdapter(Canary)
 
 
 def canary_values(canary: Canary) -> Values:
-    """The columns of a canary: what people look for in the portal, and all of it as JSON."""
+    """Return the columns of a canary: those that people look for in the portal, and the whole record as JSON."""
     return {
         "run": canary.run,
         "step": canary.step.value,

@@ -74,7 +74,7 @@ class Query:
     limit: int = 0
     """The most entities to return. 0 for all."""
     keys: tuple[str, ...] = ()
-    """Row keys from the first up to the second (not included); all when empty."""
+    """A range of row keys: the first is included, the second is not. Empty for all keys."""
 
 
 class Store(Protocol):
@@ -87,7 +87,7 @@ class Store(Protocol):
         ...
 
     async def write(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
-        """Write at most `TRANSACTION_LIMIT` entities of one partition, all or none; returns their new ETags.
+        """Write at most `TRANSACTION_LIMIT` entities of one partition, all or none. Returns their new ETags.
 
         Raises:
             Conflict: an insert found the entity there, a replace or a merge found it changed, or a delete that is

@@ -36,7 +36,7 @@ MONTHS: Final = 12
 
 
 def parse_day(text: str) -> date | None:
-    """The day in a cell, with or without a time of day; None where it cannot be read."""
+    """Return the day in a cell, which may have a time of day. None if it cannot be read."""
     text = text.strip()
     try:
         return datetime.fromisoformat(text).date()

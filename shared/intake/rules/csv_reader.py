@@ -1,4 +1,6 @@
-"""Reading an export: records from bytes, the whole first pass, one piece. Pure; strict; at the speed of the csv module.
+"""Read an export: records from bytes, the whole first pass, or one piece.
+
+Pure and strict, at the speed of the csv module.
 
 Bytes are fed as they arrive. A record is complete when the csv reader yields it without asking for a line that has not
 arrived yet, so quoted line breaks need no rules of our own, and every record's end is known as a byte offset.
@@ -41,7 +43,7 @@ class FoundColumns(Protocol):
 
 
 class RefusedFile(MigrationError):
-    """The file is not taken. `reason` is a code; `detail` names the place and nothing personal."""
+    """The file is refused. `reason` is a code. `detail` names the place in the file and nothing personal."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason} {detail}".strip())
@@ -139,7 +141,7 @@ def _split_lines(data: bytes) -> list[bytes]:
 
 
 class FirstPass:
-    """Reads a whole export once and settles how it is to be read, or refuses it. Feed chunks, then `close`."""
+    """Reads a whole export once and finds out how to read it, or refuses it. Feed it with chunks, then call `close`."""
 
     def __init__(self, columns: FoundColumns) -> None:
         self._columns = columns
@@ -266,7 +268,7 @@ def _refuse_other_kinds(head: bytes) -> None:
 
 
 def _find_header(head: bytes, columns: FoundColumns, *, last: bool) -> tuple[CsvRecord, str] | None:
-    """The header and the separator which explains it best; None while it is not whole."""
+    """Return the header, and the separator that fits it best. None if the header is not complete yet."""
     found: list[tuple[int, CsvRecord, str]] = []
     for separator in SEPARATORS:
         reader = RecordReader(separator, ANY_BYTES)

@@ -46,7 +46,7 @@ class Exclusion:
 
     account: AccountId
     reason: str
-    """`excluded_<why>`; empty takes the customer off the list."""
+    """`excluded_<why>`, or an empty text that takes the customer off the list."""
 
 
 @dataclass(frozen=True, slots=True)

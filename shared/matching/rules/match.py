@@ -28,7 +28,7 @@ class AddressKind(StrEnum):
     LOCAL_USERNAME = "local_username"
     """It is only a user name that looks like an address."""
     CONTACT_ONLY = "contact_only"
-    """It is only among the contact addresses of a local account."""
+    """The address is only a contact address of a local account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome, why, and the facts it rests on; nothing personal in it."""
+    """The outcome, its reason, and the facts behind it. Nothing in it is personal."""
 
     outcome: Outcome
     reason: str = ""
@@ -100,7 +100,7 @@ def _find_doubt(
     *,
     vouched: bool,
 ) -> str:
-    """The first thing that does not hold, as a reason code; empty when everything does."""
+    """Return the first doubt as a reason code. Empty if there is none."""
     owner_marker = user.owner_markers.get(source.authority)
     checks = (
         ("already_linked", owner_marker is not None and owner_marker != source.account),
@@ -162,7 +162,7 @@ def _split_name(name: str) -> list[str]:
 
 
 def _fold_letters(name: str) -> str:
-    """A name without the accents of Latin letters, case and everything that is no letter or part of one."""
+    """Return a name without accents of Latin letters, without case, and with letters only."""
     plain = unicodedata.normalize("NFKD", name)
     kept = (c for c in plain if unicodedata.category(c)[0] in "LM" and not "\u0300" <= c <= "\u036f")
     return "".join(kept).casefold()

@@ -16,7 +16,7 @@ class ShownMessage:
     outcome: Outcome
     name: str
     template: str = ""
-    """Id; empty where the profile has none for this message."""
+    """The id of the template. Empty if the profile has none for this message."""
     version: int | None = None
     """None: nobody asked for it, or there was no answer."""
     subject: str = ""

@@ -18,7 +18,7 @@ MAX_NEWS_AGE: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class StaffNotice:
-    """One thing that staff are told once."""
+    """One notice that staff get once."""
 
     key: str
     subject: str

@@ -20,7 +20,7 @@ MANY_ISSUERS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class DirectoryCounts:
-    """One pass over the whole directory, seen by one authority. Both splits add up to `without_mark`."""
+    """The counts of the whole directory for one authority. Both splits add up to `without_mark`."""
 
     users: int = 0
     without_mark: int = 0
@@ -32,7 +32,7 @@ class DirectoryCounts:
 
 
 class Counting:
-    """Counts user after user and keeps none of them."""
+    """Counts users one by one and keeps none of them."""
 
     def __init__(self) -> None:
         self._users = 0

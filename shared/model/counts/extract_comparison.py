@@ -1,4 +1,4 @@
-"""An extract beside the one before it."""
+"""The comparison of an extract with the one before it."""
 
 from dataclasses import dataclass
 

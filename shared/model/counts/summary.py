@@ -13,7 +13,7 @@ from shared.model.counts.wave_counts import WaveTally, add_up_waves
 from shared.model.lifecycle import MOVING, Outcome, RowState, State
 
 type Tally = Mapping[tuple[str, str, str], int]
-"""(outcome, state, reason) -> rows; an outcome that is not known yet is the empty word."""
+"""Number of rows for each (outcome, state, reason). An unknown outcome is an empty text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Totals:
         return {reason: n for (_, state, reason), n in sorted(self.accounts.items()) if state == State.FAILED}
 
     def in_state(self, *states: State) -> int:
-        """Accounts in one of these states."""
+        """Return the number of accounts in these states."""
         return sum(number for (_, state, _), number in self.accounts.items() if state in states)
 
     @property

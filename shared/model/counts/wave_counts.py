@@ -9,7 +9,7 @@ from shared.model.account import Account
 from shared.model.lifecycle import MOVING, Outcome, State
 
 type WaveTally = Mapping[str, int]
-"""State -> accounts of one wave; and the words below."""
+"""Number of accounts of one wave for each state, and for each of the words below."""
 
 DUE: Final = "due"
 """Accounts with something to do, now or later."""

@@ -89,7 +89,9 @@ class Quotas:
     read: Quota = Quota(3500, timedelta(seconds=10), 0.5)
     """In resource units. The rest is for provisioning: a create (5), its read-back, a look before it (2)."""
     message: Quota = Quota(3000, timedelta(minutes=1), 0.5, at_once=50)
-    """What is released from the tables. The rest is for the messages that provisioning sends on at once."""
+    """For messages that are released from the tables. The rest of the quota is for messages that provisioning sends
+    directly.
+    """
 
     def of(self, limiter: Limiter) -> Quota:
         """Return the quota of this rate limiter."""
@@ -187,7 +189,7 @@ def slow_down(pace: Pace, quota: Quota, strain: float, own: float, now: datetime
 
 
 def measure_use(pace: Pace, quota: Quota, now: datetime) -> float:
-    """The share of our part of the quota that was given away over the last window, 0 to 1."""
+    """Return the used share of our part of the quota over the last window, 0 to 1."""
     given, _ = _count_window(pace, quota, now)
     return min(given / quota.budget, 1.0)
 
@@ -233,7 +235,7 @@ def _start_window(pace: Pace, quota: Quota, now: datetime) -> Pace:
 
 
 def _count_window(pace: Pace, quota: Quota, now: datetime) -> tuple[float, float]:
-    """Slots and throttlings of the last window; of the one before only the part that is not over yet."""
+    """Return slots and throttlings of the last window. The window before counts only with the part that is not over."""
     pace = _start_window(pace, quota, now)
     passed = (now - pace.window_began) / quota.window if pace.window_began else 1.0
     left = min(max(1 - passed, 0.0), 1.0)

@@ -15,8 +15,8 @@ class WorkQuery:
     keys: tuple[str, str] | None = None
     """The range of positions, first included and last not included, as eight hex digits. None for all."""
     cohorts: tuple[Cohort, ...] = ()
-    """Only those of these bands; empty for all."""
+    """Only accounts of these cohorts. Empty for all."""
     announced: bool | None = None
     """True or False for accounts with or without an announcement. None for all."""
     outcomes: tuple[Outcome, ...] = ()
-    """Only those of these outcomes; empty for all."""
+    """Only accounts with these outcomes. Empty for all."""

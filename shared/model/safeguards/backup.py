@@ -1,7 +1,7 @@
-"""A nightly copy of the tables: what is in it, and the proof that it is whole. Pure.
+"""A nightly copy of the tables: its content, and the proof that it is complete. Pure.
 
-A copy is made of small files that are written once. Each partition's files are listed in a file of that partition, and
-the manifest, written last, lists all of them with their checksums: what has no manifest is no copy.
+A copy consists of small files that are written once. Each partition has a file that lists its files. The manifest is
+written last and lists all files with their checksums. Without a manifest, there is no copy.
 """
 
 import gzip
@@ -114,7 +114,7 @@ def get_part_path(night: str, table: str, partition: str, attempt: str, number: 
 
 
 def pack_records(records: Iterable[BackupRecord]) -> bytes:
-    """Records as lines of JSON, compressed; the same records give the same bytes."""
+    """Return records as compressed lines of JSON. The same records give the same bytes."""
     lines = (
         json.dumps({"key": record.key, "columns": dict(record.columns)}, separators=(",", ":")) for record in records
     )

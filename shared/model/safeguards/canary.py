@@ -15,7 +15,7 @@ from shared.model.account import AddressKey, Authority, DirectoryId
 CANARY_REF: Final = "canary"
 """Customer reference of a canary when it is created."""
 LINKED_REF: Final = "canary-linked"
-"""And after our attributes were written on it again, as a link does."""
+"""The customer reference after our attributes were written again, as for a link."""
 GIVEN_NAME: Final = "Canary"
 SURNAME: Final = "Test"
 RETIRED: Final = "Canary, to be deleted"
@@ -171,7 +171,7 @@ def fail_step(canary: Canary, failure: str, now: datetime, detail: str = "") -> 
 
 
 def record_deleted(canary: Canary, now: datetime) -> Canary:
-    """Every user of it is deleted: on to what is still to be learned, or the end."""
+    """Return the canary after all its users were deleted: at the next thing to learn, or at the end."""
     return go_to_step(canary, CanaryStep.END, now) if canary.ending else pass_step(canary, now)
 
 

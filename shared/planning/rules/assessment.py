@@ -111,7 +111,7 @@ class Assessment:
 
     @property
     def extract(self) -> Extract:
-        """This export as a line beside the earlier ones."""
+        """Return this export as a line beside the earlier ones."""
         return Extract(
             migration=self.migration,
             file=self.file,

@@ -62,7 +62,7 @@ def _list_canary_wait(migration: Migration, profile: Profile, totals: Totals) ->
 
 
 def _find_next_wave(migration: Migration) -> Wave | None:
-    """The first wave that is not open; later ones wait for it anyhow."""
+    """Return the first wave that is not open. Later waves wait for it in any case."""
     waves = migration.plan.waves if migration.plan else ()
     return next((each for each in waves if migration.gate(each.number).opened_at is None), None)
 
@@ -134,7 +134,10 @@ def _list_switch_wait(migration: Migration, profile: Profile, totals: Totals, no
 
 
 def format_in_london(at: datetime | None) -> str:
-    """`12 March 2026 09:00 London time`; where there is no date, when the one before is done."""
+    """Return a time like `12 March 2026 09:00 London time`.
+
+    A wave without a date starts when the one before is done.
+    """
     if at is None:
         return "when nothing is in its way"
     local = at.astimezone(LONDON)

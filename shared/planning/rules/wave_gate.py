@@ -179,7 +179,7 @@ def _format_time(at: datetime) -> str:
 
 
 def record_gate_answer(migration: Migration, wave: int, said: Said, now: datetime) -> Migration:
-    """The migration as it knows the gate's answer; a wave that is open stays open."""
+    """Return the migration with the answer of the gate. An open wave stays open."""
     gate = migration.gate(wave)
     if gate.opened_at is not None:
         return migration

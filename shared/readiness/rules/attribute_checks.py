@@ -77,7 +77,7 @@ def _foreign_app(there: Mapping[str, str], planned: Planned, names: set[str]) ->
 
 
 def _check_attribute_set(name: str, attributes: Mapping[str, str], there: Mapping[str, str], planned: Planned) -> Check:
-    """The attributes of one council, or the one of all."""
+    """Check the attributes of one council, or the attribute that all councils share."""
     types = {short: there.get(f"extension_{planned.app}_{short}") for short in attributes}
     absent = [f"{short} ({attributes[short]})" for short, type_ in types.items() if type_ is None]
     wrong = [

@@ -27,7 +27,7 @@ def check_messages_off(profiles: Sequence[Profile], purpose: Purpose) -> list[Ch
 
 
 def check_messages(facts: MessageFacts, profiles: Sequence[Profile], *, clock_off: bool) -> list[Check]:
-    """Everything, council by council; what all share is said once."""
+    """Check messages, council by council. A problem that all councils share is reported once."""
     telling = [profile for profile in profiles if profile.messages.templates]
     if not telling:
         return [report_ok(Area.MESSAGES, "message service", "no profile names a template: nobody is told anything")]
@@ -53,7 +53,7 @@ def _find_common_trouble(facts: MessageFacts, telling: Sequence[Profile]) -> Che
 
 
 def _find_common_key(facts: MessageFacts, telling: Sequence[Profile], *, clock_off: bool) -> Check | None:
-    """One key for all councils that is wrong for all of them."""
+    """Return one key that all councils use and that is wrong for all of them."""
     services = [facts.services[profile.authority] for profile in telling]
     if clock_off or any(service.trouble is KeyTrouble.CLOCK for service in services):
         return None

@@ -19,7 +19,7 @@ class Purpose(StrEnum):
     WAVE = "wave"
     """To move accounts."""
     CLOSED = "closed"
-    """All is moved: nothing may be changed in the directory any more."""
+    """All accounts are moved. Nothing may be changed in the directory any more."""
 
 
 class CheckStatus(StrEnum):
@@ -82,7 +82,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One prerequisite as it stands. Nothing in it is personal or secret."""
+    """One prerequisite and its state. Nothing in it is personal or secret."""
 
     area: Area
     name: str

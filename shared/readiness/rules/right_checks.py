@@ -54,7 +54,7 @@ GRANTS: Final[Mapping[Right, frozenset[str]]] = {
     Right.GROUPS: frozenset({"Group.Create", "Group.ReadWrite.All", "Directory.ReadWrite.All"}),
     Right.APPLICATIONS: frozenset({"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"}),
 }
-"""Any of these, beside a directory role for the two that need one in a B2C tenant."""
+"""Each of these gives the right. Two of them also need a directory role in a B2C tenant."""
 NEED_A_ROLE: Final = frozenset({Right.DELETE, Right.PASSWORD})
 PLAIN_USER: Final = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 """A value in the claim `wids` of every token that stands for no role."""

@@ -77,6 +77,6 @@ def _list_remarks(profile: Profile, facts: ProfileFacts) -> Iterator[str]:
 
 
 def find_wrong_setting(facts: SettingFacts, *names: str) -> str:
-    """Why something is not looked at: the settings among these that are wrong. Empty when all are right."""
+    """Return why something is not examined: the wrong settings among these. Empty if all are right."""
     wrong = [name for name in facts.wrong if name in names or (name.startswith(STORAGE_CONNECTION) and "*" in names)]
     return f"{', '.join(wrong)} is wrong" if wrong else ""

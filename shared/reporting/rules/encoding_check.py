@@ -28,7 +28,7 @@ class Letters:
     damaged: int = 0
     """Names among these that look as if they were read in a wrong encoding."""
     letters: tuple[tuple[str, int], ...] = ()
-    """The letters, and in how many names each occurs; most frequent first."""
+    """The letters, each with the number of names that have it, most frequent first."""
 
 
 class LetterCheck:
@@ -42,7 +42,7 @@ class LetterCheck:
         """Letters after this one are not among the first ones."""
 
     def add(self, row: Row) -> None:
-        """Look at one row; a row without a person is passed over."""
+        """Read one row. A row without a person is ignored."""
         name = f"{row.person.given_name} {row.person.surname}" if row.person else ""
         if name.isascii():
             return

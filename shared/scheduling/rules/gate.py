@@ -37,7 +37,7 @@ class Due:
 
 
 def find_account_wave(account: Account, migration: Migration) -> Wave | None:
-    """The account's wave in its migration's plan; None where there is no plan (any more)."""
+    """Return the account's wave in its migration's plan. None if there is no plan."""
     return find_wave(account.id, account.cohort, migration.plan.waves) if migration.plan else None
 
 

@@ -19,7 +19,10 @@ from shared.scheduling.rules.gate import get_announcement_start
 def list_work_queries(
     migration: Migration, profile: Profile, before: datetime, *, messages_on: bool
 ) -> list[tuple[Step, WorkQuery]]:
-    """The lines of a migration for which something may be due by `before`; who is nearest to the end comes first."""
+    """Return the work queries of a migration for which something may be due by `before`.
+
+    Accounts near their end come first.
+    """
     staged = [(Step.CLASSIFY, WorkQuery(migration.id, State.STAGED))]
     made_again = staged if migration.rebuilt_at is not None else []
     if migration.phase is Phase.CLASSIFYING:

@@ -72,7 +72,7 @@ class TableAccounts:
         return [account for _, account, _ in items]
 
     async def insert(self, accounts: Sequence[tuple[Account, Change]]) -> list[AccountId]:
-        """Insert accounts of one shard; returns those that exist already."""
+        """Insert accounts of one shard. Returns those that exist already."""
         existing: list[AccountId] = []
         for batch in batched(accounts, TRANSACTION_LIMIT, strict=False):
             existing += await self._insert_batch(list(batch))
@@ -133,7 +133,7 @@ class TableAccounts:
     async def is_any_in_state(
         self, partition: Partition, shard: str, migration: MigrationId, states: Sequence[State]
     ) -> bool:
-        """Ask for one account, and for one column of it."""
+        """Read one column of one account."""
         one_of = {"state": tuple(state.value for state in states)}
         query = Query("account|", equal={"migration": migration}, one_of=one_of, select=("id",), limit=1)
         async for _ in self._store.query(names.ACCOUNTS, f"{partition}|{shard}", query):
@@ -174,7 +174,7 @@ def stored_account(entity: Entity) -> Stored[Account]:
 
 
 def _make_save_writes(before: Stored[Account], account: Account, change: Change | None) -> list[Write]:
-    """The write of the account, and of the part of its history that has to move to make room."""
+    """Return the write of the account, and a second one if part of its history has to move."""
     columns = {**ACCOUNT.changed_values(before.record, account), **_make_search_columns(account)}
     moved: list[Write] = []
     if change is not None:

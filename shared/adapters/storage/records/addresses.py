@@ -47,7 +47,7 @@ class TableAddresses:
         return [AccountId(str(entity.values["account"])) async for entity in found]
 
     async def may_be_shared(self, migration: Migration, address: AddressKey) -> bool:
-        """One look through a sixteenth of the addresses answers for all that are in it."""
+        """Answer from one read of a sixteenth of all addresses, which is remembered."""
         partition, shard = migration.partition, address[0]
         key = (partition, migration.id, migration.rebuilt_at, shard)
         return address in await self._shared.get(key, lambda: self._shared_addresses(partition, shard))

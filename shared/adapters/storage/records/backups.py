@@ -25,7 +25,7 @@ class TableBackups:
     def __init__(self, store: Store, forget: Sequence[Callable[[], None]]) -> None:
         self._store = store
         self._forget = forget
-        """Called after records were put back: what other parts remember of the tables may be wrong then."""
+        """Called after records were restored, because caches of the tables may be wrong then."""
 
     def list_partitions(self, authority: Authority) -> list[tuple[str, str]]:
         """All but what is counted again (summaries, pace) and what is personal (Rows)."""

@@ -42,7 +42,7 @@ class TableMigrations:
         return [migration async for migration in self.list_all(REFUSED)]
 
     async def insert(self, migration: Migration) -> bool:
-        """Insert; False when it is there already."""
+        """Insert a migration. Return False if it exists already."""
         write = Write(Verb.INSERT, migration.id, MIGRATION.values(migration))
         try:
             await self._store.write(names.MIGRATIONS, f"{migration.authority}|m", [write])

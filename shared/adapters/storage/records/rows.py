@@ -30,7 +30,7 @@ class TableRows:
         self._store = store
 
     async def put(self, rows: Sequence[Row]) -> None:
-        """Write rows; a row written before is written again, the same."""
+        """Write rows. Writing a row again changes nothing."""
         by_partition: dict[str, list[Write]] = defaultdict(list)
         for row in rows:
             by_partition[f"{row.authority}|{row.shard}"].append(

@@ -29,10 +29,10 @@ class TablePseudonymKeys:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._key: str | None = None
-        """It never changes, so it is read once."""
+        """The fingerprint never changes, so it is read once."""
 
     async def get_fingerprint(self) -> str | None:
-        """Asked of every account's step, and so of the table only once."""
+        """Return the fingerprint. Every step needs it, so the table is read only once."""
         if self._key is None:
             entity = await self._store.get(names.MIGRATIONS, *_KEY)
             self._key = str(entity.values["fingerprint"]) if entity else None
@@ -68,7 +68,7 @@ class TableTimerFailures:
         await self._store.write(names.MIGRATIONS, _TIMERS, [Write(Verb.PUT, timer, TIMER_FAILURE.values(trouble))])
 
     async def end(self, timer: str) -> None:
-        """Said after every good run, and so asked of the table only now and then."""
+        """Record a good run. This follows every run, so the table is read only now and then."""
 
         async def forget() -> None:
             if await self._store.get(names.MIGRATIONS, _TIMERS, timer) is not None:
@@ -102,9 +102,10 @@ class TableFirstMessages:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._first_messages: dict[Authority, datetime] = {}
-        """Written once and never changed, so what was seen is not asked again."""
+        """The time is written once and never changed, so a known time is not read again."""
         self._unsent: Recent[Authority, datetime | None] = Recent(clock, FIRST_MESSAGE_CACHE_TIME)
-        """Before the first message, every comparison asks for it."""
+        """Before the first message, every comparison asks for it, so the missing time is remembered for a short while.
+        """
 
     async def get(self, authority: Authority) -> datetime | None:
         """Return when this authority's first message was sent."""

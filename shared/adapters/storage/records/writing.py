@@ -7,7 +7,7 @@ from shared.adapters.storage.store import TRANSACTION_LIMIT, Conflict, Store, Wr
 
 
 async def insert_missing(store: Store, table: str, partition_key: str, groups: list[list[Write]]) -> int:
-    """Insert the groups whose first record is not there; returns how many."""
+    """Insert the groups whose first record does not exist. Returns how many were inserted."""
     while groups:
         writes = {write.row_key: write for group in reversed(groups) for write in group}
         try:
