@@ -83,7 +83,7 @@ class CannotGoOnError(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the command line asks; the exit status is that of the program it started."""
+    """Do what the command line asks. The exit status is that of the program it started."""
     parser = _make_parser()
     if not arguments:
         parser.print_help()
@@ -174,7 +174,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def set_up(needs: Sequence[str]) -> None:
-    """Bring `.venv`, and what is needed beside it, up to date with the pinned versions; quick when they are."""
+    """Bring `.venv`, and what is needed beside it, up to date with the pinned versions. Quick when they are."""
     _ensure_environment()
     work: List[Callable[[], None]] = [_ensure_azurite] if "azurite" in needs else []
     work += [_ensure_packages, *(partial(_ensure_tool, name) for name in needs if name != "azurite")]
@@ -280,7 +280,7 @@ def _ensure_tool(name: str) -> None:
 
 
 def tools_root() -> Path:
-    """The folder of this user that holds uv, Azurite and the tools; each in a folder named by its versions."""
+    """Return the folder of this user that holds uv, Azurite and the tools, each in a folder named by its versions."""
     named = os.environ.get(CACHE_SETTING)
     if named:
         return Path(named).expanduser().resolve()
@@ -385,7 +385,7 @@ def _uv_settings() -> Dict[str, str]:
 
 @lru_cache(maxsize=None)
 def _pip_settings() -> Dict[str, str]:
-    """Pip's settings, from its files and from the environment, which wins; empty where there is no pip."""
+    """Return pip's settings. The environment overrides pip's files. Empty if there is no pip."""
     python = _python_with_pip()
     listed = _read_output([python, "-m", "pip", "config", "list"]) if python else None
     found = re.findall(r"^(global|install|:env:)\.([\w-]+)='(.*)'$", listed or "", re.MULTILINE)
@@ -415,7 +415,7 @@ NPM_OPTIONS = (
 
 
 def _run_step(what: str, command: List[str], folder: Path = HERE, settings: Optional[Dict[str, str]] = None) -> None:
-    """Say what is done, do it, say how long it took; a failure shows the command and what it said."""
+    """Say what is done, do it, say how long it took. A failure shows the command and what it said."""
     # Whole lines, because two steps may run side by side.
     print(f"{what} ...\n", end="", flush=True)
     started = time.monotonic()
@@ -464,7 +464,7 @@ class Place(NamedTuple):
 
 
 def find_python() -> str:
-    """The path of a Python that is new enough; the first of `list_places` that has one."""
+    """Return the path of a Python that is new enough, from the first of `list_places` that has one."""
     looked = []
     for place in list_places():
         path, what = _try_python(place.command)

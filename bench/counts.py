@@ -41,7 +41,7 @@ def kind_of(method: str, target: str) -> tuple[str, bool]:
 
 
 def _classify_request(method: str, name: str, asks: str) -> tuple[str, bool]:
-    """A request to Accounts or Rows; timers look for anchors, and go through accounts and rows shard by shard."""
+    """A request to Accounts or Rows. Timers look for anchors, and go through accounts and rows shard by shard."""
     table = name.partition("(")[0]
     if method != "GET":
         return f"{table} write", True
@@ -52,7 +52,7 @@ def _classify_request(method: str, name: str, asks: str) -> tuple[str, bool]:
 
 
 def count_requests(folder: Path, accounts: int, *, linked: bool) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Directory requests by kind; storage transactions of accounts; and those of host and timers."""
+    """Return the directory requests by kind, the storage transactions of accounts, and those of host and timers."""
     log = folder / "azurite.log"
     users = kit.write_seed(folder, range(accounts)) if linked else None
     with kit.run_bench_stack(folder / "run", hosts=1, users=users, storage_log=log) as stack:

@@ -114,7 +114,7 @@ def _nearly_done(times: Mapping[str, Sequence[float]]) -> float:
 
 
 def _hold_both(stack: Stack) -> None:
-    """Pause each as soon as everything of it is compared; returns when both are paused."""
+    """Pause each as soon as everything of it is compared. Returns when both are paused."""
     deadline = time.monotonic() + kit.PATIENCE
     held: set[str] = set()
     while held != set(FILES.values()):

@@ -124,7 +124,8 @@ def read_migration(running_stack: Stack, name: str = FILE) -> dict[str, Any] | N
 def wait_until(running_stack: Stack, fits: Callable[[dict[str, Any]], bool], name: str = FILE) -> dict[str, Any]:
     """Wait until `fits` is true for a migration.
 
-    Raises: BenchError: the migration is paused, or does not get there.
+    Raises:
+        BenchError: the migration is paused, or does not get there.
     """
     deadline = time.monotonic() + PATIENCE
     found = None

@@ -57,7 +57,7 @@ def make_sample(folder: Path, rows: int) -> Sample:
 
 
 def sign_up(stack: Stack, sample: Sample) -> set[str]:
-    """Let the newcomers sign up now; returns the numbers of their rows."""
+    """Let the newcomers sign up now. Returns the numbers of their rows."""
     found = dict(sample.list_newcomers())
     users = [
         {

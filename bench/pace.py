@@ -6,7 +6,7 @@ more than one way. `--export plain` creates an account for every row, as the pla
 As many plain accounts are also created by a plain loop with msgraph-sdk, one at a time and sixteen at once. The loop
 uses the same stand-in with the same quota and latency. As Graph documents, the quota also counts refused requests. The
 loop of sixteen is measured again with a directory that does not count them.
-Everything is measured at the directory, from its first write to its last; a loop that does not come to its end, until
+Everything is measured at the directory, from its first write to its last. A loop that does not come to its end, until
 it is ended.
 """
 
@@ -87,7 +87,7 @@ def measure_app(folder: Path, accounts: int, limits: kit.Limits, hosts: int) -> 
 
 @dataclass(frozen=True)
 class Loop:
-    """A plain loop with msgraph-sdk; its own retries are on, as they come."""
+    """A plain loop with msgraph-sdk, with the retries of the library."""
 
     name: str
     at_once: int

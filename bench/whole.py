@@ -32,7 +32,7 @@ CALLS: Final = 200
 COLUMNS: Final = 30
 """Columns of an entity of the bare calls, about as many as an account has."""
 CLASSIFYING: Final = {"find": 2, "point get": 2, "merge": 2, "queue put": 1, "queue delete": 1}
-"""The calls that classify one account: two look-ups; account and row are read; release and result are saved."""
+"""The calls that classify one account: two look-ups, reads of account and row, and saves of release and result."""
 REFUSED: Final = 429
 WAIT_SECONDS: Final = 1.0
 
@@ -48,7 +48,7 @@ class Mark:
 
 
 def measure_run(stack: Stack, sample: mixed.Sample) -> tuple[list[Mark], int, int]:
-    """Run the migration; returns the ends of its parts, the wrong rows and the refused requests."""
+    """Run the migration. Returns the ends of its parts, the wrong rows and the refused requests."""
     began = time.monotonic()
 
     def make_mark(part: str) -> Mark:

@@ -18,5 +18,5 @@ async def rebuild_show(request: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="rebuild", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS, trigger_arg_name="request")
 async def rebuild_run(request: func.HttpRequest) -> func.HttpResponse:
-    """The next piece of work; ask again until it is finished."""
+    """The next piece of work. Ask again until it is finished."""
     return await http.answer_request(wiring.get_ports, recovery_api.run_rebuild, request, OPERATORS)

@@ -19,7 +19,7 @@ IGNORED_BY: Final = ".funcignore"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Lay it out and say how much it is; returns the exit status."""
+    """Lay it out and say how much it is. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m local.deployed",
         description="Lay out what a deployment takes to Azure: the checkout without what .funcignore names.",
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def lay_out(root: Path, folder: Path) -> list[Path]:
-    """Copy what is deployed from `root` into `folder`; returns the files, relative to both.
+    """Copy what is deployed from `root` into `folder`. Returns the files, relative to both.
 
     Raises:
         OSError: the folder has something in it already, or cannot be written.

@@ -1,6 +1,6 @@
 """Everything the app needs on one laptop, as child processes: Azurite, the stand-in directory and Notify, hosts.
 
-Used by the demo and by the end-to-end tests. Each process writes its log into the stack's folder; each is stopped by
+Used by the demo and by the end-to-end tests. Each process writes its log into the stack's folder. Each is stopped by
 its own process id.
 """
 
@@ -76,7 +76,7 @@ class Process:
         return self.child is not None and self.child.poll() is None
 
     def stop(self, patience: float = 40.0) -> int | None:
-        """Ask it to end (SIGTERM) and wait; returns its exit status, None when it was not running."""
+        """Ask it to end (SIGTERM) and wait. Returns its exit status, None if it was not running."""
         if self.child is None:
             return None
         if self.child.poll() is None:

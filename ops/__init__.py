@@ -1,1 +1,1 @@
-"""The command line for people who run migrations. A client of the app's HTTP functions; it holds no key."""
+"""The command line for people who run migrations. A client of the app's HTTP functions. It holds no key."""

@@ -15,7 +15,7 @@ STOPPED: Final = 130
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit status. A wrong command line is 1, because 2 means findings."""
+    """Run one command. Returns its exit status. A wrong command line is 1, because 2 means findings."""
     try:
         result = commands(list(arguments) or ["--help"], prog_name="ops", standalone_mode=False)
     except typer.TyperException as error:

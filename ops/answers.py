@@ -69,7 +69,7 @@ class Migration(BaseModel):
 
     @property
     def name(self) -> str:
-        """The council as people call it; its folder where no council of that name is known."""
+        """The council as people call it. Its folder where no council of that name is known."""
         return self.council or self.file.split("/", 1)[0]
 
     @property

@@ -16,7 +16,7 @@ type Json = dict[str, Any]
 
 
 class NoAnswerError(Exception):
-    """The app could not be asked, or said no; the message is for people."""
+    """The app could not be asked, or said no. The message is for people."""
 
 
 class NotReachableError(NoAnswerError):
@@ -32,7 +32,7 @@ class Answer[T: BaseModel]:
 
 
 class App:
-    """The app's HTTP functions at one address; use it in a `with`."""
+    """The app's HTTP functions at one address. Use it in a `with`."""
 
     def __init__(self, url: str, token: str = "") -> None:
         self._url = clean_address(url)
@@ -53,7 +53,7 @@ class App:
         self._http.close()
 
     def get[T: BaseModel](self, kind: type[T], path: str, params: Mapping[str, str | int] | None = None) -> Answer[T]:
-        """Ask for something; changes nothing.
+        """Ask for something. Changes nothing.
 
         Raises:
             NoAnswerError: with the sentence for people.
@@ -149,7 +149,8 @@ def clean_address(url: str) -> str:
 def _find_host(url: str) -> str | None:
     """Return the host in an address.
 
-    Raises: NoAnswerError: the address is malformed, or holds a password, which is not repeated.
+    Raises:
+        NoAnswerError: the address is malformed, or holds a password, which is not repeated.
     """
     try:
         parts = urlsplit(url)
@@ -162,7 +163,7 @@ def _find_host(url: str) -> str | None:
 
 
 def _read_error(response: httpx.Response) -> str:
-    """The app's own sentence, empty where it gave none."""
+    """The app's own sentence, empty if it gave none."""
     try:
         body = response.json()
     except ValueError:

@@ -11,7 +11,7 @@ FORGOTTEN: Final = timedelta(days=7)
 
 
 def list_findings(status: Status) -> list[str]:
-    """Everything that is lost, stuck, paused, or refused and not made up for since; and timers that keep failing."""
+    """Everything that is lost, stuck, paused, or refused and not made up for since. And timers that keep failing."""
     found = [f"{lost.council}: tables of the app were emptied. {lost.next}" for lost in status.lost]
     found += [f"{timer.sentence} Since {format_time(timer.since)}. {timer.next}" for timer in status.timers]
     found += [sentence for migration in status.migrations for sentence in _list_migration_findings(migration, status)]

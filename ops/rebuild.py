@@ -142,7 +142,7 @@ def _has_findings(found: Outlooks) -> bool:
 
 
 def _confirm_rebuild(found: Outlooks) -> None:
-    """Show what would be done and ask; ends here unless the answer is yes."""
+    """Show what would be done and ask. Ends here unless the answer is yes."""
     Console(stderr=True, highlight=False).print(_make_outlook(found.councils, marks=False))
     if not typer.confirm("Make the tables again?", err=True):
         print_error("Nothing was done.")
@@ -150,7 +150,7 @@ def _confirm_rebuild(found: Outlooks) -> None:
 
 
 def _make_again(app: App, body: Json) -> Answer[Progress]:
-    """Ask for piece after piece; a line for each on a pipe, one that changes on a terminal."""
+    """Ask for piece after piece. A line for each on a pipe, one that changes on a terminal."""
     with Console(stderr=True).status("Making the tables again ...") as bar:
         while True:
             answer = ask_patiently(lambda: app.post(Progress, "rebuild", body), AGAIN)

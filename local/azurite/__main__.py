@@ -11,7 +11,7 @@ from local.azurite.runner import DEFAULT_PORTS, AzuriteError, Ports, run_azurite
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run Azurite until a signal arrives; the exit status is 0 then, 2 when it could not be started."""
+    """Run Azurite until a signal arrives. The exit status is 0 then, 2 when it could not be started."""
     options = _make_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _raise_interrupt)
     try:

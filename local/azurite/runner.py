@@ -118,7 +118,7 @@ def run_azurite(ports: Ports | None = None, data: Path | None = None) -> Iterato
 
 @asynccontextmanager
 async def running_async(ports: Ports | None = None, data: Path | None = None) -> AsyncIterator[Azurite]:
-    """Azurite for the length of an `async with` block; the event loop is free while it starts."""
+    """Azurite for the length of an `async with` block. The event loop is free while it starts."""
     azurite = await asyncio.to_thread(start_azurite, ports, data)
     try:
         yield azurite

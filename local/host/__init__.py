@@ -12,7 +12,7 @@ runs, `POST /admin/functions/<name>` runs a timer now.
 What it does not do:
 - no scale controller: one process, started by you, for all functions of the app;
 - no worker process behind gRPC: the app runs in this process, so an app that blocks the event loop blocks the host;
-- `functionTimeout` cancels an async handler; the real host restarts the worker and all that runs in it. A sync
+- `functionTimeout` cancels an async handler. The real host restarts the worker and all that runs in it. A sync
   handler's thread cannot be stopped;
 - no blob, Event Hubs, Durable or other triggers, no other input or output bindings: they are refused at the start;
 - no function keys: `authLevel` is not checked;

@@ -17,7 +17,7 @@ def _choose_spread() -> float:
 
 @dataclass
 class Backoff:
-    """100 ms, then 100 ms more than a randomised doubling, up to the longest; from the start after a success."""
+    """100 ms, then 100 ms more than a randomised doubling, up to the longest. From the start after a success."""
 
     longest: timedelta
     spread: Callable[[], float] = field(default=_choose_spread, repr=False)

@@ -48,7 +48,7 @@ class Leadership:
         return self.held and not stopping.asked
 
     async def run(self, stopping: Stopping) -> None:
-        """Try for the lease and renew it until the host stops; release it with `release` after that."""
+        """Try for the lease and renew it until the host stops. Release it with `release` after that."""
         while not stopping.asked:
             try:
                 await (self._renew_lease() if self._lease else self._acquire_lease())

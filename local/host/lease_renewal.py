@@ -26,7 +26,7 @@ class Receipt:
 
 @asynccontextmanager
 async def renew_lease(queue: QueueClient, message: QueueMessage, lease: timedelta) -> AsyncIterator[Receipt]:
-    """Renew the lease at its half, again and again; after the block the receipt is the latest."""
+    """Renew the lease at its half, again and again. After the block the receipt is the latest."""
     receipt = Receipt(message.pop_receipt or "")
     done = Stopping()
     renewal = asyncio.create_task(_renew_until_done(queue, message.id, receipt, lease, done))

@@ -83,7 +83,7 @@ class Schedule:
 
 
 def parse_schedule(expression: str) -> Schedule:
-    """Read `{second} {minute} {hour} {day} {month} {day of the week}`; without seconds it means second 0.
+    """Read `{second} {minute} {hour} {day} {month} {day of the week}`. Without seconds it means second 0.
 
     Raises:
         ValueError: it is not such an expression, or names a day that never comes.

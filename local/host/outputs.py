@@ -18,13 +18,13 @@ RETURNED = "$return"
 
 @dataclass(frozen=True)
 class QueueOutputs:
-    """Sends to queues of any connection; creates a queue that is missing, as the real binding does."""
+    """Sends to queues of any connection. Creates a queue that is missing, as the real binding does."""
 
     accounts: Accounts
     base64: bool
 
     async def send(self, function: Function, outcome: Outcome) -> list[str]:
-        """Send all that the outcome has for queues; the names of the queues that got something."""
+        """Send all queue outputs of the outcome. Returns the names of the queues that got something."""
         values: Mapping[str, Datum | None] = {RETURNED: outcome.returned, **dict(outcome.outputs)}
         reached = []
         for output in function.bindings.queue_outputs:

@@ -39,7 +39,7 @@ class Poison:
 
 
 def poison_name(queue: str) -> str | None:
-    """The name of a queue's poison queue; none for a poison queue, nor when the name would be too long."""
+    """The name of a queue's poison queue. None for a poison queue, or if the name would be too long."""
     name = queue + SUFFIX
     return None if queue.endswith(SUFFIX) or not _VALID_NAME.fullmatch(name) else name
 

@@ -33,7 +33,7 @@ LEASE: Final = timedelta(minutes=10)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 type Invoke = Callable[[Datum, Mapping[str, Datum]], Awaitable[bool]]
-"""Calls the function with a trigger value and its metadata; whether it succeeded."""
+"""Calls the function with a trigger value and its metadata, and returns True if it succeeded."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class QueueListener:
             await _cancel_tasks(running)
 
     async def _count_room(self, running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-        """Wait until there is room for another batch; what still runs then."""
+        """Wait until there is room for another batch. Returns what still runs."""
         running = {task for task in running if not task.done()}
         while len(running) > self.options.new_batch_threshold:
             _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -181,7 +181,7 @@ def _read_properties(body: str) -> dict[str, Datum]:
 
 
 def _format_offset(at: datetime | None) -> str:
-    """A DateTimeOffset; what never expires has the largest one."""
+    """A DateTimeOffset. What never expires has the largest one."""
     return (at or _NEVER).isoformat()
 
 

@@ -54,7 +54,7 @@ def load_functions(app: Path, settings: Mapping[str, str]) -> tuple[Function, ..
     The runtime library does this once per process. The process moves into the folder, as in Azure.
 
     Raises:
-        CannotStartError: the app raised, for example because a setting is missing; or it has no functions.
+        CannotStartError: the app raised, for example because a setting is missing. Or it has no functions.
     """
     os.chdir(app)
     sys.path.insert(0, str(app))

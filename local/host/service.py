@@ -73,7 +73,7 @@ class Host:
         self._drained = Stopping()
 
     async def run(self) -> int:
-        """Serve until a signal arrives and what was begun is done; the exit status.
+        """Serve until a signal arrives and the running functions have ended. Returns the exit status.
 
         Raises:
             CannotStartError: a setting is missing, the storage does not answer, or the port is in use.

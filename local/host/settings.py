@@ -20,7 +20,7 @@ def apply_local_settings(app: Path) -> None:
 
 
 def read_local_settings(app: Path) -> Mapping[str, str]:
-    """The `Values` of local.settings.json; nothing when there is no such file."""
+    """The `Values` of local.settings.json. Nothing if there is no such file."""
     file = app / "local.settings.json"
     if not file.is_file():
         return {}

@@ -91,7 +91,7 @@ class Storage:
         return self._make_client(TableServiceClient, "table", _TABLE_RETRIES)
 
     async def create_missing(self) -> None:
-        """Create the containers, queues and tables of the app that are not there yet; in Azure the Bicep files do."""
+        """Create the containers, queues and tables of the app that are not there yet. In Azure the Bicep files do."""
         for container in CONTAINERS:
             # Asked first, so with few retries: an emulator that was forgotten should be said soon.
             await ignore_existing(self.blobs.create_container(container, retry_total=1))

@@ -97,7 +97,7 @@ class TimerListener:
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, stopping: Stopping) -> None:
-        """Fire at every occurrence while this host leads, until it stops; a run that has begun is finished."""
+        """Fire at every occurrence while this host leads, until it stops. A run that has begun is finished."""
         at_start = self._trigger.run_on_startup
         while await self._leadership.wait(stopping):
             try:
@@ -138,7 +138,7 @@ class TimerListener:
             due = Due(self._schedule.following(datetime.now(UTC)), past_due=False)
 
     async def _begin_status(self) -> Status | None:
-        """The status at the beginning; the first time, there is one from now on."""
+        """Return the status at the start. If there is none yet, it is written."""
         status = await self._read_status()
         if status is None:
             await self._write_status(self._is_unknown())

@@ -139,7 +139,7 @@ NEEDED: Final[Mapping[str, str]] = {
 
 
 def check_baseline(deployed: Sequence[Deployed]) -> Iterator[Finding]:
-    """Every resource that has a baseline, as it would be deployed; and those that must not be missing."""
+    """Every resource that has a baseline, as it would be deployed. And those that must not be missing."""
     for each in deployed:
         yield from _list_missed(each, BY_TYPE)
     there = {kind.lower() for each in deployed if each.certain and not each.existing for kind in _list_kinds(each)}

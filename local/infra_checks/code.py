@@ -21,7 +21,7 @@ LOOKS_LIKE_A_SETTING: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 
 class CodeError(Exception):
-    """The code of the checkout cannot be imported; the message is the last line of why."""
+    """The code of the checkout cannot be imported. The message is the last line of why."""
 
 
 class Setting(BaseModel):
@@ -56,7 +56,7 @@ class Code(BaseModel):
     lines: Mapping[str, int] = {}
 
     def line_of(self, name: str) -> int:
-        """The line of shared/names.py on which a name stands; that of its queue for a poison queue."""
+        """The line of shared/names.py on which a name stands. That of its queue for a poison queue."""
         return self.lines.get(name, self.lines.get(name.removesuffix("-poison"), 1))
 
     def knows(self, setting: str) -> bool:

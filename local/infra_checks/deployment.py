@@ -17,7 +17,7 @@ from local.infra_checks.values import Reference, Unknown, Value, is_known
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One resource. `certain` is false where a condition or an empty list keeps it out by default."""
+    """One resource. `certain` is false if a condition or an empty list keeps it out by default."""
 
     type: str
     version: str
@@ -141,7 +141,7 @@ class Instance:
         return Unknown(f"{self.template.source.path.stem}/{declared.name}.{key}")
 
     def module(self, declared: Declaration, scope: "Locals") -> "Instance | None":
-        """One use of a module; None where its file is missing."""
+        """One use of a module; None if its file is missing."""
         given = find_entry(get_body(declared.value), "params")
         arguments = evaluate_node(given, scope) if given is not None else {}
         key = (declared.name, repr(sorted(scope.local)) + repr(arguments))

@@ -1,7 +1,7 @@
 """`python -m local.infra_checks.excerpt AZMCP`: make the schema excerpt again from Microsoft's own resource types.
 
 AZMCP is the program of the npm package `@azure/mcp`, which holds the types and works offline. Install it outside of
-this folder (60 MB): `npm install --prefix /tmp/azmcp @azure/mcp@2.0.5`; the program is
+this folder (60 MB): `npm install --prefix /tmp/azmcp @azure/mcp@2.0.5`. The program is
 `/tmp/azmcp/node_modules/@azure/mcp-linux-x64/dist/azmcp`. It knows one API version of each type, the newest it has, and
 so does the excerpt. Types that it lacks are in the files `*-by-hand.json`, which this leaves alone.
 """

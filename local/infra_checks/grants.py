@@ -66,7 +66,7 @@ def _read_path(found: Value) -> list[str]:
 
 
 def read_condition(each: Deployed) -> str:
-    """Its condition in one line, empty where it has none."""
+    """Its condition in one line, empty if it has none."""
     found = get_value(dict(each.properties), "properties", "condition")
     return "" if found is None else one_line(write_value(found))
 

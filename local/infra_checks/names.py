@@ -1,4 +1,4 @@
-"""Containers, queues, tables: what the code names is declared, and nothing else; uploads reach the right queue."""
+"""Containers, queues, tables: what the code names is declared, and nothing else. Uploads reach the right queue."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -206,7 +206,7 @@ class Computed:
 
 
 def kind_of(value: Value) -> str | None:
-    """The kind of a value, None where it is not known."""
+    """The kind of a value, None if it is not known."""
     if value is None or isinstance(value, Unknown | Reference):
         return None
     kinds = {bool: BOOL, int: INT, str: STRING, list: ARRAY, dict: OBJECT}
@@ -214,7 +214,7 @@ def kind_of(value: Value) -> str | None:
 
 
 def key_text(key: Node) -> str | None:
-    """The name of a property; None where it is put together."""
+    """The name of a property; None if it is put together."""
     return get_text(key) if key.type != "string" else read_literal(key)
 
 

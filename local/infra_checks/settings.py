@@ -52,7 +52,7 @@ class Lists(BaseModel):
 
 @cache
 def read_lists() -> Lists:
-    """Settings of the platform, and those that the app may go without; a reason for each."""
+    """Settings of the platform, and those that the app may go without. A reason for each."""
     return Lists.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
 
 
@@ -193,7 +193,7 @@ def _check_part(found: AppSettings, connection: str, part: str) -> Iterator[Find
 
 
 def _is_address_of(service: str, text: str) -> bool:
-    """False where the text names another of the services, and not this one."""
+    """False if the text names another of the services, and not this one."""
     parts = set(re.split(r"[^a-z]+", text.lower()))
     return service in parts or not parts & set(SERVICES)
 

@@ -57,7 +57,7 @@ class Shape:
     types: Types
 
     def member(self, name: str) -> Type | None:
-        """The type of a property, None where there is no such property."""
+        """The type of a property, None if there is no such property."""
         spec = self.properties.get(name, self.others)
         return None if spec is None else Type(spec.partition(";")[0], self.types)
 
@@ -76,7 +76,7 @@ class Shape:
         return [name for name, spec in self.properties.items() if spec.endswith("; required")]
 
     def chosen(self, value: str | None) -> "Shape | None":
-        """The shape that the discriminating property names; None where that is not known."""
+        """The shape that the discriminating property names; None if that is not known."""
         if self.choice is None:
             return self
         if value is None or value not in self.choices:

@@ -23,7 +23,7 @@ ANNOTATED: Final = frozenset({"parameter_declaration", "output_declaration"})
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One declared thing. `value` is what stands after the equals sign, None where nothing does."""
+    """One declared thing. `value` is what stands after the equals sign, None if nothing does."""
 
     kind: str
     name: str
@@ -45,7 +45,7 @@ class Declaration:
 
     @property
     def type_and_version(self) -> str:
-        """A resource's type and API version; a nested resource is named by the last part only."""
+        """A resource's type and API version. A nested resource is named by the last part only."""
         if self.parent is None or "/" in self.path:
             return self.path
         above, _, version = self.parent.type_and_version.partition("@")
@@ -152,7 +152,7 @@ def get_body(value: Node | None) -> Node | None:
 
 
 def list_entries(node: Node | None) -> Iterator[tuple[Node, Node]]:
-    """The keys and values of an object; nested resources are none."""
+    """The keys and values of an object. Nested resources are none."""
     for entry in node.named_children if node is not None else ():
         parts = [child for child in entry.named_children if child.type != "comment"]
         if entry.type == "object_property" and len(parts) == 2:  # noqa: PLR2004 - a key and a value

@@ -8,7 +8,7 @@ from typing import Final
 from local.infra_checks.template import Declaration
 
 type Value = bool | int | str | list[Value] | dict[str, Value] | Unknown | Reference | None
-"""A value; a string may have unknown parts, which stand between « and »."""
+"""A value. A string may have unknown parts, which stand between « and »."""
 
 MARKED: Final = re.compile("«[^»]*»")
 
@@ -57,7 +57,7 @@ def write_value(value: Value) -> str:
 
 
 def get_value(value: Value, *path: str) -> Value:
-    """The value under these keys, None where there is none."""
+    """The value under these keys, None if there is none."""
     for key in path:
         if isinstance(value, Unknown):
             return Unknown(f"{value.text}.{key}")

@@ -36,7 +36,7 @@ BY_IDENTITY: Final = "take it away: everything here goes by identity and role, a
 
 
 def check_words(template: Template) -> Iterator[Finding]:
-    """One file; comments and descriptions may say anything."""
+    """One file. Comments and descriptions may say anything."""
     for node in walk_nodes(template.source.root):
         found = _find_wrong(node)
         if found is not None and not _in_decorator(node):

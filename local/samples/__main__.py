@@ -30,7 +30,7 @@ Everybody is invented: reserved domains, telephone numbers for drama, postcodes 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the files; returns the exit status."""
+    """Write the files. Returns the exit status."""
     parser = _make_parser()
     options = parser.parse_args(arguments)
     rows = _read_rows(options.authority, options.rows)

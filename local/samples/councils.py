@@ -29,7 +29,7 @@ class Council:
         return list(self.columns.values())
 
     def cells(self, row: Cells) -> list[str]:
-        """A row in the order of the file; columns that this council does not have are left out."""
+        """A row in the order of the file. Columns that this council does not have are left out."""
         return [row[column] for column in self.columns]
 
     def dated(self, at: datetime) -> str:

@@ -26,7 +26,7 @@ class Order:
 
 
 def generate_samples(order: Order, folder: Path) -> None:
-    """Write all files of this order into the folder; the same order gives the same bytes."""
+    """Write all files of this order into the folder. The same order gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = count_serials()
     joined = Joined()
@@ -46,7 +46,7 @@ def generate_samples(order: Order, folder: Path) -> None:
 def _write_council(
     maker: Maker, rows: int, earlier: Joined, files: CouncilFiles, directory_file: DirectoryFile
 ) -> tuple[int, Joined]:
-    """Write one export block by block; how many users its rows point at, and who has joined by it."""
+    """Write one export block by block. How many users its rows point at, and who has joined by it."""
     joined = Joined()
     users_met = 0
     for start in range(0, rows, BLOCK_ROWS):

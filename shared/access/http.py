@@ -63,7 +63,8 @@ def get_caller_id(request: func.HttpRequest) -> str:
 def at_most(request: func.HttpRequest) -> int:
     """Return how many items to list.
 
-    Raises: Refused: the text is not such a number.
+    Raises:
+        Refused: the text is not such a number.
     """
     limit = request.params.get("limit", "100")
     if not (limit.isascii() and limit.isdecimal() and len(limit) < len(str(LIMIT)) + 1 and 0 < int(limit) <= LIMIT):
@@ -74,7 +75,8 @@ def at_most(request: func.HttpRequest) -> int:
 def signed_by(request: func.HttpRequest, told: str) -> str:
     """Return who asks: the id of the signed-in person. On a laptop, where nobody signs in, it is the given name.
 
-    Raises: Refused: the person signed in and gave a name as well.
+    Raises:
+        Refused: the person signed in and gave a name as well.
     """
     caller = read_caller(request.headers)
     if caller == LOCAL:
@@ -87,7 +89,8 @@ def signed_by(request: func.HttpRequest, told: str) -> str:
 def read_body[T: BaseModel](kind: type[T], request: func.HttpRequest, says: str) -> T:
     """Return the body of the request in the expected shape.
 
-    Raises: Refused: the body has another shape. `says` explains what to send.
+    Raises:
+        Refused: the body has another shape. `says` explains what to send.
     """
     try:
         return kind.model_validate_json(request.get_body() or b"{}")

@@ -64,7 +64,8 @@ def people_sign_in() -> bool:
 def read_caller(headers: Mapping[str, str]) -> SignedInPerson:
     """Return the person who asks. Header names are in lower case, as the host gives them.
 
-    Raises: NotLetIn: the platform's sign-in is off, or the person did not sign in.
+    Raises:
+        NotLetIn: the platform's sign-in is off, or the person did not sign in.
     """
     if not people_sign_in():
         return LOCAL
@@ -77,7 +78,8 @@ def read_caller(headers: Mapping[str, str]) -> SignedInPerson:
 def admit_person(headers: Mapping[str, str], allowed: frozenset[Role]) -> SignedInPerson:
     """Return the person who asks, if one of the roles is allowed.
 
-    Raises: NotLetIn: nobody signed in, or the person has none of these roles.
+    Raises:
+        NotLetIn: nobody signed in, or the person has none of these roles.
     """
     found = read_caller(headers)
     if not found.roles & allowed:

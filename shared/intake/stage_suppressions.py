@@ -39,7 +39,8 @@ async def stage_suppressions(ports: Ports, message: StageSuppressions) -> None:
 async def stage_suppression_piece(ports: Ports, migration: Migration, layout: Layout) -> Migration:
     """Exclude the customers of one piece, and report the lines without a usable reference.
 
-    Raises: Superseded: the file was replaced.
+    Raises:
+        Superseded: the file was replaced.
     """
     found: dict[AccountId, str] = {}
     lines: dict[AccountId, int] = {}

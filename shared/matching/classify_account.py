@@ -55,7 +55,8 @@ async def classify_account(ports: Ports, message: AccountMessage) -> None:
 def _as_signed(account: Account, decision: Decision) -> None:
     """Check that an account that was replayed gets what the signed plan says.
 
-    Raises: SetAside: the plan has nothing about the account, or something else.
+    Raises:
+        SetAside: the plan has nothing about the account, or something else.
     """
     if account.outcome not in {Outcome.CREATE, Outcome.LINK}:
         raise SetAside("not_in_plan")
@@ -210,7 +211,8 @@ async def confirm_decision(ports: Ports, admitted: Admitted, person: Person) -> 
 async def is_still_only_match(ports: Ports, account: Account) -> None:
     """Check that no other account matches the user to which this account is to be linked.
 
-    Raises: SetAside: another account does.
+    Raises:
+        SetAside: another account does.
     """
     user = account.directory_id if account.outcome is Outcome.LINK else None
     if user is not None and not await is_still_only_claim(ports, account, user):

@@ -22,7 +22,9 @@ async def recover_account(ports: Ports, admitted: Admitted) -> bool:
 
     Then it is recorded, and its message is in doubt.
 
-    Raises: SetAside: a user has our owner marker but not this row's address, or several users have our owner marker.
+    Raises:
+        SetAside: a user has our owner marker but not this row's address, or several users have our owner
+            marker.
     """
     account = admitted.account
     if account.tables_lost_at is None:

@@ -41,7 +41,9 @@ async def _preview_message(notifier: Notifier | None, profile: Profile, outcome:
 async def templates_to_sign(ports: Ports, profile: Profile) -> tuple[SignedTemplate, ...]:
     """Return every message that customers may get, with the version of its template. These texts are signed.
 
-    Raises: TryLater, Stop: a version cannot be read, so there is nothing to sign yet.
+    Raises:
+        TryLater,
+        Stop: a version cannot be read, so there is nothing to sign yet.
     """
     if ports.notifier is None:
         return ()

@@ -13,7 +13,7 @@ class InvalidAddress(ValueError):
 def email_key(address: str) -> str:
     """The form in which addresses are compared: lower case, plain ASCII.
 
-    Empty where the address holds anything else than ASCII: look-alike letters are for a person to judge, and Unicode
+    Empty if the address holds anything else than ASCII: look-alike letters are for a person to judge, and Unicode
     case folding has joined strangers before (CVE-2019-19844).
 
     Raises:

@@ -100,7 +100,8 @@ def make_piece_message(migration: Migration, traceparent: str = "") -> PieceMess
 def decode_message(body: bytes) -> Message:
     """Return the message in the body of a queue message.
 
-    Raises: BadMessage: this app did not write it. The error does not quote the body.
+    Raises:
+        BadMessage: this app did not write it. The error does not quote the body.
     """
     try:
         return _any.validate_json(body)
@@ -109,10 +110,12 @@ def decode_message(body: bytes) -> Message:
 
 
 def decode_upload(body: bytes) -> ReceiveExport:
-    """Return an upload from our own message, or from the Event Grid event `Microsoft.Storage.BlobCreated` (alone or in
-    a list).
+    """Return an upload from our own message, or from the Event Grid event `Microsoft.Storage.BlobCreated`.
 
-    Raises: BadMessage: the message is neither, or is about another container.
+    The event may be alone or in a list.
+
+    Raises:
+        BadMessage: the message is neither, or is about another container.
     """
     try:
         return ReceiveExport.model_validate_json(body)

@@ -302,7 +302,8 @@ _A_KEY: Final = "[key]"
 def read_profile(path: Path) -> Profile:
     """Read one profile.
 
-    Raises: BadSetting: the file is not TOML, or a key is wrong or missing. The message names file and key.
+    Raises:
+        BadSetting: the file is not TOML, or a key is wrong or missing. The message names file and key.
     """
     authority = path.stem
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", authority):
@@ -326,7 +327,8 @@ def read_profile(path: Path) -> Profile:
 def read_profiles(folder: Path) -> dict[Authority, Profile]:
     """Return all profiles of a folder, by authority.
 
-    Raises: BadSetting: there is no profile, or one is wrong.
+    Raises:
+        BadSetting: there is no profile, or one is wrong.
     """
     files = sorted(folder.glob("*.toml"))
     if not files:

@@ -30,7 +30,8 @@ class Slice:
     def read(cls, text: int | str) -> "Slice":
         """Read `50`, `"5%"` or `"rest"`.
 
-        Raises: ValueError: the text is none of these.
+        Raises:
+            ValueError: the text is none of these.
         """
         if isinstance(text, int) and not isinstance(text, bool) and text > 0:
             return cls(number=text)

@@ -29,7 +29,8 @@ async def pause_by_person(ports: Ports, authority: str, migration_id: str, by: s
 
     A paused migration keeps its first reason.
 
-    Raises: ActionRefused: there is nothing left to pause.
+    Raises:
+        ActionRefused: there is nothing left to pause.
     """
 
     def pause_current(current: Migration) -> Migration:
@@ -45,7 +46,8 @@ async def pause_by_person(ports: Ports, authority: str, migration_id: str, by: s
 async def resume_by_person(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
     """Resume a paused migration. Return None if there is no such migration.
 
-    Raises: ActionRefused: it has ended, so it cannot continue.
+    Raises:
+        ActionRefused: it has ended, so it cannot continue.
     """
     ended = False
 
@@ -76,7 +78,8 @@ async def cancel_by_person(ports: Ports, authority: str, migration_id: str, by: 
 
     Return None if there is no such migration.
 
-    Raises: ActionRefused: it has ended already.
+    Raises:
+        ActionRefused: it has ended already.
     """
 
     def cancel_record(current: Migration) -> Migration:

@@ -50,7 +50,8 @@ class Signing:
 async def add_approval(ports: Ports, authority: str, migration_id: str, signing: Signing) -> Migration | None:
     """Sign for one part. Return None if there is no such migration.
 
-    Raises: ActionRefused: the sentence says why, and what to do.
+    Raises:
+        ActionRefused: the sentence says why, and what to do.
     """
     found = await find_migration(ports, authority, migration_id)
     if found is None:
@@ -125,7 +126,7 @@ def _explain_too_late(migration: Migration) -> str:
 
 
 async def reject_migration(ports: Ports, authority: str, migration_id: str, by: str) -> Migration | None:
-    """Say no: nothing is done, and the migration is over. None when there is no such migration.
+    """Say no: nothing is done, and the migration is over. None if there is no such migration.
 
     Raises:
         ActionRefused: there is no plan that waits, or it is approved already.

@@ -30,7 +30,10 @@ SILENT: Final = "nobody_to_tell"
 async def assess_migration(ports: Ports, profile: Profile, migration: Migration, totals: Totals) -> None:
     """Publish the assessment and freeze the plan. From then on the gate uses the plan.
 
-    Raises: TryLater, Stop, Cannot: the directory cannot be counted, or the message texts to be signed cannot be read.
+    Raises:
+        TryLater,
+        Stop,
+        Cannot: the directory cannot be counted, or the message texts to be signed cannot be read.
     """
     again = migration.rebuilt_at is not None and not migration.apart
     published = await ports.reports.read(f"{migration.folder}/assessment.json") if again else None
@@ -57,7 +60,10 @@ async def assess_migration(ports: Ports, profile: Profile, migration: Migration,
 async def gather_findings(ports: Ports, profile: Profile, migration: Migration) -> Findings:
     """Return what the assessment needs beside the counts, and write the lists under `personal/`.
 
-    Raises: TryLater, Stop, Cannot: the directory cannot be counted. Then nothing was written.
+    Raises:
+        TryLater,
+        Stop,
+        Cannot: the directory cannot be counted. Then nothing was written.
     """
     directory = await ports.directory.count_users(migration.authority)
     return Findings(

@@ -96,7 +96,8 @@ async def open_wave(
 ) -> Migration:
     """Open a wave although something stops it. A difference from the signed plan then does not pause it either.
 
-    Raises: ActionRefused: the sentence says why not.
+    Raises:
+        ActionRefused: the sentence says why not.
     """
     profile = _require_profile(ports, authority)
     known = await ports.ledger.migrations.get(authority, migration_id)
@@ -128,7 +129,8 @@ async def confirm_point(
 async def confirm_switch(ports: Ports, authority: Authority, migration_id: MigrationId, by: str) -> Migration:
     """Confirm that the portal has switched, so that customers are notified, also those whom older plans moved.
 
-    Raises: ActionRefused: the sentence says why not.
+    Raises:
+        ActionRefused: the sentence says why not.
     """
     change = partial(record_switch, profile=_require_profile(ports, authority), by=by, now=ports.clock.now())
     migration = await ports.ledger.migrations.get(authority, migration_id)

@@ -36,7 +36,8 @@ async def read_versions(ports: Ports, profile: Profile, migration: Migration) ->
 
     Returns None if no message service is configured.
 
-    Raises: TryLater: the message service does not answer.
+    Raises:
+        TryLater: the message service does not answer.
     """
     if ports.notifier is None or migration.plan is None:
         return None
@@ -62,7 +63,8 @@ async def _read_version(notifier: Notifier, profile: Profile, template: SignedTe
 async def find_difference(ports: Ports, profile: Profile, migration: Migration) -> Difference:
     """Return what differs now.
 
-    Raises: TryLater: the message service does not answer.
+    Raises:
+        TryLater: the message service does not answer.
     """
     now = compute_fingerprint(profile), await read_versions(ports, profile, migration)
     sentences = list_changes(migration, Facts({}, *now))

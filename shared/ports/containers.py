@@ -30,7 +30,8 @@ class Exports(Protocol):
     def read(self, name: str, etag: str, start: int = 0) -> AsyncIterator[bytes]:
         """Yield the bytes from `start` in chunks of some MiB.
 
-        Raises: Superseded: the blob is gone, or its ETag has changed.
+        Raises:
+            Superseded: the blob is gone, or its ETag has changed.
         """
         ...
 
@@ -69,7 +70,8 @@ class Reports(Protocol):
     async def publish(self, path: str, blocks: Sequence[str], content_type: str) -> None:
         """Make the report of exactly these blocks. Readers see the old or the new report, always whole.
 
-        Raises: LookupError: a block does not exist any more. Nothing was published.
+        Raises:
+            LookupError: a block does not exist any more. Nothing was published.
         """
         ...
 

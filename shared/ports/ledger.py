@@ -75,7 +75,8 @@ class AccountRecords(Protocol):
     async def save(self, before: Stored[Account], account: Account, change: Change | None) -> Stored[Account]:
         """Save an account with an entry of its history, in one write.
 
-        Raises: StaleWrite: another process changed it first. Nothing was written.
+        Raises:
+            StaleWrite: another process changed it first. Nothing was written.
         """
         ...
 
@@ -308,7 +309,8 @@ class CanaryRecords(Protocol):
     async def save(self, before: Stored[Canary] | None, canary: Canary) -> Stored[Canary]:
         """Save the canary of an authority.
 
-        Raises: StaleWrite: another process changed it first. Nothing was written.
+        Raises:
+            StaleWrite: another process changed it first. Nothing was written.
         """
         ...
 

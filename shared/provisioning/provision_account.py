@@ -83,8 +83,9 @@ async def _create_user(ports: Ports, profile: Profile, account: Account, person:
 async def _find_owner(ports: Ports, account: Account, new: NewUser, nobody: Exception) -> DirectoryUser:
     """Return the user that a create in doubt left or found.
 
-    Raises: SetAside: the user belongs to somebody else, who signed up meanwhile. Exception: `nobody`, if no user is
-    found.
+    Raises:
+        SetAside: the user belongs to somebody else, who signed up meanwhile.
+        Exception: `nobody`, if no user is found.
     """
     ours = await ports.directory.with_owner_marker(account.authority, account.id)
     if ours:
@@ -129,7 +130,8 @@ async def _link_user(ports: Ports, profile: Profile, account: Account, row: Row)
 async def _read_back(ports: Ports, account: Account, user: DirectoryId) -> DirectoryUser:
     """Return the user as the directory shows it, with our owner marker.
 
-    Raises: TryLater: reads lag behind the write, or the write was lost.
+    Raises:
+        TryLater: reads lag behind the write, or the write was lost.
     """
     short_waits = AsyncRetrying(
         stop=stop_after_attempt(3),

@@ -72,7 +72,7 @@ class Examination:
 
     @property
     def app(self) -> str:
-        """App id of the b2c-extensions-app, empty where the setting is wrong."""
+        """App id of the b2c-extensions-app, empty if the setting is wrong."""
         settings = self.settings.settings
         wrong = settings is None or EXTENSIONS_APP in self.settings.wrong
         return "" if wrong or settings is None else settings.directory_extensions_app_id.replace("-", "").lower()

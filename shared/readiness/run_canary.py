@@ -65,7 +65,8 @@ class CanaryProgress:
 async def run_canary_step(ports: Ports, profile: Profile, asked: Asked, by: str) -> CanaryProgress:
     """Start a canary, or continue the current one, until it has to wait.
 
-    Raises: ActionRefused: this cannot be asked now.
+    Raises:
+        ActionRefused: this cannot be asked now.
     """
     if await has_key_changed(ports):
         raise ActionRefused(_OTHER_KEY)

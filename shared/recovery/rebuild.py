@@ -104,7 +104,8 @@ async def _begin_rebuild(ports: Ports, profile: Profile, lost: Loss, source: Sou
 async def _refuse_to_forget(ports: Ports, profile: Profile, lost: Loss) -> None:
     """Refuse a rebuild from exports alone if a copy exists. Accounts that only the copy knows would stay unknown.
 
-    Raises: ActionRefused: there is a copy that holds something of what was lost.
+    Raises:
+        ActionRefused: there is a copy that holds something of what was lost.
     """
     if lost.rebuild is not None and lost.rebuild.source is Source.EXPORT:
         return
@@ -163,7 +164,7 @@ async def _next_piece(ports: Ports, profile: Profile, lost: Loss, under_way: Reb
 
 
 async def _put_back(ports: Ports, authority: Authority, lost: Loss, under_way: Rebuild) -> RebuildProgress | None:
-    """Restore the next files of the copy. Return None when all are restored."""
+    """Restore the next files of the copy. Return None if all are restored."""
     files = copy_files(await _read_backup(ports, under_way), authority, lost)
     paths = [part.path for _, part in files]
     done = paths.index(under_way.put_back) + 1 if under_way.put_back in paths else 0
@@ -225,7 +226,7 @@ async def list_blobs(ports: Ports, authority: Authority) -> Blobs:
 
 
 async def _open_again(ports: Ports, authority: Authority, blobs: Blobs) -> RebuildProgress | None:
-    """Record the next upload that the tables have lost. Return None when all are recorded."""
+    """Record the next upload that the tables have lost. Return None if all are recorded."""
     there = {
         m.id for m in [m async for m in ports.ledger.migrations.list_all(authority)] if m.layout or m.phase in _AT_END
     }
@@ -319,7 +320,8 @@ async def _file_name(ports: Ports, migration: Migration, blobs: Blobs) -> str:
 async def _check_key(ports: Ports, profile: Profile, migrations: Sequence[Migration]) -> None:
     """Compare our owner markers of some customers of the newest export with the ids that our key gives them.
 
-    Raises: ActionRefused: the key differs, or the directory could not be asked.
+    Raises:
+        ActionRefused: the key differs, or the directory could not be asked.
     """
     newest = next((m for m in reversed(migrations) if m.layout is not None), None)
     if newest is None or newest.layout is None:

@@ -42,7 +42,9 @@ async def publish_result(
 
     Return False if time ran out. The blocks that were written wait, and the next call continues.
 
-    Raises: RowsMissing: the file stays as it is. CountedAnew: the same, for now.
+    Raises:
+        RowsMissing: the file stays as it is.
+        CountedAnew: the same, for now.
     """
     path = f"{migration.folder}/result.csv"
     blocks = {shard: f"{result_file.FORMAT} {shard} {said}" for shard, said in says.items()}

@@ -87,7 +87,8 @@ async def assign_review(
 
     `which` is a reason code or an account's id, `owner` a team or a person's object id, `decide_by` a date.
 
-    Raises: ActionRefused: the sentence says why not.
+    Raises:
+        ActionRefused: the sentence says why not.
     """
     migration = await ports.ledger.migrations.get(authority, migration_id)
     if migration is None:

@@ -78,8 +78,9 @@ CAUSES: Final = {
 async def run_account_step(ports: Ports, step: AccountStep, body: bytes, attempt: int) -> None:
     """Run a per-account step on a queue message. `attempt` is its dequeue count.
 
-    Raises: BadMessage: the text is not a message of this app. Unexpected: a bug. It gives type and place, never the
-    message of the error.
+    Raises:
+        BadMessage: the text is not a message of this app.
+        Unexpected: a bug. It gives type and place, never the message of the error.
     """
     message = decode_message(body)
     if not isinstance(message, AccountMessage):

@@ -34,8 +34,9 @@ class Admitted:
 async def admit_account(ports: Ports, message: AccountMessage, step: Step) -> Admitted | None:
     """Return the account of a message, if the gate lets this step act on it now.
 
-    Raises: Stop: the account id was made with another PSEUDONYM_KEY, so our message references do not mean this
-    customer.
+    Raises:
+        Stop: the account id was made with another PSEUDONYM_KEY, so our message references do not mean this
+            customer.
     """
     stored = await ports.ledger.accounts.get(message.partition, message.account)
     profile = ports.profiles.get(message.authority)
@@ -73,7 +74,9 @@ def _is_done(step: Step, message: AccountMessage, account: Account) -> bool:
 async def read_person(ports: Ports, account: Account) -> tuple[Row, Person]:
     """Return the personal data of an account, from the row that staged it.
 
-    Raises: Cannot: the row is gone. TryLater: the row is gone and will be made again by the rebuild.
+    Raises:
+        Cannot: the row is gone.
+        TryLater: the row is gone and will be made again by the rebuild.
     """
     row = await ports.ledger.rows.get(account)
     if row is None and await is_being_rebuilt(ports, account.authority):

@@ -91,7 +91,8 @@ def list_rate_limits(step: Step, authority: Authority) -> Sequence[Limiter]:
 async def check_rate_limit(ports: Ports, message: AccountMessage) -> None:
     """Check the shared pace before a step, and record what the directory last said about its load.
 
-    Raises: Throttled: all instances wait.
+    Raises:
+        Throttled: all instances wait.
     """
     step, now = Step(message.kind), ports.clock.now()
     pace = await ports.ledger.rate_limits.get_recent(find_rate_limit(step, message.authority), now)

@@ -26,7 +26,8 @@ _SIX_FIELDS: Final = re.compile(r"[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}")
 def read_schedule(setting: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return the schedule that a setting holds, or its default.
 
-    Raises: BadSetting: the schedule is malformed. The one line names the setting and says what it should be.
+    Raises:
+        BadSetting: the schedule is malformed. The one line names the setting and says what it should be.
     """
     schedule = environment.get(setting) or DEFAULTS[setting]
     if not _SIX_FIELDS.fullmatch(schedule):

@@ -181,7 +181,8 @@ def certificate_bytes(secret: SecretStr) -> bytes:
 def check_notify_keys(settings: Settings, authorities: Iterable[Authority]) -> None:
     """Check that customers can be notified.
 
-    Raises: BadSetting: no council that sends messages has a key, or a key is malformed.
+    Raises:
+        BadSetting: no council that sends messages has a key, or a key is malformed.
     """
     keys = {authority: settings.notify_key(authority) for authority in authorities}
     if settings.notify_provider == "none" or not keys:
@@ -196,7 +197,8 @@ def check_notify_keys(settings: Settings, authorities: Iterable[Authority]) -> N
 def read_settings(**instead: object) -> Settings:
     """Return the settings of this process. Values in `instead` replace those of the environment.
 
-    Raises: BadSetting: a setting is missing or malformed. The one line names it and says what it should be.
+    Raises:
+        BadSetting: a setting is missing or malformed. The one line names it and says what it should be.
     """
     _refuse_unresolved(os.environ)
     try:

@@ -57,7 +57,8 @@ DEFAULTS: Final = {
 def configure_telemetry() -> None:
     """Send telemetry to the targets that the environment names.
 
-    Raises: BadSetting: a setting is malformed, or tells the Functions runtime to set telemetry up by itself.
+    Raises:
+        BadSetting: a setting is malformed, or tells the Functions runtime to set telemetry up by itself.
     """
     for _, sentence in wrong_settings(os.environ):
         raise BadSetting(sentence)

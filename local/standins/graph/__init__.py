@@ -1,4 +1,4 @@
-"""A stand-in for the shared Azure AD B2C directory, as Microsoft Graph shows it; nothing here is deployed.
+"""A stand-in for the shared Azure AD B2C directory, as Microsoft Graph shows it. Nothing here is deployed.
 
 It keeps: the users endpoints of Graph v1.0 (create, read, list, filter, page, change, delete), the recycle
 bin, ``$batch``, the documented limits and refusals of a B2C tenant, Graph's error shapes, its throttling, and

@@ -34,7 +34,7 @@ examples:
 
 
 class StartError(Exception):
-    """The directory cannot start; the message is one sentence for the person at the keyboard."""
+    """The directory cannot start. The message is one sentence for the person at the keyboard."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -84,7 +84,7 @@ def _add_switch(group: argparse._ArgumentGroup, switch: Switch) -> None:
 
 
 def rules_from(options: argparse.Namespace) -> Rules:
-    """The switches as the command line sets them; raises ``RuleError``."""
+    """The switches as the command line sets them. Raises ``RuleError``."""
     values: dict[str, Any] = {}
     for switch in list_switches():
         value = getattr(options, switch.name)
@@ -95,7 +95,7 @@ def rules_from(options: argparse.Namespace) -> Rules:
 
 
 def prepare_directory(options: argparse.Namespace) -> Directory:
-    """The directory with its seed and its faults; raises ``StartError``."""
+    """The directory with its seed and its faults. Raises ``StartError``."""
     try:
         directory = Directory(rules_from(options), options.data)
         if options.seed:
@@ -108,7 +108,7 @@ def prepare_directory(options: argparse.Namespace) -> Directory:
 
 
 async def serve_directory(directory: Directory, port: int) -> None:
-    """Answer until SIGTERM or SIGINT; raises ``StartError`` when the port is taken."""
+    """Answer until SIGTERM or SIGINT. Raises ``StartError`` when the port is taken."""
     runner = web.AppRunner(build_app(directory), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -136,7 +136,7 @@ async def _wait_for_stop() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; the exit status is 2 when it could not start."""
+    """Run it. The exit status is 2 when it could not start."""
     options = make_parser().parse_args(arguments)
     try:
         asyncio.run(serve_directory(prepare_directory(options), options.port))

@@ -22,7 +22,7 @@ class Part:
 
 
 def read_parts(call: Call) -> list[Part]:
-    """The parts; raises the outer 400 when the batch cannot be read as one."""
+    """The parts. Raises the outer 400 when the batch cannot be read as one."""
     wanted = call.json().get("requests")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(each, dict) for each in wanted):
         raise make_malformed("Invalid batch payload format.")
@@ -77,7 +77,7 @@ def _check_order(parts: Sequence[Part]) -> None:
 
 
 async def answer_parts(parts: Sequence[Part], answer: Callable[[Call], Awaitable[Reply]], *, backwards: bool) -> Reply:
-    """Answer the parts in order; the answers come in another order, to be matched by id."""
+    """Answer the parts in order. The answers come in another order, to be matched by id."""
     statuses: dict[str, int] = {}
     responses: list[dict[str, Any]] = []
     for part in parts:

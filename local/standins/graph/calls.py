@@ -29,7 +29,7 @@ class Call:
 
     @property
     def select(self) -> tuple[str, ...]:
-        """The names in ``$select``; empty for the default set."""
+        """The names in ``$select``. Empty for the default set."""
         return tuple(name for name in (each.strip() for each in self.query.get("$select", "").split(",")) if name)
 
     @property

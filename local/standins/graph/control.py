@@ -118,7 +118,7 @@ async def clear_faults(request: web.Request) -> web.Response:
 
 
 async def show_rules(request: web.Request) -> web.Response:
-    """Every switch as it stands; with ``?why`` also the reason for each."""
+    """Every switch as it stands. With ``?why`` also the reason for each."""
     shown = request.app[DIRECTORY].rules.as_json()
     if "why" in request.query:
         return web.json_response({each.name: {"value": shown[each.name], "why": each.why} for each in list_switches()})

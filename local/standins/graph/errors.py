@@ -32,7 +32,7 @@ class Detail:
 
 
 class GraphError(Exception):
-    """Graph answers with this status and an error body; nothing was stored."""
+    """Graph answers with this status and an error body. Nothing was stored."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ def not_found(target: str) -> GraphError:
 
 
 def method_refused() -> GraphError:
-    """The address exists; this method does not."""
+    """The address exists. This method does not."""
     return GraphError(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 
 

@@ -30,7 +30,7 @@ WRITES: Final = ("POST", "PATCH", "DELETE")
 
 
 class FaultError(ValueError):
-    """A fault was described wrongly; the message is for the person who described it."""
+    """A fault was described wrongly. The message is for the person who described it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Faults:
 
 
 def read_fault(wanted: object) -> Fault:
-    """A fault from JSON; raises ``FaultError`` with a sentence that teaches."""
+    """A fault from JSON. Raises ``FaultError`` with a sentence that teaches."""
     if not isinstance(wanted, Mapping) or "kind" not in wanted:
         raise FaultError(f'a fault is an object such as {{"kind": "hang", "seconds": 5}}; kinds: {_list_kinds()}')
     if wanted["kind"] not in set(FaultKind):

@@ -104,7 +104,7 @@ class Token:
 
 
 def parse_filter(text: str) -> Node:
-    """Read a filter; raises Graph's 400 where it is not one."""
+    """Read a filter. Raises Graph's 400 where it is not one."""
     reader = _Reader(text)
     node = reader.either()
     reader.end()
@@ -312,7 +312,7 @@ def _asks_identities(node: Node) -> bool:
 
 
 def _check_identities(node: AnyOf) -> None:
-    """Issuer and issuerAssignedId, both by eq; the issuer alone for a few social issuers."""
+    """Issuer and issuerAssignedId, both by eq. The issuer alone for a few social issuers."""
     parts = tuple(_list_conjuncts(node.body))
     if any(isinstance(part, Compare) and part.operator in FUNCTIONS.values() for part in parts):
         raise unsupported_query(ODD)

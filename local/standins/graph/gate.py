@@ -44,7 +44,7 @@ class Ids:
 
 
 async def answer_call(directory: Directory, call: Call) -> Reply:
-    """Answer one request, or each request of a batch; every one is written down."""
+    """Answer one request, or each request of a batch. Every one is written down."""
     if directory.rules.latency_ms and not call.in_batch:
         await asyncio.sleep(directory.rules.latency_ms / 1000)
     ids = Ids.of(call)
@@ -125,7 +125,7 @@ async def _hold_request(directory: Directory, hit: Active) -> None:
 
 
 def _lose_reply(hit: Active, reply: Reply, ids: Ids) -> Reply:
-    """The work was done, or refused; the caller does not hear of it."""
+    """The work was done, or refused. The caller does not hear of it."""
     match hit.fault.kind:
         case FaultKind.UNAVAILABLE_AFTER:
             return _make_refusal(make_unavailable(), ids, reply.target)

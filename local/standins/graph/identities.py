@@ -48,7 +48,7 @@ def upn_identity(name: str, rules: Rules) -> Identity:
 
 
 def check_identities(value: object, rules: Rules) -> list[Identity]:
-    """The identities of a payload, each by its rules; raises Graph's 400."""
+    """The identities of a payload, each by its rules. Raises Graph's 400."""
     if not isinstance(value, list):
         raise wrong_shape("identities")
     identities = [_check_shape(each) for each in value]
@@ -111,7 +111,7 @@ def _make_identity_conflict(identity: Identity, rules: Rules) -> GraphError:
 
 
 def choose_conflict_status(rules: Rules, value: str) -> int:
-    """The status of a conflict over this value; where both are wanted, half of the values get each."""
+    """The status of a conflict over this value. Where both are wanted, half of the values get each."""
     return rules.conflict_status or (400, 409)[sum(value.encode()) % 2]
 
 

@@ -69,7 +69,7 @@ async def show_page(request: web.Request) -> web.Response:
 
 
 def render_page(directory: Directory, text: str, page: int) -> str:
-    """The page as HTML; every value is escaped."""
+    """The page as HTML. Every value is escaped."""
     rows = rows_of(directory, text)
     last = max(1, -(-len(rows) // PAGE))
     page = min(max(page, 1), last)

@@ -36,7 +36,7 @@ ANNOTATIONS: Final = re.compile(r"@odata\.|.+@odata\.")
 
 
 def clean_payload(payload: Payload) -> dict[str, Any]:
-    """The payload without OData annotations; a type other than user is refused."""
+    """The payload without OData annotations. A type other than user is refused."""
     if payload.get("@odata.type", "#microsoft.graph.user") != "#microsoft.graph.user":
         raise make_malformed("The type in '@odata.type' is not microsoft.graph.user.")
     return {name: value for name, value in payload.items() if not ANNOTATIONS.match(name)}
@@ -98,7 +98,7 @@ def _check_strings(name: str, value: object) -> None:
 
 
 def _check_complex(name: str, value: object) -> None:
-    """Identities have a module of their own; here is the password profile."""
+    """Identities have a module of their own. Here is the password profile."""
     if name != "passwordProfile":
         return
     if not isinstance(value, dict):

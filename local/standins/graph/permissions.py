@@ -70,7 +70,7 @@ def need_create(rules: Rules) -> None:
 
 
 def need_update(rules: Rules, names: Iterable[str]) -> None:
-    """Change these properties; some need more than an ordinary write permission."""
+    """Change these properties. Some need more than an ordinary write permission."""
     for name in names:
         if name == "passwordProfile":
             _require_permission(rules, PASSWORD)

@@ -127,7 +127,7 @@ def _check_options(directory: Directory, call: Call) -> None:
 
 
 def check_select(names: Iterable[str]) -> None:
-    """Refuse properties that a user does not have; an unknown extension is simply absent."""
+    """Refuse properties that a user does not have. An unknown extension is simply absent."""
     for name in names:
         if name == "signInActivity":
             raise GraphError(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", PREMIUM)

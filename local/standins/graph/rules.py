@@ -19,7 +19,7 @@ DEFAULT_EXTENSIONS: Final = (
 
 
 class RuleError(ValueError):
-    """A switch does not exist or cannot take that value; the message is for the person who set it."""
+    """A switch does not exist or cannot take that value. The message is for the person who set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ def list_switches() -> Iterator[Switch]:
 
 
 def change_rules(rules: Rules, wanted: Mapping[str, object]) -> Rules:
-    """The rules with some switches turned; raises ``RuleError`` and changes nothing if one cannot be."""
+    """The rules with some switches turned. Raises ``RuleError`` and changes nothing if one cannot be."""
     known = {switch.name: switch for switch in list_switches()}
     values: dict[str, Any] = {}
     for name, value in wanted.items():

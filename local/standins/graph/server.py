@@ -15,7 +15,7 @@ LONGEST_BODY = 4 * 1024 * 1024  # Graph's own limit for a request
 
 
 def build_app(directory: Directory) -> web.Application:
-    """The application for one directory; it closes the directory when it stops."""
+    """The application for one directory. It closes the directory when it stops."""
     app = web.Application(client_max_size=LONGEST_BODY)
     app[DIRECTORY] = directory
     app.router.add_get("/", show_page)

@@ -33,20 +33,20 @@ class Directory:
         self._registered = dict.fromkeys(self.rules.extension_types(), clock())
 
     def turn(self, wanted: Mapping[str, object]) -> None:
-        """Turn switches while running; raises ``RuleError`` and turns none if one is wrong."""
+        """Turn switches while running. Raises ``RuleError`` and turns none if one is wrong."""
         self.rules = change_rules(self.rules, wanted)
         for name in self.rules.extension_types():
             self._registered.setdefault(name, self.now())
 
     def seed(self, users: Iterable[Mapping[str, Any]]) -> int:
-        """Fill an empty directory; a directory that has users is left alone. Returns how many were stored."""
+        """Fill an empty directory. A directory that has users is left alone. Returns how many were stored."""
         if len(self.store):
             return 0
         self.store.seed(_make_seeded(user, self.rules) for user in users)
         return len(self.store)
 
     def add(self, users: list[Mapping[str, Any]]) -> int:
-        """Store users who signed up by themselves; returns how many."""
+        """Store users who signed up by themselves. Returns how many."""
         self.store.seed(_make_seeded(user, self.rules) for user in users)
         return len(users)
 
@@ -98,7 +98,7 @@ class Directory:
 
 
 def read_seed(path: Path) -> list[Mapping[str, Any]]:
-    """The users of a seed file; raises ``ValueError`` with a sentence when it is not one."""
+    """The users of a seed file. Raises ``ValueError`` with a sentence when it is not one."""
     if not path.is_file():
         raise ValueError(f"there is no seed file {path}")
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -109,7 +109,7 @@ def read_seed(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _make_seeded(user: Mapping[str, Any], rules: Rules) -> Entry:
-    """A user as given, with what every user has; only the length of a password is kept."""
+    """A user as given, with what every user has. Only the length of a password is kept."""
     properties = {"accountEnabled": True, "userType": "Member", **user}
     profile = properties.pop("passwordProfile", None) or {}
     name = properties.setdefault("userPrincipalName", f"{user['id']}@{rules.tenant}")

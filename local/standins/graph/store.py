@@ -30,7 +30,7 @@ class FolderTakenError(OSError):
 class Entry:
     """One user, alive or deleted, with what Graph never shows.
 
-    ``before`` is what lists showed until ``changed_at``; a lagging list still shows it. It is not kept on
+    ``before`` is what lists showed until ``changed_at``. A lagging list still shows it. It is not kept on
     disk: after a restart everything is visible.
     """
 
@@ -97,7 +97,7 @@ class Store:
                     yield self._entries[key]
 
     def put(self, entry: Entry, now: float, lag: float) -> Entry:
-        """Store a new user or the new state of an old one; on disk before this returns."""
+        """Store a new user or the new state of an old one. On disk before this returns."""
         old = self._entries.get(entry.id)
         number = old.number if old else self._next
         stored = replace(

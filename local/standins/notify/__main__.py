@@ -35,7 +35,7 @@ control: /_standin/health, notifications, journal, faults, rules
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGTERM or Ctrl-C; returns the exit status."""
+    """Run until SIGTERM or Ctrl-C. Returns the exit status."""
     options = _make_parser().parse_args(arguments)
     try:
         notify = open_notify(options.data, options.templates, _given_rules(options))

@@ -36,7 +36,7 @@ async def show_notifications(request: web.Request) -> web.Response:
 
 @routes.get("/_standin/journal")
 async def show_journal(request: web.Request) -> web.Response:
-    """Every request to the API, oldest first, with the fault that struck it; status null means: no answer."""
+    """Every request to the API, oldest first, with the fault that struck it. Status null means: no answer."""
     calls = request.app[NOTIFY].outbox.journal()
     return web.json_response([{**asdict(call), "at": format_time(call.at)} for call in calls])
 
@@ -49,7 +49,7 @@ async def list_faults(request: web.Request) -> web.Response:
 
 @routes.post("/_standin/faults")
 async def order_fault(request: web.Request) -> web.Response:
-    """Put a fault in force; answers all that are."""
+    """Put a fault in force. Answers all that are."""
     notify = request.app[NOTIFY]
     try:
         order = FaultOrder.model_validate_json(await request.read())
@@ -74,7 +74,7 @@ async def get_rules(request: web.Request) -> web.Response:
 
 @routes.patch("/_standin/rules")
 async def change_rules(request: web.Request) -> web.Response:
-    """Change some rules; answers all of them. They outlive a restart when there is a data folder."""
+    """Change some rules. Answers all of them. They outlive a restart when there is a data folder."""
     notify = request.app[NOTIFY]
     try:
         changes = _CHANGES.validate_json(await request.read())

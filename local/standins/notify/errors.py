@@ -36,7 +36,7 @@ def make_forbidden(message: str) -> NotifyError:
 
 
 def service_suspended() -> NotifyError:
-    """A suspended service's keys stop working; the wording is the API's."""
+    """A suspended service's keys stop working. The wording is the API's."""
     return make_forbidden("Invalid token: service is archived")
 
 
@@ -46,13 +46,13 @@ def clock_wrong() -> NotifyError:
 
 
 def rate_limited(key_type: str, limit: int) -> NotifyError:
-    """More than the limit of the last minute; trying again in some seconds helps."""
+    """More than the limit of the last minute. Trying again in some seconds helps."""
     message = f"Exceeded rate limit for key type {key_type.upper()} of {limit} requests per 60 seconds"
     return NotifyError(429, "RateLimitError", message)
 
 
 def daily_limit_reached(limit: int) -> NotifyError:
-    """The day's allowance is used up; it returns at midnight UTC."""
+    """The day's allowance is used up. It returns at midnight UTC."""
     return NotifyError(429, "TooManyRequestsError", f"Exceeded send limits ({limit}) for today")
 
 
@@ -62,5 +62,5 @@ def not_found() -> NotifyError:
 
 
 def internal_error() -> NotifyError:
-    """Notify was unable to process the request; whether it stored anything is not said."""
+    """Notify was unable to process the request. Whether it stored anything is not said."""
     return NotifyError(500, "Exception", "Internal server error")

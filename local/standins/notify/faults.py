@@ -29,7 +29,7 @@ type Target = Literal["send", "lookup", "template"]
 
 
 class FaultOrder(BaseModel):
-    """One order; without `seconds` and `count` it lasts until cleared. `every` 3: each third request."""
+    """One order. Without `seconds` and `count` it lasts until cleared. `every` 3: each third request."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,7 +63,7 @@ class _Running:
 
 @dataclass
 class Faults:
-    """The orders in force, oldest first; forgotten at a restart."""
+    """The orders in force, oldest first. Forgotten at a restart."""
 
     _running: list[_Running] = field(default_factory=list)
 

@@ -94,7 +94,7 @@ class ListQuery(_Form):
 
 
 def parse_form[F: BaseModel](form: type[F], data: object) -> F:
-    """The data as this form; raises the ValidationError (or BadRequestError) that Notify would answer."""
+    """The data as this form. Raises the ValidationError (or BadRequestError) that Notify would answer."""
     if not isinstance(data, dict):
         raise bad_request("Invalid JSON supplied in POST data")
     try:
@@ -104,7 +104,7 @@ def parse_form[F: BaseModel](form: type[F], data: object) -> F:
 
 
 def list_query(pairs: Mapping[str, list[str]]) -> ListQuery:
-    """The query as a form; a name that may come once is taken from its first value."""
+    """The query as a form. A name that may come once is taken from its first value."""
     many = {"status", "template_type"}
     query = parse_form(ListQuery, {name: values if name in many else values[0] for name, values in pairs.items()})
     for status in query.status:
@@ -114,7 +114,7 @@ def list_query(pairs: Mapping[str, list[str]]) -> ListQuery:
 
 
 def uuid_from_path(text: str) -> UUID:
-    """An id in an address; raises the documented error when it is none."""
+    """An id in an address. Raises the documented error when it is none."""
     try:
         return UUID(text)
     except ValueError:

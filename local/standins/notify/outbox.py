@@ -54,7 +54,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Call:
-    """One request in the journal; `status` is None when the caller got no answer."""
+    """One request in the journal; `status` is None if the caller got no answer."""
 
     at: float
     method: str
@@ -113,7 +113,7 @@ class Outbox:
         return Message(*row) if row else None
 
     def find(self, search: Search, now: float, limit: int = -1, skip: int = 0) -> list[Message]:
-        """The messages that fit, newest first; a negative limit means all."""
+        """The messages that fit, newest first. A negative limit means all."""
         where, values = _make_conditions(search, now)
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM messages WHERE {where} ORDER BY sequence DESC LIMIT :limit OFFSET :skip",  # noqa: S608 - conditions are ours, values are bound

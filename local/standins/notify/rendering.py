@@ -35,7 +35,7 @@ def list_missing(text: str, values: Mapping[str, object]) -> list[str]:
 
 
 def fill_text(text: str, values: Mapping[str, object], sanitise: Iterable[str] = ()) -> str:
-    """The text with its placeholders filled; values named in `sanitise` cannot add links or formatting."""
+    """The text with its placeholders filled. Values named in `sanitise` cannot add links or formatting."""
     guarded = {_same_name(name) for name in sanitise}
     by_name = {_same_name(name): value for name, value in values.items()}
 
@@ -60,7 +60,7 @@ def sanitise_value(value: str) -> str:
 
 
 def to_html(body: str) -> str:
-    """The body as the HTML part of the e-mail; safe to put into a page."""
+    """The body as the HTML part of the e-mail. Safe to put into a page."""
     blocks: list[str] = []
     for block in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()):
         blocks.extend(_block_html(block.split("\n")))

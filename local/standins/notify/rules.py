@@ -27,7 +27,7 @@ class Rules(BaseModel):
     temporary_failure_domains: tuple[str, ...] = ()
 
     def changed(self, changes: dict[str, object]) -> Self:
-        """These rules with some changed; raises pydantic's error for a name or value that does not fit."""
+        """These rules with some changed. Raises pydantic's error for a name or value that does not fit."""
         return self.model_validate({**self.model_dump(), **changes})
 
     def is_suspended(self, slug: str) -> bool:

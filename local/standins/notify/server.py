@@ -63,7 +63,7 @@ def open_notify(data: Path | None = None, templates: Path = BUILT_IN_FILE, rules
 
 @asynccontextmanager
 async def serve_notify(notify: Notify, port: int = 0) -> AsyncIterator[str]:
-    """Serve on this port of the loopback (0: a free one); raises `OSError` when it is taken."""
+    """Serve on this port of the loopback (0: a free one). Raises `OSError` when it is taken."""
     # Cancelled when the caller goes away, so that requests hung on order do not pile up.
     runner = web.AppRunner(make_application(notify), access_log=None, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()

@@ -36,14 +36,14 @@ class Notify:
         return self.clock() + self.rules.clock_ahead_seconds
 
     def change_rules(self, rules: Rules) -> None:
-        """Take these rules from now on, also after a restart; a new rate starts with a full bucket."""
+        """Take these rules from now on, also after a restart. A new rate starts with a full bucket."""
         if rules.rate_limit != self.rules.rate_limit:
             self._buckets.clear()
         self.rules = rules
         self.outbox.save_rules(rules.model_dump_json())
 
     def check_limits(self, service: Service, key: ApiKey) -> None:
-        """Take a place in the minute and see that the day has one; raises the documented 429 if not."""
+        """Take a place in the minute and see that the day has one. Raises the documented 429 if not."""
         limit = self.rules.rate_limit
         bucket = self._buckets.setdefault((service.slug, key.type), TokenBucket(limit))
         if not bucket.take(self.steady()):

@@ -40,14 +40,14 @@ class Template(BaseModel):
 
 
 class Templates:
-    """All templates; each is only to be seen by its own service."""
+    """All templates. Each is only to be seen by its own service."""
 
     def __init__(self, templates: tuple[Template, ...]) -> None:
         self._templates = {template.id: template for template in templates}
 
     @classmethod
     def read(cls, path: Path = BUILT_IN_FILE) -> Self:
-        """The templates in this file; raises `TemplateFileError` when it is not one."""
+        """The templates in this file. Raises `TemplateFileError` when it is not one."""
         try:
             data: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
             return cls(tuple(Template.model_validate(entry) for entry in data["template"]))

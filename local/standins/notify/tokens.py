@@ -12,7 +12,7 @@ CLOCK_TOLERANCE_SECONDS: Final = 30
 
 
 def authenticate_request(header: str | None, services: Mapping[str, Service], now: float) -> tuple[Service, ApiKey]:
-    """The service and key that signed the request; raises `NotifyError` 401 or 403."""
+    """The service and key that signed the request. Raises `NotifyError` 401 or 403."""
     token = _bearer_token(header)
     service = services.get(_read_issuer(token))
     if service is None:

@@ -21,7 +21,7 @@ r"""The ledger on tables: one partition family, `authority|shard`.
 Accounts of a plan that nobody has approved stand the same way at a place of their own: `authority\\|d\\|migration`
 instead of `authority`.
 
-Each kind of record has a class in `records/`; this module puts them together.
+Each kind of record has a class in `records/`. This module puts them together.
 """
 
 from shared.adapters.storage.records.accounts import TableAccounts

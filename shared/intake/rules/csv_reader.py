@@ -157,7 +157,8 @@ class FirstPass:
     def feed(self, chunk: bytes) -> None:
         """Read the next chunk.
 
-        Raises: RefusedFile: the reader has seen enough to refuse the file.
+        Raises:
+            RefusedFile: the reader has seen enough to refuse the file.
         """
         if self._records is None:
             self._head += chunk
@@ -172,7 +173,8 @@ class FirstPass:
     def close(self) -> Layout:
         """Return the result for the whole file.
 
-        Raises: RefusedFile: with the reason and, if there is one, the place.
+        Raises:
+            RefusedFile: with the reason and, if there is one, the place.
         """
         self._check_encoding(b"", last=True)
         if self._records is None:

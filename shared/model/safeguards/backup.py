@@ -129,7 +129,8 @@ def compute_checksum(body: bytes) -> str:
 def unpack_records(of: Partition, part: BackupPart, body: bytes | None) -> list[BackupRecord]:
     """Return the records of a file.
 
-    Raises: Damaged: the file is missing, or has other content than was written.
+    Raises:
+        Damaged: the file is missing, or has other content than was written.
     """
     if body is None or compute_checksum(body) != part.sha256:
         raise Damaged(part.path)

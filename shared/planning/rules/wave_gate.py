@@ -201,7 +201,8 @@ def set_gate(migration: Migration, gate: Gate) -> Migration:
 def open_by_person(migration: Migration, profile: Profile, number: int, by: str, why: str, now: datetime) -> Migration:
     """Return the migration after a person opened a wave although the gate had stopped it.
 
-    Raises: ActionRefused: there is no such wave, it is open, it is not its turn, or the reason is missing.
+    Raises:
+        ActionRefused: there is no such wave, it is open, it is not its turn, or the reason is missing.
     """
     wave = _find_wave(migration, number)
     if migration.phase is not Phase.RUNNING or not migration.may_move(profile):
@@ -247,7 +248,8 @@ def record_confirmation(migration: Migration, profile: Profile, number: int, poi
 def record_switch(migration: Migration, profile: Profile, by: str, now: datetime) -> Migration:
     """Return the migration after a person confirmed that the portal has switched. Now its customers are notified.
 
-    Raises: ActionRefused: nothing waits for the switch, it is confirmed already, or its time has not come.
+    Raises:
+        ActionRefused: nothing waits for the switch, it is confirmed already, or its time has not come.
     """
     if profile.plan.switch != "at-once":
         raise ActionRefused('Nobody waits for the portal to switch: the profile says switch = "by-wave".')
@@ -278,7 +280,8 @@ def _find_wave(migration: Migration, number: int) -> Wave:
 def check_typed_text(text: str, what: str) -> str:
     """Return the typed text, if it may be stored where nothing is personal.
 
-    Raises: ActionRefused: the text is empty, too long, or holds an e-mail address.
+    Raises:
+        ActionRefused: the text is empty, too long, or holds an e-mail address.
     """
     text = text.strip()
     if not text:
