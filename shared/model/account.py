@@ -191,7 +191,7 @@ def apply_event(account: Account, event: Event, at: datetime, reason: str = "", 
     a new release.
 
     Raises:
-    NotAllowed: the event cannot happen to an account in this state.
+        NotAllowed: the event cannot happen to an account in this state.
     """
     state = find_next_state(account.state, event)
     fresh = event in PROGRESS

@@ -49,7 +49,7 @@ def convert_from_london(local: datetime) -> datetime:
     """Return the time in UTC for a London time.
 
     Raises:
-    NotAllowedThen: `local` names its own zone, or the clocks skip it, or show it twice.
+        NotAllowedThen: `local` names its own zone, or the clocks skip it, or show it twice.
     """
     if local.tzinfo is not None:
         raise NotAllowedThen(f"{local.isoformat()} should be written without a zone: it is meant as in London")
@@ -65,7 +65,7 @@ def check_allowed_time(local: datetime, allowed: Allowed) -> datetime:
     """Return the time in UTC, if something may start at this London time.
 
     Raises:
-    NotAllowedThen: the day, the hour or a bank holiday forbids it.
+        NotAllowedThen: the day, the hour or a bank holiday forbids it.
     """
     at = convert_from_london(local)
     told = f"{local:%A %d %B %Y, %H:%M}"

@@ -58,7 +58,7 @@ class MigrationRecords(Protocol):
         """Read, change and save, and do it again if another process was faster. `change` may run several times.
 
         Raises:
-        KeyError: there is no such migration.
+            KeyError: there is no such migration.
         """
         ...
 
