@@ -18,10 +18,11 @@ _.postcode
 _.switched
 
 # Rules that pydantic calls.
-_._dates
-_._switch
-_._uploader
-_._everybody
+_._check_dates
+_._check_switch
+_._check_uploader
+_._check_everybody
+_._check_one_choice
 _._has_credentials
 
 # Methods and attributes that a base class of a library calls or reads.

@@ -149,7 +149,7 @@ async def test_a_transaction_writes_all_and_tells_each_etag(store: Store) -> Non
     assert [found[key].etag for key in ("inserted", "replaced", "put")] == etags[:3]
 
 
-@pytest.mark.parametrize("place", [0, 3, 9])
+@pytest.mark.parametrize("partition", [0, 3, 9])
 @pytest.mark.parametrize("verb", [Verb.INSERT, Verb.REPLACE])
 async def test_a_transaction_that_meets_another_change_writes_nothing_and_says_where(
     store: Store, verb: Verb, partition: int

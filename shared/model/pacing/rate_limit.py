@@ -129,8 +129,9 @@ def take_slots(
     interval = quota.interval * _get_stretch(pace, start)
     arrival = max(pace.arrival, start + quota.spilt)
     slots: list[datetime] = []
+    steady, burst = quota.interval, quota.burst
     for cost in costs:
-        slot = max(start, arrival + quota.interval * (cost - 1) - quota.burst)
+        slot = max(start, arrival + steady * (cost - 1) - burst)
         if slot > now + horizon:
             break
         slots.append(slot)
