@@ -18,6 +18,7 @@ from shared.model.pacing.rate_limit import (
     Pace,
     apply_throttling,
     block_until,
+    count_slots,
     make_idle_pace,
     measure_own_share,
     message_limiter,
@@ -47,10 +48,8 @@ def find_rate_limit(step: Step, authority: Authority) -> Limiter:
 async def count_free_slots(ports: Ports, limiter: Limiter, most: int) -> int:
     """Return how many slots are free until the horizon, at most `most`. Takes none."""
     stored, now = await ports.ledger.rate_limits.get(limiter), ports.clock.now()
-    _, slots = take_slots(
-        stored.record if stored else make_idle_pace(now), ports.quotas.of(limiter), [1] * most, now, HORIZON
-    )
-    return len(slots)
+    pace = stored.record if stored else make_idle_pace(now)
+    return count_slots(pace, ports.quotas.of(limiter), most, now, HORIZON)
 
 
 async def reserve_slots(ports: Ports, limiter: Limiter, costs: Sequence[int]) -> list[datetime]:

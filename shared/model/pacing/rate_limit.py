@@ -142,6 +142,18 @@ def take_slots(
     return replace(pace, arrival=arrival, given=pace.given + sum(costs[: len(slots)])), slots
 
 
+def count_slots(pace: Pace, quota: Quota, most: int, now: datetime, horizon: timedelta) -> int:
+    """Return how many slots for a cost of 1 there are until the horizon, at most `most`. Takes none.
+
+    This is the number that `take_slots` would give, without making the slots.
+    """
+    start = max(now, pace.blocked_until)
+    if start > now + horizon:
+        return 0
+    room = now + horizon + quota.burst - max(pace.arrival, start + quota.spilt)
+    return min(max(room // (quota.interval * _get_stretch(pace, start)) + 1, 0), most)
+
+
 def block_until(pace: Pace, quota: Quota, now: datetime, until: datetime) -> Pace:
     """Return the pace after the other service throttled us: no requests before `until`.
 

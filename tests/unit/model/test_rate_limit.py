@@ -23,6 +23,7 @@ from shared.model.pacing.rate_limit import (
     apply_throttling,
     block_until,
     compute_delay,
+    count_slots,
     make_idle_pace,
     measure_own_share,
     measure_use,
@@ -77,6 +78,29 @@ def test_slots_never_ask_for_more_than_the_bucket_holds(
             taken += cost
             room = max(quota.burst, quota.interval * (max(cost for _, cost in given_away) - 1))
             assert quota.interval * (taken - 1) <= slot - given_away[first][0] + room + tolerance
+
+
+@given(
+    ahead=st.integers(-30_000, 90_000),
+    blocked=st.integers(-5_000, 90_000),
+    stretch=st.sampled_from((1.0, 1.5, 4.0)),
+    most=st.integers(0, 300),
+    at_once=st.sampled_from((None, 1, 50)),
+)
+def test_counting_slots_agrees_with_taking_them(
+    ahead: int, blocked: int, stretch: float, most: int, at_once: int | None
+) -> None:
+    quota = Quota(100, timedelta(seconds=10), at_once=at_once)
+    pace = Pace(
+        NOW + timedelta(milliseconds=ahead),
+        NOW + timedelta(milliseconds=blocked),
+        stretch=stretch,
+        stretched_until=NOW + timedelta(hours=1),
+    )
+    horizon = timedelta(seconds=20)
+    _, slots = take_slots(pace, quota, [1] * most, NOW, horizon)
+    # Times are rounded to a microsecond at every slot, so the last one may fall on either side of the horizon.
+    assert abs(count_slots(pace, quota, most, NOW, horizon) - len(slots)) <= 1
 
 
 def test_what_costs_more_waits_longer() -> None:
