@@ -1,4 +1,7 @@
+import json
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -117,3 +120,20 @@ def test_nothing_is_skipped(expression: str, moment: datetime, share: float) -> 
     if between < following:
         assert schedule.following(between) == following
         assert not fits(schedule, between.replace(microsecond=0)) or between.replace(microsecond=0) <= moment
+
+
+SIGNED: Final = json.loads((Path(__file__).parent / "ncrontab_signed.json").read_text(encoding="utf-8"))
+"""What NCrontab.Signed 3.4.0 says of 45 schedules: the next times, or a refusal. The real host uses this library."""
+NEVER: Final = "0 0 0 30 2 *"
+"""The library accepts this schedule and never finds a time. Our host refuses it, so that nobody waits for it."""
+
+
+@pytest.mark.parametrize("case", SIGNED, ids=lambda case: f"{case['expression']} after {case.get('after', '')}")
+def test_a_schedule_means_what_the_library_of_the_real_host_says(case: dict[str, Any]) -> None:
+    if case.get("refused") or case["expression"] == NEVER:
+        with pytest.raises(ValueError, match=r"\S"):
+            parse_schedule(case["expression"])
+        return
+    after = datetime.fromisoformat(case["after"]).replace(tzinfo=UTC)
+    found = parse_schedule(case["expression"]).occurrences(after, len(case["next"]))
+    assert [at.strftime("%Y-%m-%dT%H:%M:%S") for at in found] == case["next"]

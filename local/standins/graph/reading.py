@@ -8,14 +8,9 @@ from urllib.parse import quote
 
 from local.standins.graph.calls import Call, Reply
 from local.standins.graph.errors import GraphError, make_malformed, not_found, unsupported_query
-from local.standins.graph.filters import (
-    Properties,
-    check_extensions,
-    check_filter,
-    find_equality,
-    matches_filter,
-    parse_filter,
-)
+from local.standins.graph.filter_checks import check_extensions, check_filter
+from local.standins.graph.filter_syntax import Properties, parse_filter
+from local.standins.graph.filters import find_equality, matches_filter
 from local.standins.graph.permissions import need_extensions_list, need_organization, need_read
 from local.standins.graph.properties import DEFAULT_SET, PROPERTIES, Kind, is_extension
 from local.standins.graph.state import Directory

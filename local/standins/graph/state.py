@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.standins.graph.faults import Faults
-from local.standins.graph.filters import Properties
+from local.standins.graph.filter_syntax import Properties
 from local.standins.graph.identities import has_local, upn_identity, upn_of
 from local.standins.graph.journal import Journal
 from local.standins.graph.quota import Quota

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
-from local.standins.graph.filters import Properties
+from local.standins.graph.filter_syntax import Properties
 
 if sys.platform != "win32":
     import fcntl

@@ -14,7 +14,7 @@ from local.standins.graph.errors import (
     not_found,
     quota_exceeded,
 )
-from local.standins.graph.filters import Properties
+from local.standins.graph.filter_syntax import Properties
 from local.standins.graph.identities import (
     Identity,
     check_free,
