@@ -39,7 +39,7 @@ PARAMETERS: Final = "infra/main.parameters.json"
 def check_infra(checkout: Path, *, with_policies: bool = True, said: code.Code | None = None) -> list[Finding]:
     """Everything that is wrong with `infra/` of a checkout, sorted by place.
 
-    `said` is what its code names, where the caller has read that already.
+    `said` has the names in its code, if the caller has read them already.
     """
     sources = [read_source(file, checkout) for file in sorted((checkout / "infra").rglob("*.bicep"))]
     unreadable = [finding for source in sources for finding in check_syntax(source)]

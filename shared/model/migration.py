@@ -103,7 +103,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One upload, and where it stands."""
+    """One upload and its state."""
 
     id: MigrationId
     authority: Authority

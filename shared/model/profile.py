@@ -19,7 +19,7 @@ Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 SET_YOUR_PASSWORD: Final = "set-your-password"  # noqa: S105 - the name of a message
 NOW_ONE_ACCOUNT: Final = "now-one-account"
 ACCOUNT_IS_CHANGING: Final = "account-is-changing"
-"""Before anything changes, to those who will set a password."""
+"""The message before the change to customers who will have to set a password."""
 ACCOUNTS_BECOME_ONE: Final = "accounts-become-one"
 """The message before the change to customers whose account will be linked to the one they have."""
 STAFF_NOTICE: Final = "staff-notice"

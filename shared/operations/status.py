@@ -1,4 +1,4 @@
-"""status: where everything stands, from the summaries, with what to do next. Reads no account."""
+"""status: the state of all migrations, from the summaries, with the next actions. Reads no account."""
 
 from collections.abc import Sequence
 from datetime import datetime

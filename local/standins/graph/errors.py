@@ -145,7 +145,7 @@ def no_segment(segment: str) -> GraphError:
 
 
 def not_found(target: str) -> GraphError:
-    """No such user, or none yet."""
+    """Return 404: there is no such user, or reads do not show the user yet."""
     message = f"Resource '{target}' does not exist or one of its queried reference-property objects are not present."
     return GraphError(404, "Request_ResourceNotFound", message)
 

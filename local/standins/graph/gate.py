@@ -27,7 +27,7 @@ MARK: Final = re.compile(r"extension_[0-9a-f]{32}_[A-Za-z0-9]+Account")
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The two ids that headers and errors carry."""
+    """The two request ids in the headers and in the bodies of errors."""
 
     request: str
     client: str

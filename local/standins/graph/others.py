@@ -13,6 +13,6 @@ def create_group(directory: Directory, _call: Call) -> Reply:
 
 
 def create_application(directory: Directory, _call: Call) -> Reply:
-    """``POST /applications``: the same."""
+    """Handle ``POST /applications`` in the same way."""
     need_applications(directory.rules)
     raise required_of("displayName", "Application")

@@ -47,7 +47,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Bucket:
-    """A limit over a window, draining evenly. Limit and window are given each time: switches may turn."""
+    """A limit over a window, draining evenly. Every call passes limit and window, because switches may change them."""
 
     used: float = 0.0
     at: float = 0.0

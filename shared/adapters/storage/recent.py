@@ -22,7 +22,7 @@ class Recent[K, V]:
         self._forgotten = 0
 
     async def get(self, key: K, read: Callable[[], Awaitable[V]]) -> V:
-        """The answer as it was at most `age` ago."""
+        """Return an answer that is at most `age` old."""
         async with self._reading:
             # The age counts from before the question: the answer may be as old as that.
             asked = self._clock.now()

@@ -50,7 +50,7 @@ def was_told_after_all(known: Account) -> bool:
 
 
 def go_on_with_message(known: Account, new: Account, now: datetime) -> tuple[Account, Change]:
-    """The account of a newer migration in which only its message is left to be sent."""
+    """Return the account as part of the newer migration, which only has its message to send."""
     back, change = apply_event(known, Event.REPLAY_MESSAGE, now)
     mine = replace(back, migration=new.migration, row=new.row, release=known.release + 1, not_before=now)
     return mine, replace(change, migration=new.migration)

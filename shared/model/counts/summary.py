@@ -47,7 +47,7 @@ class ShardSummary:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A whole migration, from the summaries of its shards."""
+    """The counts of a whole migration, added up from the summaries of its shards."""
 
     complete: bool
     """True if every shard was counted."""
