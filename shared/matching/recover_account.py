@@ -1,6 +1,6 @@
-"""recognise.
+"""recognise: find out what was done for an account before its tables were lost.
 
-Find out what was done for an account before its tables were lost, by our owner marker and the message reference.
+The owner marker in the directory and the message reference show it.
 """
 
 from shared.errors import SetAside

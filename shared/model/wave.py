@@ -1,6 +1,6 @@
 """Waves: dated slices of a plan. Pure.
 
-An account's wave follows from its id and its band alone, so nothing has to be written when a plan is made or its dates
+An account's wave follows from its id and its cohort alone, so nothing has to be written when a plan is made or its dates
 change. Ids are evenly spread (they come from an HMAC), so a slice is a range of them: 5 % of a council is 5 % of every
 shard, and the feeder asks for a range of row keys.
 """

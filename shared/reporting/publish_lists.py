@@ -1,6 +1,6 @@
-"""publish-lists.
+"""publish-lists: write the lists of customers whom a person may want to check, in one pass over the rows.
 
-Write the lists under `personal/` of customers whom a person may want to check, in one pass over the rows.
+The lists are in the folder `personal/` of the reports.
 
 All lists are written while the rows are read once. The reader waits for the slowest writer, so that only a few blocks
 of each list are in memory, however many rows there are.
