@@ -1,8 +1,8 @@
 """Waves: dated slices of a plan. Pure.
 
-An account's wave follows from its id and its cohort alone, so nothing has to be written when a plan is made or its dates
-change. Ids are evenly spread (they come from an HMAC), so a slice is a range of them: 5 % of a council is 5 % of every
-shard, and the feeder asks for a range of row keys.
+An account's wave follows from its id and its cohort alone. So nothing has to be written when a plan is made or its
+dates change. Ids are evenly spread, because they come from an HMAC. A slice is a range of ids: 5 % of a council is 5 %
+of every shard, and the feeder asks for a range of row keys.
 """
 
 from array import array
